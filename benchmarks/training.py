@@ -159,8 +159,8 @@ def batch_share(ready: Any) -> None:
 
     def fetch() -> None:
         rows_B = draws.next().indices_B
-        features.texts(rows_B)
-        features.teacher(rows_B)
+        features.encoder_states(rows_B)
+        features.teacher_tokens(rows_B)
 
     whole, data = [
         min(seconds(call) for _ in range(4 * REPETITIONS))

@@ -1,4 +1,4 @@
-"""`hub cache`: precompute the outputs of frozen models. Nothing heavy is imported before the command runs."""
+"""`hub cache`: compute the outputs of frozen models before training. Torch is imported only when the command runs."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ if TYPE_CHECKING:
 
 def cache(
     method: Annotated[str, typer.Argument(help="Training method whose inputs are computed.")] = "mulan",
-    base: Annotated[str, typer.Option(help=f"Name or folder of the frozen base (default: {defaults.BASE}).")] = "",
+    base: Annotated[str, typer.Option(help=f"Frozen base, by name or folder.  [default: {defaults.BASE}]")] = "",
     lang: Annotated[list[str] | None, typer.Option(help="Language to train on; repeat for several.")] = None,
     encoder: EncoderName = "",
-    corpus: Annotated[str, typer.Option(help=f"Training data, as in `hub train` (default: {defaults.CORPUS}).")] = "",
+    corpus: Annotated[
+        str, typer.Option(help=f"Corpus to train on, as in `hub train`.  [default: {defaults.CORPUS}]")
+    ] = "",
     image_column: ImageColumn = "",
     caption_column: CaptionColumns = None,
     held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
@@ -40,22 +42,24 @@ def cache(
     sets: Sets = None,
     device: Device = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate sizes.")] = False,
-    show: Annotated[bool, typer.Option("--list", help="List the cached features.")] = False,
-    clear: Annotated[bool, typer.Option("--clear", help="Delete all cached features.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="List the caches.")] = False,
+    clear_cache: Annotated[
+        bool, typer.Option("--clear", help="Delete all caches; they can be computed again.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Precompute the features of frozen models that training needs.
+    """Compute and cache the frozen features that training METHOD needs.
 
-    Training with any method reuses them. Run the command again to resume after an interruption.
+    Other methods reuse the same caches. An interrupted run continues where it stopped.
     """
-    if show and clear:
-        raise InvalidRequest("`--list` and `--clear` exclude each other: choose one.")
+    if show and clear_cache:
+        raise InvalidRequest("`--list` and `--clear` cannot be used together.")
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
         if show:
             _list(hub.home.caches, as_json=as_json)
-        elif clear:
+        elif clear_cache:
             _clear(hub.home.caches, as_json=as_json)
         else:
             request = request_from_options(
@@ -78,8 +82,8 @@ def _compute(request: RunRequest, hub: LocalHub, *, dry_run: bool, as_json: bool
     sizes = ready.features.sizes(needs)
     free = shutil.disk_usage(hub.home.folder).free
     if not as_json:
-        listed = ", ".join(f"{need} {size(amount)}" for need, amount in sizes.items())
-        typer.echo(f"{request.method}: {listed}; {size(sum(sizes.values()))} in total, {size(free)} free on disk.")
+        each = ", ".join(f"{need} {size(amount)}" for need, amount in sizes.items())
+        typer.echo(f"{request.method}: {each}; {size(sum(sizes.values()))} in total, {size(free)} free.")
     started = time.perf_counter()
     if not dry_run:
         ready.features.fill(needs)
@@ -87,7 +91,7 @@ def _compute(request: RunRequest, hub: LocalHub, *, dry_run: bool, as_json: bool
     if as_json:
         typer.echo(json.dumps({"bytes": sizes, "free_bytes": free, "seconds": round(seconds, 2)}))
     elif not dry_run:
-        typer.echo(f"Saved to {hub.home.caches} in {seconds:.0f} s.")
+        typer.echo(f"Saved to {hub.home.caches} in {seconds:.0f} s. Training uses these caches.")
 
 
 def _list(folder: Path, *, as_json: bool) -> None:
@@ -105,7 +109,7 @@ def _list(folder: Path, *, as_json: bool) -> None:
             [[c.label, shape, size(c.size_bytes), c.path.stem[:12]] for c, shape in zip(found, shapes, strict=True)],
         )
     else:
-        typer.echo("No cached features. Training writes them, and so does `hub cache METHOD --lang LANGUAGE`.")
+        typer.echo("No caches yet: `hub train` and `hub cache METHOD --lang LANGUAGE` create them.")
 
 
 def _clear(folder: Path, *, as_json: bool) -> None:

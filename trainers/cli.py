@@ -1,4 +1,4 @@
-"""`hub train` and `hub evaluate`. Nothing heavy is imported before a command runs."""
+"""`hub train` and `hub evaluate`. Torch is imported only when a command runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trainers.options import (
     RecipeName,
     Sets,
     check_device,
-    languages_of,
+    parse_languages,
     prepare_libraries,
     request_from_options,
 )
@@ -34,26 +34,24 @@ def train(
     method: Annotated[
         str,
         typer.Argument(
-            help="Training method: mulan, pea, token-kd, bottleneck, iap, altdiffusion, full, lora, prompt-tuning, mclip, mte, translate."
+            help="Training method: mulan, pea, token-kd, bottleneck, iap, altdiffusion, full, lora, prompt-tuning, mclip, "
+            "translate …"
         ),
     ],
     base: Annotated[
         str,
-        typer.Option(
-            help=f"Name or folder of the frozen base, or of the dual encoder for mclip (default: {defaults.BASE}).",
-            show_default=False,
-        ),
+        typer.Option(help=f"Frozen base (a dual encoder for mclip), by name or folder.  [default: {defaults.BASE}]"),
     ] = "",
     lang: Annotated[
         list[str] | None,
-        typer.Option(help="Language to train on; repeat for several. `en` alone trains for zero-shot transfer."),
+        typer.Option(help="Language to train on; repeat for several. `en` alone trains a zero-shot module."),
     ] = None,
-    name: Annotated[str, typer.Option(help="Name of the artifact (default: METHOD-LANGUAGE).")] = "",
+    name: Annotated[str, typer.Option(help="Name of the artifact.  [default: METHOD-LANGUAGE]")] = "",
     encoder: EncoderName = "",
     corpus: Annotated[
         str,
         typer.Option(
-            help=f"Training data: a corpus, a folder, a file or a data set `owner/name` (default: {defaults.CORPUS})."
+            help=f"Corpus: a name, or a folder, file or dataset `owner/name` with captions.  [default: {defaults.CORPUS}]"
         ),
     ] = "",
     image_column: ImageColumn = "",
@@ -62,22 +60,20 @@ def train(
     recipe: RecipeName = "",
     sets: Sets = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Training steps over all phases (default: as in the recipe).")
+        int | None, typer.Option(min=1, help="Training steps over all phases.  [default: from the recipe]")
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
-    accumulate: Annotated[int, typer.Option(min=1, help="Gradient accumulation steps per batch.")] = 1,
+    accumulate: Annotated[int, typer.Option(min=1, help="Gradient accumulation steps.")] = 1,
     english_share: Annotated[
-        float, typer.Option(min=0, max=0.95, help="Share of English examples, which keep English quality.")
+        float, typer.Option(min=0, max=0.95, help="Share of English training examples, to preserve English.")
     ] = defaults.ENGLISH_SHARE,
     temperature: Annotated[
         float,
-        typer.Option(
-            min=0.1, help="Sampling temperature: a language with n texts is sampled in proportion to n^(1/temperature)."
-        ),
+        typer.Option(min=0.1, help="Sampling temperature: a language with n texts has weight n^(1/temperature)."),
     ] = defaults.TEMPERATURE,
     device: Device = "",
     sample_every: Annotated[
-        int, typer.Option(min=0, help="Generate sample images every N steps of a phase (0: never).")
+        int, typer.Option(min=0, help="Steps between sample images in each phase (0 = never).")
     ] = 0,
     sample_prompt: Annotated[
         list[str] | None, typer.Option(help="Additional sample prompt; repeat for several. Needs --sample-every.")
@@ -85,18 +81,21 @@ def train(
     price_per_hour: Annotated[
         float, typer.Option(min=0, help="Price of one device in dollars per hour, for the cost in the card.")
     ] = 0.0,
-    push: Annotated[bool, typer.Option("--push", help="Publish the trained module.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Run directory (default: HUB_HOME/runs/NAME).")] = None,
+    push: Annotated[bool, typer.Option("--push", help="Publish the trained artifact.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume a stopped run.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Run directory.  [default: HUB_HOME/runs/NAME]")] = None,
     evaluate: Annotated[
-        bool, typer.Option("--evaluate/--no-evaluate", help="Evaluate the module and write the scores into its card.")
+        bool, typer.Option("--evaluate/--no-evaluate", help="Evaluate the trained artifact for its card.")
     ] = True,
-    n: Annotated[int, typer.Option(min=1, help="Number of prompts per language and split in the evaluation.")] = 128,
+    n: Annotated[int, typer.Option(min=1, help="Evaluation prompts per language and split.")] = 128,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Train a language module for a frozen base."""
+    """Train a language module for a frozen base.
+
+    The module is evaluated afterwards, and its scores are written to its card.
+    """
     if sample_prompt and not sample_every:
-        raise InvalidRequest("`--sample-prompt` needs `--sample-every`. Example: `--sample-every 100`.")
+        raise InvalidRequest("`--sample-prompt` needs `--sample-every`: for example, `--sample-every 100`.")
     request = request_from_options(
         method, base=base, encoder=encoder, corpus=corpus, lang=lang, image_column=image_column,
         caption_column=caption_column, held_out_share=held_out_share, recipe=recipe, sets=sets, device=device,
@@ -122,34 +121,36 @@ def train(
 
 
 def evaluate(
-    name: Annotated[str, typer.Argument(help="Name of a base, module or encoder.")],
-    base: Annotated[str, typer.Option(help="Base to evaluate a module on (default: its first base).")] = "",
+    name: Annotated[str, typer.Argument(help="Base, module or encoder to evaluate.")],
+    base: Annotated[str, typer.Option(help="Base to evaluate a module on.  [default: its first base]")] = "",
     benchmark: Annotated[
         list[str] | None,
-        typer.Option(help="Benchmark, such as emoji-generation or emoji-retrieval; repeat for several."),
+        typer.Option(
+            help="Benchmark, such as emoji-generation or emoji-retrieval; repeat for several.  [default: by kind]"
+        ),
     ] = None,
     split: Annotated[
         list[str] | None,
         typer.Option(
-            help="Split: seen, pairs, languages, combinations or validation; repeat for several (default: seen)."
+            help="Split: seen, pairs, languages, combinations or validation; repeat for several.  [default: seen]"
         ),
     ] = None,
     lang: Annotated[
         list[str] | None,
-        typer.Option(help="Language of the prompts; repeat for several (default: the languages of the artifact)."),
+        typer.Option(help="Language of the prompts; repeat for several.  [default: the artifact's languages]"),
     ] = None,
     corpus: Annotated[str, typer.Option(help="Corpus of the prompts.")] = defaults.CORPUS,
     image_column: ImageColumn = "",
     caption_column: CaptionColumns = None,
     held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
-    n: Annotated[int, typer.Option(min=0, help="Number of prompts per language and split (0: all).")] = 256,
-    seed: Annotated[int, typer.Option(help="Random seed of the choice of prompts and of the noise.")] = 0,
+    n: Annotated[int, typer.Option(min=0, help="Prompts per language and split (0 = all).")] = 256,
+    seed: Annotated[int, typer.Option(help="Random seed for choosing prompts and noise.")] = 0,
     device: Device = "",
-    push: Annotated[bool, typer.Option("--push", help="Add the scores to the card and publish it.")] = False,
+    push: Annotated[bool, typer.Option("--push", help="Publish the scores in the artifact's card.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
-    """Evaluate a base, a module or an encoder on a benchmark."""
-    languages = languages_of(lang)
+    """Evaluate a base, a module or an encoder."""
+    languages = parse_languages(lang)
     check_device(device)
     prepare_libraries()
     from hub.local import LocalHub

@@ -1,4 +1,4 @@
-"""Options shared by `hub train`, `hub evaluate` and `hub cache`, and the request they make. Imports nothing heavy."""
+"""Options that `hub train`, `hub evaluate` and `hub cache` share, and the request they make. Torch is not imported here."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ if TYPE_CHECKING:
     from trainers.recipes.overrides import Overrides
     from trainers.run import RunRequest
 
-ImageColumn = Annotated[str, typer.Option(help="Column of the images in your own corpus.")]
+ImageColumn = Annotated[
+    str, typer.Option(help="Image column of a captioned corpus.  [default: the format's usual one]")
+]
 CaptionColumns = Annotated[
     list[str] | None,
-    typer.Option(help="LANGUAGE=COLUMN of captions in your own corpus; repeat for several. English is required."),
+    typer.Option(help="Caption column as LANGUAGE=COLUMN; repeat for several. English is required."),
 ]
-RecipeName = Annotated[
-    str, typer.Option(help="Recipe with defaults for all options: a YAML file, or the name of one in trainers/recipes.")
-]
+RecipeName = Annotated[str, typer.Option(help="Recipe file (YAML), or the name of a bundled recipe.")]
 Sets = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="Override KEY=VALUE in the recipe, such as batch_size=8 or denoise.empty_share=0.2; repeat for several.",
+        help="Recipe setting as KEY=VALUE, such as batch_size=8 or denoise.empty_share=0.2; repeat for several.",
     ),
 ]
-HeldOutShare = Annotated[float, typer.Option(min=0, max=0.5, help="Share of the images held out from training.")]
-Device = Annotated[str, typer.Option(help="Device: cuda or cpu (default: cuda if available).")]
-EncoderName = Annotated[str, typer.Option(help=f"Frozen multilingual text encoder (default: {defaults.ENCODER}).")]
+HeldOutShare = Annotated[
+    float, typer.Option(min=0, max=0.5, help="Share of a captioned corpus that is held out from training.")
+]
+Device = Annotated[str, typer.Option(help="Device, cuda or cpu.  [default: cuda if available]")]
+EncoderName = Annotated[str, typer.Option(help=f"Frozen multilingual encoder.  [default: {defaults.ENCODER}]")]
 
 
 def request_from_options(
@@ -49,19 +51,19 @@ def request_from_options(
     device: str,
     **rest: Any,
 ) -> RunRequest:
-    """Return the run request that the options describe; `rest` holds further fields of it.
+    """Return the request that the options describe; `rest` are further fields of it.
 
-    Raises InvalidRequest before anything is opened.
+    Raises `InvalidRequest`, `UnknownLanguage`, `UnknownMethod` and `UnknownRecipe` before anything is opened.
     """
-    languages = languages_of(lang)
+    languages = parse_languages(lang)
     if not languages:
-        raise InvalidRequest("missing --lang: name at least one language, such as `--lang yo`.")
+        raise InvalidRequest("missing --lang: name at least one language, for example `--lang yo`.")
     check_device(device)
     prepare_libraries()
     from trainers.corpora.captioned import Columns
     from trainers.run import RunRequest
 
-    base, encoder, corpus, changes = as_written(method, recipe, sets or [], base, encoder, corpus)
+    base, encoder, corpus, changes = apply_recipe(method, recipe, sets or [], base, encoder, corpus)
     return RunRequest(
         method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, device=device or None,
         recipe=recipe, sets=tuple(sets or ()), changes=changes,
@@ -69,12 +71,12 @@ def request_from_options(
     )  # fmt: skip
 
 
-def as_written(
+def apply_recipe(
     method: str, recipe: str, sets: Sequence[str], base: str, encoder: str, corpus: str
 ) -> tuple[str, str, str, Overrides]:
-    """Return base, encoder, corpus and overrides: from the options, then from the recipe, then the defaults.
+    """Return base, encoder, corpus and overrides: as given, else from the recipe, else the defaults.
 
-    Raises InvalidRequest, UnknownMethod or UnknownRecipe before anything is opened.
+    Raises `UnknownMethod`, `UnknownRecipe`, and `InvalidRequest` for a recipe of another method or an unknown setting.
     """
     from trainers.methods import get_plan
     from trainers.recipes.overrides import Overrides
@@ -83,7 +85,7 @@ def as_written(
     written = read_recipe(recipe) if recipe else RecipeFile("", method, Overrides())
     if written.method != method:
         raise InvalidRequest(
-            f"the recipe `{recipe}` is for `{written.method}`: `hub train {written.method} --recipe {recipe}`."
+            f"the recipe `{recipe}` is for `{written.method}`: run `hub train {written.method} --recipe {recipe}`."
         )
     changes = written.changes.with_sets(sets)
     changes.apply(get_plan(method), what=f"recipe {recipe}" if recipe else f"`{method}`")
@@ -95,21 +97,21 @@ def as_written(
     )
 
 
-def languages_of(lang: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the BCP-47 tags of `--lang` without duplicates. Raises UnknownLanguage."""
+def parse_languages(lang: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the BCP-47 tags of `--lang`, without duplicates. Raises `UnknownLanguage`."""
     from hub.languages import parse_language
 
     return tuple(dict.fromkeys(parse_language(text) for text in lang or []))
 
 
 def check_device(device: str) -> None:
-    """Raise InvalidRequest unless `device` is cpu, cuda or empty."""
+    """Check that a device is empty, `cpu` or `cuda`. Raises `InvalidRequest`."""
     if device not in {"", "cpu", "cuda"}:
         raise InvalidRequest(f"unknown device `{device}`: choose cpu or cuda.")
 
 
 def prepare_libraries() -> None:
-    """Silence the libraries' own progress bars. Raises MissingExtra if a package that training needs is not installed."""
+    """Check that the training libraries are installed, and silence their progress bars. Raises `MissingExtra`."""
     from importlib.util import find_spec
 
     if missing := [
@@ -123,4 +125,4 @@ def prepare_libraries() -> None:
 
     for logging in (diffusers_logging, transformers_logging):
         logging.disable_progress_bar()
-        logging.set_verbosity_error()  # raw prompts in other scripts exceed the base's length on purpose
+        logging.set_verbosity_error()  # Prompts in other scripts are often longer than the base's limit, as expected.

@@ -1,4 +1,4 @@
-"""One phase of a run: the loop on what learns in it, and what is kept so that a resumed run skips it."""
+"""Run one phase: train its parameters with the loop, and save the result so that a resumed run skips it."""
 
 from __future__ import annotations
 
@@ -20,27 +20,26 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from trainers.inputs.features import FeatureDataset
 from trainers.loop import sharding
 from trainers.loop.checkpoint import gather_parts, trainable_tensors, write_tensors
-from trainers.loop.failures import writing
+from trainers.loop.failures import catch_write_errors
 from trainers.loop.loop import train
 from trainers.loop.processes import device_of
 from trainers.recipes.plan import Phase
 from trainers.samples.samples import Samples
 
-LEARNT = "module.safetensors"
+WEIGHTS = "module.safetensors"
 MAX_CORES = 2
 CHECKPOINTS = 10
-"""Written over each phase."""
+"""Checkpoints written during each phase."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseOutcome:
-    """What a phase took and where it ended."""
+    """Duration, last losses and trained parameters of a phase."""
 
     seconds: float
     losses: dict[str, float]
-    """Last ones."""
-    learnt: dict[str, int]
-    """Parameters that learnt in it, and how many numbers each holds."""
+    parameters: dict[str, int]
+    """Names of the trained parameters, and their numbers of elements."""
 
 
 def run_phase(
@@ -54,16 +53,19 @@ def run_phase(
     samples: Samples | None,
     quiet: bool,
 ) -> PhaseOutcome:
-    """Train the module in place, keeping the run in `place`; a finished phase is read back instead."""
-    device, main, spread = device_of(accelerator), accelerator.is_main_process, sharding.wanted(accelerator)
-    # What is spread over processes cannot be put together in place: a copy learns, and the module takes what it learnt.
-    working = copy.deepcopy(module).to(device) if spread else module
-    method = phase.make(working, features)  # says what learns in this phase, finished or not
-    learnt = {name: value.numel() for name, value in working.named_parameters() if value.requires_grad}
-    if (finished := _finished(place)) is not None:
-        _take(module, [*trainable_tensors(working)], place)
-        return PhaseOutcome(finished["seconds"], finished["losses"], learnt)
-    with attention(device), threads(device):
+    """Train the module in place, with checkpoints in `place`; load a finished phase from there instead.
+
+    Raises the errors of `trainers.loop.loop.train`.
+    """
+    device, main, is_sharded = device_of(accelerator), accelerator.is_main_process, sharding.is_requested(accelerator)
+    # A sharded module cannot be gathered in place: a copy is trained, and its weights are then loaded into the module.
+    working = copy.deepcopy(module).to(device) if is_sharded else module
+    method = phase.make(working, features)  # It marks the trainable parameters, also of a finished phase.
+    parameters = {name: value.numel() for name, value in working.named_parameters() if value.requires_grad}
+    if (finished := _read_outcome(place)) is not None:
+        _load_weights(module, [*trainable_tensors(working)], place)
+        return PhaseOutcome(finished["seconds"], finished["losses"], parameters)
+    with attention_backend(device), limit_threads(device):
         run = train(
             method,
             phase.recipe,
@@ -80,19 +82,22 @@ def run_phase(
     if main:
         _finish(place, tensors, {"seconds": run.seconds, "losses": run.last_losses})
     accelerator.wait_for_everyone()
-    if spread:
-        _take(module, [*trainable_tensors(working)], place)
-    return PhaseOutcome(run.seconds, run.last_losses, learnt)
+    if is_sharded:
+        _load_weights(module, [*trainable_tensors(working)], place)
+    return PhaseOutcome(run.seconds, run.last_losses, parameters)
 
 
-def attention(device: torch.device) -> AbstractContextManager[Any]:
-    """On CPUs fused attention is slow for short sequences: a step of 128 texts took 174 ms, and takes 66."""
+def attention_backend(device: torch.device) -> AbstractContextManager[Any]:
+    """Use plain attention on CPUs, where fused attention is slow for short sequences.
+
+    A step of 128 texts takes 66 ms instead of 174 ms.
+    """
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 @contextmanager
-def threads(device: torch.device) -> Iterator[None]:
-    """On two cores one thread: small steps wait longer for a second one than it helps (35 ms a step, and 77 with two)."""
+def limit_threads(device: torch.device) -> Iterator[None]:
+    """Use one thread on a CPU with two cores: small steps take 35 ms with one thread and 77 ms with two."""
     before = torch.get_num_threads()
     if device.type == "cpu" and before == MAX_CORES:
         torch.set_num_threads(1)
@@ -102,10 +107,10 @@ def threads(device: torch.device) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _finish(place: Path, learnt: dict[str, Tensor], outcome: dict[str, Any]) -> None:
-    """`finished.json` comes last: a phase without it is run again from its newest checkpoint."""
-    write_tensors(place / LEARNT, learnt, {}, what=f"what phase {place.name} learnt")
-    with writing(f"the end of phase {place.name}", "make room, then go on with `--resume`."):
+def _finish(place: Path, weights: dict[str, Tensor], outcome: dict[str, Any]) -> None:
+    """Save the weights, then `finished.json`: a phase without it is run again from its newest checkpoint."""
+    write_tensors(place / WEIGHTS, weights, {}, what=f"the weights of phase {place.name}")
+    with catch_write_errors(f"the result of phase {place.name}", "free some space, then continue with `--resume`."):
         (place / "finished.part").write_text(json.dumps(outcome))
         (place / "finished.part").replace(place / "finished.json")
     for path in place.glob("checkpoint-*"):
@@ -113,15 +118,15 @@ def _finish(place: Path, learnt: dict[str, Tensor], outcome: dict[str, Any]) -> 
 
 
 @torch.no_grad()
-def _take(module: nn.Module, names: list[str], place: Path) -> None:
-    """Put what a phase learnt, which has these names, into the module."""
-    found = load_file(place / LEARNT)
+def _load_weights(module: nn.Module, names: list[str], place: Path) -> None:
+    """Copy the named weights of a finished phase into the module."""
+    found = load_file(place / WEIGHTS)
     own = dict(module.named_parameters()) | dict(module.named_buffers())
     for name in names:
         own[name].copy_(found[name])
 
 
-def _finished(place: Path) -> dict[str, Any] | None:
+def _read_outcome(place: Path) -> dict[str, Any] | None:
     path = place / "finished.json"
     if not path.is_file():
         return None

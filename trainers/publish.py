@@ -1,4 +1,4 @@
-"""A trained module as an artifact: a folder in Hugging Face layout with its card, then a revision."""
+"""Publish a trained module: write a folder in Hugging Face layout with its card, then push it as a revision."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from trainers.defaults import CORPUS, ENCODER
 from trainers.run import READOUT, RunRequest, RunResult
 
 HEADING = "## Scores"
-ENCODER_USE = "# a folder of transformers, and what `hub train mclip --encoder {name}` reads"
-"""For the card of an encoder: its artifact is transformers' own folder."""
+ENCODER_EXAMPLE = "# a transformers model folder, for `hub train mclip --encoder {name}`"
+"""The usage example in the card of an encoder, whose artifact is a transformers folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a run took."""
+    """The cost of a run."""
 
     device_seconds: float
     price_per_hour: float
-    """Of one device, in dollars."""
+    """Price of one device in dollars per hour."""
 
     @property
-    def money(self) -> float:
-        """Dollars."""
+    def dollars(self) -> float:
+        """The price of the run in dollars."""
         return self.device_seconds / 3600 * self.price_per_hour
 
 
 def default_name(method: str, languages: Sequence[str]) -> str:
-    """`mulan-yo`; `mulan-yo-sw`; more than three languages are `mulan-many`, and English alone is `mulan`.
+    """Return the default name: `mulan-yo`, `mulan-yo-sw`, `mulan-many` for more than three languages, `mulan` for English.
 
-    Names hold no `+`: `mclip+` makes `mclip-plus-yo`.
+    Names cannot contain `+`: `mclip+` becomes `mclip-plus-yo`.
     """
     method = method.replace("+", "-plus")
     if set(languages) <= {"en"}:
@@ -51,9 +51,9 @@ def default_name(method: str, languages: Sequence[str]) -> str:
 
 
 def export(trained: RunResult, folder: Path, cost: Cost) -> Path:
-    """Write the variant's weights (fp16) and config.json below `folder`; returns the variant's folder.
+    """Write the variant's weights (fp16) and config.json below `folder`, and return the variant's folder.
 
-    What is a repository of another library lies in `folder` itself, with that library's config.json.
+    A repository of another library is written to `folder` itself, with that library's config.json.
     """
     if trained.plan.is_repository:
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,36 +67,38 @@ def export(trained: RunResult, folder: Path, cost: Cost) -> Path:
 
 
 def write_module_card(trained: RunResult, folder: Path, cost: Cost, scores: Sequence[Score]) -> Card:
-    """Write README.md: what it is, how it was made, what it cost, what it scores."""
-    languages = trained.order.languages
-    tags = spoken_tags(trained)
-    spoken = ", ".join(language_name(tag) for tag in languages)
+    """Write README.md with a description, usage, training, cost and scores, and return the card."""
+    tags = card_languages(trained)
+    names = ", ".join(language_name(tag) for tag in trained.request.languages)
     encoder, base = trained.encoder.short_name, trained.base.short_name
-    made = trained.plan.result.format(architecture=trained.learner.architecture, encoder=encoder)
-    kind = f"zero-shot from {spoken}" if tags == (MULTILINGUAL,) else spoken
+    if tags == (MULTILINGUAL,):
+        summary = f"Multilingual {trained.learner.kind} for {base}, trained on English only (zero-shot)."
+    else:
+        what = trained.plan.summary.format(architecture=trained.learner.architecture, encoder=encoder)
+        summary = f"{names} for {base}: {what}."
     card = Card(
         kind=trained.learner.kind,
-        summary=f"{kind} for {base}: {made}.",
+        summary=summary,
         license="Apache-2.0",
         languages=tags,
         method=trained.plan.name,
         bases=() if trained.plan.is_repository else (trained.base.pin.name,),
-        encoder=trained.encoder.pin.name if trained.learner.reads_encoder else "",
+        encoder=trained.encoder.pin.name if trained.learner.uses_encoder else "",
         tags=("language-module", trained.learner.architecture),
         scores=tuple(scores),
-        prose=_prose(trained, cost, scores, folder.name, spoken),
+        prose=_prose(trained, cost, scores, folder.name, names),
     )
     write_card(card, folder)
     return card
 
 
-def spoken_tags(trained: RunResult) -> tuple[str, ...]:
-    """Languages it was made for; trained on English alone, it is for all that its encoder reads: `mul`."""
-    return (MULTILINGUAL,) if set(trained.order.languages) <= {"en"} else trained.order.languages
+def card_languages(trained: RunResult) -> tuple[str, ...]:
+    """Return the languages of the card: those of the request, or `mul` for a module trained on English alone."""
+    return (MULTILINGUAL,) if set(trained.request.languages) <= {"en"} else trained.request.languages
 
 
 def rescore(folder: Path, name: ArtifactName, scores: Sequence[Score]) -> Card:
-    """Put new scores into a card in the place of older ones that answer the same question."""
+    """Write new scores into a card, replacing older ones of the same metric and subject."""
     card = read_card(folder, name)
     new = {_question(score) for score in scores}
     kept = [score for score in card.scores if _question(score) not in new]
@@ -110,15 +112,15 @@ def rescore(folder: Path, name: ArtifactName, scores: Sequence[Score]) -> Card:
 
 
 def push(folder: Path, name: str, hub: LocalHub, message: str) -> Revision:
-    """Publish a folder as the next revision of `name`."""
+    """Publish a folder as the next revision of `name`. Raises the errors of `hub.publish.publish.publish`."""
     return publish(folder, ArtifactName.parse(name, hub.home.owner), hub.registry, hub.store, message=message)
 
 
 def publish_scores(artifact: Artifact, scores: Sequence[Score], hub: LocalHub) -> Revision:
-    """Publish the artifact once more with these scores in its card; its weights stay."""
+    """Publish a revision of the artifact with these scores in its card and unchanged weights."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / artifact.name.name
-        shutil.copytree(hub.snapshot(artifact.name), folder)  # a copy: snapshots are read-only links to blobs
+        shutil.copytree(hub.snapshot(artifact.name), folder)  # Snapshots are read-only links to blobs.
         (folder / "README.md").chmod(0o644)
         rescore(folder, artifact.name, scores)
         return push(folder, str(artifact.name), hub, "Measure")
@@ -138,7 +140,7 @@ def _config(trained: RunResult, cost: Cost) -> dict[str, Any]:
         "architecture": trained.learner.architecture,
         "module": trained.learner.settings,
         "base": asdict(trained.base.pin),
-        "encoder": {**asdict(trained.encoder.pin), "readout": READOUT} if trained.learner.reads_encoder else None,
+        "encoder": {**asdict(trained.encoder.pin), "readout": READOUT} if trained.learner.uses_encoder else None,
         "conditioning": {
             "width": trained.width,
             "length": length,
@@ -146,9 +148,9 @@ def _config(trained: RunResult, cost: Cost) -> dict[str, Any]:
             "mask": gives_mask,
         },
         "prompt": trained.prompt_rules.config(),
-        "languages": list(spoken_tags(trained)),
+        "languages": list(card_languages(trained)),
         "run": {
-            "order": asdict(trained.order),
+            "order": asdict(trained.request),
             "phases": {phase.name: asdict(phase.recipe) for phase in trained.plan.phases},
             "seconds": {name: round(value, 2) for name, value in trained.seconds.items()},
             "device_seconds": round(cost.device_seconds, 1),
@@ -160,55 +162,57 @@ def _config(trained: RunResult, cost: Cost) -> dict[str, Any]:
     } | trained.learner.config()
 
 
-def _prose(trained: RunResult, cost: Cost, scores: Sequence[Score], name: str, spoken: str) -> str:
+def _prose(trained: RunResult, cost: Cost, scores: Sequence[Score], name: str, languages: str) -> str:
     base, foundation = trained.base.short_name, trained.plan.foundation
-    weights = f"{trained.weights / 1e6:.2f}M" if trained.weights >= 10_000 else f"{trained.weights:,}"
+    parameters = f"{trained.parameters / 1e6:.2f}M" if trained.parameters >= 10_000 else f"{trained.parameters:,}"
     frozen = trained.plan.frozen.format(encoder=trained.encoder.short_name)
-    steps = ", ".join(f"{phase.recipe.steps} steps `{phase.name}`" for phase in trained.plan.phases)
+    steps = ", ".join(f"`{phase.name}` for {phase.recipe.steps} steps" for phase in trained.plan.phases)
     times = ", ".join(f"{name} {value:.0f} s" for name, value in trained.seconds.items())
-    english_alone = trained.plan.english_only or set(trained.order.languages) <= {"en"}
-    share = "" if english_alone else f" {trained.order.english_share:.0%} of the draws are English."
-    learnt_from = language_name("en") if english_alone else spoken
-    money = f" ({cost.money:.4f} $ at {cost.price_per_hour:g} $ an hour)" if cost.price_per_hour else ""
+    english_alone = trained.plan.english_only or set(trained.request.languages) <= {"en"}
+    share = "" if english_alone else f" {trained.request.english_share:.0%} of the training examples are English."
+    trained_on = language_name("en") if english_alone else languages
+    dollars = f" (${cost.dollars:.4f} at ${cost.price_per_hour:g}/hour)" if cost.price_per_hour else ""
     return f"""# {name}
 
-Reads texts in {spoken} for the {foundation.word} `{base}`. {weights} weights learnt. {frozen}.{_left_out(trained)}
+Encodes texts in {languages} for the {foundation.label} `{base}`. {parameters} trained parameters. {frozen}.{_rank_note(trained)}
+
+## Usage
 
 ```python
-{(ENCODER_USE if trained.plan.is_repository else foundation.use).format(base=base, name=name)}
+{(ENCODER_EXAMPLE if trained.plan.is_repository else foundation.example).format(base=base, name=name)}
 ```
 
-## How it was made
+## Training
 
-{trained.plan.story} {steps}; seed {trained.order.seed}.
-Data: split `seen` of `{trained.corpus.name}` ({learnt_from}); nothing held out was trained on.{share}
+{trained.plan.description} Phases: {steps}; seed {trained.request.seed}.
+Data: the `seen` split of `{trained.corpus.name}` ({trained_on}), without any held-out data.{share}
 
-    {command_of(trained.order, base)}
+    {training_command(trained.request, base)}
 
 ## Cost
 
-{cost.device_seconds:.0f} device-seconds{money} on {trained.device}: {times}.
+{cost.device_seconds:.0f} device-seconds{dollars} on {trained.device}: {times}.
 
 {HEADING}
 
 {_table(scores)}"""
 
 
-def _left_out(trained: RunResult) -> str:
-    """How much of the denoiser's change a low-rank delta lacks; nothing for all others."""
+def _rank_note(trained: RunResult) -> str:
+    """Return a sentence about what a low-rank delta omits, or an empty string."""
     delta = trained.learner.config().get("delta", {})
     if "relative_error" not in delta:
         return ""
-    return f" It is kept at rank {delta['rank']}, which leaves {delta['relative_error']:.0%} of its Frobenius norm out."
+    return f" It is stored at rank {delta['rank']}, which omits {delta['relative_error']:.0%} of its Frobenius norm."
 
 
-def command_of(order: RunRequest, base: str) -> str:
-    """The command that trains it again on `base`: what was said, without what is so by default."""
-    said: list[tuple[str, object]] = [("--base", base)]
-    said += [("--recipe", order.recipe)] if order.recipe else []
-    said += [("--set", each) for each in order.sets]
-    said += [("--lang", tag) for tag in order.languages]
-    usual = RunRequest(method=order.method, base=base, encoder=ENCODER, corpus=CORPUS, languages=order.languages)
+def training_command(request: RunRequest, base: str) -> str:
+    """Return the command that repeats the training on `base`, without options that have their default value."""
+    options: list[tuple[str, object]] = [("--base", base)]
+    options += [("--recipe", request.recipe)] if request.recipe else []
+    options += [("--set", each) for each in request.sets]
+    options += [("--lang", tag) for tag in request.languages]
+    usual = RunRequest(method=request.method, base=base, encoder=ENCODER, corpus=CORPUS, languages=request.languages)
     for option, name in (
         ("--encoder", "encoder"),
         ("--corpus", "corpus"),
@@ -217,19 +221,19 @@ def command_of(order: RunRequest, base: str) -> str:
         ("--english-share", "english_share"),
         ("--temperature", "temperature"),
     ):
-        if (value := getattr(order, name)) != getattr(usual, name):
-            said.append((option, value))
-    said += order.columns.options()
-    said.append(("--seed", order.seed))
+        if (value := getattr(request, name)) != getattr(usual, name):
+            options.append((option, value))
+    options += request.columns.options()
+    options.append(("--seed", request.seed))
     return shlex.join(
-        ["hub", "train", order.method, *(word for option, value in said for word in (option, str(value)))]
+        ["hub", "train", request.method, *(word for option, value in options for word in (option, str(value)))]
     )
 
 
 def _table(scores: Sequence[Score]) -> str:
     if not scores:
-        return "Not measured yet: `hub evaluate` does it."
-    lines = ["| metric | benchmark | split | language | value | 95 % | n |", "|---|---|---|---|---|---|---|"]
+        return "Not measured yet: run `hub evaluate`."
+    lines = ["| Metric | Benchmark | Split | Language | Value | 95 % CI | n |", "|---|---|---|---|---|---|---|"]
     for score in scores:
         interval = f"{score.low:.3f}–{score.high:.3f}" if score.low is not None and score.high is not None else ""
         lines.append(

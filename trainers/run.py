@@ -1,4 +1,4 @@
-"""From an order to a trained module: gather, run the phases, keep what is needed to go on after a crash."""
+"""Run a training request: open the frozen models, collect the features, run every phase, resume after a crash."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from trainers.inputs.prompt_rules import PromptRules
 from trainers.learners.learner import Learner
 from trainers.loop import sharding
 from trainers.loop.loop import shards_of
-from trainers.loop.processes import device_of, leave, open_accelerator
+from trainers.loop.processes import close_process_group, device_of, open_accelerator
 from trainers.methods import get_plan
-from trainers.phases import run_phase, threads
+from trainers.phases import limit_threads, run_phase
 from trainers.recipes.overrides import Overrides, settings_of
 from trainers.recipes.plan import Plan
 from trainers.samples.samples import FOLDER as SAMPLES
 from trainers.samples.samples import SampleRequest, Samples, choose_prompts
 
 READOUT = "last_hidden_state"
-ORDER = "order.json"
+REQUEST_FILE = "order.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What somebody asked to be trained; with the same order a stopped run goes on where it was."""
+    """What to train. A stopped run resumes exactly when it is given the same request."""
 
     method: str
     base: str
@@ -54,55 +54,55 @@ class RunRequest:
     english_share: float = defaults.ENGLISH_SHARE
     temperature: float = defaults.TEMPERATURE
     steps: int | None = None
-    """Over all phases; None leaves the plan's own."""
+    """Updates over all phases; None keeps the numbers of the plan."""
     seed: int = 0
     device: str | None = None
-    """`cpu`, or None for CUDA where there is one."""
+    """`cpu`, or None to use CUDA if it is available."""
     recipe: str = ""
-    """Name of a recipe file whose changes these are, for the card."""
+    """Name of the recipe file behind `changes`, for the card."""
     sets: tuple[str, ...] = ()
-    """What `--set` said beside it, for the card."""
+    """The values of `--set`, for the card."""
     changes: Overrides = field(default_factory=Overrides)
-    """Of the method's plan."""
+    """Overrides of the method's plan, from the recipe file and `--set`."""
     accumulation: int = 1
-    """Parts each process takes its share of a batch in."""
+    """Gradient accumulation steps."""
     columns: Columns = field(default_factory=Columns)
-    """Of a corpus of one's own images."""
+    """Columns of a captioned corpus."""
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """A module and how it came to be."""
+    """A trained module and the facts of its run."""
 
     learner: Learner
     plan: Plan
-    order: RunRequest
+    request: RunRequest
     base: FrozenSource
     encoder: FrozenSource
     corpus: Corpus
     length: int
-    """Token states that reach the module."""
+    """Number of token states that the module receives."""
     prompt_rules: PromptRules
     width: int
-    """Of the token states the denoiser reads."""
+    """Width of the token embeddings that the denoiser is conditioned on."""
     pooled_width: int | None
-    """Of the vector it reads beside them."""
+    """Width of its pooled embedding; None if it has none."""
     device: str
     seconds: dict[str, float] = field(default_factory=dict)
-    """By phase; `caches` is what the frozen parts took."""
+    """Wall time by phase; `caches` is the time to compute the frozen features."""
     losses: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Last ones, by phase."""
-    weights: int = 0
-    """Number of numbers that were learnt."""
+    """Last losses by phase."""
+    parameters: int = 0
+    """Number of trained parameters."""
     rank: int = 0
-    """Of this process; all hold the same weights, and 0 publishes them."""
+    """Rank of this process. All processes hold the same weights; rank 0 publishes them."""
     processes: int = 1
     vision: FrozenSource | None = None
-    """The dual encoder whose vision tower was looked through, beside a base that draws."""
+    """The dual encoder whose vision tower was used beside a text-to-image base."""
 
     @property
     def device_seconds(self) -> float:
-        """Over all phases and processes."""
+        """Seconds over all phases and processes."""
         return sum(self.seconds.values()) * self.processes
 
 
@@ -110,44 +110,44 @@ NO_SAMPLES = SampleRequest()
 
 
 def train_module(
-    order: RunRequest, hub: LocalHub, folder: Path, *, resume: bool, quiet: bool, sample: SampleRequest = NO_SAMPLES
+    request: RunRequest, hub: LocalHub, folder: Path, *, resume: bool, quiet: bool, sample: SampleRequest = NO_SAMPLES
 ) -> RunResult:
-    """Run every phase below `folder`; a resumed run skips what is finished.
+    """Run every phase below `folder`; a resumed run skips the finished phases.
 
-    Raises UnknownMethod, UnknownBase, UnknownCorpus, InvalidRequest for languages without texts, and InvalidRequest when
-    there is nothing to resume or it was ordered otherwise.
+    Raises `UnknownMethod`, `UnknownBase`, `UnknownCorpus`, and `InvalidRequest` for languages without texts, or if there
+    is no run to resume or it used different settings.
     """
-    if resume and not (folder / ORDER).is_file():
-        raise InvalidRequest(f"there is no run to resume in {folder.name}: leave `--resume` out to begin one.")
-    accelerator = open_accelerator("no", order.device)
+    if resume and not (folder / REQUEST_FILE).is_file():
+        raise InvalidRequest(f"there is no run to resume in {folder.name}: start one without `--resume`.")
+    accelerator = open_accelerator("no", request.device)
     device, started = device_of(accelerator), time.perf_counter()
-    ready = prepare(order, hub, device, quiet=quiet)
+    ready = prepare(request, hub, device, quiet=quiet)
     if resume:
-        _refuse_another(folder, _as_json(order, ready.digests))
-    samples = _samples(sample, ready, order, folder)
-    learner = _make_learner(ready.plan, ready.features, order.seed, accelerator)
+        _check_same_request(folder, _as_json(request, ready.digests))
+    samples = _open_samples(sample, ready, request, folder)
+    learner = _make_learner(ready.plan, ready.features, request.seed, accelerator)
     ready.features.fill(ready.plan.needs)
     if accelerator.is_main_process and not resume:
-        _begin(folder, _as_json(order, ready.digests))
+        _start_folder(folder, _as_json(request, ready.digests))
     accelerator.wait_for_everyone()
     seconds = {"caches": time.perf_counter() - started}
     losses: dict[str, dict[str, float]] = {}
-    learnt: dict[str, int] = {}
-    module = learner.module.to("cpu" if sharding.wanted(accelerator) else device)
+    parameters: dict[str, int] = {}
+    module = learner.module.to("cpu" if sharding.is_requested(accelerator) else device)
     for number, phase in enumerate(ready.plan.phases):
         place, label = folder / f"{number}-{phase.name}", f"{ready.plan.name}: {phase.name}"
         outcome = run_phase(
             phase, place, module, ready.features, accelerator, label=label, samples=samples, quiet=quiet
         )
         seconds[phase.name], losses[phase.name] = outcome.seconds, outcome.losses
-        learnt |= outcome.learnt
+        parameters |= outcome.parameters
     module.eval().cpu()
-    leave()
+    close_process_group()
     base = ready.features.base
     return RunResult(
         learner=learner,
         plan=ready.plan,
-        order=order,
+        request=request,
         base=ready.base,
         encoder=ready.encoder,
         corpus=ready.features.corpus,
@@ -155,31 +155,34 @@ def train_module(
         prompt_rules=ready.prompt_rules,
         vision=ready.vision,
         width=base.width,
-        pooled_width=getattr(base, "pooled_width", None),  # a dual encoder is read by no denoiser
-        device=_words(device),
+        pooled_width=getattr(base, "pooled_width", None),  # A dual encoder conditions no denoiser.
+        device=_device_name(device),
         seconds=seconds,
         losses=losses,
-        weights=sum(learnt.values()),
+        parameters=sum(parameters.values()),
         rank=accelerator.process_index,
         processes=accelerator.num_processes,
     )
 
 
 def _make_learner(plan: Plan, features: FeatureDataset, seed: int, accelerator: Accelerator) -> Learner:
-    """What learns, seeded. InvalidRequest for phases that cannot be shared by the processes, before anything is computed."""
+    """Create the seeded learner, after checking that every phase can be split over the processes.
+
+    Raises `InvalidRequest` before any feature is computed.
+    """
     for phase in plan.phases:
         shards_of(phase.recipe, accelerator.num_processes)
     torch.manual_seed(seed)
     learner = plan.learner(features.base, features.encoder)
-    if sharding.wanted(accelerator):
+    if sharding.is_requested(accelerator):
         for phase in plan.phases:
-            sharding.check(learner.module, phase.recipe, plan.name)
+            sharding.check_shardable(learner.module, phase.recipe, plan.name)
     return learner
 
 
 @dataclass(frozen=True, slots=True)
 class RunInputs:
-    """All that is frozen, read and gathered; nothing is computed yet."""
+    """The opened inputs of a run; no features are computed yet."""
 
     plan: Plan
     base: FrozenSource
@@ -187,31 +190,31 @@ class RunInputs:
     prompt_rules: PromptRules
     features: FeatureDataset
     vision: FrozenSource | None = None
-    """The dual encoder beside a base that draws."""
+    """The dual encoder beside a text-to-image base."""
 
     @property
     def digests(self) -> list[str]:
-        """Of all that is frozen: with others a run would not be the same one."""
+        """Digests of the frozen models and the corpus; a run with other digests is not the same run."""
         sources = [self.base, self.encoder] if self.vision is None else [self.base, self.encoder, self.vision]
         return [*(source.pin.digest for source in sources), self.features.corpus.digest]
 
 
-def prepare(order: RunRequest, hub: LocalHub, device: torch.device, *, quiet: bool) -> RunInputs:
-    """Open what an order names; raises as `train_module`."""
-    what = f"recipe {order.recipe}" if order.recipe else f"`{order.method}`"
-    plan = order.changes.apply(get_plan(order.method), what=what)
-    plan = plan.with_steps(order.steps, order.seed).in_parts(order.accumulation)
-    base_source, encoder_source = plan.foundation.find(order.base, hub), find_encoder(order.encoder, hub)
-    corpus = open_corpus(order.corpus, order.columns, image_side(base_source.folder))
+def prepare(request: RunRequest, hub: LocalHub, device: torch.device, *, quiet: bool) -> RunInputs:
+    """Open the models and the corpus that a request names. Raises the errors of `train_module`."""
+    what = f"recipe {request.recipe}" if request.recipe else f"`{request.method}`"
+    plan = request.changes.apply(get_plan(request.method), what=what)
+    plan = plan.with_steps(request.steps, request.seed).with_accumulation(request.accumulation)
+    base_source, encoder_source = plan.foundation.find(request.base, hub), find_encoder(request.encoder, hub)
+    corpus = open_corpus(request.corpus, request.columns, image_side(base_source.folder))
     if isinstance(corpus, CaptionedCorpus) and not quiet:
         tqdm.write("\n".join(corpus.report()), file=sys.stderr)
     base = plan.foundation.open(base_source.folder, device)
-    vision_source = _vision_of(plan, hub)
+    vision_source = _find_vision(plan, hub)
     encoder = TextEncoder.from_folder(encoder_source.folder, readout=READOUT, device=device, dtype=torch.float32)
     prompt_rules = plan.prompt_rules or PromptRules.plain(plan.length or base.length)
     features = collect_features(
         corpus,
-        Mixture(("en",) if plan.english_only else order.languages, order.english_share, order.temperature),
+        Mixture(("en",) if plan.english_only else request.languages, request.english_share, request.temperature),
         base,
         encoder,
         length=prompt_rules.positive.kept,
@@ -225,57 +228,58 @@ def prepare(order: RunRequest, hub: LocalHub, device: torch.device, *, quiet: bo
     return RunInputs(plan, base_source, encoder_source, prompt_rules, features, vision_source)
 
 
-def _vision_of(plan: Plan, hub: LocalHub) -> FrozenSource | None:
-    """The dual encoder that a phase's option `vision` names; InvalidRequest where two phases want different ones."""
+def _find_vision(plan: Plan, hub: LocalHub) -> FrozenSource | None:
+    """Find the dual encoder of the phase option `vision`. Raises `InvalidRequest` if two phases name different ones."""
     names = {str(settings_of(phase)["vision"]) for phase in plan.phases if "vision" in settings_of(phase)}
     if len(names) > 1:
-        raise InvalidRequest(f"one `vision` for all phases, please, not {' and '.join(sorted(names))}.")
+        raise InvalidRequest(f"all phases must use the same `vision`, not {' and '.join(sorted(names))}.")
     return find_dual_encoder(names.pop(), hub) if names else None
 
 
-def _samples(wanted: SampleRequest, ready: RunInputs, order: RunRequest, folder: Path) -> Samples | None:
-    """Who draws the sample images; None where none are wanted, or, with a line, where there is nothing to draw."""
+def _open_samples(wanted: SampleRequest, ready: RunInputs, request: RunRequest, folder: Path) -> Samples | None:
+    """Prepare the sample images; None if none are requested, or, with a warning, if the method generates no images."""
     if not wanted.every:
         return None
-    if not ready.plan.draws:
-        tqdm.write(f"`{ready.plan.name}` draws nothing: `--sample-every` has no images to show.", file=sys.stderr)
+    if not ready.plan.generates_images:
+        tqdm.write(f"`{ready.plan.name}` generates no images: `--sample-every` is ignored.", file=sys.stderr)
         return None
-    prompts = choose_prompts(ready.features.corpus, order.languages, wanted.prompts)
-    return Samples(ready.features, prompts, folder / SAMPLES, order.seed, wanted.every)
+    prompts = choose_prompts(ready.features.corpus, request.languages, wanted.prompts)
+    return Samples(ready.features, prompts, folder / SAMPLES, request.seed, wanted.every)
 
 
-def _as_json(order: RunRequest, digests: list[str]) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(json.dumps({**dataclasses.asdict(order), "digests": digests}))
+def _as_json(request: RunRequest, digests: list[str]) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps({**dataclasses.asdict(request), "digests": digests}))
     return plain
 
 
-def _begin(folder: Path, wanted: dict[str, Any]) -> None:
-    """A fresh run forgets the one that was in its folder."""
+def _start_folder(folder: Path, wanted: dict[str, Any]) -> None:
+    """Start a new run in `folder`, removing an earlier one. Raises `Unreachable` if the folder cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for old in [*folder.glob("[0-9]-*"), *folder.glob(SAMPLES)]:
             shutil.rmtree(old)
-        (folder / ORDER).write_text(json.dumps(wanted, indent=1))
+        (folder / REQUEST_FILE).write_text(json.dumps(wanted, indent=1))
     except OSError as error:
         raise Unreachable(
-            f"the run cannot be kept in {folder}: {error.strerror}. Choose another folder with `--out`."
+            f"the run cannot be saved in {folder}: {error.strerror}. Choose another folder with `--out`."
         ) from error
 
 
-def _refuse_another(folder: Path, wanted: dict[str, Any]) -> None:
-    """A resumed run must have been ordered just so, on the same frozen parts and data."""
-    found = json.loads((folder / ORDER).read_text())
+def _check_same_request(folder: Path, wanted: dict[str, Any]) -> None:
+    """Check that a resumed run used the same request, frozen models and data. Raises `InvalidRequest`."""
+    found = json.loads((folder / REQUEST_FILE).read_text())
     if differing := [
         f"{name} {found.get(name)!r} → {value!r}" for name, value in wanted.items() if found.get(name) != value
     ]:
         raise InvalidRequest(
-            f"the run in {folder.name} was ordered otherwise ({'; '.join(differing)}): leave `--resume` out."
+            f"cannot resume: the run in {folder.name} used different settings ({'; '.join(differing)}). "
+            "Start a new run without `--resume`."
         )
 
 
-def _words(device: torch.device) -> str:
+def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    with threads(device):
+    with limit_threads(device):
         count = torch.get_num_threads()
     return f"{count} CPU thread{'s' * (count > 1)}"

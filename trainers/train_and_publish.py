@@ -1,4 +1,4 @@
-"""From an order to an artifact: train, write, measure and, where it is wanted, publish."""
+"""Turn a training request into an artifact: train, export, evaluate and, if requested, publish."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from trainers.run import RunRequest, RunResult
 from trainers.samples.samples import SampleRequest
 
 SPLITS = ("seen", "pairs", "held-out")
-"""Whose prompts a card's figures are measured on."""
+"""Splits whose prompts the scores in a card are measured on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an order."""
+    """The artifact that a training request produced."""
 
     name: ArtifactName
     folder: Path
@@ -33,30 +33,31 @@ class Outcome:
     cost: Cost
     scores: Sequence[Score]
     revision: Revision | None
-    """None when it was not published."""
+    """None if the artifact was not published."""
 
     def as_json(self) -> dict[str, Any]:
-        """For `hub train --json`."""
+        """Return the JSON object of `hub train --json`."""
         return {
             "name": str(self.name), "folder": str(self.folder), "seconds": self.trained.seconds,
-            "losses": self.trained.losses, "device_seconds": self.cost.device_seconds, "money": self.cost.money,
-            "weights": self.trained.weights, "revision": self.revision.id if self.revision else "",
+            "losses": self.trained.losses, "device_seconds": self.cost.device_seconds, "money": self.cost.dollars,
+            "weights": self.trained.parameters, "revision": self.revision.id if self.revision else "",
             "scores": [as_json(score) for score in self.scores],
         }  # fmt: skip
 
     def as_text(self) -> str:
-        """Two lines."""
+        """Return a summary of two lines."""
         price = self.cost.price_per_hour
-        money = f", {self.cost.money:.4f} $ at {price:g} $ an hour" if price else ""
+        dollars = f" (${self.cost.dollars:.4f} at ${price:g}/hour)" if price else ""
         then = f"Published as revision {self.revision.id[:12]}." if self.revision else "Publish it with `hub push`."
         return (
-            f"{self.name}: {self.trained.weights / 1e6:.2f}M weights in {self.cost.device_seconds:.0f} device-seconds{money}.\n"
+            f"{self.name}: {self.trained.parameters / 1e6:.2f}M parameters trained in "
+            f"{self.cost.device_seconds:.0f} device-seconds{dollars}.\n"
             f"Saved to {self.folder}. {then}"
         )
 
 
 def train_and_publish(
-    order: RunRequest,
+    request: RunRequest,
     hub: LocalHub,
     *,
     name: str,
@@ -68,13 +69,13 @@ def train_and_publish(
     resume: bool,
     quiet: bool,
 ) -> Outcome | None:
-    """Train below `out`, or the home's runs; `prompts` are asked per language and split, and with 0 nothing is measured.
+    """Train in `out`, or below the `runs` folder of the home, and evaluate on `prompts` per language and split (0: skip).
 
-    None in all processes but the main one, which writes what all of them learnt. Raises as `train_module`.
+    Returns None in all processes but the main one, which writes the artifact. Raises the errors of `train_module`.
     """
-    full = ArtifactName.parse(name or publish.default_name(order.method, order.languages), hub.home.owner)
+    full = ArtifactName.parse(name or publish.default_name(request.method, request.languages), hub.home.owner)
     run = out or hub.home.runs / full.name
-    trained = training.train_module(order, hub, run, resume=resume, quiet=quiet, sample=sample)
+    trained = training.train_module(request, hub, run, resume=resume, quiet=quiet, sample=sample)
     if trained.rank:
         return None
     cost, folder = Cost(trained.device_seconds, price_per_hour), run / full.name
@@ -83,9 +84,9 @@ def train_and_publish(
     scores: Sequence[Score] = ()
     if prompts:
         subject = evaluate.trained_subject(trained, full.name, folder, hub)
-        asked = EvaluationRequest(("emoji-generation",), SPLITS, order.languages, prompts)
-        scores = evaluate.compare(subject, asked, trained.corpus, hub, quiet=quiet)
+        evaluation = EvaluationRequest(("emoji-generation",), SPLITS, request.languages, prompts)
+        scores = evaluate.evaluate_for_card(subject, evaluation, trained.corpus, hub, quiet=quiet)
         publish.write_module_card(trained, folder, cost, scores)
-    message = f"Train {order.method} for {', '.join(order.languages)}"
+    message = f"Train {request.method} for {', '.join(request.languages)}"
     revision = publish.push(folder, str(full), hub, message) if push else None
     return Outcome(full, folder, trained, cost, scores, revision)

@@ -41,7 +41,7 @@ def _one_thread() -> None:
 def installed(
     tmp_path_factory: pytest.TempPathFactory, base_folder: Path, encoder_folder: Path, judge_folder: Path
 ) -> Path:
-    """`home` and `cards` of an installation with a tiny base, encoder and judge, to be copied: publishing takes half a second."""
+    """`home` and `cards` of an installation with a tiny base, encoder and judge, to copy: publishing takes half a second."""
     root = tmp_path_factory.mktemp("installed")
     (root / "cards").mkdir()
     with LocalHub.open(Home(root / "home" / "registry.db", root / "home", root / "cards")) as hub:
@@ -66,7 +66,7 @@ def installed(
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: Path) -> Iterator[LocalHub]:
-    """An installation of its own with a tiny base, encoder and judge."""
+    """A separate installation with a tiny base, encoder and judge."""
     complete(installed, tmp_path, monkeypatch)
     with LocalHub.open() as hub:
         yield hub
@@ -104,7 +104,7 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An `XLMRobertaModel` with a tokenizer of every word there is."""
+    """An `XLMRobertaModel` with a tokenizer of every word in the corpus."""
     folder = tmp_path_factory.mktemp("encoders") / "tiny-xlmr"
     texts = [*WORDS, *(text for pair in WORDS.values() for text in pair)]
     words = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *dict.fromkeys(texts)]

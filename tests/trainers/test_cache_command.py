@@ -1,4 +1,4 @@
-"""`hub cache` computes what training reads, says how large it is, lists it and gives the room back."""
+"""`hub cache` computes the features for training, estimates their size, lists them and deletes them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_training_computes_nothing_that_was_cached_before(
     listed = json_of(capsys, "--list")
     assert {each["label"] for each in listed} == {
         "encoder states",
-        "what the base reads of English",
+        "base embeddings of English",
         "latents of images",
     }
     header = 128  # of an .npy file
@@ -44,7 +44,7 @@ def test_training_computes_nothing_that_was_cached_before(
     as_command("train", train).main(args=arguments, standalone_mode=False)
 
 
-def test_features_of_a_dual_encoder_are_cached_as_large_as_was_told(
+def test_cached_features_of_a_dual_encoder_have_the_estimated_size(
     hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = json_of(capsys, "mclip", "--lang", "yo", "--base", "emoji-judge", *TINY[2:])["bytes"]
@@ -52,7 +52,7 @@ def test_features_of_a_dual_encoder_are_cached_as_large_as_was_told(
     assert sorted(each["bytes"] - 128 for each in json_of(capsys, "--list")) == sorted(told.values())
 
 
-def test_clearing_gives_the_room_back_unless_a_run_is_filling_a_cache(
+def test_clearing_frees_space_unless_a_run_is_filling_a_cache(
     hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     json_of(capsys, "token-kd", "--lang", "yo", *TINY)
@@ -71,10 +71,10 @@ def test_clearing_gives_the_room_back_unless_a_run_is_filling_a_cache(
     [
         (("mulan", *TINY), InvalidRequest, "missing --lang"),
         (("mulann", "--lang", "yo", *TINY), UnknownMethod, "Did you mean `mulan`"),
-        (("--list", "--clear"), InvalidRequest, "name one of them"),
+        (("--list", "--clear"), InvalidRequest, "cannot be used together"),
     ],
 )
-def test_a_wrong_wish_is_refused_in_one_line(
+def test_an_invalid_request_is_refused_in_one_line(
     arguments: tuple[str, ...], error: type[Exception], message: str, hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(error, match=message) as caught:

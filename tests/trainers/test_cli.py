@@ -1,4 +1,4 @@
-"""`hub train` and `hub evaluate`, whole, on tiny models."""
+"""`hub train` and `hub evaluate`, end to end, on tiny models."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from trainers.cli import evaluate, train
 
 
 @pytest.mark.parametrize("method", ["token-kd", "mulan", "pea", "bottleneck"])
-def test_a_trained_module_is_published_found_loaded_and_draws(
+def test_a_trained_module_is_published_found_loaded_and_generates(
     method: str, hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcome = json_of(capsys, train, method, "--lang", "Yoruba", *TINY, "--push", "--n", "4", "--price-per-hour", "2")
@@ -56,7 +56,9 @@ def test_a_trained_module_is_published_found_loaded_and_draws(
     assert image.shape == (1, 3, 32, 32)
 
 
-def test_the_base_alone_is_drawn_once_for_all_its_modules(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_base_alone_is_evaluated_once_for_all_its_modules(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str]
+) -> None:
     def alone(outcome: Any) -> list[Any]:
         return [score for score in outcome["scores"] if score["metric"].startswith(("base_alone", "english_base"))]
 
@@ -69,7 +71,7 @@ def test_the_base_alone_is_drawn_once_for_all_its_modules(hub: LocalHub, capsys:
     assert alone(first) == alone(second)
 
 
-def test_the_loader_says_what_was_trained(
+def test_the_loader_has_the_outputs_of_the_trained_module(
     hub: LocalHub, corpus: Any, encoder: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcome = json_of(capsys, train, "token-kd", "--lang", "yo", *TINY, "--no-evaluate")
@@ -86,7 +88,7 @@ def test_the_loader_says_what_was_trained(
     assert torch.allclose(found, expected, atol=1e-3)
 
 
-def test_the_card_can_be_read_and_tells_how_it_was_made(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_card_is_valid_and_describes_the_training(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     outcome = json_of(capsys, train, "mulan", "--lang", "yo", "--lang", "sw", *TINY, "--no-evaluate")
     folder = Path(outcome["folder"])
     artifact = describe(folder, ArtifactName("me", "mulan-yo-sw"))
@@ -110,11 +112,11 @@ def test_the_card_can_be_read_and_tells_how_it_was_made(hub: LocalHub, capsys: p
         ["--set", "distil.learning_rate=0.001", "--lang", "sw"],
     ],
 )  # fmt: skip
-def test_the_command_in_a_card_orders_the_same_run(
+def test_the_command_in_a_card_requests_the_same_run(
     said: list[str], hub: LocalHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import trainers.run
-    from trainers.publish import command_of
+    from trainers.publish import training_command
 
     orders: list[Any] = []
 
@@ -124,7 +126,7 @@ def test_the_command_in_a_card_orders_the_same_run(
 
     monkeypatch.setattr(trainers.run, "train_module", note)
     for command in (["--base", "tiny-sd", "--lang", "yo", *said], None):
-        words = command or shlex.split(command_of(orders[0], "tiny-sd"))[3:]
+        words = command or shlex.split(training_command(orders[0], "tiny-sd"))[3:]
         with pytest.raises(InvalidRequest, match="enough"):
             run(train, "token-kd", *words)
     assert orders[0] == orders[1]
@@ -161,11 +163,11 @@ def test_a_recipe_file_and_set_reach_the_run_its_config_and_its_card(
 
 
 def test_a_recipe_of_another_method_is_refused(hub: LocalHub) -> None:
-    with pytest.raises(InvalidRequest, match="is for `mulan`: `hub train mulan --recipe mulan-sd15`"):
+    with pytest.raises(InvalidRequest, match="is for `mulan`: run `hub train mulan --recipe mulan-sd15`"):
         run(train, "pea", "--recipe", "mulan-sd15", "--lang", "yo", "--device", "cpu")
 
 
-def test_the_same_order_gives_the_same_bytes(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_same_request_gives_the_same_bytes(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     weights = []
     for name in ("first", "second"):
         outcome = json_of(capsys, train, "mulan", "--lang", "yo", *TINY, "--no-evaluate", "--name", name)
@@ -173,7 +175,7 @@ def test_the_same_order_gives_the_same_bytes(hub: LocalHub, capsys: pytest.Captu
     assert weights[0] == weights[1]
 
 
-def test_english_before_and_after_stands_in_every_card(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_english_before_and_after_is_in_every_card(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     outcome = json_of(capsys, train, "token-kd", "--lang", "yo", *TINY, "--n", "12")
     card = describe(Path(outcome["folder"]), ArtifactName("me", "token-kd-yo"))
     english = {score.metric: score.value for score in card.scores if score.language == "en"}
@@ -182,9 +184,7 @@ def test_english_before_and_after_stands_in_every_card(hub: LocalHub, capsys: py
     assert "| english_drop_at_1 | emoji-generation | seen | en |" in (Path(outcome["folder"]) / "README.md").read_text()
 
 
-def test_several_languages_are_drawn_as_often_as_the_temperature_says(
-    hub: LocalHub, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_several_languages_are_sampled_by_temperature(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     weights = {}
     for temperature in ("1.0", "9.0"):
         arguments = ("--lang", "yo", "--lang", "Swahili", *TINY, "--no-evaluate", "--temperature", temperature)
@@ -195,10 +195,10 @@ def test_several_languages_are_drawn_as_often_as_the_temperature_says(
     assert weights["1.0"] != weights["9.0"], "ten Yoruba texts and twelve Swahili ones"
 
 
-def test_a_device_that_is_not_there_is_refused(hub: LocalHub) -> None:
+def test_an_unavailable_device_is_refused(hub: LocalHub) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
-    with pytest.raises(InvalidRequest, match="there is no CUDA device here"):
+    with pytest.raises(InvalidRequest, match="there is no CUDA device"):
         run(train, "mulan", "--lang", "yo", *TINY[:-1], "cuda")
 
 
@@ -214,14 +214,14 @@ def test_a_resumed_run_does_not_repeat_finished_phases(
     assert second["seconds"]["distil"] == first["seconds"]["distil"]
 
 
-def test_a_run_ordered_otherwise_is_not_resumed(
+def test_a_run_with_other_settings_is_not_resumed(
     hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     arguments = ("token-kd", "--lang", "yo", *TINY, "--no-evaluate", "--out", str(tmp_path / "run"))
     with pytest.raises(InvalidRequest, match="no run to resume"):
         run(train, *arguments, "--resume")
     run(train, *arguments)
-    with pytest.raises(InvalidRequest, match=r"ordered otherwise \(seed 0 → 5\)"):
+    with pytest.raises(InvalidRequest, match=r"used different settings \(seed 0 → 5\)"):
         run(train, *arguments, "--resume", "--seed", "5")
 
 
@@ -233,7 +233,7 @@ def test_a_run_ordered_otherwise_is_not_resumed(
         (("mulan", "--lang", "Yorubba", *TINY), UnknownLanguage, "Did you mean `"),
         (("mulan", *TINY), InvalidRequest, "--lang yo"),
         (("mulan", "--lang", "fr", *TINY), InvalidRequest, "has no texts in `fr`"),
-        (("mulan", "--lang", "ig", *TINY), InvalidRequest, "`ig` is held out"),
+        (("mulan", "--lang", "ig", *TINY), InvalidRequest, "(`ig`) is reserved for zero-shot evaluation"),
         (("mulan", "--lang", "yo", *TINY, "--base", "tiny-sdd"), UnknownBase, "Did you mean `tiny-sd`"),
         (("mulan", "--lang", "yo", *TINY, "--base", "tiny-xlmr"), InvalidRequest, "not a base"),
         (("mulan", "--lang", "yo", *TINY, "--encoder", "nothing"), UnknownArtifact, "no artifact is called"),
@@ -241,10 +241,10 @@ def test_a_run_ordered_otherwise_is_not_resumed(
         (("mulan", "--lang", "yo", *TINY, "--corpus", "emojis"), UnknownCorpus, "Did you mean `emoji`"),
         (("mulan", "--lang", "yo", *TINY, "--device", "tpu"), InvalidRequest, "unknown device `tpu`"),
         (("mulan", "--lang", "yo", *TINY, "--name", "../x"), HubError, "invalid name"),
-        (("mulan", "--lang", "yo", *TINY, "--accumulate", "7"), InvalidRequest, "cannot be shared evenly"),
+        (("mulan", "--lang", "yo", *TINY, "--accumulate", "7"), InvalidRequest, "cannot be split evenly"),
     ],
 )
-def test_a_wrong_order_is_refused_in_one_line_and_leaves_no_run(
+def test_an_invalid_request_is_refused_in_one_line_and_leaves_no_run(
     arguments: tuple[str, ...], error: type[HubError], message: str, hub: LocalHub
 ) -> None:
     with pytest.raises(error) as caught:
@@ -256,7 +256,7 @@ def test_a_wrong_order_is_refused_in_one_line_and_leaves_no_run(
     assert not list(hub.home.runs.glob("*")), "a refused order leaves nothing behind"
 
 
-def test_scores_are_put_into_a_new_revision_of_the_card(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_scores_are_written_to_a_new_revision_of_the_card(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     json_of(capsys, train, "token-kd", "--lang", "yo", *TINY, "--no-evaluate", "--push")
     before = hub.registry.get("token-kd-yo")
     scores = json_of(
@@ -285,7 +285,7 @@ def test_scores_are_put_into_a_new_revision_of_the_card(hub: LocalHub, capsys: p
     assert len(hub.registry.get("token-kd-yo").scores) == 6
 
 
-def test_a_base_and_an_encoder_can_be_judged_too(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_base_and_an_encoder_can_be_evaluated_too(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     generation = json_of(capsys, evaluate, "tiny-sd", "--corpus", "toy", "--n", "3")
     assert generation[0]["metric"] == "r_precision_at_1"
     assert {score["language"] for score in generation} == {"en"}
@@ -302,12 +302,12 @@ def test_a_base_and_an_encoder_can_be_judged_too(hub: LocalHub, capsys: pytest.C
     [
         (("nothing",), UnknownArtifact, "no artifact is called `nothing`"),
         (("tiny-sd", "--benchmark", "emoji-generatoin"), UnknownBenchmark, "Did you mean `emoji-generation`"),
-        (("tiny-sd", "--split", "test"), InvalidRequest, "there are seen, pairs, languages"),
-        (("tiny-sd", "--lang", "fr"), InvalidRequest, "has nothing in `fr`"),
-        (("tiny-xlmr", "--benchmark", "emoji-generation"), InvalidRequest, "draws nothing"),
+        (("tiny-sd", "--split", "test"), InvalidRequest, "Available: seen, pairs, languages"),
+        (("tiny-sd", "--lang", "fr"), InvalidRequest, "has no prompts in `fr`"),
+        (("tiny-xlmr", "--benchmark", "emoji-generation"), InvalidRequest, "generates no images"),
     ],
 )
-def test_a_wrong_question_is_refused_in_one_line(
+def test_an_invalid_evaluation_is_refused_in_one_line(
     arguments: tuple[str, ...], error: type[HubError], message: str, hub: LocalHub
 ) -> None:
     with pytest.raises(error) as caught:

@@ -1,4 +1,4 @@
-"""Quirks of published trainers are named options: what each does, and that it does nothing where it is off."""
+"""Quirks of published trainers are named options: the effect of each, and no effect when it is off."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from trainers.objectives.token_distillation import TokenDistillation
 def xl(
     original: Callable[[str], Path], corpus: Any, encoder: TextEncoder, tmp_path_factory: pytest.TempPathFactory
 ) -> FeatureDataset:
-    """The toy corpus before a tiny SDXL."""
+    """The toy corpus with a tiny SDXL."""
     base = FrozenBase.open(original("sdxl"), torch.device("cpu"))
     store = Store(tmp_path_factory.mktemp("caches"), "xl", "e", quiet=True)
     return collect_features(corpus, Mixture(("yo", "sw")), base, encoder, length=8, store=store)
@@ -44,7 +44,7 @@ def module_of(method: str, features: FeatureDataset, **sizes: Any) -> nn.Module:
     return get_plan(method).learner(features.base, features.encoder, **sizes).module
 
 
-def test_offset_noise_adds_one_number_a_channel(base: FrozenBase) -> None:
+def test_offset_noise_adds_one_number_per_channel(base: FrozenBase) -> None:
     latents = torch.zeros(3, 4, 8, 8)
     offset = add_noise(latents, base, generator_of(1), offset=0.5)
     alpha = base.schedule.alphas_cumprod[offset.steps_B][:, None, None, None]
@@ -54,7 +54,7 @@ def test_offset_noise_adds_one_number_a_channel(base: FrozenBase) -> None:
     assert shift.std() > 0.1
 
 
-def test_a_broken_block_adds_neither_loss_nor_gradient_and_the_others_stay() -> None:
+def test_a_broken_block_adds_neither_loss_nor_gradient_and_the_others_are_unchanged() -> None:
     fine, broken = torch.randn(2, 3, requires_grad=True), torch.full((2, 3), 1.0, requires_grad=True)
     overflowed = broken * torch.tensor(float("inf"))
     teacher = [torch.randn(2, 3), torch.randn(2, 3)]
@@ -66,7 +66,7 @@ def test_a_broken_block_adds_neither_loss_nor_gradient_and_the_others_stay() -> 
     assert torch.isfinite(fine.grad).all()
 
 
-def test_only_the_first_blocks_are_compared_when_told_so(features: FeatureDataset) -> None:
+def test_only_the_first_blocks_are_compared_if_requested(features: FeatureDataset) -> None:
     module = module_of("pea", features)
 
     def features(**options: Any) -> float:
@@ -78,7 +78,7 @@ def test_only_the_first_blocks_are_compared_when_told_so(features: FeatureDatase
     assert 0 < features(feature_blocks=1) < features()
 
 
-def test_a_dropped_prompt_keeps_its_pooled_vector_when_told_so(
+def test_a_dropped_prompt_keeps_its_pooled_embedding_if_requested(
     xl: FeatureDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[tuple[Any, ...]] = []
@@ -93,7 +93,7 @@ def test_a_dropped_prompt_keeps_its_pooled_vector_when_told_so(
     for drop_pooled in (True, False):
         HybridDistillation(module, xl, empty_share=1.0, drop_pooled=drop_pooled).loss(some_draw())
     rows = torch.arange(1, 7)
-    own, empty = xl.reading(rows), xl.reading(torch.zeros_like(rows))
+    own, empty = xl.teacher_embeddings(rows), xl.teacher_embeddings(torch.zeros_like(rows))
     (teacher, student), (kept_teacher, kept_student) = read[:2], read[2:]
     torch.testing.assert_close(teacher[1], empty.pooled_BP)
     torch.testing.assert_close(kept_teacher[1], own.pooled_BP)
@@ -102,21 +102,21 @@ def test_a_dropped_prompt_keeps_its_pooled_vector_when_told_so(
     torch.testing.assert_close(kept_student[1], apply_module(module, xl, rows).pooled_BP)
 
 
-def test_distillation_also_judges_the_pooled_vector(xl: FeatureDataset) -> None:
+def test_distillation_also_compares_the_pooled_embedding(xl: FeatureDataset) -> None:
     found = TokenDistillation(module_of("token-kd", xl), xl, empty_share=0.0).loss(some_draw())
     assert found.total.item() == pytest.approx(sum(part.item() for part in found.parts.values()), rel=1e-5)
     assert set(found.parts) == {"mse", "cosine", "pooled"}
     module = module_of("token-kd", xl)
     rows = torch.arange(1, 7)
     everything = xl.teacher_pooled_MP.double()
-    gap = (module(*xl.texts(rows)).pooled_BP.double() - everything[xl.meaning_N[rows]]) / everything.std(0).clamp_min(
-        1e-4
-    )
+    gap = (module(*xl.encoder_states(rows)).pooled_BP.double() - everything[xl.meaning_N[rows]]) / everything.std(
+        0
+    ).clamp_min(1e-4)
     assert found.parts["pooled"].item() == pytest.approx(gap.square().mean().item(), rel=1e-4)
 
 
 @pytest.mark.parametrize("method", ["mulan", "pea"])
-def test_every_weight_of_the_sdxl_variants_learns_and_nothing_of_the_base(method: str, xl: FeatureDataset) -> None:
+def test_every_weight_of_the_sdxl_variants_is_trained_and_nothing_of_the_base(method: str, xl: FeatureDataset) -> None:
     made = {"mulan": Denoising, "pea": HybridDistillation}[method]
     module = module_of(method, xl)
     made(module, xl).loss(some_draw()).total.backward()
@@ -131,7 +131,7 @@ def ruled(features: FeatureDataset, **prompt: Any) -> FeatureDataset:
 def test_zeros_in_training_are_those_of_loading(xl: FeatureDataset) -> None:
     module, rows = module_of("mulan", xl), torch.tensor([0, 3])
     plain = apply_module(module, xl, rows)
-    torch.testing.assert_close(plain, Embeddings(*module(*xl.texts(rows))))
+    torch.testing.assert_close(plain, Embeddings(*module(*xl.encoder_states(rows))))
     negative = apply_module(module, ruled(xl, negative={"length": xl.length, "pooled": "zeros"}), rows)
     assert negative.pooled_BP[0].abs().sum() == 0
     torch.testing.assert_close(negative.pooled_BP[1], plain.pooled_BP[1])
@@ -141,26 +141,26 @@ def test_zeros_in_training_are_those_of_loading(xl: FeatureDataset) -> None:
     torch.testing.assert_close(empty.tokens_BLC[1], plain.tokens_BLC[1])
 
 
-def test_an_empty_prompt_may_be_the_bases_own_if_it_is_as_long(xl: FeatureDataset) -> None:
+def test_an_empty_prompt_can_be_the_bases_own_if_the_lengths_are_equal(xl: FeatureDataset) -> None:
     rows = torch.tensor([0, 3])
     rules = ruled(xl, empty="base")
     found = apply_module(module_of("mulan", xl), rules, rows)
-    torch.testing.assert_close(found.tokens_BLC[0], xl.reading(rows).tokens_BLC[0])
-    with pytest.raises(DoesNotFit, match="mixes 8 tokens of the base with 5 of the module"):
+    torch.testing.assert_close(found.tokens_BLC[0], xl.teacher_embeddings(rows).tokens_BLC[0])
+    with pytest.raises(DoesNotFit, match="the module outputs 5 and the base 8"):
         apply_module(module_of("mulan", xl, queries=5), rules, rows)
 
 
 def test_weights_for_a_layer_of_the_denoiser_are_not_trained(xl: FeatureDataset) -> None:
-    with pytest.raises(DoesNotFit, match="training leaves that frozen"):
+    with pytest.raises(DoesNotFit, match="which is frozen during training"):
         Denoising(module_of("mulan", xl, add_embedding=64), xl)
 
 
 @pytest.mark.parametrize("method", ["pea", "token-kd", "bottleneck"])
-def test_methods_without_a_mask_are_refused_by_a_base_that_reads_one(
+def test_methods_without_a_mask_are_refused_by_a_base_that_needs_one(
     method: str, original: Callable[[str], Path], encoder: TextEncoder
 ) -> None:
     base = FrozenBase.open(original("pixart"), torch.device("cpu"))
-    with pytest.raises(DoesNotFit, match=r"\(pixart\) reads one: train `mulan`"):
+    with pytest.raises(DoesNotFit, match=r"\(pixart\) needs one: train `mulan`"):
         get_plan(method).learner(base, encoder)
 
 

@@ -1,6 +1,6 @@
-"""What modules are trained and judged on: texts in many languages, their English meaning, and images.
+"""Open the corpora that modules are trained and evaluated on: texts in many languages, their English meaning, and images.
 
-Another package adds a corpus through the entry-point group `hub.corpora`:
+Other packages add corpora through the entry-point group `hub.corpora`:
 
     [project.entry-points."hub.corpora"]
     recipes = "my_package.recipes:RecipeCorpus"
@@ -17,13 +17,13 @@ from trainers.corpora.corpus import Corpus
 
 GROUP = "hub.corpora"
 CORPORA = {"emoji": "trainers.corpora.emoji:EmojiCorpus"}
-"""Name → `module:class` of those that come with the project."""
+"""Name → `module:class` of the bundled corpora."""
 
 
 def open_corpus(name: str, columns: Columns | None = None, side: int = 64) -> Corpus:
-    """The corpus called `name`; or captioned images of `side` pixels in that folder, file or data set `owner/name`.
+    """Open the corpus called `name`, or captioned images of `side` pixels from a folder, file or dataset `owner/name`.
 
-    Raises UnknownCorpus with near names.
+    Raises `UnknownCorpus`, and the errors of `CaptionedCorpus`.
     """
     is_place = "/" in name or Path(name).exists()
     if name in names(GROUP, CORPORA) or not is_place:

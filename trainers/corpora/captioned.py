@@ -1,4 +1,4 @@
-"""A corpus of somebody's own images, with captions in English and in other languages.
+"""A corpus of user-provided images, with captions in English and other languages.
 
 Shape letters: N images, H and W their sides.
 """
@@ -20,34 +20,34 @@ from torch import Tensor
 from hub.errors import DamagedFile, InvalidRequest, Unreachable
 from hub.languages import parse_language
 from trainers.corpora.corpus import Example, Prompt
-from trainers.corpora.rows import MetadataRow, rows_at
+from trainers.corpora.rows import MetadataRow, read_rows
 from trainers.defaults import HELD_OUT_SHARE
 
 UNREADABLE_SHARE = 0.01
-"""More unreadable images than this are a damaged data set, not a few bad files."""
+"""With a larger share of unreadable images, the dataset counts as damaged."""
 HELD_OUT = "held-out"
 GALLERY = 1000
-"""Most images among which a generated one must be recognised."""
+"""Maximum number of images among which a generated one must be recognised."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns hold what."""
+    """The columns of a captioned corpus, and its held-out share."""
 
     image: str = ""
-    """Empty for the source's usual one."""
+    """Image column; empty for the format's usual one."""
     captions: tuple[tuple[str, str], ...] = ()
-    """(BCP-47 tag, column)."""
+    """Pairs of BCP-47 tag and caption column."""
     held_out_share: float = HELD_OUT_SHARE
     """Share of the images that are never trained on."""
 
     @classmethod
     def parse(cls, image: str, captions: Sequence[str], held_out_share: float) -> Columns:
-        """From `en=caption_en`, as on the command line."""
+        """Parse captions such as `en=caption_en` from the command line. Raises `InvalidRequest`, `UnknownLanguage`."""
         pairs = [text.partition("=") for text in captions]
         if wrong := [text for text, equals, column in pairs if not (equals and text and column)]:
             raise InvalidRequest(
-                f"`{wrong[0]}` names no caption column: write LANGUAGE=COLUMN, such as `yo=caption_yo`."
+                f"`{wrong[0]}` is not a caption column: write LANGUAGE=COLUMN, for example `yo=caption_yo`."
             )
         return cls(image, tuple((parse_language(tag), column) for tag, _, column in pairs), held_out_share)
 
@@ -60,70 +60,71 @@ class Columns:
 
 
 @dataclass
-class Found:
-    """What a scan counted."""
+class ScanCounts:
+    """The counts of a scan of all rows."""
 
     images: int = 0
     unreadable: list[str] = field(default_factory=list)
     without_english: int = 0
     missing: Counter[str] = field(default_factory=Counter)
-    """By language: rows whose caption is not there, or is empty."""
+    """By language: rows whose caption is missing or empty."""
     duplicates: Counter[str] = field(default_factory=Counter)
-    """By language: captions that another row has, too."""
+    """By language: captions that another row also has."""
 
 
 class CaptionedCorpus:
-    """Images and captions from a folder, parquet files, WebDataset shards or a data set of the Hugging Face Hub."""
+    """Images and captions from a folder, parquet files, WebDataset shards or a dataset of the Hugging Face Hub."""
 
     base_splits: tuple[str, ...] = ("seen", HELD_OUT)
 
     def __init__(self, place: str, columns: Columns, side: int) -> None:
-        """Reads every image once: what cannot be decoded is left out, and refused over 1 %. `side` is in pixels.
+        """Read every image once, skipping those that cannot be decoded. `side` is in pixels.
 
-        Raises InvalidRequest for columns that do not exist and captions that are missing, DamagedFile for broken files.
+        Raises `InvalidRequest` for missing columns or captions, `DamagedFile` for broken files or more than 1 % unreadable
+        images, `Unreachable` for a dataset that cannot be downloaded.
         """
         if not columns.captions or "en" not in dict(columns.captions):
             raise InvalidRequest(
-                f"which columns of `{place}` hold captions? Name English and others, such as `--caption-column "
+                f"missing caption columns of `{place}`: name English and other languages, for example `--caption-column "
                 "en=caption_en --caption-column yo=caption_yo`."
             )
         self.name = Path(place).name if Path(place).exists() else place
-        self.found = Found()
+        self.counts = ScanCounts()
         self.columns = columns
         self._side, self._share = side, columns.held_out_share
         self._captions: dict[str, dict[str, str]] = {tag: {} for tag, _ in columns.captions}
         self._rows: dict[str, MetadataRow] = {}
         hashed = hashlib.sha256(f"{side} {columns.held_out_share}".encode())
         seen: dict[str, set[str]] = {tag: set() for tag, _ in columns.captions}
-        for row in rows_at(_local(place), columns.image):
+        for row in read_rows(_local(place), columns.image):
             self._check_columns(row, columns)
-            content = self._readable(row)
+            content = self._read_image(row)
             captions = {tag: _caption(row.columns.get(column)) for tag, column in columns.captions}
             if content is None or not captions["en"]:
-                self.found.without_english += content is not None
+                self.counts.without_english += content is not None
                 continue
             self._rows[row.key] = row
             hashed.update(f"{row.key} {sorted(captions.items())}".encode() + hashlib.sha256(content).digest())
             for tag, caption in captions.items():
                 if not caption:
-                    self.found.missing[tag] += 1
+                    self.counts.missing[tag] += 1
                 elif caption in seen[tag] and tag != "en":
-                    self.found.duplicates[tag] += 1
+                    self.counts.duplicates[tag] += 1
                 else:
-                    self.found.duplicates[tag] += caption in seen[tag]
+                    self.counts.duplicates[tag] += caption in seen[tag]
                     seen[tag].add(caption)
                     self._captions[tag][row.key] = caption
         self.digest = hashed.hexdigest()
-        self._refuse()
+        self._check_usable()
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Those whose columns were named."""
+        """The languages of the caption columns."""
         return tuple(self._captions)
 
     def report(self) -> list[str]:
-        """What there is and what is missing, a line for the images and one for each language."""
-        found, held_out = self.found, sum(self._is_held_out(key) for key in self._rows)
+        """Return the counts of images and of missing captions: a line for the images and one for each language."""
+        found, held_out = self.counts, sum(self._is_held_out(key) for key in self._rows)
         head = (
             f"{self.name}: {len(self._rows)} of {found.images} images ({held_out} held out); "
             f"{len(found.unreadable)} unreadable, {found.without_english} without an English caption."
@@ -138,7 +139,7 @@ class CaptionedCorpus:
         return lines
 
     def examples(self, language: str) -> list[Example]:
-        """Every caption of an image that is not held out; each text once, and none that a held-out image has, too."""
+        """Return the captions of all images that are not held out, without duplicates and captions of held-out images."""
         captions = self._captions.get(language, {})
         seen = {caption for key, caption in captions.items() if self._is_held_out(key)}
         examples = []
@@ -149,7 +150,7 @@ class CaptionedCorpus:
         return examples
 
     def prompts(self, language: str, split: str) -> list[Prompt]:
-        """Captions of `seen` or `held-out` images, of at most a thousand each."""
+        """Return the captions of the `seen` or `held-out` images, at most 1,000 of each."""
         captions = self._captions.get(language, {})
         return [
             Prompt(captions[key], language, key, self._captions["en"][key])
@@ -158,12 +159,12 @@ class CaptionedCorpus:
         ]
 
     def gallery(self, split: str) -> list[Prompt]:
-        """The same images with their English captions."""
+        """Return the English captions of the same images."""
         english = self._captions["en"]
         return [Prompt(english[key], "en", key, english[key]) for key in self._chosen(split)]
 
     def images(self, concepts: Sequence[str]) -> Tensor:
-        """(N, 3, H, W), uint8: scaled so that the shorter side fits, and cut in the middle."""
+        """Return the images (N, 3, H, W), uint8: resized to the shorter side and centre-cropped."""
         squares = []
         for key in concepts:
             with Image.open(io.BytesIO(self._rows[key].read())) as opened:
@@ -183,50 +184,51 @@ class CaptionedCorpus:
         return sorted(keys, key=_fraction)[:GALLERY]
 
     def _is_held_out(self, key: str) -> bool:
-        """A share of the keys by their hash: it does not change when rows are added."""
+        """Whether an image is held out, by the hash of its key, so that added rows change nothing."""
         return _fraction(key) < self._share
 
     def _check_columns(self, row: MetadataRow, columns: Columns) -> None:
-        """The first row has all columns; in shards and JSON later ones may lack some."""
-        if self.found.images == 0 and (
+        """Check that the first row has all columns; later rows of shards and JSON may lack some."""
+        if self.counts.images == 0 and (
             lacking := [column for _, column in columns.captions if column not in row.columns]
         ):
             raise InvalidRequest(
-                f"there is no column `{lacking[0]}` in `{self.name}`: it has {', '.join(row.columns) or 'none'}; name "
-                "them with `--caption-column`."
+                f"there is no column `{lacking[0]}` in `{self.name}`; its columns are {', '.join(row.columns) or 'none'}. "
+                "Choose one with `--caption-column`."
             )
 
-    def _readable(self, row: MetadataRow) -> bytes | None:
-        self.found.images += 1
+    def _read_image(self, row: MetadataRow) -> bytes | None:
+        """Return the bytes of an image, or None if it cannot be decoded."""
+        self.counts.images += 1
         try:
             content = row.read()
             with Image.open(io.BytesIO(content)) as image:
                 image.draft("RGB", (self._side, self._side))  # JPEGs are decoded no larger than needed.
                 image.load()
         except (UnidentifiedImageError, OSError, KeyError, ValueError, SyntaxError, Image.DecompressionBombError):
-            self.found.unreadable.append(row.key)
+            self.counts.unreadable.append(row.key)
             return None
         return content
 
-    def _refuse(self) -> None:
-        found = self.found
+    def _check_usable(self) -> None:
+        found = self.counts
         if len(found.unreadable) > UNREADABLE_SHARE * found.images:
             raise DamagedFile(
                 f"{len(found.unreadable)} of {found.images} images of `{self.name}` cannot be read, such as "
-                f"{found.unreadable[0]}: mend or remove them; up to {UNREADABLE_SHARE:.0%} would be left out."
+                f"{found.unreadable[0]}: fix or remove them; up to {UNREADABLE_SHARE:.0%} would be skipped."
             )
         if not self._rows:
             raise InvalidRequest(f"`{self.name}` has no image with an English caption: {' '.join(self.report())}")
         for tag, captions in self._captions.items():
             if not captions:
                 raise InvalidRequest(
-                    f"captions are missing for `{tag}`: all {found.missing[tag]} rows of `{self.name}` have none; name "
+                    f"captions are missing for `{tag}`: all {found.missing[tag]} rows of `{self.name}` have none; choose "
                     f"another column with `--caption-column {tag}=COLUMN`."
                 )
 
 
 def _caption(value: object) -> str:
-    """One line of text; the first of a list of captions."""
+    """Return the caption on one line; of a list, the first non-empty one."""
     if isinstance(value, list):
         value = next((each for each in value if isinstance(each, str) and each.strip()), "")
     return " ".join(value.split()) if isinstance(value, str) else ""
@@ -237,7 +239,7 @@ def _fraction(key: str) -> float:
 
 
 def _local(place: str) -> Path:
-    """The folder or file itself, or the parquet files of that data set of the Hugging Face Hub."""
+    """Return the folder or file itself, or download that dataset from the Hugging Face Hub. Raises `Unreachable`."""
     if Path(place).exists():
         return Path(place)
     from huggingface_hub import snapshot_download
@@ -249,6 +251,6 @@ def _local(place: str) -> Path:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = " ".join(str(error).split(". ")[0].split())
         raise Unreachable(
-            f"`{place}` is no folder or file here, and as a data set of the Hugging Face Hub it cannot be fetched "
+            f"`{place}` is not a local folder or file, and cannot be downloaded as a dataset of the Hugging Face Hub "
             f"({reason}): check the name or the path."
         ) from error

@@ -1,4 +1,4 @@
-"""What a corpus is: texts in many languages, their English meaning, and images, with fixed splits."""
+"""The interface of a corpus: texts in many languages, their English meaning, and images, with fixed splits."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text to train on."""
+    """A text to train on."""
 
     text: str
     language: str
     """BCP-47 tag."""
     concept: str
-    """Id of what is meant; images have the same id."""
+    """Id of the concept; its image has the same id."""
     meaning: str
-    """The same in English, as the base would be prompted."""
+    """The meaning in English, as a prompt for the base."""
     weight: float = 1.0
-    """How often it is drawn, relative to the others of its language."""
+    """Sampling weight, relative to the other examples of its language."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One text to be judged on."""
+    """A text to evaluate on."""
 
     text: str
     language: str
@@ -39,11 +39,11 @@ class Corpus(Protocol):
 
     name: str
     base_splits: tuple[str, ...]
-    """Splits one may be judged on."""
+    """Splits for evaluation."""
 
     @property
     def digest(self) -> str:
-        """Identifies every row and split."""
+        """A digest of every row and split."""
         ...
 
     @property
@@ -52,17 +52,17 @@ class Corpus(Protocol):
         ...
 
     def examples(self, language: str) -> list[Example]:
-        """All that may be trained on in one language: nothing held out, whatever the reason. Empty when there is nothing."""
+        """Return all examples to train on in a language, without any held-out text; may be empty."""
         ...
 
     def prompts(self, language: str, split: str) -> list[Prompt]:
-        """The texts of one split in one language, in a fixed order."""
+        """Return the texts of a split in a language, in a fixed order; may be empty."""
         ...
 
     def gallery(self, split: str) -> list[Prompt]:
-        """English prompts among which an image made for `split` must be recognised."""
+        """Return the English prompts among which an image generated for `split` must be recognised."""
         ...
 
     def images(self, concepts: Sequence[str]) -> Tensor:
-        """(N, 3, H, W), uint8."""
+        """Return the images of the concepts, (N, 3, H, W), uint8."""
         ...

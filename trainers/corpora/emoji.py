@@ -1,4 +1,4 @@
-"""The corpus `emoji`: Unicode's own names of emoji in 105 languages, with images and fixed splits."""
+"""The corpus `emoji`: Unicode's emoji names in 105 languages, with images and fixed splits."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from trainers.corpora.emoji_dataset import Name, World
 from trainers.loop.sampler import generator_of
 
 SHARE_OF_ROLE = {"base": 1.0, "tone": 0.25, "flag": 0.4}
-"""How often a concept is drawn: skin tones repeat their parents, flags repeat one word."""
+"""Sampling weight of a concept by role: skin tones repeat their parents, flags repeat one word."""
 ENRICHED = ((0.10, "{name}, {words}"), (0.10, "{words}, {name}"), (0.15, "{words}"))
-"""Share of draws and shape of the texts that hold keywords; the rest is the name as it is or in lower case."""
+"""Share and format of the texts with keywords; the rest is the name, unchanged or in lower case."""
 
 
 class EmojiCorpus:
-    """Reads the data set's parquet files when they are first needed."""
+    """The corpus `emoji`; its parquet files are read on first use."""
 
     name = "emoji"
     base_splits = ("seen", "validation", "pairs", "languages", "combinations")
 
     def __init__(self, folder: Path | None = None, seed: int = 0) -> None:
-        """DamagedFile when the data set is not there."""
+        """Open the dataset in `folder`, or the committed one. Raises `DamagedFile` if it is missing."""
         self._world = World(folder)
         self._seed = seed
 
     @property
     def digest(self) -> str:
-        """SHA-256 over all rows."""
+        """SHA-256 of all rows."""
         return self._world.digest
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """All 105."""
+        """All 105 languages."""
         return tuple(self._world.languages)
 
     def examples(self, language: str) -> list[Example]:
-        """Names of split `seen` of base emoji, skin tones and flags; base emoji also with some of their keywords."""
+        """Return the names in split `seen` of base emoji, skin tones and flags, also with some of their keywords."""
         english = self._english
         examples: list[Example] = []
         for name in self._world.named(language):
@@ -51,7 +51,7 @@ class EmojiCorpus:
         return examples
 
     def prompts(self, language: str, split: str) -> list[Prompt]:
-        """Names of one split; of `seen` only base emoji, so that all splits but `combinations` share a gallery."""
+        """Return the names of a split; only base emoji except for `combinations`, so that the other splits share a gallery."""
         english = self._english
         return [
             Prompt(name.name, language, name.concept, english[name.concept])
@@ -60,7 +60,7 @@ class EmojiCorpus:
         ]
 
     def gallery(self, split: str) -> list[Prompt]:
-        """Base emoji; for `combinations` skin tones and flags too."""
+        """Return the English names of base emoji; for `combinations` also of skin tones and flags."""
         english = self._english
         return [
             Prompt(english[concept], "en", concept, english[concept])
@@ -69,7 +69,7 @@ class EmojiCorpus:
         ]
 
     def images(self, concepts: Sequence[str]) -> Tensor:
-        """(N, 3, 64, 64), uint8."""
+        """Return the images of the concepts, (N, 3, 64, 64), uint8."""
         return torch.stack([self._world.images[concept] for concept in concepts])
 
     @cached_property
@@ -81,7 +81,7 @@ class EmojiCorpus:
         return role in SHARE_OF_ROLE if split == "combinations" else role == "base"
 
     def _texts_of(self, name: Name, meaning: str, weight: float) -> list[Example]:
-        """The ways one name is said, their weights summing to `weight`."""
+        """Return the variants of a name, with weights that sum to `weight`."""
         texts: dict[str, float] = {}
         if name.keywords:
             generator = generator_of(self._seed, "texts", name.language, name.concept)

@@ -1,4 +1,4 @@
-"""The data set `emoji` on disk and in memory: its tables, its digest, rows to train on, images as tensors."""
+"""Read the dataset `emoji`: its tables, its digest, its names, and images as tensors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What one language calls one emoji."""
+    """The name of an emoji in a language."""
 
     language: str
     concept: str
@@ -38,13 +38,13 @@ class Name:
 
 
 class World:
-    """The data set `emoji`, read from its folder; each table when it is first needed."""
+    """The dataset `emoji`; each table is read on first use."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Without `folder` the committed one. DamagedFile when the data set is not there."""
+        """Open the dataset in `folder`, or the committed one. Raises `DamagedFile` if it is missing."""
         self.folder = folder or _committed_folder()
         if not (self.folder / "names.parquet").is_file():
-            raise DamagedFile("the data set `emoji` is not there: make it with `python -m trainers.lab.dataset.build`.")
+            raise DamagedFile("the dataset `emoji` is missing: build it with `python -m trainers.lab.dataset.build`.")
 
     @cached_property
     def concepts(self) -> dict[str, dict[str, Any]]:
@@ -57,7 +57,7 @@ class World:
         return self._names()
 
     def named(self, *languages: str) -> list[Name]:
-        """The names in some languages."""
+        """Return the names in the given languages."""
         return self._names([("language", "in", languages)])
 
     @cached_property
@@ -72,14 +72,14 @@ class World:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over all rows; read from the data set's card where it stands, since the rows in memory cost seconds."""
+        """SHA-256 of all rows; read from the dataset's card if possible, since reading the rows takes seconds."""
         card = self.folder / "README.md"
         if card.is_file() and (found := re.search(r"digest\W{1,8}([0-9a-f]{64})\b", card.read_text(encoding="utf-8"))):
             return found[1]
         return digest(read(self.folder))
 
     def gallery(self) -> list[str]:
-        """Ids of the base concepts, among which a generated image must be recognised."""
+        """Return the ids of the base concepts, among which a generated image must be recognised."""
         return [id for id, row in self.concepts.items() if row["role"] == "base"]
 
     def _names(self, filters: Sequence[tuple[str, str, Any]] | None = None) -> list[Name]:
@@ -90,7 +90,7 @@ class World:
 
 
 def digest(tables: dict[str, Rows]) -> str:
-    """SHA-256 over every row as canonical JSON: it does not depend on how parquet lays them out."""
+    """Return the SHA-256 of every row as canonical JSON, which does not depend on the layout of parquet files."""
     total = hashlib.sha256()
     for table in TABLES:
         for row in tables[table]:
@@ -100,18 +100,18 @@ def digest(tables: dict[str, Rows]) -> str:
 
 
 def read(folder: Path) -> dict[str, Rows]:
-    """All four tables."""
+    """Read all four tables."""
     return {name: read_table(folder, name) for name in TABLES}
 
 
 def read_table(folder: Path, name: str, filters: Sequence[tuple[str, str, Any]] | None = None) -> Rows:
-    """The rows of one table that pass the filters of pyarrow."""
+    """Read the rows of a table that pass the pyarrow filters."""
     rows: Rows = pq.read_table(folder / f"{name}.parquet", filters=filters).to_pylist()
     return rows
 
 
 def _committed_folder() -> Path:
-    """`cards/datasets/emoji`, wherever the data package `cards` is installed."""
+    """Return `cards/datasets/emoji` of the installed package `cards`."""
     spec = find_spec("cards")
     places = list(spec.submodule_search_locations or ()) if spec else []
     return Path(places[0] if places else "cards") / "datasets/emoji"

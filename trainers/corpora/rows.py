@@ -1,6 +1,6 @@
-"""Images with captions as they lie somewhere: a folder, parquet files, or WebDataset shards.
+"""Read images and captions from a folder, parquet files or WebDataset shards.
 
-Only JSON, CSV, parquet and images are read; nothing is ever unpickled.
+Only JSON, CSV, parquet and images are read; nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -20,51 +20,51 @@ from hub.errors import DamagedFile, InvalidRequest
 
 IMAGES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 METADATA = ("metadata.jsonl", "metadata.csv")
-"""Captions beside image files, one of these, as in Hugging Face's ImageFolder."""
+"""Names of the file with captions beside images, as in Hugging Face's ImageFolder."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetadataRow:
-    """One image and what is said of it."""
+    """An image and its columns."""
 
     key: str
-    """Stable and unique within its source: a path, or a path and a place."""
+    """Stable and unique within its source: a path, or a path and an index."""
     columns: Mapping[str, Any]
     read: Callable[[], bytes]
-    """The image's file; OSError or KeyError where there is none."""
+    """Returns the image file's bytes; raises OSError or KeyError if there is none."""
 
 
-def rows_at(place: Path, image_column: str) -> Iterator[MetadataRow]:
-    """The rows of a file or folder, in a fixed order; `image_column` may be empty for the source's usual one.
+def read_rows(place: Path, image_column: str) -> Iterator[MetadataRow]:
+    """Read the rows of a file or folder in a fixed order; an empty `image_column` means the format's usual one.
 
-    Raises InvalidRequest when nothing there is of a known format, or the column does not exist.
+    Raises `InvalidRequest` for an unknown format or a missing column, `DamagedFile` for a broken file.
     """
     files = [place] if place.is_file() else sorted(path for path in place.rglob("*") if path.is_file())
     if metadata := [path for path in files if path.name in METADATA]:
-        return _of_folder(metadata, image_column or "file_name")
+        return _read_folder(metadata, image_column or "file_name")
     root = place.parent if place.is_file() else place
     if parquet := [path for path in files if path.suffix == ".parquet"]:
-        return _of_parquet(parquet, root, image_column or "image")
+        return _read_parquet(parquet, root, image_column or "image")
     if shards := [path for path in files if path.suffix == ".tar"]:
-        return _of_shards(shards, root, image_column)
+        return _read_shards(shards, root, image_column)
     raise InvalidRequest(
         f"there are no captions in {place}: a corpus is a folder with {' or '.join(METADATA)} beside its images, "
         "parquet files, or WebDataset shards (.tar)."
     )
 
 
-def _of_folder(metadata: Sequence[Path], image_column: str) -> Iterator[MetadataRow]:
+def _read_folder(metadata: Sequence[Path], image_column: str) -> Iterator[MetadataRow]:
     for path in metadata:
-        for number, columns in enumerate(_table(path), 1):
+        for number, columns in enumerate(_read_table(path), 1):
             if image_column not in columns:
                 raise InvalidRequest(_no_column(image_column, columns, f"line {number} of {path.name}"))
             name = str(columns[image_column])
             if not (path.parent / name).resolve().is_relative_to(path.parent.resolve()):
-                raise InvalidRequest(f"line {number} of {path.name} names an image outside of its folder: `{name}`.")
+                raise InvalidRequest(f"line {number} of {path.name} names an image outside its folder: `{name}`.")
             yield MetadataRow(f"{path.parent.name}/{name}", columns, (path.parent / name).read_bytes)
 
 
-def _table(path: Path) -> Iterator[dict[str, Any]]:
+def _read_table(path: Path) -> Iterator[dict[str, Any]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             if path.suffix == ".csv":
@@ -72,11 +72,11 @@ def _table(path: Path) -> Iterator[dict[str, Any]]:
             else:
                 yield from (json.loads(line) for line in file if line.strip())
     except ValueError as error:
-        raise DamagedFile(f"{path.name} cannot be read ({error}): mend that line.") from error
+        raise DamagedFile(f"{path.name} cannot be read ({error}): fix that line.") from error
 
 
-def _of_parquet(files: Sequence[Path], root: Path, image_column: str) -> Iterator[MetadataRow]:
-    @lru_cache(maxsize=2)  # Rows are asked for in order: a group is read once.
+def _read_parquet(files: Sequence[Path], root: Path, image_column: str) -> Iterator[MetadataRow]:
+    @lru_cache(maxsize=2)  # Rows are read in order, so each group is read once.
     def group_of(path: Path, group: int) -> list[Any]:
         column: list[Any] = pq.ParquetFile(path).read_row_group(group, [image_column])[image_column].to_pylist()
         return column
@@ -96,7 +96,7 @@ def _of_parquet(files: Sequence[Path], root: Path, image_column: str) -> Iterato
             file = pq.ParquetFile(path)
         except (OSError, ValueError) as error:
             raise DamagedFile(
-                f"{path.name} cannot be read ({' '.join(str(error).split())}): fetch it again."
+                f"{path.name} cannot be read ({' '.join(str(error).split())}): download it again."
             ) from error
         names = file.schema_arrow.names
         if image_column not in names:
@@ -108,18 +108,20 @@ def _of_parquet(files: Sequence[Path], root: Path, image_column: str) -> Iterato
                 yield MetadataRow(key, columns, reader(path, group, place))
 
 
-def _of_shards(shards: Sequence[Path], root: Path, image_column: str) -> Iterator[MetadataRow]:
-    """Members that share a name up to its first dot are one row, as WebDataset has it: `.json`, `.txt`, an image."""
+def _read_shards(shards: Sequence[Path], root: Path, image_column: str) -> Iterator[MetadataRow]:
+    """Read WebDataset shards: members with the same name up to its first dot are one row (`.json`, `.txt`, an image)."""
     endings = (f".{image_column.lstrip('.')}",) if image_column else IMAGES
     for shard in shards:
         try:
             with tarfile.open(shard) as archive:
                 members = [member for member in archive if member.isfile()]
                 texts = {
-                    member.name: _text(archive, member) for member in members if member.name.endswith((".json", ".txt"))
+                    member.name: _read_text(archive, member)
+                    for member in members
+                    if member.name.endswith((".json", ".txt"))
                 }
         except (tarfile.TarError, ValueError, OSError) as error:
-            raise DamagedFile(f"{shard.name} cannot be read ({error}): fetch it again.") from error
+            raise DamagedFile(f"{shard.name} cannot be read ({error}): download it again.") from error
         grouped: dict[str, dict[str, Any]] = {}
         images: dict[str, tarfile.TarInfo] = {}
         for member in members:
@@ -132,17 +134,19 @@ def _of_shards(shards: Sequence[Path], root: Path, image_column: str) -> Iterato
             elif member.name in texts:
                 columns |= texts[member.name]
         for key, columns in grouped.items():
-            yield MetadataRow(f"{shard.relative_to(root).as_posix()}/{key}", columns, _member(shard, images.get(key)))
+            yield MetadataRow(
+                f"{shard.relative_to(root).as_posix()}/{key}", columns, _member_reader(shard, images.get(key))
+            )
 
 
-def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> dict[str, Any]:
+def _read_text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> dict[str, Any]:
     file = archive.extractfile(member)
     assert file is not None, "a regular file has content"
     content = file.read().decode()
     return json.loads(content) if member.name.endswith(".json") else {"txt": content.strip()}
 
 
-def _member(shard: Path, member: tarfile.TarInfo | None) -> Callable[[], bytes]:
+def _member_reader(shard: Path, member: tarfile.TarInfo | None) -> Callable[[], bytes]:
     def read() -> bytes:
         if member is None:
             raise KeyError("image")
@@ -154,4 +158,4 @@ def _member(shard: Path, member: tarfile.TarInfo | None) -> Callable[[], bytes]:
 
 
 def _no_column(wanted: str, found: Sequence[str] | Mapping[str, Any], where: str) -> str:
-    return f"there is no column `{wanted}` in {where}: name one of {', '.join(found)} with `--image-column`."
+    return f"there is no column `{wanted}` in {where}: choose one of {', '.join(found)} with `--image-column`."

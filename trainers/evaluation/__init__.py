@@ -1,7 +1,7 @@
-"""Benchmarks by name: a lazy table, open to other packages through the entry-point group `hub.benchmarks`.
+"""Load benchmarks by name. Other packages add benchmarks through the entry-point group `hub.benchmarks`.
 
 [project.entry-points."hub.benchmarks"]
-my-benchmark = "my_package.my_benchmark:MyEvaluator"        # called with no arguments, gives an Evaluator
+my-benchmark = "my_package.my_benchmark:MyEvaluator"        # called without arguments, returns an Evaluator
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ BENCHMARKS = {
     "emoji-retrieval": "trainers.evaluation.retrieval:RetrievalEvaluator",
     "emoji-retrieval-mclip": "trainers.evaluation.recall:MclipProtocolEvaluator",
 }
-"""Name → `module:class` of those that come with the project."""
+"""Name → `module:class` of the bundled benchmarks."""
 
 
 def get_evaluator(name: str) -> Evaluator:
-    """The evaluator of the benchmark called `name`, or UnknownBenchmark."""
+    """Return the evaluator of the benchmark called `name`. Raises `UnknownBenchmark`."""
     return cast("Evaluator", load(GROUP, name, BENCHMARKS)())

@@ -1,4 +1,4 @@
-"""Shares with their uncertainty."""
+"""Confidence intervals of shares."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Z_95 = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A share and its 95 % interval."""
+    """A share and its 95 % confidence interval."""
 
     value: float
     low: float
@@ -21,7 +21,10 @@ class Interval:
 
 
 def wilson(successes: int, count: int) -> Interval:
-    """Wilson's score interval (1927) of a share; unlike the normal one it stays within 0…1 and is right near the ends."""
+    """Return Wilson's score interval (1927) of a share, which is valid near 0 and 1, unlike the normal approximation.
+
+    Raises `ValueError` for impossible counts.
+    """
     if not 0 <= successes <= count or count < 1:
         raise ValueError(f"{successes} successes of {count}")
     share = successes / count

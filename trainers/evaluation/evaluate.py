@@ -1,4 +1,4 @@
-"""Ask benchmarks about an artifact, or about a module that was just trained."""
+"""Run benchmarks on an artifact, or on a module that was just trained."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from trainers.corpora import open_corpus
 from trainers.corpora.captioned import Columns
 from trainers.corpora.corpus import Corpus
 from trainers.evaluation import get_evaluator
-from trainers.evaluation.evaluator import EvaluationSubject, Question, machine
+from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, machine
 from trainers.evaluation.generation import GUIDANCE, JUDGE, STEPS, GenerationEvaluator
 from trainers.evaluation.retrieval import RetrievalEvaluator
 from trainers.frozen.foundation import DUAL_ENCODER
@@ -30,12 +30,12 @@ from trainers.inputs.feature_cache import key_of
 from trainers.run import RunResult
 
 DROP = "english_drop_at_1"
-"""English R-precision@1 of the base less that through the module."""
+"""The base's own English R-precision@1 minus that through the module."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRequest:
-    """What to measure."""
+    """The benchmarks, splits and languages to measure, with at most `count` prompts each."""
 
     benchmarks: tuple[str, ...]
     splits: tuple[str, ...]
@@ -44,8 +44,11 @@ class EvaluationRequest:
     seed: int = 0
 
 
-def subject_of(artifact: Artifact, base: str, hub: LocalHub, device: str | None) -> EvaluationSubject:
-    """What `hub evaluate NAME` judges: a base alone, a module on its base, an encoder or a retriever."""
+def open_subject(artifact: Artifact, base: str, hub: LocalHub, device: str | None) -> EvaluationSubject:
+    """Load the subject of `hub evaluate NAME`: a base, a module on its base, an encoder or a retriever.
+
+    Raises `InvalidRequest` for a dataset, and the errors of `load_pipeline` and `load_retriever`.
+    """
     short = artifact.name.name
     if artifact.kind == "base":
         pipeline = load_pipeline(str(artifact.name), device=device, hub=hub)
@@ -56,7 +59,7 @@ def subject_of(artifact: Artifact, base: str, hub: LocalHub, device: str | None)
             return retriever_subject(short, None, str(artifact.name), hub, device, revision=artifact.revision)
         return EvaluationSubject(short, artifact.revision, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
     if artifact.kind == "dataset":
-        raise InvalidRequest(f"`{short}` is a data set: evaluate a base, a module or an encoder.")
+        raise InvalidRequest(f"`{short}` is a dataset: evaluate a base, a module or an encoder.")
     base = base or (artifact.bases[0] if artifact.bases else "")
     if any(retrieves(variant.architecture) for variant in artifact.variants):
         return retriever_subject(short, str(artifact.name), base, hub, device, revision=artifact.revision)
@@ -78,9 +81,9 @@ def evaluate_artifact(
     device: str | None,
     quiet: bool,
 ) -> list[Score]:
-    """What `hub evaluate NAME` measures. Empty `benchmarks` and `languages` are those that the artifact is made for.
+    """Measure an artifact for `hub evaluate NAME`; empty `benchmarks` and `languages` are chosen for the artifact.
 
-    Raises UnknownBenchmark and UnknownCorpus before anything is loaded, and as `ask`.
+    Raises `UnknownBenchmark` and `UnknownCorpus` before anything is loaded, and `InvalidRequest` as `run_benchmarks`.
     """
     on = base or next(iter(artifact.bases), "") or (str(artifact.name) if artifact.kind == "base" else "")
     side = image_side(find_base(on, hub).folder) if on and columns.captions else 224
@@ -89,25 +92,25 @@ def evaluate_artifact(
     for each in benchmarks:
         get_evaluator(each)
     own = tuple(tag for tag in artifact.languages if tag in opened.languages) or ("en",)
-    asked = EvaluationRequest(benchmarks, splits, languages or own, count, seed)
-    return ask(subject_of(artifact, base, hub, device), asked, opened, hub, quiet=quiet)
+    request = EvaluationRequest(benchmarks, splits, languages or own, count, seed)
+    return run_benchmarks(open_subject(artifact, base, hub, device), request, opened, hub, quiet=quiet)
 
 
 def benchmark_of(artifact: Artifact) -> str:
-    """What an artifact is judged on unless somebody asks for another: drawing, or finding for what cannot draw."""
-    draws = artifact.kind != "encoder" or bool(artifact.variants)
-    finds = not draws or any(retrieves(variant.architecture) for variant in artifact.variants)
-    return RetrievalEvaluator.name if finds else GenerationEvaluator.name
+    """Return the default benchmark of an artifact: generation, or retrieval if it cannot generate images."""
+    is_plain_encoder = artifact.kind == "encoder" and not artifact.variants
+    is_retriever = is_plain_encoder or any(retrieves(variant.architecture) for variant in artifact.variants)
+    return RetrievalEvaluator.name if is_retriever else GenerationEvaluator.name
 
 
 def trained_subject(trained: RunResult, name: str, folder: Path, hub: LocalHub) -> EvaluationSubject:
-    """What was just trained and lies in `folder`, on the base of its order."""
-    order = trained.order
+    """Load the module that was just trained and exported to `folder`, on the base of its request."""
+    request = trained.request
     if trained.plan.is_repository:
         return EvaluationSubject(name, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
-    judged = retriever_subject if trained.plan.foundation is DUAL_ENCODER else module_subject
-    encoder = trained.encoder.folder if Path(order.encoder).is_dir() else None
-    return judged(name, folder, order.base, hub, order.device, encoder=encoder)
+    load_subject = retriever_subject if trained.plan.foundation is DUAL_ENCODER else module_subject
+    encoder = trained.encoder.folder if Path(request.encoder).is_dir() else None
+    return load_subject(name, folder, request.base, hub, request.device, encoder=encoder)
 
 
 def module_subject(
@@ -120,7 +123,7 @@ def module_subject(
     revision: str = "",
     encoder: Path | None = None,
 ) -> EvaluationSubject:
-    """A module, published or in a folder, on its base; `encoder` is a folder where the registry does not know it."""
+    """Load a module, published or in a folder, on its base; `encoder` is a folder if it is not in the registry."""
     plain = load_pipeline(base, device=device, hub=hub)
     pipeline = load_pipeline(base, adapter=adapter, device=device, hub=hub, encoder=encoder)
     return EvaluationSubject(name, revision, base.rpartition("/")[2], pipeline, plain)
@@ -136,90 +139,100 @@ def retriever_subject(
     revision: str = "",
     encoder: Path | None = None,
 ) -> EvaluationSubject:
-    """Projectors, published or in a folder, on their dual encoder; without projectors that alone."""
+    """Load projectors, published or in a folder, on their dual encoder; without `adapter`, the dual encoder alone."""
     retriever = load_retriever(base, adapter=adapter, device=device, hub=hub, encoder=encoder)
     return EvaluationSubject(name, revision, base.rpartition("/")[2] if adapter else "", retriever=retriever)
 
 
-def ask(
-    subject: EvaluationSubject, asked: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
+def run_benchmarks(
+    subject: EvaluationSubject, request: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
 ) -> list[Score]:
-    """Every benchmark on every language and split that the corpus has; InvalidRequest when none has anything."""
+    """Run every benchmark on every language and split of the request that the corpus has.
+
+    Raises `UnknownBenchmark`, and `InvalidRequest` if there are no prompts or the subject does not fit a benchmark.
+    """
     scores: list[Score] = []
-    for name in asked.benchmarks:
+    for name in request.benchmarks:
         evaluator = get_evaluator(name)
-        for language in asked.languages:
-            for split in asked.splits:
-                question = Question(corpus, split, language, hub, asked.count, asked.seed, quiet)
-                if len(asked.splits) > 1 and not corpus.prompts(language, split):
+        for language in request.languages:
+            for split in request.splits:
+                task = EvaluationTask(corpus, split, language, hub, request.count, request.seed, quiet)
+                if len(request.splits) > 1 and not corpus.prompts(language, split):
                     continue
-                scores += evaluator.evaluate(subject, question)
+                scores += evaluator.evaluate(subject, task)
     if not scores:
         raise InvalidRequest(
-            f"there is nothing to ask `{subject.name}` in {', '.join(asked.languages)} on {', '.join(asked.splits)}."
+            f"there are no prompts for `{subject.name}` in {', '.join(request.languages)} on {', '.join(request.splits)}."
         )
     return scores
 
 
-def compare(
-    subject: EvaluationSubject, asked: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
+def evaluate_for_card(
+    subject: EvaluationSubject, request: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
 ) -> list[Score]:
-    """What a module's card tells: the module, the base alone on the same prompts and on their English, and English kept."""
+    """Measure the scores of a module's card.
+
+    They compare the module with the base alone, on the same prompts and on their English translations, and measure how
+    much English the module loses. Raises `InvalidRequest` as `run_benchmarks`.
+    """
     if subject.retriever is not None:
-        return _compare_retrievers(subject, asked, corpus, hub, quiet=quiet)
+        return _compare_retrievers(subject, request, corpus, hub, quiet=quiet)
     if subject.encoder is not None:
-        return ask(subject, replace(asked, benchmarks=(RetrievalEvaluator.name,)), corpus, hub, quiet=quiet)
+        return run_benchmarks(
+            subject, replace(request, benchmarks=(RetrievalEvaluator.name,)), corpus, hub, quiet=quiet
+        )
     scores: list[Score] = []
     evaluator = GenerationEvaluator()
     plain = replace(subject, name=subject.base, pipeline=subject.plain)
-    for language in asked.languages:
-        for split in asked.splits:
+    for language in request.languages:
+        for split in request.splits:
             if not corpus.prompts(language, split):
                 continue
-            question = Question(corpus, split, language, hub, asked.count, asked.seed, quiet)
-            scores += evaluator.evaluate(subject, question)
-            scores += _named(BASE_ALONE, _remembered(evaluator, plain, question))
-            scores += _named(ENGLISH_BASE, _remembered(evaluator, plain, replace(question, translated=True)))
-    english = Question(corpus, "seen", "en", hub, asked.count, asked.seed, quiet)
+            task = EvaluationTask(corpus, split, language, hub, request.count, request.seed, quiet)
+            scores += evaluator.evaluate(subject, task)
+            scores += _with_prefix(BASE_ALONE, _base_scores(evaluator, plain, task))
+            scores += _with_prefix(ENGLISH_BASE, _base_scores(evaluator, plain, replace(task, translated=True)))
+    english = EvaluationTask(corpus, "seen", "en", hub, request.count, request.seed, quiet)
     through = evaluator.evaluate(subject, english)
-    alone = _remembered(evaluator, plain, english)
+    alone = _base_scores(evaluator, plain, english)
     drop = _value(alone, "r_precision_at_1") - _value(through, "r_precision_at_1")
-    if "en" not in asked.languages:  # or else both stand there already
-        scores += [score for score in through if score.metric.startswith("r_precision")] + _named(BASE_ALONE, alone)
+    if "en" not in request.languages:  # Otherwise both are in the list already.
+        scores += [score for score in through if score.metric.startswith("r_precision")]
+        scores += _with_prefix(BASE_ALONE, alone)
     scores.append(replace(through[0], metric=DROP, value=round(drop, 6), low=None, high=None, better="down"))
     return scores
 
 
 def _compare_retrievers(
-    subject: EvaluationSubject, asked: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
+    subject: EvaluationSubject, request: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
 ) -> list[Score]:
-    """The retriever in its languages and in English, and the dual encoder alone in its languages."""
+    """Measure the retriever and the dual encoder alone, in the requested languages and in English."""
     evaluator = RetrievalEvaluator()
     assert subject.retriever is not None
     plain = replace(subject, name=subject.base, base="", retriever=Retriever(subject.retriever.dual))
     scores: list[Score] = []
-    for language in dict.fromkeys([*asked.languages, "en"]):
-        for split in asked.splits:
+    for language in dict.fromkeys([*request.languages, "en"]):
+        for split in request.splits:
             if not corpus.prompts(language, split):
                 continue
-            question = Question(corpus, split, language, hub, asked.count, asked.seed, quiet)
-            scores += evaluator.evaluate(subject, question)
-            alone = evaluator.evaluate(plain, question)
+            task = EvaluationTask(corpus, split, language, hub, request.count, request.seed, quiet)
+            scores += evaluator.evaluate(subject, task)
+            alone = evaluator.evaluate(plain, task)
             scores += [replace(score, metric=BASE_ALONE + score.metric, base=subject.base) for score in alone]
     return scores
 
 
-def _remembered(evaluator: GenerationEvaluator, plain: EvaluationSubject, question: Question) -> list[Score]:
-    """What the base alone scores, drawn once for all modules of it; a base in a folder is drawn every time."""
-    registry = question.hub.registry
+def _base_scores(evaluator: GenerationEvaluator, plain: EvaluationSubject, task: EvaluationTask) -> list[Score]:
+    """Return the scores of the base alone, cached for all modules of the base; a base in a folder is not cached."""
+    registry = task.hub.registry
     if plain.base not in {name.rpartition("/")[2] for name in registry.names()}:
-        return evaluator.evaluate(plain, question)
+        return evaluator.evaluate(plain, task)
     digests = [registry.get(name).weights_digest for name in (plain.base, JUDGE)]
-    asked = [question.split, question.language, question.translated, question.count, question.seed, GUIDANCE, STEPS]
-    path = question.hub.home.caches / f"scores-{key_of(*digests, question.corpus.digest, *asked, machine())[:40]}.json"
+    parts = [task.split, task.language, task.translated, task.count, task.seed, GUIDANCE, STEPS]
+    path = task.hub.home.caches / f"scores-{key_of(*digests, task.corpus.digest, *parts, machine())[:40]}.json"
     if path.is_file():
         return [Score(**{**row, "provenance": Provenance(row["provenance"])}) for row in json.loads(path.read_text())]
-    scores = evaluator.evaluate(plain, question)
+    scores = evaluator.evaluate(plain, task)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     unfinished.write_text(json.dumps([asdict(score) for score in scores]))
@@ -227,8 +240,8 @@ def _remembered(evaluator: GenerationEvaluator, plain: EvaluationSubject, questi
     return scores
 
 
-def _named(prefix: str, scores: Sequence[Score]) -> list[Score]:
-    """R-precision of another subject beside the module's own."""
+def _with_prefix(prefix: str, scores: Sequence[Score]) -> list[Score]:
+    """Return the R-precision scores with a prefix, for the card of another subject."""
     return [replace(score, metric=prefix + score.metric) for score in scores if score.metric.startswith("r_precision")]
 
 

@@ -1,4 +1,4 @@
-"""What an evaluator is: a subject and a question in, scores out."""
+"""The interface of evaluators, which measure a subject on a task and return scores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from trainers.loop.sampler import seed_of
 
 @dataclass(frozen=True)
 class EvaluationSubject:
-    """What is judged: a pipeline, or for retrieval an encoder alone or a retriever."""
+    """The models to evaluate: a pipeline, or for retrieval an encoder alone or a retriever."""
 
     name: str
     """As in `hub evaluate NAME`."""
@@ -34,40 +34,40 @@ class EvaluationSubject:
     pipeline: Any = None
     """A diffusers pipeline: the base alone, or with the module."""
     plain: Any = None
-    """The base's own pipeline, which reads English; the same object when no module is judged."""
+    """The base's own pipeline, for English prompts; the same object if the subject is a base."""
     encoder: TextEncoder | None = None
     retriever: Retriever | None = None
-    """A dual encoder, alone or behind projectors."""
+    """A dual encoder, with or without projectors."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """On what it is judged."""
+class EvaluationTask:
+    """The prompts to evaluate on: a split of a corpus in one language."""
 
     corpus: Corpus
     split: str
     language: str
     hub: LocalHub
-    """Where judges are found."""
+    """The hub that holds the judges."""
     count: int = 256
-    """At most so many prompts; 0 means all."""
+    """Maximum number of prompts; 0 means all."""
     seed: int = 0
     quiet: bool = False
     translated: bool = False
-    """Ask the English meanings of the language's prompts instead: the ceiling on the same concepts."""
+    """Whether to use the English meanings of the prompts instead, for an upper bound on the same concepts."""
 
     def prompts(self) -> list[Prompt]:
-        """A part of the split that depends on (seed, concept) alone: languages are asked about the same concepts.
+        """Return a sample of the split that depends on (seed, concept) alone, so that languages share their concepts.
 
-        Raises InvalidRequest when the split is empty in this language.
+        Raises `InvalidRequest` for an unknown split, or one that is empty in this language.
         """
         if self.split not in self.corpus.base_splits:
-            raise InvalidRequest(f"no split is called `{self.split}`: there are {', '.join(self.corpus.base_splits)}.")
+            raise InvalidRequest(f"no split is called `{self.split}`. Available: {', '.join(self.corpus.base_splits)}.")
         found = self.corpus.prompts(self.language, self.split)
         if not found:
             raise InvalidRequest(
-                f"the corpus `{self.corpus.name}` has nothing in `{self.language}` on split `{self.split}`: "
-                f"choose among {', '.join(self._filled()) or 'other languages'}."
+                f"the corpus `{self.corpus.name}` has no prompts in `{self.language}` on split `{self.split}`. "
+                f"Available: {', '.join(self._filled_splits()) or 'other languages'}."
             )
         order = sorted(found, key=lambda prompt: seed_of(self.seed, "prompts", prompt.concept))
         chosen = order[: self.count] if self.count else order
@@ -76,37 +76,37 @@ class Question:
         return chosen
 
     def gallery(self, prompts: Sequence[Prompt]) -> tuple[list[Prompt], Tensor]:
-        """Among what answers to `prompts` must be recognised, and the place of each right one: (N,)."""
+        """Return the gallery, and the index (N,) of the right entry for each of the prompts."""
         gallery = self.corpus.gallery(self.split)
         place = {prompt.concept: index for index, prompt in enumerate(gallery)}
         return gallery, torch.tensor([place[prompt.concept] for prompt in prompts])
 
-    def _filled(self) -> list[str]:
+    def _filled_splits(self) -> list[str]:
         return [split for split in self.corpus.base_splits if self.corpus.prompts(self.language, split)]
 
 
 class Evaluator(Protocol):
-    """Turns a subject into scores."""
+    """A benchmark."""
 
     name: str
-    """Of the benchmark."""
+    """Name of the benchmark."""
     needs: str
-    """`pipeline`; `encoder` when an encoder alone can be judged too; `retriever` for what reads images."""
+    """`pipeline`; `encoder` if an encoder alone can be evaluated too; `retriever` if images are embedded."""
 
-    def evaluate(self, subject: EvaluationSubject, question: Question) -> list[Score]:
-        """The scores of one subject on one question, most telling first."""
+    def evaluate(self, subject: EvaluationSubject, task: EvaluationTask) -> list[Score]:
+        """Return the scores of a subject on a task, most important first. Raises `InvalidRequest`."""
         ...
 
 
-def measured(
-    metric: str, value: float | Interval, benchmark: str, subject: EvaluationSubject, question: Question, **other: Any
+def make_score(
+    metric: str, value: float | Interval, benchmark: str, subject: EvaluationSubject, task: EvaluationTask, **other: Any
 ) -> Score:
-    """A score of ours with all it takes to measure it again."""
+    """Create a measured score, with the command that reproduces it."""
     interval = value if isinstance(value, Interval) else None
-    command = f"hub evaluate {subject.name} --benchmark {benchmark} --split {question.split} --lang {question.language}"
-    command += f" --n {question.count} --seed {question.seed}" + (f" --base {subject.base}" if subject.base else "")
-    if isinstance(question.corpus, CaptionedCorpus):
-        options: list[tuple[str, object]] = [("--corpus", question.corpus.name), *question.corpus.columns.options()]
+    command = f"hub evaluate {subject.name} --benchmark {benchmark} --split {task.split} --lang {task.language}"
+    command += f" --n {task.count} --seed {task.seed}" + (f" --base {subject.base}" if subject.base else "")
+    if isinstance(task.corpus, CaptionedCorpus):
+        options: list[tuple[str, object]] = [("--corpus", task.corpus.name), *task.corpus.columns.options()]
         command += " " + shlex.join(str(word) for option in options for word in option)
     score = Score(
         metric=metric,
@@ -114,12 +114,12 @@ def measured(
         benchmark=benchmark,
         provenance=Provenance.MEASURED,
         source=f"{command}; revision {subject.revision[:12] or 'unpublished'}; {machine()}",
-        split=question.split,
-        language=question.language,
+        split=task.split,
+        language=task.language,
         base=subject.base,
-        benchmark_digest=question.corpus.digest,
+        benchmark_digest=task.corpus.digest,
         sample_size=interval.count if interval else None,
-        seed=question.seed,
+        seed=task.seed,
         low=round(interval.low, 6) if interval else None,
         high=round(interval.high, 6) if interval else None,
     )
@@ -127,6 +127,6 @@ def measured(
 
 
 def machine() -> str:
-    """The machine in words that name nobody's."""
+    """Return the device and the torch version, without the host's name."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{platform.machine()} CPU"
     return f"{device}, torch {torch.__version__.partition('+')[0]}"

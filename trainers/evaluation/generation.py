@@ -1,8 +1,8 @@
-"""`emoji-generation`: does a prompt draw its image?
+"""`emoji-generation`: do generated images show what their prompts mean?
 
-R-precision@k: the share of images whose right English name is among the k nearest of the gallery's names, as an
-independent dual encoder sees them. Beside it stand the share of images whose nearest real image, pixel by pixel, is
-the right one; what the judge gives to real images; and the Fréchet distance in the judge's features with its floor.
+R-precision@k is the share of images whose right English name is among the k nearest names of the gallery, according to an
+independent dual encoder. Three more metrics are reported: the share of images whose nearest real image, by pixels, is the
+right one; the judge's R-precision for real images; and the Fréchet distance of the judge's features, with its floor.
 
 Shape letters: N images, G gallery, D features, H and W an image.
 """
@@ -20,13 +20,13 @@ from hub.errors import InvalidRequest
 from hub.records import Score
 from trainers.corpora.corpus import Prompt
 from trainers.evaluation.confidence import Interval, wilson
-from trainers.evaluation.evaluator import EvaluationSubject, Question, measured
+from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, make_score
 from trainers.evaluation.fid import floor_of, frechet_distance
 from trainers.evaluation.judge import Judge, pixel_features, ranks, resize
 from trainers.loop.sampler import NOISE_STREAM, generator_of
 
 GUIDANCE = 2.5
-"""Between 2 and 3 English prompts are drawn best; every subject gets the same."""
+"""Guidance scale of every subject; the base is best with English prompts between 2 and 3."""
 STEPS = 20
 BATCH_SIZE = 64
 JUDGE = "linguahub/emoji-judge"
@@ -34,7 +34,7 @@ RANKS = (1, 5, 10)
 
 
 class GenerationEvaluator:
-    """Draws every prompt of a split once and judges the images."""
+    """Generates an image for every prompt of a split and evaluates the images."""
 
     name = "emoji-generation"
     needs = "pipeline"
@@ -42,63 +42,68 @@ class GenerationEvaluator:
     def __init__(self, judge: Judge | None = None) -> None:
         self._judge = judge
 
-    def evaluate(self, subject: EvaluationSubject, question: Question) -> list[Score]:
-        """R-precision@1, 5, 10; pixel nearest neighbour; the judge's ceiling; Fréchet distance and its floor."""
+    def evaluate(self, subject: EvaluationSubject, task: EvaluationTask) -> list[Score]:
+        """Return R-precision@1, 5 and 10, pixel nearest neighbour, the judge's ceiling, and the FID with its floor.
+
+        Raises `InvalidRequest` for a subject without a pipeline, or a split without prompts.
+        """
         if subject.pipeline is None:
-            raise InvalidRequest(f"`{subject.name}` draws nothing: judge it on `emoji-retrieval`.")
-        prompts = question.prompts()
-        gallery, right_N = question.gallery(prompts)
-        drawn_N3HW = draw(
-            subject.pipeline, prompts, seed=question.seed, quiet=question.quiet, label=_label(subject, question)
+            raise InvalidRequest(f"`{subject.name}` generates no images: evaluate it on `emoji-retrieval`.")
+        prompts = task.prompts()
+        gallery, right_N = task.gallery(prompts)
+        drawn_N3HW = generate_images(
+            subject.pipeline, prompts, seed=task.seed, quiet=task.quiet, label=_label(subject, task)
         )
-        real_G3HW = question.corpus.images([prompt.concept for prompt in gallery]).float() / 255
+        real_G3HW = task.corpus.images([prompt.concept for prompt in gallery]).float() / 255
         if self._judge is None:
-            self._judge = Judge.from_folder(question.hub.snapshot(JUDGE), JUDGE)
+            self._judge = Judge.from_folder(task.hub.snapshot(JUDGE), JUDGE)
         judge = self._judge
         names_GD = judge.text_features([prompt.text for prompt in gallery])
         drawn_ND, real_GD = judge.image_features(drawn_N3HW), judge.image_features(real_G3HW)
         values: dict[str, float | Interval] = {}
-        for k, interval in at(ranks(drawn_ND, names_GD, right_N)).items():
+        for k, interval in shares_at(ranks(drawn_ND, names_GD, right_N)).items():
             values[f"r_precision_at_{k}"] = interval
         pixels = ranks(pixel_features(drawn_N3HW), pixel_features(resize(real_G3HW, drawn_N3HW.shape[-1])), right_N)
-        values["pixel_nearest_at_1"] = at(pixels)[1]
-        for k, interval in at(ranks(real_GD[right_N], names_GD, right_N)).items():
+        values["pixel_nearest_at_1"] = shares_at(pixels)[1]
+        for k, interval in shares_at(ranks(real_GD[right_N], names_GD, right_N)).items():
             values[f"judge_ceiling_r_precision_at_{k}"] = interval
         extractor = judge.name.rpartition("/")[2]
-        scores = [measured(metric, value, self.name, subject, question) for metric, value in values.items()]
+        scores = [make_score(metric, value, self.name, subject, task) for metric, value in values.items()]
         if len(prompts) > 1:
             distance = frechet_distance(drawn_ND, real_GD)
-            floor = floor_of(real_GD, generator_of(question.seed, "halves"))
+            floor = floor_of(real_GD, generator_of(task.seed, "halves"))
             for metric, value in ((f"fid[{extractor}]", distance), (f"fid_floor[{extractor}]", floor)):
                 scores.append(
-                    measured(metric, value, self.name, subject, question, better="down", sample_size=len(prompts))
+                    make_score(metric, value, self.name, subject, task, better="down", sample_size=len(prompts))
                 )
         return scores
 
 
-def draw(pipeline: Any, prompts: Sequence[Prompt], *, seed: int, quiet: bool = False, label: str = "drawing") -> Tensor:
-    """Images of prompts, (N, 3, H, W) in 0…1. An image's noise depends on (seed, concept) alone."""
+def generate_images(
+    pipeline: Any, prompts: Sequence[Prompt], *, seed: int, quiet: bool = False, label: str = "drawing"
+) -> Tensor:
+    """Generate the images of prompts, (N, 3, H, W) in 0…1. An image's noise depends on (seed, concept) alone."""
     images = []
     pipeline.set_progress_bar_config(disable=True)
     with tqdm(total=len(prompts), desc=label, unit="image", disable=quiet) as bar:
         for first in range(0, len(prompts), BATCH_SIZE):
             batch = prompts[first : first + BATCH_SIZE]
-            answer = pipeline(
+            output = pipeline(
                 [prompt.text for prompt in batch],
                 num_inference_steps=STEPS,
                 guidance_scale=GUIDANCE,
                 generator=[generator_of(seed, NOISE_STREAM, prompt.concept) for prompt in batch],
                 output_type="pt",
             )
-            images.append(answer.images.float().cpu().clamp(0, 1))
+            images.append(output.images.float().cpu().clamp(0, 1))
             bar.update(len(batch))
     return torch.cat(images)
 
 
-def at(ranks_N: Tensor) -> dict[int, Interval]:
-    """The share of ranks below 1, 5 and 10."""
+def shares_at(ranks_N: Tensor) -> dict[int, Interval]:
+    """Return the shares of ranks (N,) below 1, 5 and 10."""
     return {k: wilson(int((ranks_N < k).sum()), len(ranks_N)) for k in RANKS}
 
 
-def _label(subject: EvaluationSubject, question: Question) -> str:
-    return f"{subject.name}: {question.language}, {question.split}"
+def _label(subject: EvaluationSubject, task: EvaluationTask) -> str:
+    return f"{subject.name}: {task.language}, {task.split}"

@@ -1,4 +1,4 @@
-"""The judge: a dual encoder that had no part in making the images.
+"""The judge: an independent dual encoder that recognises generated images.
 
 Shape letters: N images, G gallery, D features, H and W an image.
 """
@@ -26,13 +26,13 @@ class Judge:
 
     @classmethod
     def from_folder(cls, folder: Path, name: str, device: str = "cpu") -> Judge:
-        """Read a CLIP repository."""
+        """Load a CLIP model and its tokenizer from a folder."""
         model = CLIPModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
         return cls(name, model.to(device).eval().requires_grad_(False), AutoTokenizer.from_pretrained(folder))
 
     @torch.no_grad()
     def text_features(self, texts: Sequence[str]) -> Tensor:
-        """(N, D), of length 1."""
+        """Return the normalised features (N, D) of texts."""
         length = self.model.config.text_config.max_position_embeddings
         tokens = self.tokenizer(
             list(texts), padding="max_length", truncation=True, max_length=length, return_tensors="pt"
@@ -47,7 +47,7 @@ class Judge:
 
     @torch.no_grad()
     def image_features(self, images_N3HW: Tensor) -> Tensor:
-        """(N, D) of images in 0…1, not normalised."""
+        """Return the features (N, D) of images (N, 3, H, W) in 0…1, not normalised."""
         side = self.model.config.vision_config.image_size
         chunks = [
             self.model.get_image_features((chunk * 2 - 1).to(self.model.device)).pooler_output
@@ -57,20 +57,23 @@ class Judge:
 
 
 def resize(images_N3HW: Tensor, side: int) -> Tensor:
-    """Images of side × side; those that are so already stay bit for bit."""
+    """Resize images (N, 3, H, W) to (N, 3, side, side); images of that size are returned unchanged."""
     if images_N3HW.shape[-1] == side:
         return images_N3HW
     return F.interpolate(images_N3HW, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
 
 
 def ranks(queries_ND: Tensor, gallery_GD: Tensor, right_N: Tensor) -> Tensor:
-    """Rank (N,) of the right gallery entry by cosine, 0 for the nearest; ties count against it."""
+    """Return the rank (N,) of the right gallery entry by cosine, 0 for the nearest; ties count against it.
+
+    Shapes: queries (N, D), gallery (G, D), right entries (N,).
+    """
     scores_NG = F.normalize(queries_ND.double(), dim=1) @ F.normalize(gallery_GD.double(), dim=1).T
     own_N1 = scores_NG.gather(1, right_N[:, None])
     return (scores_NG >= own_N1).sum(dim=1) - 1
 
 
 def pixel_features(images_N3HW: Tensor, side: int = 16) -> Tensor:
-    """Images shrunk to side × side by averaging, each less its own mean colour, (N, D)."""
+    """Average images (N, 3, H, W) to side × side and subtract each image's mean colour: (N, D)."""
     small_N3SS = F.adaptive_avg_pool2d(images_N3HW.double(), side)
     return (small_N3SS - small_N3SS.mean(dim=(2, 3), keepdim=True)).flatten(1)

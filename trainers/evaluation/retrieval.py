@@ -1,9 +1,9 @@
-"""`emoji-retrieval`: does a text in one language lie where its English meaning lies?
+"""`emoji-retrieval`: is a text in one language close to its English meaning?
 
-For a module: mean token states of the text through the module, against the base's own mean states of every English name
-in the gallery. For an encoder: its mean states of the text against its mean states of every English name. Both are
-compared by cosine after taking the gallery's mean away; no image is drawn, so it takes seconds. For a retriever the
-question is another one: texts find images, and images texts (`trainers.evaluation.recall`).
+For a module, the mean embedding of the text through the module is compared with the base's own mean embedding of every
+English name in the gallery; for an encoder, its mean states of both. The measure is the cosine after subtracting the
+gallery's mean; no images are generated, so it takes seconds. For a retriever, texts retrieve images and images texts
+(`trainers.evaluation.recall`).
 
 Shape letters: N texts, G gallery, L tokens, C width.
 """
@@ -19,8 +19,8 @@ from torch import Tensor
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 from hub.records import Score
-from trainers.evaluation.evaluator import EvaluationSubject, Question, measured
-from trainers.evaluation.generation import at
+from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, make_score
+from trainers.evaluation.generation import shares_at
 from trainers.evaluation.judge import ranks
 from trainers.evaluation.recall import standard_scores
 from trainers.learners.losses import masked_mean
@@ -32,35 +32,35 @@ States = Callable[[Sequence[str]], Tensor]
 
 
 class RetrievalEvaluator:
-    """Finds English names by texts of another language."""
+    """Retrieves English names with texts in another language."""
 
     name = "emoji-retrieval"
     needs = "encoder"
 
-    def evaluate(self, subject: EvaluationSubject, question: Question) -> list[Score]:
-        """Recall@1, 5 and 10 over the gallery; of a retriever both ways."""
+    def evaluate(self, subject: EvaluationSubject, task: EvaluationTask) -> list[Score]:
+        """Return recall@1, 5 and 10 over the gallery, for a retriever in both directions. Raises `InvalidRequest`."""
         if subject.retriever is not None:
-            return standard_scores(self.name, subject, question)
-        states, english = _readers(subject)
-        prompts = question.prompts()
-        gallery, right_N = question.gallery(prompts)
+            return standard_scores(self.name, subject, task)
+        states, english = _text_encoders(subject)
+        prompts = task.prompts()
+        gallery, right_N = task.gallery(prompts)
         texts_NC = _in_batches(states, [prompt.text for prompt in prompts])
         names_GC = _in_batches(english, [prompt.text for prompt in gallery])
         centre_C = names_GC.mean(dim=0)
-        found = at(ranks(texts_NC - centre_C, names_GC - centre_C, right_N))
-        return [measured(f"recall_at_{k}", interval, self.name, subject, question) for k, interval in found.items()]
+        found = shares_at(ranks(texts_NC - centre_C, names_GC - centre_C, right_N))
+        return [make_score(f"recall_at_{k}", interval, self.name, subject, task) for k, interval in found.items()]
 
 
-def _readers(subject: EvaluationSubject) -> tuple[States, States]:
-    """How the subject reads a text of any language, and what an English name is to it."""
+def _text_encoders(subject: EvaluationSubject) -> tuple[States, States]:
+    """Return the functions that encode a text in any language, and an English name."""
     if subject.pipeline is not None:
-        return _conditioning(subject.pipeline), _conditioning(subject.plain)
+        return _mean_embeddings(subject.pipeline), _mean_embeddings(subject.plain)
     if subject.encoder is not None:
-        return _pooled(subject.encoder), _pooled(subject.encoder)
+        return _mean_states(subject.encoder), _mean_states(subject.encoder)
     raise InvalidRequest(f"`{subject.name}` is neither a module nor an encoder, so it cannot retrieve.")
 
 
-def _conditioning(pipeline: Any) -> States:
+def _mean_embeddings(pipeline: Any) -> States:
     @torch.no_grad()
     def states(texts: Sequence[str]) -> Tensor:
         tokens_BLC = pipeline.encode_prompt(list(texts), pipeline.device, 1, do_classifier_free_guidance=False)[0]
@@ -70,7 +70,7 @@ def _conditioning(pipeline: Any) -> States:
     return states
 
 
-def _pooled(encoder: TextEncoder) -> States:
+def _mean_states(encoder: TextEncoder) -> States:
     def states(texts: Sequence[str]) -> Tensor:
         tokens_BLE, mask_BL = encoder.encode(texts, ENCODER_LENGTH)
         return masked_mean(tokens_BLE.float(), mask_BL).cpu()

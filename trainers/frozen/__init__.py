@@ -1,1 +1,1 @@
-"""Frozen bases and encoders that training reads."""
+"""Find and open the frozen bases and encoders of a training run."""

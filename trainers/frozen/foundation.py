@@ -1,4 +1,4 @@
-"""What sort of frozen model a plan stands on: how it is found by name, and how it is opened."""
+"""The kinds of frozen base a plan can train for: how each is found by name, and how it is opened."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from trainers.frozen.resolve import FrozenSource, find_base, find_dual_encoder
 
 @dataclass(frozen=True, slots=True)
 class Foundation:
-    """A kind of base, as `hub train --base` takes it."""
+    """A kind of base, as accepted by `hub train --base`."""
 
-    word: str
-    """For cards and messages."""
+    label: str
+    """Its name in cards and messages."""
     find: Callable[[str, LocalHub], FrozenSource]
     open: Callable[[Path, torch.device], Any]
-    """Gives what `Material.base` is then."""
-    use: str
-    """Python that uses what was trained: `{base}` and `{name}` are filled in."""
+    """Returns `FeatureDataset.base`."""
+    example: str
+    """Python code that uses the trained module, with `{base}` and `{name}` to fill in."""
 
 
 def open_dual_encoder(folder: Path, device: torch.device) -> DualEncoder:
-    """CLIP and its like, frozen, in fp32."""
+    """Open a CLIP-like model, frozen, in fp32."""
     return DualEncoder.from_folder(folder, device=device, dtype=torch.float32)
 
 
@@ -46,4 +46,4 @@ DUAL_ENCODER = Foundation(
     open_dual_encoder,
     'from hub import load_retriever\nretriever = load_retriever("{base}", adapter="{name}")',
 )
-"""Texts and images in one space: nothing is drawn, images are found."""
+"""A model that embeds texts and images in one space, for retrieval."""

@@ -1,4 +1,4 @@
-"""Frozen artifacts a run stands on: by name from the registry, or a folder."""
+"""Find the frozen base and encoder of a run: by name in the registry, or as a folder."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from hub.weights.digest import digest_of
 
 @dataclass(frozen=True, slots=True)
 class FrozenSource:
-    """A base or an encoder as files."""
+    """The files of a base or an encoder."""
 
     pin: Pin
     folder: Path
     short_name: str
-    """`emoji-sd`: what variant folders are called."""
+    """The name of variant folders, for example `emoji-sd`."""
 
 
 def find_base(name: str, hub: LocalHub) -> FrozenSource:
-    """The base called `name`, or the pipeline in that folder. UnknownBase with near names."""
+    """Find the base called `name`, or the pipeline in that folder. Raises `UnknownBase`."""
     found = Sources(hub).base(name, None)
     if found.is_folder:
         return FrozenSource(Pin(name=found.name, digest=digest_of(found.folder)), found.folder, found.name)
@@ -42,18 +42,23 @@ def find_base(name: str, hub: LocalHub) -> FrozenSource:
 
 
 def find_dual_encoder(name: str, hub: LocalHub) -> FrozenSource:
-    """The dual encoder called `name`, or the model in that folder; InvalidRequest for what reads no images."""
+    """Find the dual encoder called `name`, or the model in that folder.
+
+    Raises `UnknownArtifact`, and `InvalidRequest` for an encoder without a vision tower.
+    """
     found = find_encoder(name, hub)
     if "vision_config" not in read_json(found.folder / "config.json"):
         raise InvalidRequest(
-            f"`{found.short_name}` reads no images: this method stands on a dual encoder, such as `--base emoji-clip`."
+            f"`{found.short_name}` cannot encode images: this method needs a dual encoder, such as `--base emoji-clip`."
         )
     return found
 
 
 def image_side(folder: Path) -> int:
-    """Pixels of the images that a base was made for: its denoiser's latents times its autoencoder's factor, or what a
-    dual encoder reads. DoesNotFit where its files do not say.
+    """Return the side of a base's images in pixels.
+
+    It is the side of the denoiser's latents times the autoencoder's factor, or the input size of a dual encoder.
+    Raises `DoesNotFit` if the configurations do not say.
     """
     if (folder / "config.json").is_file() and "vision_config" in (found := read_json(folder / "config.json")):
         return int(found["vision_config"]["image_size"])
@@ -62,25 +67,30 @@ def image_side(folder: Path) -> int:
         latent = int(json.loads(parts[0].read_text(encoding="utf-8"))["sample_size"])
         blocks = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8"))["block_out_channels"]
     except (IndexError, KeyError, OSError, TypeError, ValueError) as error:
-        raise DoesNotFit(f"`{folder.name}` does not say how large its images are ({error}).") from error
+        raise DoesNotFit(
+            f"the image size of `{folder.name}` cannot be read from its configuration ({error})."
+        ) from error
     side: int = latent * 2 ** (len(blocks) - 1)
     return side
 
 
 def find_encoder(name: str, hub: LocalHub) -> FrozenSource:
-    """The encoder called `name`, or the model in that folder. UnknownArtifact with near names."""
+    """Find the encoder called `name`, or the model in that folder.
+
+    Raises `UnknownArtifact`, and `InvalidRequest` for another kind of artifact or an encoder made for one base.
+    """
     if Path(name).is_dir():
         folder = Path(name).resolve()
         return FrozenSource(Pin(name=folder.name, digest=digest_of(folder)), folder, folder.name)
     artifact = hub.registry.get(name)
     if artifact.kind != "encoder":
         raise InvalidRequest(
-            f"`{name}` is an artifact of kind {artifact.kind}, not an encoder: see `hub search --kind encoder`."
+            f"`{name}` is an artifact of kind {artifact.kind}, not an encoder: list encoders with `hub search --kind encoder`."
         )
     if artifact.variants:
         raise InvalidRequest(
-            f"the encoder `{name}` was trained for {', '.join(artifact.bases)}, and lies inside its variants: "
-            "load it with `load_pipeline`, or begin from one of `hub search --kind encoder`."
+            f"the encoder `{name}` was trained for {', '.join(artifact.bases)} and cannot be used with another base: "
+            "load it with `load_pipeline`, or choose an encoder from `hub search --kind encoder`."
         )
     if not artifact.weights_digest and artifact.upstream and artifact.upstream[0].wheel is None:
         raise InvalidRequest(

@@ -1,1 +1,1 @@
-"""Inputs of training: prompts, features computed once, caches."""
+"""Inputs of training: prompt rules, language mixtures, features of frozen models, and their caches."""

@@ -1,4 +1,4 @@
-"""What the denoiser reads of some texts through the module, under the rules of prompts that are also kept at load.
+"""Compute a denoiser's conditioning through the module, with the same prompt rules as at load.
 
 Shape letters: B batch, L tokens, E encoder width, C conditioning width, P pooled width.
 """
@@ -14,11 +14,12 @@ from trainers.inputs.features import FeatureDataset
 
 
 def apply_module(module: nn.Module, features: FeatureDataset, rows_B: Tensor) -> Embeddings:
-    """module(encoder(text)) of the rows; what is zero or the base's own at load is so here.
+    """Return module(encoder(text)) of the texts `rows_B` (B,): embeddings (B, L, C), pooled (B, P) and mask (B, L).
 
-    Raises DoesNotFit when empty prompts are to be the base's own and the module gives another number of tokens.
+    Empty prompts and pooled embeddings become zero or the base's own, as the prompt rules say. Raises `DoesNotFit` if
+    empty prompts must be the base's own but the module outputs another number of tokens.
     """
-    states_BLE, mask_BL = features.texts(rows_B)
+    states_BLE, mask_BL = features.encoder_states(rows_B)
     found = Embeddings(*module(states_BLE, mask_BL))
     rules = features.prompt_rules
     empty_B = (rows_B == 0).to(found.tokens_BLC.device)
@@ -26,11 +27,11 @@ def apply_module(module: nn.Module, features: FeatureDataset, rows_B: Tensor) ->
     if rules.empty == "zeros":
         tokens_BLC = tokens_BLC.masked_fill(empty_B[:, None, None], 0)
     elif rules.empty == "base":
-        own = features.reading(rows_B)
+        own = features.teacher_embeddings(rows_B)
         if own.tokens_BLC.shape != tokens_BLC.shape:
             raise DoesNotFit(
-                f"`prompt.empty: base` mixes {own.tokens_BLC.shape[1]} tokens of the base with {tokens_BLC.shape[1]} of the "
-                "module: a batch holds one number of them."
+                f"`prompt.empty: base` needs as many tokens from the module as from the base, but the module outputs "
+                f"{tokens_BLC.shape[1]} and the base {own.tokens_BLC.shape[1]}."
             )
         tokens_BLC = torch.where(empty_B[:, None, None], own.tokens_BLC, tokens_BLC)
     if pooled_BP is not None:

@@ -1,7 +1,7 @@
-"""Outputs of frozen models, computed once, kept on disk, mapped into memory.
+"""Cache the outputs of frozen models on disk, and map them into memory.
 
-A cache is one `.npy` file named after the digest of all it depends on. Filling it can be interrupted at any time: the
-next call goes on behind the last row that reached the disk.
+A cache is one `.npy` file named after the digest of everything it depends on. Filling it can be interrupted at any time:
+the next call continues after the last row that was written.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Rows = np.ndarray[Any, np.dtype[Any]]
 
 
 def key_of(*parts: Any) -> str:
-    """SHA-256 over the parts as JSON: change one, and it is another cache."""
+    """Return the SHA-256 of the parts as JSON, the key of a cache."""
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
-def cached(
+def load_or_compute(
     folder: Path,
     key: str,
     shape: tuple[int, ...],
@@ -42,17 +42,17 @@ def cached(
     label: str = "cache",
     quiet: bool = False,
 ) -> Rows:
-    """Rows of `shape`, read-only and memory-mapped; `compute(first, last)` makes those that are missing.
+    """Return rows of `shape`, read-only and memory-mapped; `compute(first, last)` computes the missing ones.
 
-    The progress bar tells the size before anything is computed. Raises Unreachable when the disk cannot take it.
+    The progress bar shows the size before anything is computed. Raises `Unreachable` if the cache cannot be written.
     """
     path, unfinished, counter = (folder / f"{key[:40]}{suffix}" for suffix in (".npy", ".part", ".rows"))
     size = math.prod(shape) * np.dtype(dtype).itemsize
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _only_one(folder / f"{key[:40]}.lock"):
+        with _lock(folder / f"{key[:40]}.lock"):
             if not path.exists():
-                _refuse_without_room(folder, size - (unfinished.stat().st_size if unfinished.exists() else 0), label)
+                _check_free_space(folder, size - (unfinished.stat().st_size if unfinished.exists() else 0), label)
                 resumed = unfinished.exists() and counter.exists()
                 rows = open_memmap(unfinished, mode="r+") if resumed else open_memmap(unfinished, "w+", dtype, shape)
                 done = int(counter.read_text() or 0) if resumed else 0
@@ -62,23 +62,23 @@ def cached(
                         last = min(first + batch_size, shape[0])
                         rows[first:last] = compute(first, last)
                         rows.flush()
-                        _write_whole(counter, str(last))
+                        _write_atomically(counter, str(last))
                         bar.update(last - first)
                 del rows
-                _write_whole(folder / f"{key[:40]}.json", json.dumps({"label": label, "shape": shape, "dtype": dtype}))
+                _write_atomically(
+                    folder / f"{key[:40]}.json", json.dumps({"label": label, "shape": shape, "dtype": dtype})
+                )
                 unfinished.replace(path)
                 counter.unlink(missing_ok=True)
     except OSError as error:
-        raise Unreachable(
-            f"the cache for {label} cannot be written to its folder: {error.strerror or error}."
-        ) from error
+        raise Unreachable(f"the cache for {label} cannot be written: {error.strerror or error}.") from error
     found: Rows = np.load(path, mmap_mode="r")
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class CachedFeature:
-    """One cache on disk."""
+    """A cache on disk."""
 
     path: Path
     label: str
@@ -88,28 +88,24 @@ class CachedFeature:
 
 
 def list_cached(folder: Path) -> list[CachedFeature]:
-    """All caches in a folder, the largest first; those that are being filled, or were left half-way, too."""
+    """List all caches in a folder, including unfinished ones, largest first."""
     found = []
     for path in [*folder.glob("*.npy"), *folder.glob("*.part")]:
-        about = path.with_suffix(".json")
-        told = json.loads(about.read_text()) if about.is_file() else {}
-        shape = tuple(told.get("shape", ()))
-        found.append(
-            CachedFeature(
-                path, told.get("label", "unfinished"), shape, path.stat().st_size, finished=path.suffix == ".npy"
-            )
-        )
+        details_path = path.with_suffix(".json")
+        details = json.loads(details_path.read_text()) if details_path.is_file() else {}
+        label, shape = details.get("label", "unfinished"), tuple(details.get("shape", ()))
+        found.append(CachedFeature(path, label, shape, path.stat().st_size, finished=path.suffix == ".npy"))
     return sorted(found, key=lambda each: (-each.size_bytes, each.path.name))
 
 
 def clear_cache(folder: Path) -> int:
-    """Remove all caches in a folder, and what was remembered beside them; returns how many bytes that freed.
+    """Delete all caches in a folder, and the cached scores beside them; return the number of freed bytes.
 
-    Raises Conflict when another process fills one of them; then nothing is removed.
+    Raises `Conflict`, without deleting anything, if another process is filling a cache.
     """
     with ExitStack() as locks:
         for lock in folder.glob("*.lock"):
-            locks.enter_context(_only_one(lock, wait=False))
+            locks.enter_context(_lock(lock, wait=False))
         files = [path for path in folder.glob("*") if path.is_file()]
         freed = sum(path.stat().st_size for path in files)
         for path in files:
@@ -117,27 +113,27 @@ def clear_cache(folder: Path) -> int:
     return freed
 
 
-def _refuse_without_room(folder: Path, needed: int, label: str) -> None:
+def _check_free_space(folder: Path, needed: int, label: str) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise Unreachable(
-            f"caching {label} needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free: make room or set HUB_HOME."
+            f"caching {label} needs {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free: free some space or set HUB_HOME."
         )
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """A process killed in between leaves the old count, never half of the new one."""
+def _write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a process killed in between leaves the old content, never half of the new one."""
     new = path.with_suffix(f"{path.suffix}-new")
     new.write_text(text)
     new.replace(path)
 
 
 @contextmanager
-def _only_one(lock: Path, *, wait: bool = True) -> Iterator[None]:
-    """Several processes of one run, or several runs, fill a cache one after the other."""
+def _lock(lock: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a file lock, since several processes may fill the same cache. Raises `Conflict` if `wait` is False."""
     with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Conflict("a run is filling one of the caches: wait for it, then clear them again.") from error
+            raise Conflict("a run is filling one of the caches: wait until it is done, then try again.") from error
         yield

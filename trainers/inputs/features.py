@@ -1,7 +1,7 @@
-"""What a module learns from, with everything frozen already computed.
+"""The training set: texts, their English meanings and images, with the cached outputs of the frozen models.
 
-Shape letters: N texts, M meanings, B batch, L tokens of the encoder, E its width, S tokens the base reads, C their
-width, K H W a latent, P width of a dual encoder's features.
+Shape letters: N texts, M meanings, B batch, L tokens of the encoder, E its width, S tokens of the base, C their width,
+K H W a latent, P width of a dual encoder's features.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hub.encoders.dual_encoder import DualEncoder
 from hub.encoders.text_encoder import TextEncoder
 from hub.loader.modules.module_config import PromptRule
 from trainers.corpora.corpus import Corpus
-from trainers.inputs.feature_cache import Rows, cached, key_of
+from trainers.inputs.feature_cache import Rows, key_of, load_or_compute
 from trainers.inputs.prompt_rules import PromptRules
 
 FROZEN = {
@@ -34,14 +34,14 @@ FROZEN = {
     "captions": "captions_MP",
     "images": "images_MP",
 }
-"""What a phase may need → where it is."""
+"""Name of a feature, as a phase needs it → attribute."""
 IN_MEMORY_BYTES = 4 << 30
-"""States up to this size are read into memory, or onto the device; larger ones stay mapped."""
+"""States up to this size are loaded into memory, or onto the device; larger ones stay memory-mapped."""
 
 
 @dataclass(frozen=True)
 class FeatureDataset:
-    """Texts, their meanings and images; what frozen models say of them is computed when first asked for, and cached.
+    """Texts, their meanings and images, and features of frozen models, computed on first access and cached.
 
     Row 0 of texts and of meanings is the empty prompt.
     """
@@ -50,36 +50,36 @@ class FeatureDataset:
     languages_N: tuple[str, ...]
     """BCP-47 tags; empty for row 0."""
     weights_N: Tensor
-    """How often each text is drawn; 0 for the empty one."""
+    """Sampling weight of each text (N,); 0 for the empty one."""
     meaning_N: Tensor
-    """Which meaning each text has."""
+    """Index of each text's meaning (N,)."""
     english_M: tuple[str, ...]
     """Each meaning in English."""
     concept_M: tuple[str, ...]
-    """Whose image shows it; empty for row 0."""
+    """The concept whose image shows each meaning; empty for row 0."""
     base: FrozenBase
-    """Under a plan whose foundation is a dual encoder, that."""
+    """The frozen base; a dual encoder if that is the plan's foundation."""
     encoder: TextEncoder
     length: int
-    """Token states of a text, those at pads among them."""
+    """Token states per text, including padding."""
     corpus: Corpus
     store: Store
     prompt_rules: PromptRules
-    """How texts reach the encoder. Row 0 goes the way of negative prompts, since guidance reads it in their place."""
+    """How texts reach the encoder. Row 0 follows the rule of negative prompts, whose place it takes in guidance."""
     vision: DualEncoder | None = None
-    """Whose vision tower looks at images beside a base that draws; a dual encoder among foundations looks itself."""
+    """The dual encoder for images beside a text-to-image base; not needed if the base is a dual encoder."""
 
     def fill(self, needs: Sequence[str]) -> None:
-        """Compute what is named: `states`, `teacher`, `latents`, `captions`, `images`."""
+        """Compute the named features: `states`, `teacher`, `latents`, `captions`, `images`."""
         for need in needs:
             getattr(self, FROZEN[need])
 
     def sizes(self, needs: Sequence[str]) -> dict[str, int]:
-        """Bytes on disk of what is named, computed or not: fp16, latents fp32."""
+        """Return the bytes on disk of the named features, computed or not: fp16, but fp32 for latents."""
         return {need: self._size(need) for need in needs}
 
     def _size(self, need: str) -> int:
-        """Of one of `FROZEN`; a dual encoder has no latents, so it is not asked for them."""
+        """Return the bytes of one of `FROZEN`; plans for a dual encoder never need latents."""
         base = self.base
         match need:
             case "states":
@@ -94,8 +94,8 @@ class FeatureDataset:
             case _:
                 return 2 * (len(self.concept_M) - 1) * self.dual.width
 
-    def texts(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
-        """Encoder states (B, L, E) in fp32 and mask (B, L) of some texts, on the base's device."""
+    def encoder_states(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Return encoder states (B, L, E) in fp32 and mask (B, L) of the texts `rows_B` (B,), on the base's device."""
         device = self.base.device
         if isinstance(self.states_NLE, Tensor):
             states_BLE = self.states_NLE[rows_B.to(self.states_NLE.device)]
@@ -103,29 +103,29 @@ class FeatureDataset:
             states_BLE = torch.from_numpy(self.states_NLE[rows_B.numpy()])
         return states_BLE.to(device).float(), self.mask_NL[rows_B].to(device)
 
-    def ids(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
-        """What the encoder's tokenizer makes of some texts, for an encoder that learns: ids and mask, (B, L)."""
+    def token_ids(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Return token ids and mask (B, L) of the texts `rows_B` (B,), for an encoder that is trained."""
         ids_NL, mask_NL = self._tokens
         return ids_NL[rows_B].to(self.base.device), mask_NL[rows_B].to(self.base.device)
 
-    def base_ids(self, rows_B: Tensor) -> Tensor:
-        """What the base's own tokenizer makes of some texts, (B, S)."""
+    def base_token_ids(self, rows_B: Tensor) -> Tensor:
+        """Return token ids (B, S) of the base's own tokenizer for the texts `rows_B` (B,)."""
         return self._base_tokens[rows_B].to(self.base.device)
 
-    def teacher(self, rows_B: Tensor) -> Tensor:
-        """Token states the base reads of these texts' meanings, (B, S, C)."""
+    def teacher_tokens(self, rows_B: Tensor) -> Tensor:
+        """Return the base's token embeddings (B, S, C) of the meanings of the texts `rows_B` (B,)."""
         return self.teacher_MSC[self.meaning_N[rows_B].to(self.teacher_MSC.device)]
 
-    def reading(self, rows_B: Tensor) -> Embeddings:
-        """All that the base reads of these texts' meanings: states, and pooled vector (B, P) or mask (B, S) where it has them."""
+    def teacher_embeddings(self, rows_B: Tensor) -> Embeddings:
+        """Return the base's embeddings of these texts' meanings: tokens (B, S, C), and pooled (B, P) or mask (B, S) if any."""
         rest = [
             None if all_M is None else all_M[self.meaning_N[rows_B].to(all_M.device)]
             for all_M in (self.teacher_pooled_MP, self.teacher_mask_MS)
         ]
-        return Embeddings(self.teacher(rows_B), *rest)
+        return Embeddings(self.teacher_tokens(rows_B), *rest)
 
     def latents(self, rows_B: Tensor) -> Tensor:
-        """Latents of these texts' images, (B, K, H, W)."""
+        """Return the latents (B, K, H, W) of the images of the texts `rows_B` (B,)."""
         return self.latents_MKHW[self.meaning_N[rows_B].to(self.latents_MKHW.device)]
 
     @cached_property
@@ -135,7 +135,7 @@ class FeatureDataset:
         parts = [
             (empty, self.encoder.tokenize([empty.prefix], empty.length)), (rule, self.encoder.tokenize(rest, rule.length))
         ]  # fmt: skip
-        ids, masks = zip(*([_kept(each_BL, rule) for each_BL in tokens] for rule, tokens in parts), strict=True)
+        ids, masks = zip(*([_drop(each_BL, rule) for each_BL in tokens] for rule, tokens in parts), strict=True)
         return torch.cat(ids), torch.cat(masks).bool()
 
     @cached_property
@@ -144,18 +144,18 @@ class FeatureDataset:
 
     @cached_property
     def end_M(self) -> Tensor:
-        """Where the base's own tokens of each meaning end: the place of the first end token, (M,)."""
+        """Position (M,) of the first end token of each meaning, in the base's own tokens."""
         ids_MS = self.base.tokenize(self.english_M)
         return (ids_MS == self.base.end_id).int().argmax(dim=1)
 
     @property
     def mask_NL(self) -> Tensor:
-        """True where a token counts."""
+        """Attention mask (N, L) of all texts; False is padding."""
         return self._tokens[1]
 
     @cached_property
     def states_NLE(self) -> Tensor | Rows:
-        """Encoder states of all texts, fp16; mapped from disk when they are large."""
+        """Encoder states (N, L, E) of all texts, fp16; memory-mapped if they are large."""
         texts, prompt_rules = list(self.texts_N), self.prompt_rules
         plain = prompt_rules == PromptRules.plain(self.length)
 
@@ -172,7 +172,7 @@ class FeatureDataset:
             return found_BLE.half().cpu().numpy()
 
         rules = [] if plain else [prompt_rules.config()]
-        rows = cached(
+        rows = load_or_compute(
             self.store.folder,
             key_of("encoder-states", self.store.encoder_digest, self.encoder.readout, self.length, texts, *rules),
             (len(texts), self.length, self.encoder.width),
@@ -184,28 +184,28 @@ class FeatureDataset:
 
     @cached_property
     def deviation(self) -> float:
-        """Of one number of an encoder state."""
+        """Standard deviation of the elements of encoder states, from a sample of texts."""
         some = self.states_NLE[:: max(1, len(self.states_NLE) // 512)]
         return float(np.asarray(some.cpu() if isinstance(some, Tensor) else some, dtype=np.float32).std())
 
     @property
     def teacher_MSC(self) -> Tensor:
-        """Token states the base reads of each meaning."""
-        return self._readings.tokens_BLC
+        """The base's token embeddings (M, S, C) of each meaning."""
+        return self._teacher.tokens_BLC
 
     @property
     def teacher_pooled_MP(self) -> Tensor | None:
-        """The pooled vector the base reads of each meaning; None where it reads none."""
-        return self._readings.pooled_BP
+        """The base's pooled embedding (M, P) of each meaning; None if it has none."""
+        return self._teacher.pooled_BP
 
     @property
     def teacher_mask_MS(self) -> Tensor | None:
-        """Which of a meaning's tokens count; None where the base is not told."""
-        return self._readings.mask_BL
+        """The attention mask (M, S) of each meaning; None if the base does not use one."""
+        return self._teacher.mask_BL
 
     @cached_property
-    def _readings(self) -> Embeddings:
-        """One row a meaning, states, pooled vector and mask one behind the other, so that no encoder runs twice."""
+    def _teacher(self) -> Embeddings:
+        """The base's embeddings of each meaning; cached as one row of tokens, pooled and mask, so no encoder runs twice."""
         english, base = list(self.english_M), self.base
         sizes = [base.length * base.width, base.pooled_width or 0, base.length if base.mask else 0]
 
@@ -213,12 +213,12 @@ class FeatureDataset:
             parts = [part.flatten(1).half() for part in base.read(english[first:last]) if part is not None]
             return torch.cat(parts, dim=1).cpu().numpy()
 
-        rows = cached(
+        rows = load_or_compute(
             self.store.folder,
             key_of("readings", self.store.base_digest, base.length, english),
             (len(english), sum(sizes)),
             compute,
-            label="what the base reads of English",
+            label="base embeddings of English",
             quiet=self.store.quiet,
         )
         states, pooled, mask = torch.from_numpy(np.array(rows)).float().to(base.device).split(sizes, dim=1)
@@ -230,13 +230,13 @@ class FeatureDataset:
 
     @cached_property
     def latents_MKHW(self) -> Tensor:
-        """Latents of each meaning's image behind a row of zeros for the empty prompt."""
+        """Latents (M, K, H, W) of each meaning's image; row 0, the empty prompt, is zero."""
         concepts = list(self.concept_M[1:])
 
         def compute(first: int, last: int) -> Rows:
             return self.base.latents(self.corpus.images(concepts[first:last])).cpu().numpy()
 
-        rows = cached(
+        rows = load_or_compute(
             self.store.folder,
             key_of("latents", self.store.base_digest, self.corpus.digest, concepts),
             (len(concepts), *self.base.latent_shape),
@@ -251,38 +251,41 @@ class FeatureDataset:
 
     @cached_property
     def captions_MP(self) -> Tensor:
-        """What a dual encoder says of each meaning in English."""
+        """Dual encoder features (M, P) of each meaning in English."""
         english = list(self.english_M)
-        return self._features("captions", english, self.dual.text_features)
+        return self._dual_features("captions", english, self.dual.text_features)
 
     @cached_property
     def images_MP(self) -> Tensor:
-        """What a dual encoder says of each meaning's image, behind a row of zeros for the empty text."""
+        """Dual encoder features (M, P) of each meaning's image; row 0, the empty text, is zero."""
         concepts = list(self.concept_M[1:])
-        rows = self._features(
+        rows = self._dual_features(
             "images", concepts, lambda some: self.dual.image_features(self.corpus.images(some)), self.corpus.digest
         )
         return torch.cat([torch.zeros_like(rows[:1]), rows])
 
     @property
     def dual(self) -> DualEncoder:
-        """Who says features: the foundation, or the `vision` of a phase."""
+        """The dual encoder that computes features: the base, or the `vision` of a phase."""
         base: Any = self.base
         found = base if isinstance(base, DualEncoder) else self.vision
-        assert found is not None, "a phase that looks at images has an option `vision`"
+        assert found is not None, "a phase that needs images has an option `vision`"
         return found
 
-    def _features(self, name: str, inputs: list[str], compute: Callable[[list[str]], Tensor], *key: str) -> Tensor:
-        """Of a dual encoder, (M, P), of length 1 so that fp16 holds any model's: what reads them has no bias and normalises."""
+    def _dual_features(self, name: str, inputs: list[str], compute: Callable[[list[str]], Tensor], *key: str) -> Tensor:
+        """Return cached features (M, P) of a dual encoder, normalised so that they fit fp16.
 
-        def normalised(first: int, last: int) -> Rows:
+        This loses nothing: the layers that use them have no bias and normalise their output.
+        """
+
+        def compute_normalised(first: int, last: int) -> Rows:
             return F.normalize(compute(inputs[first:last]), dim=1).half().cpu().numpy()
 
-        rows = cached(
+        rows = load_or_compute(
             self.store.folder,
             key_of(f"dual-encoder-{name}", self.store.vision_digest or self.store.base_digest, *key, inputs),
             (len(inputs), self.dual.width),
-            normalised,
+            compute_normalised,
             label=f"features of {name}",
             quiet=self.store.quiet,
         )
@@ -291,17 +294,17 @@ class FeatureDataset:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Where caches lie, and what they are keyed by."""
+    """The folder of the caches, and the digests in their keys."""
 
     folder: Path
     base_digest: str
     encoder_digest: str
     quiet: bool = False
-    """No progress bars."""
+    """Whether to hide progress bars."""
     vision_digest: str = ""
-    """Of the dual encoder beside a base that draws."""
+    """Digest of the dual encoder beside a text-to-image base."""
 
 
-def _kept(values_BL: Tensor, rule: PromptRule) -> Tensor:
-    """Without the positions that the rule drops."""
+def _drop(values_BL: Tensor, rule: PromptRule) -> Tensor:
+    """Remove the positions that the rule drops."""
     return values_BL[:, [place for place in range(rule.length) if place not in rule.drop]]

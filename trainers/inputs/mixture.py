@@ -1,4 +1,4 @@
-"""Which languages are trained on, how often each, and the material that their examples make."""
+"""Choose the languages and their sampling weights, and collect their examples as a feature dataset."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hub.bases.frozen import FrozenBase
 from hub.encoders.dual_encoder import DualEncoder
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
+from hub.languages import language_name
 from trainers import defaults
 from trainers.corpora.corpus import Corpus, Example
 from trainers.inputs.features import FeatureDataset, Store
@@ -20,7 +21,7 @@ from trainers.inputs.prompt_rules import PromptRules
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Which languages are trained on, and how often each."""
+    """The languages to train on, and how often each is sampled."""
 
     languages: tuple[str, ...]
     english_share: float = defaults.ENGLISH_SHARE
@@ -28,7 +29,7 @@ class Mixture:
 
 
 def example_weights(examples: Sequence[Example], mixture: Mixture) -> Tensor:
-    """How often each example is drawn, (N,), summing to 1."""
+    """Return the sampling weight of each example, (N,), summing to 1."""
     sums: dict[str, float] = {}
     counts: dict[str, int] = {}
     for example in examples:
@@ -53,15 +54,15 @@ def collect_features(
     prompt_rules: PromptRules | None = None,
     vision: DualEncoder | None = None,
 ) -> FeatureDataset:
-    """Collect the examples of a mixture; without `prompt_rules` texts are read as they are, in `length` tokens.
+    """Collect the examples of a mixture; without `prompt_rules` texts are encoded unchanged, in `length` tokens.
 
-    Raises InvalidRequest when a language has nothing to train on.
+    Raises `InvalidRequest` if a language has no examples.
     """
     examples: list[Example] = []
     for tag in dict.fromkeys([*mixture.languages, *(["en"] if mixture.english_share else [])]):
         found = corpus.examples(tag)
         if not found:
-            raise InvalidRequest(_nothing_for(tag, corpus))
+            raise InvalidRequest(_no_examples_message(tag, corpus))
         examples += found
     meanings = dict.fromkeys((example.concept, example.meaning) for example in examples)
     place = {meaning: index + 1 for index, meaning in enumerate(meanings)}
@@ -82,10 +83,11 @@ def collect_features(
     )
 
 
-def _nothing_for(tag: str, corpus: Corpus) -> str:
+def _no_examples_message(tag: str, corpus: Corpus) -> str:
     if tag in corpus.languages:
         return (
-            f"`{tag}` is held out of the corpus `{corpus.name}` for zero-shot figures: nothing of it may be trained on."
+            f"{language_name(tag)} (`{tag}`) is reserved for zero-shot evaluation in `{corpus.name}` and can't be used "
+            "for training."
         )
     known = ", ".join(corpus.languages[:8])
     return f"the corpus `{corpus.name}` has no texts in `{tag}`; it has {len(corpus.languages)} languages, such as {known}."

@@ -1,4 +1,4 @@
-"""How texts reach the encoder, in training and, through config.json, at load: one value for both, so they cannot differ."""
+"""Rules for how texts reach the encoder, shared by training and, through config.json, by the loader."""
 
 from __future__ import annotations
 
@@ -19,33 +19,36 @@ class PromptRules:
     positive: PromptRule
     negative: PromptRule
     empty: str = "encode"
-    """`encode` (through the module), `zeros`, or `base` (what the base's own encoder says)."""
+    """`encode` (through the module), `zeros`, or `base` (the base's own embeddings)."""
 
     @classmethod
     def plain(cls, length: int) -> PromptRules:
-        """Every text as it is, in `length` tokens."""
+        """Return the rules that pass every text unchanged, in `length` tokens."""
         return cls(PromptRule(length), PromptRule(length))
 
     @classmethod
     def parse(cls, written: Mapping[str, Any], *, what: str) -> PromptRules:
-        """From what config.json calls `prompt`. InvalidRequest lists what is wrong; both rules must keep as many states."""
-        problems = [f"`prompt.{key}` is no rule of prompts ({', '.join(KEYS)})" for key in written if key not in KEYS]
+        """Parse the section `prompt` of config.json.
+
+        Raises `InvalidRequest`, with all problems, for invalid rules or rules that keep different numbers of states.
+        """
+        problems = [f"`prompt.{key}` is not a prompt rule ({', '.join(KEYS)})" for key in written if key not in KEYS]
         positive, negative, empty = read_prompt(dict(written), problems)
         if not problems and positive.kept != negative.kept:
             problems.append(
-                f"prompts leave {positive.kept} states and negative prompts {negative.kept}: a batch holds both"
+                f"prompts keep {positive.kept} states but negative prompts {negative.kept}; they must be equal"
             )
         if problems:
             raise InvalidRequest(f"{what}: {'; '.join(problems)}.")
         return cls(positive, negative, empty)
 
     def config(self) -> dict[str, Any]:
-        """`prompt` of config.json."""
-        return {**_written(self.positive), "negative": _written(self.negative), "empty": self.empty}
+        """Return the section `prompt` of config.json."""
+        return {**_rule_config(self.positive), "negative": _rule_config(self.negative), "empty": self.empty}
 
 
-def _written(rule: PromptRule) -> dict[str, Any]:
-    """`pooled` is written where it says anything: most bases have no pooled input."""
+def _rule_config(rule: PromptRule) -> dict[str, Any]:
+    """Return a rule as in config.json, without `pooled` if it is the default: most bases have no pooled input."""
     written = {**asdict(rule), "drop": list(rule.drop)}
     if rule.pooled == "encode":
         del written["pooled"]

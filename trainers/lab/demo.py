@@ -91,7 +91,7 @@ def measure_and_render(out: Path, count: int, seconds: dict[str, float]) -> dict
         from hub import load_pipeline
         from hub.local import LocalHub
         from trainers.corpora import open_corpus
-        from trainers.evaluation.evaluator import Question
+        from trainers.evaluation.evaluator import EvaluationTask
         from trainers.evaluation.generation import JUDGE
         from trainers.evaluation.judge import Judge
     hub = LocalHub.open()
@@ -107,7 +107,7 @@ def measure_and_render(out: Path, count: int, seconds: dict[str, float]) -> dict
     report: dict[str, Any] = {"r_precision_at_1": {}, "r_precision_at_10": {}, "intervals": {}, "sample_size": {}}
     with timer(seconds, "judge"):
         for split in ("seen", "pairs"):
-            prompts = Question(corpus=corpus, split=split, language=LANGUAGE, hub=hub, count=count).prompts()
+            prompts = EvaluationTask(corpus=corpus, split=split, language=LANGUAGE, hub=hub, count=count).prompts()
             report["sample_size"][split] = len(prompts)
             for setting in settings:
                 for rank, interval in score_setting(setting, prompts, corpus.gallery(split), judge, split).items():
@@ -126,32 +126,34 @@ def score_setting(
     """Return the R-precision@1 and @10 of one setting, with intervals, by rank."""
     import torch
 
-    from trainers.evaluation.generation import at, draw
+    from trainers.evaluation.generation import generate_images, shares_at
     from trainers.evaluation.judge import ranks
 
     if setting.in_english:
         prompts = [replace(prompt, text=prompt.meaning, language="en") for prompt in prompts]
     place = {prompt.concept: index for index, prompt in enumerate(gallery)}
     right_N = torch.tensor([place[prompt.concept] for prompt in prompts])
-    images_N3HW = draw(setting.pipeline, prompts, seed=0, label=f"{setting.name}, {split}")
-    found = at(ranks(judge.image_features(images_N3HW), judge.text_features([each.text for each in gallery]), right_N))
+    images_N3HW = generate_images(setting.pipeline, prompts, seed=0, label=f"{setting.name}, {split}")
+    found = shares_at(
+        ranks(judge.image_features(images_N3HW), judge.text_features([each.text for each in gallery]), right_N)
+    )
     return {rank: found[rank] for rank in (1, 10)}
 
 
 def make_sheet(settings: Sequence[Setting], corpus: Any, hub: Any) -> Any:
     """Return a sheet of Yoruba prompts (rows) by real emoji, base alone and base with module (columns)."""
     from hub.images.contact_sheet import SheetRow, contact_sheet
-    from trainers.evaluation.evaluator import Question
-    from trainers.evaluation.generation import draw
+    from trainers.evaluation.evaluator import EvaluationTask
+    from trainers.evaluation.generation import generate_images
     from trainers.lab.report.sheet_title import add_title
-    from trainers.samples.draw import as_images
+    from trainers.samples.draw import to_pil
 
     seen = {prompt.concept: prompt for prompt in corpus.prompts(LANGUAGE, "seen")}
-    held_out = Question(corpus=corpus, split="pairs", language=LANGUAGE, hub=hub, count=SHOWN_HELD_OUT).prompts()
+    held_out = EvaluationTask(corpus=corpus, split="pairs", language=LANGUAGE, hub=hub, count=SHOWN_HELD_OUT).prompts()
     prompts = [*(seen[id] for id in SHOWN if id in seen), *held_out]
     real = corpus.images([prompt.concept for prompt in prompts]).float() / 255
-    generated = (draw(setting.pipeline, prompts, seed=0, quiet=True) for setting in settings[1:])
-    images = zip(*map(as_images, (real, *generated)), strict=True)
+    generated = (generate_images(setting.pipeline, prompts, seed=0, quiet=True) for setting in settings[1:])
+    images = zip(*map(to_pil, (real, *generated)), strict=True)
     rows = [
         SheetRow(f"{prompt.text} – {prompt.meaning}{', held out in Yoruba' if prompt in held_out else ''}", three)
         for prompt, three in zip(prompts, images, strict=True)

@@ -1,1 +1,1 @@
-"""The modules being trained, and the losses that methods share."""
+"""Learners: the modules being trained, how they are written, and the loss functions that methods share."""

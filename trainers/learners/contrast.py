@@ -1,8 +1,8 @@
-"""Contrastive losses over thousands of negatives, in the memory of a few.
+"""Contrastive losses over thousands of negatives with little memory.
 
-Features of a large batch are computed, and rows of its logits judged, chunk by chunk; the backward pass computes each
-chunk again. Gradients are exactly those of one piece, as in GradCache (Gao et al., RepL4NLP 2021), which is torch's
-activation checkpointing applied to chunks: it also repeats dropout and autocast as they were.
+Features and logits of a large batch are computed chunk by chunk, and the backward pass computes each chunk again. The
+gradients are exactly those of the whole batch, as in GradCache (Gao et al., RepL4NLP 2021). The chunks use torch's
+activation checkpointing, which also repeats dropout and autocast.
 
 Shape letters: B batch, R rows of a chunk, D features.
 """
@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 
 def in_chunks(function: Callable[..., Tensor], rows: int, *inputs_B: Tensor) -> Tensor:
-    """`function` on `rows` of the inputs at a time, joined, (B, …); 0 takes all at once and keeps what it needs."""
+    """Apply `function` to `rows` rows of the inputs (B, …) at a time and concatenate the results (B, …); 0: all at once."""
     if not rows or rows >= len(inputs_B[0]):
         return function(*inputs_B)
     chunks = zip(*(tensor.split(rows) for tensor in inputs_B), strict=True)
@@ -29,10 +29,10 @@ def in_chunks(function: Callable[..., Tensor], rows: int, *inputs_B: Tensor) -> 
 def symmetric_contrast(
     first_BD: Tensor, second_BD: Tensor, scale: Tensor | float, group_B: Tensor, *, rows: int = 0
 ) -> Tensor:
-    """(CE(s·x̂ŷᵀ) + CE(s·ŷx̂ᵀ)) / 2 with x̂, ŷ of length 1 and s = `scale`: Radford et al. 2021, figure 3.
+    """Return (CE(s·x̂ŷᵀ) + CE(s·ŷx̂ᵀ)) / 2, a scalar, with normalised x̂, ŷ and s = `scale` (Radford et al. 2021, figure 3).
 
-    Rows of one group are each other's positives and share the target equally; where every group has one row this is
-    plain InfoNCE. Computed in fp32 whatever autocast says.
+    Inputs are (B, D); rows with equal `group_B` are each other's positives and share the target equally, so with one row
+    per group this is plain InfoNCE. Always computed in fp32.
     """
     with torch.autocast(first_BD.device.type, enabled=False):
         x_BD, y_BD = F.normalize(first_BD.float(), dim=1), F.normalize(second_BD.float(), dim=1)
@@ -48,10 +48,10 @@ def symmetric_contrast(
 
 
 def all_gather_rows(rows_B: Tensor) -> Tensor:
-    """The rows of all processes, in the order of their ranks; gradients find their way back to each.
+    """Concatenate the rows (B, …) of all processes in rank order, with gradients; a single process returns its rows.
 
-    With one process the rows as they are. A loss of gathered features, whose gradients are then averaged over the
-    processes, has the gradients of the whole batch in one process.
+    A loss on gathered features whose gradients are averaged over the processes has the same gradients as the whole batch
+    in one process.
     """
     if not torch.distributed.is_initialized() or torch.distributed.get_world_size() == 1:
         return rows_B

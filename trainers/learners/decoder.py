@@ -1,4 +1,4 @@
-"""A small decoder beside the frozen multilingual encoder, as one model of transformers that translates."""
+"""Add a small decoder to the frozen multilingual encoder: one transformers model that translates."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 
 
-def with_decoder(encoder: TextEncoder, *, layers: int = 2, width: int = 0, dropout: float = 0.1) -> EncoderDecoderModel:
-    """A copy of the encoder, frozen, and a random decoder beside it; of `width` 0 it is a third narrower.
+def add_decoder(encoder: TextEncoder, *, layers: int = 2, width: int = 0, dropout: float = 0.1) -> EncoderDecoderModel:
+    """Return a frozen copy of the encoder with a random decoder; `width` 0 makes it a third narrower than the encoder.
 
-    InvalidRequest for a width that the encoder's heads cannot share, and for no layers.
+    Raises `InvalidRequest` for fewer than one layer, or a width that the encoder's heads do not divide.
     """
-    read = _whole(encoder.model)
+    read = _copy_with_pooler(encoder.model)
     sizes = read.config.to_dict()
     heads = sizes["num_attention_heads"]
     if layers < 1 or width < 0 or width % heads:
         raise InvalidRequest(
-            f"a decoder of {layers} layers and width {width} cannot be made: {heads} heads share the width."
+            f"invalid decoder of {layers} layers and width {width}: at least 1 layer, and a width divisible by {heads} heads."
         )
     width = width or max(heads, sizes["hidden_size"] * 2 // 3 // heads * heads)
     decoder = type(read.config)(
@@ -55,11 +55,10 @@ def with_decoder(encoder: TextEncoder, *, layers: int = 2, width: int = 0, dropo
     return model
 
 
-def _whole(model: Any) -> Any:
-    """A copy with the pooling layer that `EncoderDecoderModel` expects of its encoder and never asks, zero if it is new."""
-    whole: Any = AutoModel.from_config(
-        model.config, dtype=torch.float32
-    )  # its own config may say that it is stored in half
+def _copy_with_pooler(model: Any) -> Any:
+    """Copy a model, adding the pooling layer that `EncoderDecoderModel` expects and never uses, with zero weights."""
+    # The dtype is explicit because the config may say that the model is stored in half precision.
+    whole: Any = AutoModel.from_config(model.config, dtype=torch.float32)
     own = model.state_dict()
     new = {key: torch.zeros_like(value) for key, value in whole.state_dict().items() if key not in own}
     whole.load_state_dict(own | new)

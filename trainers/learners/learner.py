@@ -1,8 +1,8 @@
-"""What learns, and how it becomes an artifact: the part of a method that the loop and the publisher know.
+"""Learners: the module being trained, and how it becomes an artifact. The loop and the publisher use this interface.
 
-A learner is made once per run, from the frozen parts. Its `module` is what the loop trains: everything in it that has
-`requires_grad`; a frozen copy may live in it too, and is neither saved in checkpoints nor decayed. Afterwards `write`
-puts weights into a variant's folder, and `config` says what of `config.json` is the learner's own.
+A learner is created once per run, from the frozen base and encoder. The loop trains the parameters of its `module` that
+have `requires_grad`; frozen copies in it are neither saved in checkpoints nor decayed. Afterwards `write` saves the
+weights in a variant's folder, and `config` returns the learner's own entries of `config.json`.
 """
 
 from __future__ import annotations
@@ -24,54 +24,54 @@ from hub.weights.strict import save_weights
 
 
 class Learner(Protocol):
-    """What a method trains and what comes of it."""
+    """A module to train, and how to save it."""
 
     module: nn.Module
     kind: str
-    """Of the artifact: `adapter`, `projector`, `encoder`, `delta` …"""
+    """Kind of the artifact: `adapter`, `projector`, `encoder`, `delta` …"""
     architecture: str
-    """The word in config.json by which the loader knows how to build it."""
+    """The architecture's name in config.json, by which the loader builds it."""
     settings: dict[str, Any]
-    """`module` of config.json: sizes for the architecture."""
-    reads_encoder: bool
-    """Whether the frozen multilingual encoder is needed at load; then config.json pins it."""
+    """`module` of config.json: sizes of the architecture."""
+    uses_encoder: bool
+    """Whether the frozen multilingual encoder is needed at load; config.json then pins it."""
 
     def write(self, variant: Path) -> None:
-        """Put weights, fp16 safetensors in the ecosystem's own format where it has one, into the variant's folder."""
+        """Write fp16 safetensors to the variant's folder, in the ecosystem's own format if there is one."""
         ...
 
     def config(self) -> dict[str, Any]:
-        """Entries of config.json beside the usual ones, or in their place."""
+        """Return entries that extend or replace the usual ones of config.json."""
         ...
 
 
 MakeLearner = Callable[..., Learner]
-"""From `FrozenBase` and `TextEncoder`; keyword-only arguments are sizes that a recipe file's `module` may set."""
+"""Takes `FrozenBase` and `TextEncoder`; keyword-only arguments are sizes that a recipe file's `module` may set."""
 Settings = Callable[[int, FrozenBase], dict[str, Any]]
-"""From the encoder's width and the base to an architecture's settings."""
+"""Takes the encoder's width and the base, and returns the settings of an architecture."""
 
 
 @dataclass
 class ModuleLearner:
-    """A module of `hub.systems` between the frozen encoder and the frozen base."""
+    """A learner of one module of `hub.systems` between the frozen encoder and the frozen base."""
 
     module: nn.Module
     kind: str
     architecture: str
     settings: dict[str, Any]
-    reads_encoder: bool = True
+    uses_encoder: bool = True
 
     def write(self, variant: Path) -> None:
-        """One safetensors file."""
+        """Write one safetensors file."""
         save_weights(self.module, variant / WEIGHTS, torch.float16)
 
     def config(self) -> dict[str, Any]:
-        """Nothing beside the usual."""
+        """Return no additional entries."""
         return {}
 
 
-def of_module(kind: str, architecture: str | Callable[[FrozenBase], str], settings: Settings) -> MakeLearner:
-    """A learner that is one module of `hub.systems`, randomly initialised from torch's global seed.
+def make_module_learner(kind: str, architecture: str | Callable[[FrozenBase], str], settings: Settings) -> MakeLearner:
+    """Return a factory of learners with one module of `hub.systems`, randomly initialised from torch's global seed.
 
     `architecture` may depend on the base.
     """
@@ -85,11 +85,13 @@ def of_module(kind: str, architecture: str | Callable[[FrozenBase], str], settin
 
 
 def projector_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
-    """Three bias-free layers, four times as wide inside as what comes out; with a pooled head where the base reads one.
+    """Return the sizes of a projector: three bias-free layers, four times as wide inside as the output.
 
-    Raises DoesNotFit for bases that hide pads: a projector says nothing of them.
+    It has a pooled head if the base has a pooled embedding. Raises `DoesNotFit` for bases that need an attention mask.
     """
     if base.mask:
-        raise DoesNotFit(f"a projector gives no mask, and this base ({base.family}) reads one: train `mulan` for it.")
+        raise DoesNotFit(
+            f"a projector outputs no mask, but this base ({base.family}) needs one: train `mulan` instead."
+        )
     sizes = {"in_width": encoder_width, "out_width": base.width, "hidden_width": 4 * base.width, "linears": 3}
     return sizes if base.pooled_width is None else {**sizes, "pooled_width": base.pooled_width}

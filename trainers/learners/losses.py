@@ -1,4 +1,4 @@
-"""What is minimised, as pure functions of tensors.
+"""Loss functions, as pure functions of tensors.
 
 Shape letters: B batch, L tokens, C conditioning width.
 """
@@ -13,33 +13,39 @@ from torch import Tensor
 
 
 def token_mse(student_BLC: Tensor, teacher_BLC: Tensor, deviation_C: Tensor) -> Tensor:
-    """mean(((student − teacher) / deviation)²): 1 for a student that always says the teacher's mean.
+    """Return mean(((student − teacher) / deviation)²), a scalar: 1 for a student that always outputs the teacher's mean.
 
-    A pooled vector (B, P) is judged in the same way.
+    Shapes: (B, L, C), (B, L, C), (C,), or (B, P), (B, P), (P,) for pooled embeddings.
     """
     return ((student_BLC.float() - teacher_BLC.float()) / deviation_C).square().mean()
 
 
 def mean_cosine(student_BLC: Tensor, teacher_BLC: Tensor, mean_C: Tensor) -> Tensor:
-    """1 − cos between the texts' mean token states, less the teacher's mean over all texts, averaged over the batch."""
+    """Return the mean over the batch of 1 − cos between mean token states, a scalar.
+
+    Shapes: (B, L, C), (B, L, C), (C,). `mean_C`, the teacher's mean over all texts, is subtracted from both.
+    """
     student_BC = student_BLC.float().mean(dim=1) - mean_C
     teacher_BC = teacher_BLC.float().mean(dim=1) - mean_C
     return (1 - F.cosine_similarity(student_BC, teacher_BC, dim=1)).mean()
 
 
 def prediction_mse(prediction: Tensor, target: Tensor, weight_B: Tensor | None = None) -> Tensor:
-    """Mean over the batch of weight · mean((prediction − target)²); without weights all count the same."""
+    """Return the mean over the batch of weight · mean((prediction − target)²), a scalar; the default weight is 1.
+
+    Shapes: (B, …), (B, …), (B,).
+    """
     error_B = (prediction.float() - target.float()).square().flatten(1).mean(dim=1)
     return error_B.mean() if weight_B is None else (error_B * weight_B).mean()
 
 
 def feature_mse(student: Sequence[Tensor], teacher: Sequence[Tensor], weight_B: Tensor | None = None) -> Tensor:
-    """Σ over blocks of `prediction_mse` between their outputs."""
+    """Return the sum over blocks of `prediction_mse` between their outputs (B, …), a scalar."""
     errors = [prediction_mse(ours, theirs, weight_B) for ours, theirs in zip(student, teacher, strict=True)]
     return torch.stack(errors).sum()
 
 
 def masked_mean(states_BLC: Tensor, mask_BL: Tensor) -> Tensor:
-    """Mean over the tokens that count, (B, C)."""
+    """Return the mean (B, C) of the states (B, L, C) where the mask (B, L) is true."""
     weight_BL1 = mask_BL[:, :, None].to(states_BLC.dtype)
     return (states_BLC * weight_BL1).sum(1) / weight_BL1.sum(1)

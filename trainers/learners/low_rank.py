@@ -1,4 +1,4 @@
-"""The change of a denoiser's weights as a LoRA: the nearest matrices of low rank, and what they leave out.
+"""Extract the change of a denoiser's weights as a LoRA: the nearest matrices of low rank, and their error.
 
 Shape letters: O outputs, I inputs of a layer (times its kernel), R rank.
 """
@@ -14,18 +14,20 @@ from hub.errors import DoesNotFit
 
 
 class LowRankChange(NamedTuple):
-    """A LoRA in PEFT's keys, without the prefix of its component."""
+    """A LoRA with PEFT's keys, without the prefix of its component."""
 
     weights: dict[str, Tensor]
     """`<layer>.lora_A.weight` (R, I) and `<layer>.lora_B.weight` (O, R); convolutions keep their kernel in A."""
     relative_error: float
-    """Frobenius norm of the change that it leaves out, as a share of the whole change; norms and biases are left out."""
+    """Frobenius norm of the omitted change as a share of the whole change; norms and biases are always omitted."""
 
 
 @torch.no_grad()
-def extract(before: nn.Module, after: nn.Module, rank: int) -> LowRankChange:
-    """Singular value decomposition of each changed linear and convolution, cut after `rank` values (Eckart–Young: no LoRA
-    of this rank is nearer). Raises DoesNotFit when nothing has changed.
+def extract_lora(before: nn.Module, after: nn.Module, rank: int) -> LowRankChange:
+    """Extract the nearest LoRA of `rank` from the change between two modules of the same class.
+
+    It truncates the singular value decomposition of each changed linear layer and convolution (Eckart–Young: no LoRA of
+    this rank is nearer). Raises `DoesNotFit` if no such layer has changed.
     """
     old = dict(before.named_parameters())
     layers = {name for name, each in after.named_modules() if isinstance(each, nn.Linear | nn.Conv2d)}
@@ -49,5 +51,5 @@ def extract(before: nn.Module, after: nn.Module, rank: int) -> LowRankChange:
         weights[f"{layer}.lora_A.weight"] = down_RI.reshape(-1, *change.shape[1:]).float().contiguous()
         weights[f"{layer}.lora_B.weight"] = up_OR.reshape(*up_OR.shape, *(1 for _ in kernel)).float().contiguous()
     if not weights:
-        raise DoesNotFit("no linear layer or convolution of the denoiser has changed: there is nothing to publish.")
+        raise DoesNotFit("no linear layer or convolution of the denoiser was changed by training: nothing to publish.")
     return LowRankChange(weights, (left_out / whole) ** 0.5)

@@ -1,8 +1,7 @@
-"""A multilingual text encoder that learns to speak to a base, alone or together with the base's denoiser, and how both
-are written.
+"""Train and write a multilingual text encoder for a base, alone or together with the base's denoiser.
 
-A variant holds `model.safetensors` (the head) and `encoder/` (a transformers folder). Changed weights of the denoiser lie
-beside them in the library's own format: a LoRA, or all of them in `unet/`.
+A variant contains `model.safetensors` (the head) and `encoder/` (a transformers folder). Changed weights of the denoiser
+are saved beside them in the library's own format: as a LoRA, or completely in `unet/`.
 
 Shape letters: B batch, L tokens, C conditioning width.
 """
@@ -26,59 +25,60 @@ from hub.systems.altdiffusion.linear_head import Transformation
 from hub.weights.digest import digest_of
 from hub.weights.strict import save_weights
 from trainers.inputs.features import FeatureDataset
-from trainers.learners.low_rank import extract
-from trainers.learners.text_reader import Part, TextReader, without_dropout
+from trainers.learners.low_rank import extract_lora
+from trainers.learners.text_reader import Part, TextReader, disable_dropout
 
 ENCODER = "encoder"
-"""Folder of a variant that holds its own encoder."""
+"""Folder of the encoder in a variant."""
 DENOISER = "unet"
 READOUT = "last_hidden_state"
 DELTAS = ("", "lora", "weights")
-"""How a changed denoiser is kept; the empty word for one that does not change."""
-NOT_THE_TOKENIZERS = {".safetensors", ".md", ".bin"}
-"""Suffixes of files in an encoder's folder that say nothing about its tokenizer."""
+"""How a trained denoiser is stored; empty if it is frozen."""
+NON_TOKENIZER_SUFFIXES = {".safetensors", ".md", ".bin"}
+"""Suffixes of files in an encoder's folder that do not belong to its tokenizer."""
 
 
 class Student(TextReader):
-    """A copy of the multilingual encoder that learns, and a linear transformation to the base's width."""
+    """A trainable copy of the multilingual encoder, with a linear transformation to the base's width."""
 
     def __init__(
         self, encoder: TextEncoder, width: int, denoiser: nn.Module | None = None, *, norm: bool = False
     ) -> None:
-        """`norm` puts AltCLIP's LayerNorm before the transformation; AltDiffusion m2 and m9 have none. Copies, so that
-        the frozen ones stay; without dropout, as AltCLIP's teacher learning is.
+        """Copy the encoder and the denoiser, and disable dropout in the encoder, as in AltCLIP's teacher learning.
+
+        `norm` adds AltCLIP's LayerNorm before the transformation; AltDiffusion m2 and m9 have none.
         """
         super().__init__(copy.deepcopy(denoiser))
-        self.encoder = without_dropout(copy.deepcopy(encoder.model))
+        self.encoder = disable_dropout(copy.deepcopy(encoder.model))
         self.transformation = Transformation(encoder.width, width, norm)
 
     def forward(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
-        """Shapes: (B, L), (B, L) → (B, L, C)."""
+        """Encode tokens. Shapes: (B, L), (B, L) → (B, L, C)."""
         states_BLE = self.encoder(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
         return cast(Tensor, self.transformation(states_BLE).tokens_BLC)
 
     def read(self, features: FeatureDataset, rows_B: Tensor) -> Tensor:
-        """Shape: (B, L, C)."""
-        return cast(Tensor, self(*features.ids(rows_B)))
+        """Return the states (B, L, C) of the texts `rows_B` (B,)."""
+        return cast(Tensor, self(*features.token_ids(rows_B)))
 
     def text_parts(self) -> list[Part]:
-        """Encoder and transformation."""
+        """Return encoder and transformation."""
         return [self.encoder, self.transformation]
 
     def units(self) -> list[nn.Module]:
-        """For FSDP: the reader itself is asked by more than `forward`, and these are not."""
+        """Return the FSDP units: the submodules that are only called through `forward`, unlike the reader itself."""
         own = [self.encoder, self.transformation]
         return own if self.denoiser is None else [*own, self.denoiser]
 
 
 class StudentLearner:
-    """Writes a student: its encoder and head, and what its denoiser has become."""
+    """A learner that writes a student's encoder and head, and the change of its denoiser."""
 
     architecture = "transformation"
-    reads_encoder = False
+    uses_encoder = False
 
     def __init__(self, student: Student, encoder: TextEncoder, before: nn.Module, delta: str, rank: int) -> None:
-        """`before` is the base's own denoiser, which `delta`, `lora` or `weights`, is the difference to."""
+        """`before` is the base's own denoiser; `delta` is how its change is stored: `lora`, `weights` or empty."""
         self.module: nn.Module = student
         self._student = student
         self.kind = "delta" if delta else "encoder"
@@ -91,76 +91,76 @@ class StudentLearner:
         self._before = before
         self._delta = delta
         self._rank = rank
-        self._written: dict[str, Any] = {}
+        self._config: dict[str, Any] = {}
 
     def write(self, variant: Path) -> None:
-        """Everything in half precision."""
+        """Write everything in half precision."""
         save_weights(self._student.transformation, variant / WEIGHTS, torch.float16)
         write_transformer(self._student.encoder, self._encoder, variant / ENCODER)
-        self._written = {
+        self._config = {
             "encoder": {"folder": ENCODER, "digest": digest_of(variant / ENCODER), "readout": READOUT},
         }
         if self._delta == "lora":
             assert self._student.denoiser is not None
-            found = extract(self._before, self._student.denoiser, self._rank)
+            found = extract_lora(self._before, self._student.denoiser, self._rank)
             write_lora(variant, denoiser=found.weights)
             error = round(found.relative_error, 4)
-            self._written["delta"] = {"format": "lora", "rank": self._rank, "relative_error": error}
+            self._config["delta"] = {"format": "lora", "rank": self._rank, "relative_error": error}
         elif self._delta == "weights":
             halved: Any = copy.deepcopy(self._student.denoiser).half()  # type: ignore[union-attr]
             halved.save_pretrained(variant / DENOISER)
-            self._written["delta"] = {"format": "weights"}
+            self._config["delta"] = {"format": "weights"}
 
     def config(self) -> dict[str, Any]:
-        """Its own encoder in the place of a registered one, and what of the denoiser is changed. After `write`."""
-        return self._written
+        """Return the entries for the student's own encoder and for the denoiser's change; call it after `write`."""
+        return self._config
 
 
 def make_student(
     base: FrozenBase, encoder: TextEncoder, *, delta: str = "", rank: int = 32, norm: bool = False
 ) -> StudentLearner:
-    """A copy of the encoder with a head; with `delta`, `lora` or `weights`, the denoiser learns, too.
+    """Create a copy of the encoder with a head; with `delta` `lora` or `weights` the denoiser is trained too.
 
-    `rank` is that of a low-rank delta, `norm` AltCLIP's LayerNorm before the head. A plan sets its own with `partial`, and a
-    recipe file others. InvalidRequest for what is no delta or rank.
+    `rank` is the rank of a `lora` delta, `norm` adds AltCLIP's LayerNorm before the head. A plan sets these with `partial`,
+    and a recipe file can override them. Raises `InvalidRequest` for an unknown delta or a rank below 1.
     """
     if delta not in DELTAS or rank < 1:
         raise InvalidRequest(
-            f"a delta of `{delta}` with rank {rank} cannot be kept: `module.delta` is lora, weights or empty, and "
-            "`module.rank` at least 1."
+            f"invalid delta `{delta}` with rank {rank}: `module.delta` must be lora, weights or empty, and `module.rank` at "
+            "least 1."
         )
     student = Student(encoder, base.width, base.unet if delta else None, norm=norm)
     return StudentLearner(student, encoder, base.unet, delta, rank)
 
 
 def write_transformer(model: nn.Module, encoder: TextEncoder, folder: Path) -> None:
-    """A repository of transformers in half precision, with the files of the encoder's tokenizer.
+    """Write a transformers model in half precision, with the files of the encoder's tokenizer.
 
-    DoesNotFit when the encoder was not read from files.
+    Raises `DoesNotFit` if the encoder was not loaded from files.
     """
     halved: Any = copy.deepcopy(model).half()
     halved.save_pretrained(folder)
     if encoder.folder is None:
-        raise DoesNotFit("the encoder was made in memory, and a published one needs its tokenizer's files.")
+        raise DoesNotFit("the encoder was not loaded from a folder, so its tokenizer files cannot be published.")
     for path in sorted(encoder.folder.iterdir()):
-        is_tokenizers = path.suffix not in NOT_THE_TOKENIZERS and path.name != "config.json"
-        if path.is_file() and is_tokenizers:
+        is_tokenizer_file = path.suffix not in NON_TOKENIZER_SUFFIXES and path.name != "config.json"
+        if path.is_file() and is_tokenizer_file:
             shutil.copyfile(path, folder / path.name)
 
 
 def write_lora(
     variant: Path, *, denoiser: dict[str, Tensor] | None = None, text_encoder: dict[str, Tensor] | None = None
 ) -> None:
-    """The LoRA file of diffusers, keys in PEFT's spelling, half precision.
+    """Write the LoRA file of diffusers, with PEFT's keys, in half precision.
 
-    A file without alphas is read with alpha = rank, so that is what weights here must mean.
+    Files without alphas are loaded with alpha = rank, so the weights must be scaled for that.
     """
     StableDiffusionPipeline.save_lora_weights(
         variant,
-        unet_lora_layers=None if denoiser is None else _halved(denoiser),
-        text_encoder_lora_layers=None if text_encoder is None else _halved(text_encoder),
+        unet_lora_layers=None if denoiser is None else _to_half(denoiser),
+        text_encoder_lora_layers=None if text_encoder is None else _to_half(text_encoder),
     )
 
 
-def _halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def _to_half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key: value.detach().cpu().half().contiguous() for key, value in weights.items()}

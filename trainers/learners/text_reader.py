@@ -1,7 +1,7 @@
-"""Modules that learn to read texts themselves, from tokens to what the denoiser reads, and may own a denoiser, too.
+"""The base class of modules that encode texts themselves, from tokens to embeddings, and may have their own denoiser.
 
-A module between encoder and base maps cached states. A `TextReader` instead is given texts as tokens, since the encoder itself
-learns; nothing of it can be cached.
+A module between encoder and base maps cached states. A `TextReader` instead receives texts as tokens, since the encoder
+itself is trained and its states cannot be cached.
 
 Shape letters: B batch, L tokens, C conditioning width, K H W a latent.
 """
@@ -21,10 +21,10 @@ Part = nn.Module | nn.Parameter
 
 
 class TextReader(nn.Module, ABC):
-    """Says what the denoiser reads of a text; a subclass tells how."""
+    """A trainable text encoder, with an optional trainable denoiser."""
 
     denoiser: nn.Module | None
-    """One of its own, or None: then the frozen base draws."""
+    """The trainable denoiser; None uses the frozen base."""
 
     def __init__(self, denoiser: nn.Module | None = None) -> None:
         super().__init__()
@@ -32,18 +32,18 @@ class TextReader(nn.Module, ABC):
 
     @abstractmethod
     def read(self, features: FeatureDataset, rows_B: Tensor) -> Tensor:
-        """What the denoiser reads of some texts of the material, (B, L, C)."""
+        """Return the embeddings (B, L, C) of the texts `rows_B` (B,) of a feature dataset."""
 
     @abstractmethod
     def text_parts(self) -> Iterable[Part]:
-        """What of it may learn to read."""
+        """Return the trainable parts of the text encoder."""
 
     def denoiser_parts(self) -> Iterable[Part]:
-        """What of its denoiser may learn; nothing without one."""
+        """Return the trainable parts of the denoiser; nothing without one."""
         return [] if self.denoiser is None else [self.denoiser]
 
     def predict(self, base: FrozenBase, noised_BKHW: Tensor, steps_B: Tensor, states_BLC: Tensor) -> Tensor:
-        """The answer of its denoiser, (B, K, H, W)."""
+        """Return the denoiser's prediction (B, K, H, W) for noisy latents (B, K, H, W) at timesteps (B,)."""
         if self.denoiser is None:
             return base.predict(noised_BKHW, steps_B, states_BLC)
         answer: Tensor = self.denoiser(noised_BKHW, steps_B, encoder_hidden_states=states_BLC).sample
@@ -51,46 +51,46 @@ class TextReader(nn.Module, ABC):
 
 
 TrainablePart = Callable[[TextReader], Iterable[Part]]
-"""Which parts of a reader a phase trains."""
+"""Chooses the parts of a reader that a phase trains."""
 
 
 def text(reader: TextReader) -> list[Part]:
-    """Whatever reads."""
+    """Return all parts of the text encoder."""
     return [*reader.text_parts()]
 
 
 def denoiser(reader: TextReader) -> list[Part]:
-    """The whole denoiser, or all LoRAs in it."""
+    """Return the whole denoiser, or all LoRAs in it."""
     return [*reader.denoiser_parts()]
 
 
 def everything(reader: TextReader) -> list[Part]:
-    """Whatever reads, and the whole denoiser."""
+    """Return all parts of the text encoder and the denoiser."""
     return [*reader.text_parts(), *reader.denoiser_parts()]
 
 
 def cross_attention(reader: TextReader) -> list[Part]:
-    """Every linear of the denoiser's cross-attention."""
+    """Return every linear layer of the denoiser's cross-attention."""
     return _attention(reader, ("to_q", "to_k", "to_v", "to_out"))
 
 
 def keys_and_values(reader: TextReader) -> list[Part]:
-    """Keys and values of the denoiser's cross-attention: all that reads the text's states directly."""
+    """Return the key and value layers of the denoiser's cross-attention, whose inputs are the text's states."""
     return _attention(reader, ("to_k", "to_v"))
 
 
-def set_trainable(reader: TextReader, learns: TrainablePart) -> None:
-    """Let the chosen parts of `reader` learn, and nothing else of it. Raises DoesNotFit when there are none."""
+def set_trainable(reader: TextReader, choose: TrainablePart) -> None:
+    """Make only the chosen parts of `reader` trainable. Raises `DoesNotFit` if it has no such parts."""
     reader.requires_grad_(False)
-    parts = [*learns(reader)]
+    parts = [*choose(reader)]
     for part in parts:
         part.requires_grad_(True)
     if not parts:
-        raise DoesNotFit(f"`{learns.__name__}` of a {type(reader).__name__} was to learn, and it has no such part.")
+        raise DoesNotFit(f"a {type(reader).__name__} has no `{choose.__name__}` to train.")
 
 
-def without_dropout(model: nn.Module) -> nn.Module:
-    """The model with every dropout at 0: it would draw from a generator that no resumed run can set back."""
+def disable_dropout(model: nn.Module) -> nn.Module:
+    """Set every dropout of the model to 0: a resumed run could not restore the random state that it uses."""
     for each in model.modules():
         if isinstance(each, nn.Dropout):
             each.p = 0.0
@@ -98,7 +98,7 @@ def without_dropout(model: nn.Module) -> nn.Module:
 
 
 def _attention(reader: TextReader, names: tuple[str, ...]) -> list[Part]:
-    """Parts so called of every `attn2`, which is cross-attention in diffusers."""
+    """Return the named parts of every `attn2`, which is cross-attention in diffusers."""
     if reader.denoiser is None:
         return []
     return [

@@ -1,4 +1,4 @@
-"""Wrap a translation model of transformers as an artifact: MarianMT, NLLB, M2M100, T5 … as its folder is.
+"""Wrap a translation model of transformers as an artifact, unchanged: MarianMT, NLLB, M2M100, T5 …
 
 python -m trainers.learners.wrap_translator opus-mt-yo-en --base sd15 --lang yo --out opus-yo
 python -m trainers.learners.wrap_translator nllb-200 --base sd15 --lang yo --source yor_Latn --target eng_Latn --out nllb-yo
@@ -27,7 +27,7 @@ from trainers import defaults
 from trainers.frozen.resolve import find_base
 
 NEW_TOKENS = 77
-"""What Stable Diffusion reads of a prompt at most."""
+"""Stable Diffusion's token limit for prompts."""
 PICKLES = {".bin", ".pt", ".h5", ".ckpt", ".msgpack", ".ot"}
 
 
@@ -42,17 +42,17 @@ def wrap(
     target: str = "",
     license: str = "other",
 ) -> Path:
-    """Write card and variant into `folder`, which is given back, ready for `load_pipeline` and `hub push`.
+    """Write card and variant to `folder`, for `load_pipeline` and `hub push`, and return it.
 
-    `source` is the tokenizer's code of the prompts' language, `target` the token that asks for English; models of one
-    pair of languages have neither. Raises UnknownFile without config.json, DoesNotFit for models that do not translate.
+    `source` is the tokenizer's code of the prompts' language, `target` the token that selects English; models of one
+    language pair have neither. Raises `UnknownFile` without config.json, `DoesNotFit` for a model that cannot translate.
     """
     if not (model / "config.json").is_file():
         raise UnknownFile(f"{model.name}/config.json")
     kind = AutoConfig.from_pretrained(model, trust_remote_code=False).model_type
     if kind not in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES:
         raise DoesNotFit(
-            f"`{model.name}` is a {kind}, which does not translate: give an encoder-decoder such as `opus-mt-mul-en`."
+            f"`{model.name}` is a {kind}, which cannot translate: use an encoder-decoder such as `opus-mt-mul-en`."
         )
     found = find_base(base, hub)
     given = conditioning_of(found.folder)
@@ -76,16 +76,16 @@ def wrap(
         "parent": "",
     }
     (variant / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
-    spoken = ", ".join(language_name(tag) for tag in languages)
+    names = ", ".join(language_name(tag) for tag in languages)
     card = Card(
         kind="adapter",
-        summary=f"{spoken} for {found.short_name}: translated to English by {model.name}, which the base reads itself.",
+        summary=f"{names} for {found.short_name}: prompts are translated to English by {model.name}.",
         license=license,
         languages=languages,
         method="translate",
         bases=(found.pin.name,),
         tags=("language-module", ARCHITECTURE),
-        prose=f"# {folder.name}\n\n`{model.name}` as it was published. `hub evaluate` measures it.",
+        prose=f"# {folder.name}\n\n`{model.name}`, unchanged. Not measured yet: run `hub evaluate`.",
     )
     write_card(card, folder)
     return folder
@@ -94,11 +94,11 @@ def wrap(
 def main(
     model: Annotated[Path, typer.Argument(help="Folder of the translation model.")],
     out: Annotated[Path, typer.Option(help="Folder of the artifact.")],
-    lang: Annotated[list[str], typer.Option(help="Language of prompts; again for more.")],
-    base: Annotated[str, typer.Option(help="The frozen base.")] = defaults.BASE,
-    source: Annotated[str, typer.Option(help="The tokenizer's code of that language, `yor_Latn`.")] = "",
-    target: Annotated[str, typer.Option(help="Token that asks for English, `eng_Latn`.")] = "",
-    license: Annotated[str, typer.Option(help="SPDX identifier of the model's licence.")] = "other",
+    lang: Annotated[list[str], typer.Option(help="Language of the prompts; repeat for several.")],
+    base: Annotated[str, typer.Option(help="Frozen base.")] = defaults.BASE,
+    source: Annotated[str, typer.Option(help="The tokenizer's code of that language, such as `yor_Latn`.")] = "",
+    target: Annotated[str, typer.Option(help="Token that selects English, such as `eng_Latn`.")] = "",
+    license: Annotated[str, typer.Option(help="SPDX identifier of the model's license.")] = "other",
 ) -> None:
     """Wrap a translation model as an artifact."""
     languages = tuple(dict.fromkeys(parse_language(text) for text in lang))

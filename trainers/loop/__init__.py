@@ -1,1 +1,1 @@
-"""The training loop: optimiser, sampler, checkpoints, processes."""
+"""The training loop: optimiser, sampler, checkpoints, progress, distributed processes."""

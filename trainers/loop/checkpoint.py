@@ -1,4 +1,4 @@
-"""Everything a run needs to go on as if it had never stopped, as safetensors, written whole or not at all."""
+"""Save and restore checkpoints, from which a run resumes exactly. They are safetensors files, written atomically."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hub.errors import DamagedFile, InvalidRequest, Unreachable, WeightsDoNotFit
-from trainers.loop.failures import writing
-from trainers.loop.sharding import like, whole
+from trainers.loop.failures import catch_write_errors
+from trainers.loop.sharding import gather_whole, take_part
 
 EMPTY: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a run stood after `step` updates."""
+    """The state of a run after `step` updates."""
 
     step: int
     seconds: float
-    """Spent in training so far."""
+    """Training time so far."""
     recipe: dict[str, Any] = field(default_factory=dict)
-    """All numbers of the recipe: with others the run would not be the same one."""
+    """All fields of the recipe; a run with another recipe is not the same run."""
     validation: float | None = None
-    """What the method said of the averaged weights; less is better."""
+    """The method's validation value for the averaged weights; lower is better."""
 
 
 def save(
@@ -45,11 +45,11 @@ def save(
     keep: int = 1,
     main: bool = True,
 ) -> Path:
-    """Write `checkpoint-<step>.safetensors`; the last `keep` of them and the best one stay, older ones are removed.
+    """Write `checkpoint-<step>.safetensors`, and delete all older ones but the last `keep` and the best.
 
-    All processes must call it, since each may hold a part; the `main` one has the whole, and writes it.
+    All processes must call it, since each may hold a part of the weights; the `main` one gathers and writes them.
 
-    Raises Unreachable when the disk cannot take it; then the older ones are still there, and nothing of the new one.
+    Raises `Unreachable` if the file cannot be written; older checkpoints are then unchanged.
     """
     parts = {f"module.{name}": value for name, value in trainable_tensors(module).items()}
     parts |= {f"ema.{name}": value for name, value in ema.items()}
@@ -60,20 +60,22 @@ def save(
     if not main:
         return path
     write_tensors(path, tensors, {"run": json.dumps(asdict(at))}, what=f"the checkpoint of step {at.step}")
-    # What an earlier, killed process left half-written goes together with what is now out of date.
-    everything = sorted(folder.glob("checkpoint-*.safetensors"))
-    staying = {*everything[-max(1, keep) :], best(folder)}
-    for older in [*(each for each in everything if each not in staying), *folder.glob("checkpoint-*.part")]:
+    # This also deletes the unfinished file of an earlier process that was killed.
+    checkpoints = sorted(folder.glob("checkpoint-*.safetensors"))
+    kept = {*checkpoints[-max(1, keep) :], find_best(folder)}
+    for older in [*(each for each in checkpoints if each not in kept), *folder.glob("checkpoint-*.part")]:
         older.unlink(missing_ok=True)
     return path
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str], *, what: str) -> None:
-    """A safetensors file that is there as a whole or not at all; Unreachable when the disk cannot take it."""
+    """Write a safetensors file atomically. Raises `Unreachable` if it cannot be written."""
     unfinished = path.with_suffix(".part")
     contiguous = {name: value.detach().contiguous().cpu() for name, value in tensors.items()}
     try:
-        with writing(what, "make room, then go on with `--resume`; what was kept before is still there."):
+        with catch_write_errors(
+            what, "free some space, then continue with `--resume`; earlier checkpoints are unchanged."
+        ):
             path.parent.mkdir(parents=True, exist_ok=True)
             save_file(contiguous, unfinished, metadata=metadata)
             _sync(unfinished)
@@ -85,23 +87,25 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
 
 
 def gather_parts(parts: dict[str, Tensor], *, main: bool) -> dict[str, Tensor]:
-    """Whole tensors in the `main` process, where others have parts of them; nothing elsewhere. All processes must ask."""
+    """Gather sharded tensors in the `main` process; other processes return nothing. All processes must call it."""
     tensors: dict[str, Tensor] = {}
     for name, part in parts.items():
-        tensor = whole(part)
+        tensor = gather_whole(part)
         if main:
             tensors[name] = tensor
     return tensors
 
 
-def find(folder: Path) -> Path | None:
-    """The newest checkpoint of a run, or None."""
+def find_newest(folder: Path) -> Path | None:
+    """Return the newest checkpoint of a run, or None."""
     return max(folder.glob("checkpoint-*.safetensors"), default=None)
 
 
-def best(folder: Path) -> Path | None:
-    """The checkpoint of the least validation value, the newer of two; None where no method gave one."""
-    values = {path: _header(path).validation for path in sorted(folder.glob("checkpoint-*.safetensors"), reverse=True)}
+def find_best(folder: Path) -> Path | None:
+    """Return the checkpoint with the lowest validation value, the newer of equal ones; None if there are no values."""
+    values = {
+        path: _read_header(path).validation for path in sorted(folder.glob("checkpoint-*.safetensors"), reverse=True)
+    }
     return min(
         (path for path, value in values.items() if value is not None),
         key=lambda path: values[path] or 0.0,
@@ -110,7 +114,7 @@ def best(folder: Path) -> Path | None:
 
 
 def clear(folder: Path) -> None:
-    """Forget a run: its checkpoints and its logs."""
+    """Delete the checkpoints and the logs of a run."""
     for path in [*folder.glob("checkpoint-*"), folder / "metrics.jsonl", *folder.glob("events.out.tfevents.*")]:
         path.unlink(missing_ok=True)
 
@@ -123,18 +127,18 @@ def restore(
     *,
     recipe: dict[str, Any] = EMPTY,
 ) -> Checkpoint:
-    """Put weights, averages and optimiser moments back.
+    """Restore weights, averages and the optimiser's state.
 
-    Raises DamagedFile when the file cannot be read, InvalidRequest when it was made by another recipe, and WeightsDoNotFit
-    when it belongs to another module.
+    Raises `DamagedFile` if the file cannot be read, `InvalidRequest` if it belongs to another recipe, and
+    `WeightsDoNotFit` if it belongs to another module.
     """
-    at = _header(path)
-    _refuse_another_recipe(path, at.recipe, recipe)
+    at = _read_header(path)
+    _check_same_recipe(path, at.recipe, recipe)
     state: dict[int, dict[str, Tensor]] = {}
     weights: dict[str, Tensor] = {}
     averages: dict[str, Tensor] = {}
     with _readable(path), safe_open(path, framework="pt") as file:
-        for key in file.keys():  # noqa: SIM118 -- safe_open is no mapping
+        for key in file.keys():  # noqa: SIM118 -- safe_open is not a mapping
             part, name = key.split(".", 1)
             if part == "module":
                 weights[name] = file.get_tensor(key)
@@ -143,29 +147,29 @@ def restore(
             else:
                 index, field_name = name.split(".", 1)
                 state.setdefault(int(index), {})[field_name] = file.get_tensor(key)
-    _put(weights, trainable_tensors(module), path.name)
-    _put(averages, ema, path.name)
-    _put_moments(state, optimizer)
+    _copy_tensors(weights, trainable_tensors(module), path.name)
+    _copy_tensors(averages, ema, path.name)
+    _restore_optimizer(state, optimizer)
     return at
 
 
-def _put_moments(state: dict[int, dict[str, Tensor]], optimizer: torch.optim.Optimizer) -> None:
-    """Of each parameter by its place; a parameter of which a process has a part gets that part of its moments."""
+def _restore_optimizer(state: dict[int, dict[str, Tensor]], optimizer: torch.optim.Optimizer) -> None:
+    """Restore the state of each parameter by its index; a sharded parameter gets only this process's part."""
     everything = optimizer.state_dict()
     pairs = zip(everything["param_groups"], optimizer.param_groups, strict=True)
-    owner = {index: own for said, group in pairs for index, own in zip(said["params"], group["params"], strict=True)}
+    owner = {index: own for saved, group in pairs for index, own in zip(saved["params"], group["params"], strict=True)}
     everything["state"] = {
         index: {
-            name: like(value, owner[index]) if value.shape == owner[index].shape else value
-            for name, value in moments.items()
+            name: take_part(value, owner[index]) if value.shape == owner[index].shape else value
+            for name, value in tensors.items()
         }
-        for index, moments in state.items()
+        for index, tensors in state.items()
     }
     optimizer.load_state_dict(everything)
 
 
-def _header(path: Path) -> Checkpoint:
-    """What a checkpoint says of itself, without its tensors."""
+def _read_header(path: Path) -> Checkpoint:
+    """Read the metadata of a checkpoint without its tensors. Raises `DamagedFile`."""
     with _readable(path), safe_open(path, framework="pt") as file:
         return Checkpoint(**json.loads(file.metadata()["run"]))
 
@@ -178,8 +182,8 @@ def _readable(path: Path) -> Iterator[None]:
         raise DamagedFile(f"the checkpoint {path.name} cannot be read ({error}): delete it and train again.") from error
 
 
-def _refuse_another_recipe(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Checkpoints of earlier versions lack fields that were added since; those had the default value."""
+def _check_same_recipe(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Check the recipe of a checkpoint; fields that older checkpoints lack are ignored. Raises `InvalidRequest`."""
     wanted = json.loads(json.dumps(wanted))
     if differing := [
         f"{name} {found[name]!r} → {value!r}"
@@ -187,28 +191,31 @@ def _refuse_another_recipe(path: Path, found: dict[str, Any], wanted: dict[str, 
         if name in found and found[name] != value
     ]:
         raise InvalidRequest(
-            f"{path.name} in {path.parent.name} was made by another recipe ({'; '.join(differing)}): train with that "
-            "one, or leave `--resume` out to begin again."
+            f"cannot resume: {path.name} in {path.parent.name} used another recipe ({'; '.join(differing)}). Use that "
+            "recipe, or start a new run without `--resume`."
         )
 
 
 def trainable_tensors(module: nn.Module) -> dict[str, Tensor]:
-    """Parameters that learn and saved buffers, each tensor once; nothing of a frozen submodule."""
+    """Return the trainable parameters and persistent buffers by name, without those of frozen submodules."""
     tensors: dict[str, Tensor] = {name: value for name, value in module.named_parameters() if value.requires_grad}
     for name, buffer in module.named_buffers():
         owner_name, _, own_name = name.rpartition(".")
         owner = module.get_submodule(owner_name)
         parameters = list(owner.parameters())
         frozen = bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
-        # torch tells nowhere else which buffers `state_dict` leaves out, and listing one knows nothing of freezing.
+        # torch has no public list of non-persistent buffers, and `state_dict` also contains frozen submodules.
         if own_name not in owner._non_persistent_buffers_set and not frozen:  # noqa: SLF001
             tensors[name] = buffer
     return tensors
 
 
 @torch.no_grad()
-def _put(found: dict[str, Tensor], wanted: dict[str, Tensor], what: str) -> None:
-    """Copy tensors by name. Names that are no longer wanted are ignored: what is frozen was once saved too."""
+def _copy_tensors(found: dict[str, Tensor], wanted: dict[str, Tensor], what: str) -> None:
+    """Copy tensors by name. Additional names are ignored, since old checkpoints contain frozen parameters too.
+
+    Raises `WeightsDoNotFit`.
+    """
     problems = [f"`{name}` is missing" for name in wanted if name not in found]
     problems += [
         f"`{name}` is {tuple(found[name].shape)}, not {tuple(value.shape)}"
@@ -216,9 +223,9 @@ def _put(found: dict[str, Tensor], wanted: dict[str, Tensor], what: str) -> None
         if name in found and found[name].shape != value.shape
     ]
     if problems:
-        raise WeightsDoNotFit(what, problems, "Start the run anew, or resume it with the recipe it began with.")
+        raise WeightsDoNotFit(what, problems, "Start a new run, or resume this one with its original recipe.")
     for name, value in wanted.items():
-        value.copy_(like(found[name], value))
+        value.copy_(take_part(found[name], value))
 
 
 def _sync(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What can go wrong while a model trains, said in one line with what to try; checkpoints stay as they were."""
+"""Turn failures during training into errors of one line that say what to try; checkpoints are not affected."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from torch import Tensor
 from hub.errors import OutOfMemory, Unreachable
 
 CPU_OUT_OF_MEMORY = "can't allocate memory"
-"""How torch's allocator for CPUs says it, in a plain RuntimeError."""
+"""Part of the message of the RuntimeError that torch's CPU allocator raises."""
 
 
-class Watch:
-    """Remembers the first step whose loss or gradient is not finite, without waiting for the device at every step."""
+class FiniteCheck:
+    """Records the first step whose loss or gradient is not finite, without synchronising with the device every step."""
 
     def __init__(self, device: torch.device) -> None:
         self._first = torch.full((), torch.inf, device=device)
 
-    def see(self, step: int, *scalars: Tensor) -> None:
-        """Look at the scalars of update `step`, counted from 1."""
+    def update(self, step: int, *scalars: Tensor) -> None:
+        """Check the scalars of update `step`, counted from 1."""
         for scalar in scalars:
             now = torch.where(torch.isfinite(scalar.detach()), torch.inf, float(step))
             self._first = torch.minimum(self._first, now.to(self._first))
 
     @property
     def first(self) -> Tensor:
-        """The first such step, or inf; a scalar on the device."""
+        """The first non-finite step, or inf; a scalar on the device."""
         return self._first
 
 
 @contextmanager
-def memory(label: str, step: int, examples: int, device: torch.device) -> Iterator[None]:
-    """Raises OutOfMemory where the allocator of the device gives up."""
+def catch_out_of_memory(label: str, step: int, examples: int, device: torch.device) -> Iterator[None]:
+    """Raise `OutOfMemory` if an allocation on the device fails."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
@@ -44,15 +44,15 @@ def memory(label: str, step: int, examples: int, device: torch.device) -> Iterat
         space = f" of {torch.cuda.mem_get_info(device)[1] / 1e9:.0f} GB" if device.type == "cuda" else ""
         raise OutOfMemory(
             f"`{label}` ran out of memory at step {step} with {examples} examples at once on {device.type}{space}: "
-            "take each batch in parts (`--accumulate 2`, or more), or train on a device with more memory."
+            "use gradient accumulation (`--accumulate 2` or more), or train on a device with more memory."
         ) from error
 
 
 @contextmanager
-def writing(what: str, advice: str) -> Iterator[None]:
-    """Raises Unreachable with the reason when a disk is full, read-only or gone.
+def catch_write_errors(what: str, advice: str) -> Iterator[None]:
+    """Raise `Unreachable` with the reason if a disk is full, read-only or missing.
 
-    Safetensors reports what the system said in an error of its own.
+    Safetensors wraps the error of the operating system in its own.
     """
     try:
         yield

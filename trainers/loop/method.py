@@ -1,4 +1,4 @@
-"""What a training method is: a module that learns, and a loss on a batch."""
+"""The interface of training methods: a module to train, and a loss on a batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Loss(NamedTuple):
-    """What the loop differentiates, and what it logs."""
+    """The loss that the loop differentiates, and the parts that it logs."""
 
     total: Tensor
     """Scalar."""
@@ -20,37 +20,37 @@ class Loss(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """All that one step may depend on beside the weights: nothing else is random, so a resumed run repeats it."""
+    """The inputs of one step besides the weights. Nothing else is random, so a resumed run repeats the step exactly."""
 
     step: int
     indices_B: Tensor
-    """Which examples, (B,), int64, on the CPU."""
+    """Indices of the examples, (B,), int64, on the CPU."""
     generator: torch.Generator
-    """Seeded by (seed, step, shard), on the CPU. A batch has one shard for each process and each accumulated part; in
-    one process without accumulation the shard is the rank."""
+    """Seeded by (seed, step, shard), on the CPU. A batch has one shard per process and accumulation step; without
+    accumulation the shard is the rank."""
 
 
 class Method(Protocol):
-    """Turns a draw into a loss. Everything but `module` is frozen."""
+    """Computes the loss of a draw. Everything but `module` is frozen."""
 
     @property
     def module(self) -> nn.Module:
-        """What learns."""
+        """The module to train."""
         ...
 
     example_count: int
     example_weights: Tensor | None
-    """(N,), how often each example is drawn; None draws each once per epoch."""
+    """Sampling weights (N,); None samples each example once per epoch."""
 
     def loss(self, draw: Draw) -> Loss:
-        """The loss of one batch."""
+        """Return the loss of one batch."""
         ...
 
 
 @runtime_checkable
 class Validated(Protocol):
-    """A method that can also say how good its weights are, beside its noisy losses."""
+    """A method that can also validate its weights."""
 
     def validation(self) -> float:
-        """Less is better; a function of the weights alone. Asked before each checkpoint, with averaged weights."""
+        """Return a value that depends on the weights alone; lower is better. Called before each checkpoint, with the average."""
         ...

@@ -1,6 +1,6 @@
-"""Muon in float32, for devices without bf16: torch's own always turns its matrices in bf16.
+"""Muon in float32, for devices without bf16: torch's own always orthogonalises in bf16.
 
-Shape letters: R rows, C columns of a weight, R ≤ C while it is turned.
+Shape letters: R rows, C columns of a weight, with R ≤ C during orthogonalisation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Float32Muon(Muon):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One update, in the order of torch's: momentum, turn, decay, add (Jordan et al. 2024; Liu et al. 2025, §2.2)."""
+        """Update as torch does: momentum, orthogonalise, decay, add (Jordan et al. 2024; Liu et al. 2025, §2.2)."""
         assert closure is None, "the loop computes its loss itself"
         for group in self.param_groups:
             rate, momentum = group["lr"], group["momentum"]
@@ -29,13 +29,13 @@ class Float32Muon(Muon):
                     state["momentum_buffer"] = torch.zeros_like(weight.grad)
                 buffer = state["momentum_buffer"].lerp_(weight.grad, 1 - momentum)
                 update = weight.grad.lerp(buffer, momentum) if group["nesterov"] else buffer
-                turned = orthogonalise(update, group["ns_coefficients"], group["ns_steps"], group["eps"])
+                direction = orthogonalise(update, group["ns_coefficients"], group["ns_steps"], group["eps"])
                 weight.mul_(1 - rate * group["weight_decay"])
-                weight.add_(turned, alpha=-rate * 0.2 * math.sqrt(max(weight.shape)))
+                weight.add_(direction, alpha=-rate * 0.2 * math.sqrt(max(weight.shape)))
 
 
 def orthogonalise(matrix: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> Tensor:
-    """UVᵀ of a matrix's singular value decomposition, nearly: `steps` of the quintic Newton-Schulz iteration."""
+    """Approximate UVᵀ of the singular value decomposition of a matrix (R, C) by `steps` quintic Newton-Schulz iterations."""
     a, b, c = coefficients
     is_tall = matrix.shape[0] > matrix.shape[1]
     x_RC = matrix.float().mT if is_tall else matrix.float()

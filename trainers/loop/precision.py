@@ -1,17 +1,17 @@
-"""Which number types a device computes in by itself: what it only imitates is many times slower than float32."""
+"""Choose the precision of a device. Types that it only emulates are many times slower than float32."""
 
 from __future__ import annotations
 
 import torch
 
 _BF16 = ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16")
-"""Instructions, as `torch.cpu.get_capabilities` names them, of x86 and of ARM."""
+"""Names of bf16 instructions of x86 and ARM in `torch.cpu.get_capabilities`."""
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether `device` multiplies matrices in bf16.
+    """Return whether `device` has bf16 matrix multiplication.
 
-    A CPU without the instructions imitates them: 512 × 512 took 219 ms on one with AVX2 alone, and 6 ms in float32.
+    A CPU without it emulates it: 512 × 512 took 219 ms on a CPU with AVX2 only, and 6 ms in float32.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
@@ -20,5 +20,5 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def precision_on(device: torch.device, wanted: str) -> str:
-    """`wanted` of a recipe, `bf16`, `fp16` or `no`; float32, `no`, in the place of bf16 that the device only imitates."""
+    """Return the precision `wanted` by a recipe (`bf16`, `fp16` or `no`), or `no` if the device only emulates bf16."""
     return "no" if wanted == "bf16" and not has_bf16(device) else wanted

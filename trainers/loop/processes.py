@@ -1,4 +1,4 @@
-"""One process or many: what accelerate knows of them, and what they tell each other."""
+"""Open accelerate in one process or many, and average gradients over the processes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from hub.errors import InvalidRequest
 from trainers.loop.precision import precision_on
 from trainers.loop.sharding import is_sharded
 
+UNSUPPORTED = ("DEEPSPEED", "MEGATRON_LM", "TP")
+"""Values of accelerate's `DistributedType` that the loop does not support."""
+
 
 def open_accelerator(precision: str, device: str | None) -> Accelerator:
-    """Accelerate fixes precision and device once per process; each recipe has its own. bf16 is taken where the device has it.
+    """Return an accelerator for a precision and device; bf16 is only used if the device supports it.
 
-    Raises InvalidRequest when what `--device`, `accelerate launch` or its configuration asks for is not to be had here.
+    Raises `InvalidRequest` if `--device`, `accelerate launch` or its configuration asks for something unavailable.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise InvalidRequest("there is no CUDA device here: leave `--device` out, or use `--device cpu`.")
-    # Its only way, and the one its own tests take; the process group of a distributed run stays.
+        raise InvalidRequest("there is no CUDA device: omit `--device`, or use `--device cpu`.")
+    # Accelerate fixes precision and device once per process, but each recipe has its own. This is the only way to reset
+    # them, and accelerate's own tests use it; the process group of a distributed run is kept.
     AcceleratorState._reset_state(reset_partial_state=not dist.is_initialized())  # noqa: SLF001
     try:
         place = "cpu" if device == "cpu" or not torch.cuda.is_available() else "cuda"
@@ -30,35 +34,35 @@ def open_accelerator(precision: str, device: str | None) -> Accelerator:
     except (AssertionError, ImportError, NotImplementedError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split(". ")[0].split()).rstrip(".")
         raise InvalidRequest(
-            f"the configuration of accelerate does not fit this machine ({reason}): compare `accelerate env` with it, "
-            "and write another with `accelerate config`, or train without `accelerate launch`."
+            f"the configuration of accelerate does not fit this machine ({reason}): check it with `accelerate env`, change "
+            "it with `accelerate config`, or train without `accelerate launch`."
         ) from error
-    wanted, found = accelerator.distributed_type, ("DEEPSPEED", "MEGATRON_LM", "TP")
-    if wanted.value in found:
+    kind = accelerator.distributed_type.value
+    if kind in UNSUPPORTED:
         raise InvalidRequest(
-            f"the configuration of accelerate asks for {wanted.value}, which linguahub's loop does not know: use plain "
-            "data parallelism (`accelerate launch --multi_gpu`, or `torchrun` on CPUs), which fits all its methods."
+            f"the configuration of accelerate asks for {kind}, which linguahub does not support: use plain data "
+            "parallelism (`accelerate launch --multi_gpu`, or `torchrun` on CPUs), which works with all methods."
         )
     return accelerator
 
 
 def device_of(accelerator: Accelerator) -> torch.device:
-    """Of this process. Among several on a CPU accelerate says `cpu:0`, which safetensors does not know."""
+    """Return the device of this process, `cpu` for accelerate's `cpu:0`, which safetensors does not accept."""
     device: torch.device = accelerator.device
     return torch.device("cpu") if device.type == "cpu" else device
 
 
-def leave() -> None:
-    """Wait for the others and part from them; nothing in a single process."""
+def close_process_group() -> None:
+    """Wait for the other processes and close the process group; does nothing in a single process."""
     if dist.is_available() and dist.is_initialized():
         dist.barrier()
         dist.destroy_process_group()
 
 
 def share_gradients(accelerator: Accelerator, module: nn.Module) -> None:
-    """Mean of the gradients over all processes, in one message; what a DDP wrapper would do.
+    """Average the gradients over all processes in one message, as a DDP wrapper would do.
 
-    There is no wrapper, since methods call more of a module than `forward`. Sharded gradients are the mean already.
+    There is no wrapper, since methods call more of a module than `forward`. Sharded gradients are already averaged.
     """
     if accelerator.num_processes == 1 or is_sharded(module):
         return

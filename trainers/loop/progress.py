@@ -1,4 +1,4 @@
-"""How a run goes, told as it goes: a bar, `metrics.jsonl`, and TensorBoard's event files beside it."""
+"""Report the progress of a run: a progress bar, `metrics.jsonl`, and TensorBoard event files."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from trainers.loop.failures import writing
+from trainers.loop.failures import catch_write_errors
 from trainers.loop.recipe import Recipe
 
 METRICS = "metrics.jsonl"
-GO_ON = "make room, then go on with `--resume` behind the newest checkpoint."
+RESUME_ADVICE = "free some space, then continue from the newest checkpoint with `--resume`."
 
 
 class LossMeter:
-    """Means of scalars between two logged lines; the device is waited for only when they are taken."""
+    """Means of scalars between two logged lines; synchronises with the device only when they are taken."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
         self._count = 0
 
     def add(self, values: dict[str, Tensor]) -> None:
-        """One step's scalars, or those of one part of it."""
+        """Add the scalars of one step, or of one accumulation step."""
         self._count += 1
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, torch.zeros((), device=value.device)) + value.detach().float()
 
     def take(self) -> dict[str, Tensor]:
-        """Means since the last time, scalars on the device."""
+        """Return the means since the last call, scalars on the device, and reset them."""
         means = {name: value / self._count for name, value in self._sums.items()}
         self._sums, self._count = {}, 0
         return means
 
 
 class Progress:
-    """The bar of a run and its log; a process that is not the main one keeps neither."""
+    """The progress bar and the logs of a run; only the main process writes logs. Raises `Unreachable` on write errors."""
 
     def __init__(self, folder: Path, recipe: Recipe, label: str, first: int, *, main: bool, quiet: bool) -> None:
         self.main = main
@@ -56,8 +56,8 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self.main:
-            with writing("the run's log", GO_ON):
-                forget_after(self._folder / METRICS, self._first)
+            with catch_write_errors("the run's log", RESUME_ADVICE):
+                drop_lines_after(self._folder / METRICS, self._first)
                 self._metrics = (self._folder / METRICS).open("a")
                 self._events = _event_writer(self._folder, self._first)
         return self
@@ -67,15 +67,15 @@ class Progress:
         if self.main:
             if self._events is not None:
                 self._events.close()
-            with suppress(OSError):  # A full disk has been told of by the write that met it.
+            with suppress(OSError):  # A full disk was already reported by the failing write.
                 self._metrics.close()
 
     def step(self) -> None:
-        """One update is done."""
+        """Advance the bar by one update."""
         self._bar.update()
 
     def log(self, step: int, seconds: float, rate: float, means: dict[str, float], device: torch.device) -> None:
-        """Means over the interval that ends with update `step`, and how fast and large it is."""
+        """Log the means over the interval that ends with update `step`, with speed and memory."""
         now, (last_step, last) = time.perf_counter(), self._last
         step_seconds = (now - last) / max(1, step - last_step)
         self._last = (step, now)
@@ -90,10 +90,10 @@ class Progress:
         self.write({"step": step, "seconds": round(seconds, 2), "learning_rate": rate, **means, **speed})
 
     def write(self, line: dict[str, float]) -> None:
-        """One line of metrics.jsonl; the same numbers as TensorBoard's scalars."""
+        """Write one line to metrics.jsonl, and the same values as TensorBoard scalars. Raises `Unreachable`."""
         if not self.main:
             return
-        with writing("the run's log", GO_ON):
+        with catch_write_errors("the run's log", RESUME_ADVICE):
             self._metrics.write(json.dumps(line) + "\n")
             self._metrics.flush()
         if self._events is not None:
@@ -102,26 +102,26 @@ class Progress:
                     self._events.add_scalar(name, value, int(line["step"]))
 
     def leave_out(self, seconds: float) -> None:
-        """Time since the last line that was spent on something else than updates: speeds are told without it."""
+        """Exclude time that was not spent on updates from the logged speeds."""
         step, last = self._last
         self._last = (step, last + seconds)
 
     def add_image(self, name: str, step: int, image: Image.Image) -> None:
-        """One of TensorBoard's images, at update `step`; nothing where tensorboard is not installed."""
+        """Add a TensorBoard image at update `step`; does nothing if tensorboard is not installed."""
         if self._events is not None:
             self._events.add_image(name, np.asarray(image), step, dataformats="HWC")
 
 
 def memory_bytes(device: torch.device) -> int:
-    """The most that was in use so far: of the device, or on a CPU of the process."""
+    """Return the peak memory in bytes: of the device, or on a CPU of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in kilobytes.
 
 
-def forget_after(metrics: Path, step: int) -> None:
-    """Drop logged lines beyond the checkpoint: the resumed run writes them again."""
+def drop_lines_after(metrics: Path, step: int) -> None:
+    """Drop the logged lines after update `step`: the resumed run writes them again."""
     if not metrics.exists():
         return
     lines = metrics.read_text().splitlines()
@@ -131,7 +131,7 @@ def forget_after(metrics: Path, step: int) -> None:
 
 
 def _event_writer(folder: Path, first: int) -> Any:
-    """A SummaryWriter whose earlier events beyond update `first` are purged; None where tensorboard is not installed."""
+    """Return a SummaryWriter that purges events after update `first`, or None if tensorboard is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

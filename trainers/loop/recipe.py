@@ -1,4 +1,4 @@
-"""A method with all its numbers."""
+"""A recipe: the hyperparameters of a training phase."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ PRECISIONS = ("bf16", "fp16", "no")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """How long, how fast and how exactly something is trained."""
+    """The hyperparameters of a training phase."""
 
     steps: int
     """Optimiser updates."""
     batch_size: int
     """Examples per update, over all processes."""
     accumulation: int = 1
-    """Parts each process takes its share of a batch in, one after the other: memory for time, the same gradient."""
+    """Gradient accumulation steps: less memory, more time, the same gradient."""
     learning_rate: float
-    """Peak."""
+    """Peak learning rate."""
     optimizer: str = "adamw"
     """`adamw`; or `muon` (Jordan et al. 2024), for matrices, with AdamW for the rest: see `trainers/loop/optimizer.py`."""
     betas: tuple[float, float] = (0.9, 0.99)
@@ -27,26 +27,27 @@ class Recipe:
     """Decoupled, on tensors of two or more dimensions only."""
     warmup_steps: int = 50
     hold_share: float = 0.0
-    """Share of the steps that stay at the peak before the rate falls."""
+    """Share of the steps that stay at the peak before the rate decays."""
     final_share: float = 0.01
     """Last learning rate as a share of the peak."""
     decay: str = "cosine"
-    """How the rate falls: `cosine`, `linear`, or `inverse-sqrt` (Vaswani et al. 2017, §5.3), which no last step ends."""
+    """`cosine`, `linear`, or `inverse-sqrt` (Vaswani et al. 2017, §5.3), which does not depend on the number of steps."""
     ema_decay: float = 0.0
-    """0 keeps no average of the weights."""
+    """Decay of the moving average of the weights; 0 keeps no average."""
     take_best: bool = False
-    """End with the checkpoint of the least validation value instead of the last weights; the method must give one."""
+    """End with the checkpoint of the lowest validation value instead of the last weights; the method must be `Validated`."""
     clip_norm: float = 1.0
+    """Maximum norm of the gradient; 0 does not clip."""
     precision: str = "bf16"
     """Autocast type of the forward pass: `bf16`, `fp16` or `no`. bf16 is `no` on devices without it: `trainers/loop/precision.py`."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """ValueError for numbers that train nothing."""
+        """Raise `ValueError` for invalid values."""
         if self.steps < 1 or self.batch_size < 1:
-            raise ValueError(f"{self.steps} steps of {self.batch_size} examples are no training: both are at least 1.")
+            raise ValueError(f"steps ({self.steps}) and batch size ({self.batch_size}) must be at least 1.")
         if self.learning_rate <= 0:
-            raise ValueError(f"a learning rate of {self.learning_rate} learns nothing.")
+            raise ValueError(f"the learning rate must be positive, not {self.learning_rate}.")
         if self.decay not in DECAYS or self.precision not in PRECISIONS:
             raise ValueError(
                 f"decay `{self.decay}` must be one of {', '.join(DECAYS)}, precision `{self.precision}` one of "

@@ -1,4 +1,4 @@
-"""Which examples a step sees: a function of (seed, step), so nothing needs to be restored after a crash."""
+"""Sample the examples of each step as a function of (seed, step), so that no state must be restored after a crash."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import torch
 from torch import Tensor
 
 NOISE_STREAM = "picture"
-"""Names the noise of generated images. Another name would change every image and so every published score."""
+"""Part of the seed of generated images. Changing it would change every image and every published score."""
 
 
 def seed_of(*parts: int | str) -> int:
-    """A 63-bit seed that depends on every part."""
+    """Return a 63-bit seed that depends on every part."""
     text = "/".join(str(part) for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
 
 
 def generator_of(*parts: int | str) -> torch.Generator:
-    """A CPU generator seeded by all parts."""
+    """Return a CPU generator seeded by all parts."""
     return torch.Generator().manual_seed(seed_of(*parts))
 
 
 @contextmanager
 def global_generators(generator: torch.Generator, device: torch.device) -> Iterator[None]:
-    """While it lasts torch's global generators, which dropout draws from, follow `generator`."""
+    """Seed torch's global generators, which dropout uses, from `generator` inside the context."""
     seed = int(torch.randint(2**62, (1,), generator=generator))
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
@@ -34,15 +34,15 @@ def global_generators(generator: torch.Generator, device: torch.device) -> Itera
 
 
 class Sampler:
-    """Draws the indices of each batch.
+    """Samples the indices of each batch.
 
-    Without weights every example comes once per epoch, in an order that depends on (seed, epoch).
-    With weights examples are drawn with replacement, by (seed, step).
+    Without weights, every example is used once per epoch, in an order that depends on (seed, epoch).
+    With weights, examples are sampled with replacement, depending on (seed, step).
     """
 
     def __init__(self, example_count: int, batch_size: int, seed: int, weights: Tensor | None = None) -> None:
         if example_count < 1:
-            raise ValueError("there are no examples to draw from")
+            raise ValueError("there are no examples to sample from")
         self._example_count = example_count
         self._batch_size = batch_size
         self._seed = seed
@@ -51,7 +51,7 @@ class Sampler:
         self._order = torch.empty(0, dtype=torch.long)
 
     def draw(self, step: int) -> Tensor:
-        """Indices of batch `step`, (B,)."""
+        """Return the indices of batch `step`, (B,)."""
         if self._weights is not None:
             generator = generator_of(self._seed, "draw", step)
             return torch.multinomial(self._weights, self._batch_size, replacement=True, generator=generator)

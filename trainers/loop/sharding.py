@@ -1,8 +1,8 @@
-"""Fully sharded data parallelism: each process keeps its part of the weights, their averages and the optimiser's moments.
+"""Fully sharded data parallelism: each process keeps its part of the weights, their average and the optimiser's state.
 
-torch's FSDP2 (`fully_shard`; Zhao et al., VLDB 2023, arXiv 2304.11277): a unit's weights are gathered for as long as it
-computes. Gradients come back averaged over the processes, as `share_gradients` leaves them, so the same batch has the
-same losses. It works on CPUs through gloo, too.
+It uses torch's FSDP2 (`fully_shard`; Zhao et al., VLDB 2023, arXiv 2304.11277): a unit's weights are gathered only while
+it computes. Gradients are averaged over the processes, as by `share_gradients`, so the same batch has the same losses.
+It also works on CPUs, with gloo.
 """
 
 from __future__ import annotations
@@ -23,42 +23,42 @@ from trainers.loop.recipe import Recipe
 
 @runtime_checkable
 class Shardable(Protocol):
-    """A module whose weights may be spread over processes."""
+    """A module whose weights can be sharded over processes."""
 
     def units(self) -> Iterable[nn.Module]:
-        """Submodules that are called as modules are, never by another method, and hold all its weights between them."""
+        """Return submodules that together contain all weights and are only called through `forward`."""
         ...
 
 
-def wanted(accelerator: Accelerator) -> bool:
-    """Whether `accelerate launch` or its configuration asks for FSDP, and there are others to share with.
+def is_requested(accelerator: Accelerator) -> bool:
+    """Return whether `accelerate launch` or its configuration asks for FSDP with more than one process.
 
-    On CPUs accelerate itself does not look at the wish, so the variable is read that it hands to its processes.
+    On CPUs accelerate ignores the setting, so this reads the environment variable that it sets for its processes.
     """
     return bool(accelerator.num_processes > 1 and parse_flag_from_env("ACCELERATE_USE_FSDP"))
 
 
-def check(module: nn.Module, recipe: Recipe, what: str) -> None:
-    """InvalidRequest for what cannot be sharded; `what` names it."""
+def check_shardable(module: nn.Module, recipe: Recipe, what: str) -> None:
+    """Check that a module and its recipe, called `what` in messages, can be sharded. Raises `InvalidRequest`."""
     reason = ""
     if not isinstance(module, Shardable):
-        reason = f"`{what}` trains no text encoder or denoiser of its own that would be worth it"
+        reason = f"`{what}` does not train a text encoder or denoiser that is large enough: use"
     elif recipe.optimizer != "adamw":
-        reason = f"`{recipe.optimizer}` turns whole matrices, and each process would have rows of them: take adamw"
+        reason = f"`{recipe.optimizer}` needs whole matrices: use adamw, or"
     elif recipe.precision == "fp16":
-        reason = "fp16 scales losses, which is not built for it: take `--set precision=bf16`"
+        reason = "loss scaling for fp16 is not supported: use `--set precision=bf16`, or"
     if reason:
         raise InvalidRequest(
-            f"the configuration of accelerate asks for FSDP, but {reason}, or plain data parallelism "
-            "(`accelerate launch --multi_gpu`), which fits all methods."
+            f"the configuration of accelerate asks for FSDP, but {reason} plain data parallelism "
+            "(`accelerate launch --multi_gpu`), which works with all methods."
         )
 
 
-def shard(module: nn.Module, accelerator: Accelerator) -> None:
-    """Spread the weights of a `Shardable` over all processes, in place; afterwards its parameters are DTensors.
+def shard_module(module: nn.Module, accelerator: Accelerator) -> None:
+    """Shard the weights of a `Shardable` over all processes, in place; afterwards its parameters are DTensors.
 
-    Outermost layers of each unit are gathered one by one, the rest of the unit as one. Everything is let go of after the
-    forward pass, too: else drawing samples, which has no backward pass, would leave the outermost weights whole.
+    The outermost layers of each unit are gathered one by one, the rest of the unit together. All weights are released
+    after the forward pass too: otherwise generating samples, without a backward pass, would leave some gathered.
     """
     mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
     for unit in cast(Shardable, module).units():
@@ -69,17 +69,17 @@ def shard(module: nn.Module, accelerator: Accelerator) -> None:
 
 
 def is_sharded(module: nn.Module) -> bool:
-    """Whether its weights are spread over processes."""
+    """Return whether the weights of a module are sharded over processes."""
     return any(isinstance(parameter, DTensor) for parameter in module.parameters())
 
 
-def whole(tensor: Tensor) -> Tensor:
-    """The tensor with all its parts, on the CPU if it had to be gathered. All processes must ask, in the same order."""
+def gather_whole(tensor: Tensor) -> Tensor:
+    """Return the whole tensor, on the CPU if it was gathered. All processes must call it, in the same order."""
     return tensor.full_tensor().cpu() if isinstance(tensor, DTensor) else tensor
 
 
-def like(value: Tensor, place: Tensor) -> Tensor:
-    """The part of `value`, which every process has, that belongs where `place` has its own."""
+def take_part(value: Tensor, place: Tensor) -> Tensor:
+    """Return the part of the whole tensor `value` that corresponds to this process's shard `place`."""
     if not isinstance(place, DTensor):
         return value
     on_device = value.to(device=place.device, dtype=place.dtype)
@@ -87,7 +87,7 @@ def like(value: Tensor, place: Tensor) -> Tensor:
 
 
 def _layers(module: nn.Module) -> Iterator[nn.Module]:
-    """Members of the outermost lists of layers: blocks of a denoiser, layers of an encoder."""
+    """Return the members of the outermost module lists: blocks of a denoiser, layers of an encoder."""
     for child in module.children():
         if isinstance(child, nn.ModuleList):
             yield from child

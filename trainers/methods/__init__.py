@@ -1,4 +1,4 @@
-"""Training methods by name: a lazy table, open to other packages through the entry-point group `hub.methods`.
+"""Load training methods by name. Other packages add methods through the entry-point group `hub.methods`.
 
 [project.entry-points."hub.methods"]
 my-method = "my_package.my_method:PLAN"        # a trainers.recipes.plan.Plan
@@ -29,9 +29,9 @@ METHODS = {
     "token-kd": "trainers.methods.token_kd:PLAN",
     "translate": "trainers.methods.translate:PLAN",
 }
-"""Name → `module:attribute` of those that come with the project."""
+"""Name → `module:attribute` of the bundled methods."""
 
 
 def get_plan(name: str) -> Plan:
-    """The plan of the method called `name`, or UnknownMethod."""
+    """Return the plan of the method called `name`. Raises `UnknownMethod`."""
     return cast("Plan", load(GROUP, name, METHODS))

@@ -1,11 +1,11 @@
-"""IAP, image as pivot (Hu et al., arXiv 2305.11540): only a text encoder learns, so that the denoiser's cross-attention gives
-on a noisy image for a text what it gives for its English.
+"""IAP, image as pivot (Hu et al., arXiv 2305.11540): a text encoder is trained so that the denoiser's cross-attention gives
+the same output for a text as for its English translation, on the same noisy image.
 
     L = Σ_l w_l · d(CA_l(x_t, student(text)), CA_l(x_t, base's encoder(English)))
 
-over the cross-attention layers l of one frozen denoiser on the same noisy latent x_t. There is no public code. The paper
-leaves open which layers, weights and start it uses, so they are options: by default all layers count alike, and d is the
-squared distance divided by the number of elements, since layers differ in size.
+over the cross-attention layers l of one frozen denoiser and the same noisy latent x_t. There is no public code. The paper
+does not say which layers, weights and initialisation it uses, so these are options: by default all layers have weight 1,
+and d is the mean squared difference, since layers differ in size.
 
 Shape letters: B batch, S tokens, C conditioning width.
 """
@@ -32,7 +32,7 @@ from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, 
 
 
 class AttentionMatching(Objective[TextReader]):
-    """The distance between cross-attention outputs for a text and for its English."""
+    """The distance between cross-attention outputs for a text and for its English translation."""
 
     def __init__(
         self,
@@ -43,8 +43,10 @@ class AttentionMatching(Objective[TextReader]):
         metric: str = "mse",
         empty_share: float = 0.1,
     ) -> None:
-        """`layers` maps beginnings of layer names (`down_blocks`, `mid_block`, `up_blocks.1` …) to their weight w; what is
-        not named is left out, and without it every layer has weight 1. `metric` is `mse` or `cosine`.
+        """Prepare the loss, with `metric` `mse` or `cosine`.
+
+        `layers` maps prefixes of layer names (`down_blocks`, `mid_block`, `up_blocks.1` …) to their weight w; other layers
+        are ignored. None gives every layer weight 1. Raises `DoesNotFit` for an unknown prefix.
         """
         set_trainable(module, text)
         super().__init__(module, features)
@@ -53,32 +55,33 @@ class AttentionMatching(Objective[TextReader]):
         self._empty_share = empty_share
 
     def loss(self, draw: Draw) -> Loss:
-        """L as above; gradients go into the student alone."""
-        base = self._material.base
+        """Return the loss L above, a scalar; only the student receives gradients."""
+        base = self._features.base
         rows_B = drop_prompts(draw, self._empty_share)
-        batch = add_noise(self._material.latents(draw.indices_B), base, draw.generator)
+        batch = add_noise(self._features.latents(draw.indices_B), base, draw.generator)
         with torch.no_grad(), outputs_of(cross_attention_of(base.unet)) as english:
-            base.predict(batch.noised_BKHW, batch.steps_B, self._material.teacher(rows_B))
-        with outputs_of(cross_attention_of(base.unet)) as spoken:
-            base.predict(batch.noised_BKHW, batch.steps_B, self.module.read(self._material, rows_B))
+            base.predict(batch.noised_BKHW, batch.steps_B, self._features.teacher_tokens(rows_B))
+        with outputs_of(cross_attention_of(base.unet)) as student:
+            base.predict(batch.noised_BKHW, batch.steps_B, self.module.read(self._features, rows_B))
         distances = [
-            weight * distance(spoken[name], english[name], self._metric) for name, weight in self._weights.items()
+            weight * distance(student[name], english[name], self._metric) for name, weight in self._weights.items()
         ]
         return Loss(torch.stack(distances).sum(), {})
 
 
 def cross_attention_of(unet: nn.Module) -> dict[str, nn.Module]:
-    """Cross-attention layers by name; diffusers calls them `attn2`."""
+    """Return the cross-attention layers by name; diffusers calls them `attn2`."""
     return {name: each for name, each in unet.named_modules() if name.endswith("attn2")}
 
 
 def weights_of(unet: nn.Module, layers: Mapping[str, float]) -> dict[str, float]:
-    """Cross-attention layers by name with their weight: that of the longest beginning. DoesNotFit for one nobody has."""
+    """Return the weight of each cross-attention layer: that of its longest matching prefix.
+
+    Raises `DoesNotFit` for a prefix that no layer has.
+    """
     names = [*cross_attention_of(unet)]
     if unknown := [each for each in layers if not any(name.startswith(each) for name in names)]:
-        raise DoesNotFit(
-            f"no cross-attention layer's name begins with `{unknown[0]}`; they are called {', '.join(names)}."
-        )
+        raise DoesNotFit(f"no cross-attention layer starts with `{unknown[0]}`; the layers are {', '.join(names)}.")
     found = {}
     for name in names:
         if fitting := [each for each in layers if name.startswith(each)]:
@@ -87,14 +90,17 @@ def weights_of(unet: nn.Module, layers: Mapping[str, float]) -> dict[str, float]
 
 
 def distance(student: Tensor, teacher: Tensor, metric: str) -> Tensor:
-    """`mse`: mean squared difference; `cosine`: 1 − cos between states at the same place, averaged."""
+    """Return the distance between two layer outputs (B, S, C), a scalar.
+
+    `mse` is the mean squared difference, `cosine` the mean of 1 − cos over positions. Raises `ValueError` otherwise.
+    """
     match metric:
         case "mse":
             return F.mse_loss(student.float(), teacher.float())
         case "cosine":
             return (1 - F.cosine_similarity(student.float(), teacher.float(), dim=-1)).mean()
         case other:
-            raise ValueError(f"`metric` is mse or cosine, not {other!r}.")
+            raise ValueError(f"`metric` must be mse or cosine, not {other!r}.")
 
 
 RECIPE = Recipe(steps=150, batch_size=32, learning_rate=2e-4, warmup_steps=15, weight_decay=0.0, ema_decay=0.95)
@@ -106,11 +112,11 @@ PLAN = Plan(
         Phase("distil", partial(TeacherLearning, match="token"), TEACH, needs=READER_TEXTS),
         Phase("attention", AttentionMatching, RECIPE, needs=READER_THROUGH_DENOISER),
     ),
-    story=(
-        "Two phases on a copy of the multilingual encoder: token distillation on texts alone, then IAP, the distance "
-        "between the outputs of the denoiser's cross-attention for the text and for its English on the same noisy "
-        "image. The published IAP has the second phase only."
+    description=(
+        "Two phases on a copy of the multilingual encoder: token distillation on texts alone, then IAP, which minimises "
+        "the distance between the denoiser's cross-attention outputs for a text and for its English translation on the "
+        "same noisy image. The published IAP has only the second phase."
     ),
-    result="a text encoder of its own, begun from {encoder}, in front of the frozen base",
-    frozen="The base stays as it is; the encoder began as a copy of `{encoder}`",
+    summary="a text encoder initialised from {encoder}, in front of the frozen base",
+    frozen="The base is frozen; the encoder is initialised from `{encoder}`",
 )

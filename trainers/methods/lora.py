@@ -1,7 +1,7 @@
-"""LoRA (Hu et al., ICLR 2022, arXiv 2106.09685) on the base itself, through peft: nothing multilingual is added.
+"""LoRA (Hu et al., ICLR 2022, arXiv 2106.09685) on the base itself, with peft and without a multilingual encoder.
 
-Prompts go through the base's own tokenizer and text encoder. A byte-level tokenizer reads every script, but one it has not
-seen costs several tokens a letter, and what goes beyond the base's length is cut.
+Prompts use the base's own tokenizer and text encoder. A byte-level tokenizer accepts every script, but needs several
+tokens per letter for scripts it was not trained on, and prompts longer than the base's limit are truncated.
 
 Shape letters: B batch, S tokens, C conditioning width.
 """
@@ -28,16 +28,16 @@ from trainers.objectives.reader_tuning import DenoiserTuning, TeacherLearning
 from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 
 TEXT_LAYERS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
-"""Linears of CLIP's text encoder."""
+"""Linear layers of CLIP's text encoder."""
 DENOISER_LAYERS = ("to_q", "to_k", "to_v", "to_out.0")
-"""Linears of attention, own and cross, as in diffusers' training scripts."""
+"""Linear layers of self- and cross-attention, as in diffusers' training scripts."""
 
 
 class TunedBase(TextReader):
-    """Copies of the base's text encoder and denoiser with LoRAs, which alone learn."""
+    """Copies of the base's text encoder and denoiser, with trainable LoRAs."""
 
     def __init__(self, base: FrozenBase, rank: int, *, in_text_encoder: bool, in_denoiser: bool) -> None:
-        """B of every LoRA is zero, so the first answer is the base's own."""
+        """Add the LoRAs; their B matrices are zero, so the initial output is the base's own."""
         super().__init__(copy.deepcopy(base.unet) if in_denoiser else None)
         self.text_encoder = copy.deepcopy(base.text_encoder)
         if in_text_encoder:
@@ -46,25 +46,25 @@ class TunedBase(TextReader):
             inject_adapter_in_model(_config(rank, DENOISER_LAYERS), self.denoiser)
 
     def read(self, features: FeatureDataset, rows_B: Tensor) -> Tensor:
-        """Shape: (B, S, C)."""
-        states_BSC: Tensor = self.text_encoder(features.base_ids(rows_B)).last_hidden_state
+        """Return the text encoder's states (B, S, C) of the texts `rows_B` (B,)."""
+        states_BSC: Tensor = self.text_encoder(features.base_token_ids(rows_B)).last_hidden_state
         return states_BSC
 
     def text_parts(self) -> list[Part]:
-        """LoRAs of the text encoder."""
+        """Return the LoRAs of the text encoder."""
         return [*_loras(self.text_encoder)]
 
     def denoiser_parts(self) -> list[Part]:
-        """LoRAs of the denoiser."""
+        """Return the LoRAs of the denoiser."""
         return [] if self.denoiser is None else [*_loras(self.denoiser)]
 
 
 class LoraLearner:
-    """Writes the LoRAs in diffusers' own file."""
+    """A learner that writes LoRAs in diffusers' file format."""
 
     kind = "delta"
     architecture = "lora"
-    reads_encoder = False
+    uses_encoder = False
 
     def __init__(self, tuned: TunedBase, settings: dict[str, Any]) -> None:
         self.module: nn.Module = tuned
@@ -72,28 +72,31 @@ class LoraLearner:
         self._tuned = tuned
 
     def write(self, variant: Path) -> None:
-        """One safetensors file."""
+        """Write one safetensors file."""
         denoiser = get_peft_model_state_dict(self._tuned.denoiser) if self.settings["denoiser"] else None
         text_encoder = get_peft_model_state_dict(self._tuned.text_encoder) if self.settings["text_encoder"] else None
         write_lora(variant, denoiser=denoiser, text_encoder=text_encoder)
 
     def config(self) -> dict[str, Any]:
-        """That the change is a LoRA."""
+        """Return the entry that marks the change as a LoRA."""
         return {"delta": {"format": "lora", "rank": self.settings["rank"]}}
 
 
 def make_learner(
     base: FrozenBase,
-    encoder: TextEncoder,  # noqa: ARG001 - every learner is made alike
+    encoder: TextEncoder,  # noqa: ARG001 - all learners have the same signature
     *,
     rank: int = 16,
     text_encoder: bool = True,
     denoiser: bool = True,
 ) -> LoraLearner:
-    """LoRAs of `rank`, with alpha = rank, in the text encoder, the denoiser or both. InvalidRequest for neither place or no rank."""
+    """Add LoRAs of `rank`, with alpha = rank, to the text encoder, the denoiser or both.
+
+    Raises `InvalidRequest` if both are off or the rank is below 1.
+    """
     if not (text_encoder or denoiser) or rank < 1:
         raise InvalidRequest(
-            "a LoRA needs `module.text_encoder`, `module.denoiser` or both, and `module.rank` of at least 1."
+            "a LoRA needs `module.text_encoder`, `module.denoiser` or both, and a `module.rank` of at least 1."
         )
     tuned = TunedBase(base, rank, in_text_encoder=text_encoder, in_denoiser=denoiser)
     return LoraLearner(tuned, {"rank": rank, "text_encoder": text_encoder, "denoiser": denoiser})
@@ -117,16 +120,16 @@ PLAN = Plan(
         Phase("distil", partial(TeacherLearning, match="token"), DISTIL, needs=READER_TEXTS),
         Phase(
             "denoise",
-            partial(DenoiserTuning, learns=everything, empty_share=0.1),
+            partial(DenoiserTuning, trainable=everything, empty_share=0.1),
             RECIPE,
             needs=READER_THROUGH_DENOISER,
         ),
     ),
-    story=(
-        "LoRAs of rank 16 in the base's own text encoder and in the attention of its denoiser: token distillation for "
-        "the text encoder's, then the base's own denoising loss for both. Prompts go through the base's own byte-level "
-        "tokenizer, where a script it was not trained on costs several tokens a letter; what does not fit is cut."
+    description=(
+        "LoRAs of rank 16 in the base's own text encoder and in the attention layers of its denoiser: token distillation "
+        "for the text encoder, then the base's own denoising loss for both. Prompts use the base's own byte-level "
+        "tokenizer, which needs several tokens per letter for scripts it was not trained on; longer prompts are truncated."
     ),
-    result="LoRAs in its own text encoder and denoiser, without a multilingual encoder",
-    frozen="All weights of the base stay; plain diffusers reads the file with `load_lora_weights`",
+    summary="LoRAs in its text encoder and denoiser, without a multilingual encoder",
+    frozen="All weights of the base are frozen; plain diffusers loads the file with `load_lora_weights`",
 )

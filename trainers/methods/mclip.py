@@ -1,12 +1,12 @@
-"""mCLIP (Chen et al., ACL 2023): two small projectors bring a multilingual encoder to a dual encoder, all towers frozen.
+"""mCLIP (Chen et al., ACL 2023): two small projectors map a multilingual encoder into a dual encoder's space, all towers frozen.
 
 This is its second stage, triangle knowledge distillation (TriKD): L = ITC(h_X, h_I) + λ · TTC(h_X, h_T). ITC contrasts
-texts with images, TTC English texts with the same in the dual encoder's own text tower. The first stage, which makes
-the multilingual encoder, is the method `mte`; a pretrained encoder may stand in for it. As published (`mclip`) the pairs
-are English, and other languages are reached through the encoder alone; `mclip+` adds pairs in the languages named.
+texts with images, TTC English texts with the dual encoder's own embeddings of the same texts. The first stage, which
+trains the multilingual encoder, is the method `mte`; any pretrained encoder can replace it. As published (`mclip`) the
+pairs are English, and other languages are reached through the encoder alone; `mclip+` adds pairs in the requested languages.
 
-Everything follows the released code (`ghchen18/acl23_mclip`, `multimodal_ctl_loss.py`) but the optimiser, AdamW for
-LAMB. mCLIP retrieves: a text becomes one vector, and no denoiser can read it.
+Everything follows the released code (`ghchen18/acl23_mclip`, `multimodal_ctl_loss.py`) except the optimiser: AdamW
+instead of LAMB. mCLIP is for retrieval: a text becomes one vector, which cannot condition a denoiser.
 
 Shape letters: B batch, E the joint width, L tokens of the encoder, P the dual encoder's width.
 """
@@ -34,19 +34,19 @@ from trainers.objectives.objective import Objective
 from trainers.recipes.plan import PAIRS, Phase, Plan
 
 LENGTH = 20
-"""Tokens of an encoder's text: 99 of 100 names of emoji are shorter in any language."""
+"""Tokens of the encoder per text: 99 % of emoji names are shorter in every language."""
 TTC_WEIGHT = 0.1
 """λ of the paper."""
 TTC_SCALE_AS_PUBLISHED = LOG_SCALE
 """The released code multiplies the cosines of TTC by ln(1/0.07) = 2.659 where ITC takes its exponential: an effective
-temperature of 0.376 and not the 0.07 that was probably meant. Results of the paper have it, so it is the default."""
+temperature of 0.376 instead of the 0.07 that was probably intended. The paper's results use it, so it is the default."""
 
 
 class TriangleDistillation(Objective[Triangle]):
     """ITC + λ · TTC on cached outputs of three frozen towers.
 
     Texts of one image are each other's positives, as in the original's fine-tuning; its pretraining pairs have one
-    text an image, where that makes no difference. `rows` bounds how many texts are in memory at a time, at the cost of
+    text per image, where this makes no difference. `rows` limits the number of texts in memory at a time, at the cost of
     computing them twice; the gradients are the same.
     """
 
@@ -66,10 +66,10 @@ class TriangleDistillation(Objective[Triangle]):
         self._rows = rows
 
     def loss(self, draw: Draw) -> Loss:
-        """Over the batches of all processes; TTC over the English texts among them."""
-        features, rows_B = self._material, draw.indices_B
-        states_BLE, mask_BL = features.texts(rows_B)
-        longest = int(mask_BL.sum(dim=1).max())  # whichever side is padded, nothing counts beyond it
+        """Return L over the batches of all processes, a scalar; TTC uses only their English texts."""
+        features, rows_B = self._features, draw.indices_B
+        states_BLE, mask_BL = features.encoder_states(rows_B)
+        longest = int(mask_BL.sum(dim=1).max())  # On either side, everything beyond is padding.
         states_BLE, mask_BL = trim(states_BLE, mask_BL, longest)
         device = states_BLE.device
         meaning_B = features.meaning_N[rows_B]
@@ -93,7 +93,7 @@ class TriangleDistillation(Objective[Triangle]):
 
 
 def trim(states_BLE: Tensor, mask_BL: Tensor, longest: int) -> tuple[Tensor, Tensor]:
-    """Without the positions where every text of the batch is padded."""
+    """Remove the positions where every text of the batch is padded: (B, L, E), (B, L) → (B, longest, E), (B, longest)."""
     if mask_BL[:, 0].all():
         return states_BLE[:, :longest], mask_BL[:, :longest]
     return states_BLE[:, -longest:], mask_BL[:, -longest:]
@@ -101,18 +101,17 @@ def trim(states_BLE: Tensor, mask_BL: Tensor, longest: int) -> tuple[Tensor, Ten
 
 @dataclass
 class TriangleLearner(ModuleLearner):
-    """The projectors; a variant gives one vector of the joint width."""
+    """A learner of the projectors; a variant outputs one vector of the joint width."""
 
     def config(self) -> dict[str, Any]:
-        """What it gives in the place of what a denoiser reads."""
-        given = {"width": self.settings["in_width"], "length": 1, "pooled_width": None, "mask": False}
-        return {"conditioning": given}
+        """Return the output shape of the projectors, instead of a denoiser's conditioning."""
+        return {"conditioning": {"width": self.settings["in_width"], "length": 1, "pooled_width": None, "mask": False}}
 
 
 def make_learner(
     base: FrozenBase, encoder: TextEncoder, *, layers: int = 2, dropout: float = 0.1, pool: str = "last"
 ) -> TriangleLearner:
-    """Two layers as published; heads as the width allows, and a dropout for few pairs rather than three million."""
+    """Create the projectors: two layers as published, as many heads as the width allows, dropout for small corpora."""
     heads = max(heads for heads in (1, 2, 3, 4, 6, 8, 12) if encoder.width % heads == 0)
     settings: dict[str, Any] = {"in_width": encoder.width, "feature_width": base.width, "heads": heads}
     settings |= {"layers": layers, "dropout": dropout, "pool": pool}
@@ -127,22 +126,22 @@ PLAN = Plan(
     learner=make_learner,
     length=LENGTH,
     phases=(Phase("align", TriangleDistillation, RECIPE, needs=PAIRS),),
-    story=(
-        "Triangle knowledge distillation on English texts and images, all towers frozen: other languages are reached "
-        "zero-shot, through the encoder, for which mCLIP's first stage is `mte` or any pretrained one."
+    description=(
+        "Triangle knowledge distillation on English texts and images, with all towers frozen. Other languages are reached "
+        "zero-shot through the encoder, which comes from mCLIP's first stage (`mte`) or is any pretrained one."
     ),
-    result="mCLIP's projectors between {encoder} and the frozen dual encoder",
-    frozen="The dual encoder and the encoder `{encoder}` stay as they are",
+    summary="mCLIP's projectors between {encoder} and the frozen dual encoder",
+    frozen="The dual encoder and the encoder `{encoder}` are frozen",
     foundation=DUAL_ENCODER,
-    draws=False,
+    generates_images=False,
     english_only=True,
 )
 PLUS = replace(
     PLAN,
     name="mclip+",
-    story=(
-        "Triangle knowledge distillation on images with texts in English and in the languages named, all towers "
-        "frozen. The encoder is one of mCLIP's first stage (`mte`) or any pretrained one."
+    description=(
+        "Triangle knowledge distillation on images with texts in English and in the requested languages, with all towers "
+        "frozen. The encoder comes from mCLIP's first stage (`mte`) or is any pretrained one."
     ),
     english_only=False,
 )

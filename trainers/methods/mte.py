@@ -1,10 +1,10 @@
-"""mCLIP's first stage (Chen et al., ACL 2023): a multilingual text encoder by translation, then by translation and contrast.
+"""mCLIP's first stage (Chen et al., ACL 2023): train a multilingual text encoder by translation, then also by contrast.
 
-1a `translate`: a random decoder learns to write the English of a text, the encoder frozen. 1b `contrast`: the encoder
-learns, too: L = NMT + 2.0 · CTL, CTL the symmetric InfoNCE between mean states of a text and of its English at
-temperature 0.1. The decoder is then left behind, and the encoder published as transformers writes it, for
-`hub train mclip --encoder`. Losses and weights follow the released code (`run_mte.sh`); sizes and steps are the lab's,
-and names of emoji stand in for 12 directions of parallel text.
+1a `translate`: a random decoder is trained to translate a text into English, with a frozen encoder. 1b `contrast`: the
+encoder is trained too: L = NMT + 2.0 · CTL, where CTL is the symmetric InfoNCE between the mean states of a text and of
+its English translation at temperature 0.1. The decoder is then discarded, and the encoder is published as a transformers
+model for `hub train mclip --encoder`. Losses and their weights follow the released code (`run_mte.sh`); sizes and steps
+are the lab's, and emoji names replace the parallel texts of 12 language pairs.
 
 Shape letters: B batch, L tokens of a text, T of its English, E encoder width.
 """
@@ -22,7 +22,7 @@ from hub.encoders.text_encoder import TextEncoder
 from trainers.frozen.foundation import DUAL_ENCODER
 from trainers.inputs.features import FeatureDataset
 from trainers.learners.contrast import all_gather_rows, symmetric_contrast
-from trainers.learners.decoder import with_decoder
+from trainers.learners.decoder import add_decoder
 from trainers.learners.losses import masked_mean
 from trainers.learners.student import write_transformer
 from trainers.loop.method import Draw, Loss
@@ -36,15 +36,15 @@ TEMPERATURE = 0.1
 
 
 class TranslationFrozen(Translation):
-    """Stage 1a: only the decoder learns."""
+    """Stage 1a: only the decoder is trained."""
 
     def __init__(self, module: nn.Module, features: FeatureDataset, *, smoothing: float = SMOOTHING) -> None:
-        _let_encoder_learn(module, False)
+        _set_encoder_trainable(module, False)
         super().__init__(module, features, smoothing=smoothing)
 
 
 class TranslationAndContrast(Translation):
-    """Stage 1b: the encoder learns, too, so nothing of it is cached. Texts of one meaning are no negatives."""
+    """Stage 1b: the encoder is trained too, so its states are not cached. Texts of one meaning are not negatives."""
 
     def __init__(
         self,
@@ -55,22 +55,22 @@ class TranslationAndContrast(Translation):
         temperature: float = TEMPERATURE,
         smoothing: float = SMOOTHING,
     ) -> None:
-        _let_encoder_learn(module, True)
+        _set_encoder_trainable(module, True)
         super().__init__(module, features, smoothing=smoothing)
         self._contrast_weight = contrast_weight
         self._temperature = temperature
 
     def loss(self, draw: Draw) -> Loss:
-        """NMT + 2.0 · CTL."""
+        """Return NMT + 2.0 · CTL, a scalar."""
         rows_B = draw.indices_B
-        ids_BL, mask_BL = self._material.ids(rows_B)
-        meaning_B = self._material.meaning_N[rows_B]
+        ids_BL, mask_BL = self._features.token_ids(rows_B)
+        meaning_B = self._features.meaning_N[rows_B]
         english_BT, counts_BT = (each[meaning_B].to(ids_BL.device) for each in (self._ids_MT, self._mask_MT))
         module: Any = self.module
         with global_generators(draw.generator, ids_BL.device):
             states_BLE = module.encoder(input_ids=ids_BL, attention_mask=mask_BL.long()).last_hidden_state
             english_BTE = module.encoder(input_ids=english_BT, attention_mask=counts_BT.long()).last_hidden_state
-            translation = self._written(rows_B, states_BLE, mask_BL)
+            translation = self._decoder_loss(rows_B, states_BLE, mask_BL)
         text_BE, meant_BE, group_B = map(
             all_gather_rows,
             (masked_mean(states_BLE, mask_BL), masked_mean(english_BTE, counts_BT), meaning_B.to(ids_BL.device)),
@@ -80,19 +80,19 @@ class TranslationAndContrast(Translation):
         return Loss(translation.total + self._contrast_weight * contrast, parts)
 
 
-def _let_encoder_learn(module: Any, learns: bool) -> None:
-    module.encoder.requires_grad_(learns)
+def _set_encoder_trainable(module: Any, trainable: bool) -> None:
+    module.encoder.requires_grad_(trainable)
     pooler = getattr(module.encoder, "pooler", None)
     if pooler is not None:
-        pooler.requires_grad_(False)  # nobody reads it
+        pooler.requires_grad_(False)  # Its output is unused.
 
 
 class EncoderLearner:
-    """Encoder and decoder learn; the encoder alone is written."""
+    """A learner that trains encoder and decoder and writes the encoder alone."""
 
     kind = "encoder"
     architecture = "text-encoder"
-    reads_encoder = False
+    uses_encoder = False
 
     def __init__(self, model: nn.Module, encoder: TextEncoder) -> None:
         self.module = model
@@ -100,26 +100,26 @@ class EncoderLearner:
         self._encoder = encoder
 
     def write(self, variant: Path) -> None:
-        """A repository of transformers in half precision, with the tokenizer of the encoder it began from."""
+        """Write a transformers model in half precision, with the tokenizer of the original encoder."""
         plain: Any = copy.deepcopy(self._encoder.model).cpu()
-        learnt = self.module.get_submodule("encoder").state_dict()
-        plain.load_state_dict({key: learnt[key] for key in plain.state_dict()})
+        trained = self.module.get_submodule("encoder").state_dict()
+        plain.load_state_dict({key: trained[key] for key in plain.state_dict()})
         write_transformer(plain, self._encoder, variant)
 
     def config(self) -> dict[str, Any]:
-        """Nothing: config.json is transformers' own."""
+        """Return no entries: config.json is that of transformers."""
         return {}
 
 
 def make_learner(
-    base: FrozenBase,  # noqa: ARG001 - every learner is made alike
+    base: FrozenBase,  # noqa: ARG001 - all learners have the same signature
     encoder: TextEncoder,
     *,
     decoder_layers: int = 2,
     decoder_width: int = 0,
 ) -> EncoderLearner:
-    """A copy of the encoder, and a decoder for the time of training: small by default, 12 layers of 768 as published."""
-    return EncoderLearner(with_decoder(encoder, layers=decoder_layers, width=decoder_width), encoder)
+    """Copy the encoder and add a decoder for training: small by default; the published one has 12 layers of width 768."""
+    return EncoderLearner(add_decoder(encoder, layers=decoder_layers, width=decoder_width), encoder)
 
 
 FROZEN = Recipe(steps=300, batch_size=64, learning_rate=2e-3, betas=(0.9, 0.98), warmup_steps=30)
@@ -132,13 +132,14 @@ PLAN = Plan(
         Phase("translate", TranslationFrozen, FROZEN, needs=("states",)),
         Phase("contrast", TranslationAndContrast, BOTH, needs=()),
     ),
-    story=(
-        "The first stage of mCLIP: a decoder learns to write English from the frozen encoder's states, then encoder and "
-        "decoder learn to translate and to say of a text what is said of its English. The decoder was left behind."
+    description=(
+        "The first stage of mCLIP: a decoder is trained to generate English from the frozen encoder's states, then encoder "
+        "and decoder are trained to translate and to give a text and its English translation similar states. The decoder "
+        "is discarded."
     ),
-    result="a text encoder from {encoder}, for mCLIP's projectors",
-    frozen="It began as `{encoder}`",
+    summary="a text encoder initialised from {encoder}, for mCLIP's projectors",
+    frozen="It is initialised from `{encoder}`",
     foundation=DUAL_ENCODER,
     is_repository=True,
-    draws=False,
+    generates_images=False,
 )

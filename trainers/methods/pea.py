@@ -1,25 +1,26 @@
-"""PEA-Diffusion (Ma et al., ECCV 2024, arXiv 2311.17086): a projector distils the base from itself.
+"""PEA-Diffusion (Ma et al., ECCV 2024, arXiv 2311.17086): a projector trained by distilling the base from itself.
 
-Its loss is `trainers/objectives/hybrid_distillation.py`, with the quirks of the published scripts as options.
+The loss is `trainers/objectives/hybrid_distillation.py`, with the quirks of the published scripts as options.
 """
 
 from __future__ import annotations
 
-from trainers.learners.learner import of_module, projector_settings
+from trainers.learners.learner import make_module_learner, projector_settings
 from trainers.objectives.hybrid_distillation import HYBRID, HybridDistillation
 from trainers.objectives.token_distillation import DISTIL, TokenDistillation
 from trainers.recipes.plan import THROUGH_DENOISER, Phase, Plan
 
 PLAN = Plan(
     name="pea",
-    learner=of_module("projector", "projector", projector_settings),
+    learner=make_module_learner("projector", "projector", projector_settings),
     length=None,
     phases=(
         Phase("distil", TokenDistillation, DISTIL),
         Phase("hybrid", HybridDistillation, HYBRID, needs=THROUGH_DENOISER),
     ),
-    story=(
+    description=(
         "Two phases on one module: token distillation on texts alone, then PEA's hybrid distillation, where one frozen "
-        "denoiser is teacher (English prompt) and student. The published PEA-Diffusion has the second phase only."
+        "denoiser is both teacher (with the English prompt) and student. The published PEA-Diffusion has only the second "
+        "phase."
     ),
 )

@@ -1,14 +1,14 @@
-"""Prompt tuning (Lester et al., EMNLP 2021, arXiv 2104.08691): a few virtual tokens before every prompt learn; the base's own
-text encoder, which reads them, stays.
+"""Prompt tuning (Lester et al., EMNLP 2021, arXiv 2104.08691): a few virtual tokens before every prompt are trained, and the
+base's own text encoder, which encodes them, is frozen.
 
-peft's `PromptEmbedding` is given to models as input embeddings, which CLIP's text encoder of transformers does not take.
-What it does take are further rows of its embedding table, so the tokens are published as diffusers' textual inversion: one
-new word of the tokenizer, which stands for all of them. They follow the begin token, since the tokenizer puts that first,
-where Lester et al. put them before everything.
+peft's `PromptEmbedding` is passed to models as input embeddings, which the CLIP text encoder of transformers does not
+accept. It does accept new rows of its embedding table, so the tokens are published as a textual inversion of diffusers:
+one new word of the tokenizer that stands for all of them. They follow the begin token, which the tokenizer puts first;
+Lester et al. put them before everything.
 
-Every virtual token takes the place of one of the text's: few, or long prompts are cut.
+Every virtual token replaces one token of the text, so there should be few: longer prompts are truncated.
 
-Shape letters: B batch, V virtual tokens, S tokens the base reads, C width of its embeddings.
+Shape letters: B batch, V virtual tokens, S tokens of the base, C width of its embeddings.
 """
 
 from __future__ import annotations
@@ -40,35 +40,38 @@ TOKENS = 4
 
 
 class VirtualPrompt(TextReader):
-    """Embeddings of V virtual tokens before a text's own."""
+    """Embeddings of V virtual tokens before those of the text."""
 
     def __init__(self, base: FrozenBase, count: int) -> None:
-        """They begin as embeddings of words drawn from the vocabulary, the better start of Lester et al.'s three."""
+        """Initialise with embeddings of random vocabulary entries, which work well in Lester et al.
+
+        Raises `DoesNotFit` if the tokens leave no room for a prompt.
+        """
         super().__init__()
         if not 0 < count < base.length - 2:
-            raise DoesNotFit(f"{count} virtual tokens leave no room for a prompt: the base reads {base.length} tokens.")
+            raise DoesNotFit(f"{count} virtual tokens leave no room for a prompt: the base has {base.length} tokens.")
         self.text_encoder = copy.deepcopy(base.text_encoder)
         table_NC = self.text_encoder.get_input_embeddings().weight
         self.prompt_VC = nn.Parameter(table_NC[torch.randperm(len(table_NC))[:count]].detach().clone())
 
     def read(self, features: FeatureDataset, rows_B: Tensor) -> Tensor:
-        """Shape: (B, S, C)."""
+        """Return the text encoder's states (B, S, C) of the texts `rows_B` (B,)."""
         count = len(self.prompt_VC)
         short = features.base.length - count
         ids_BS = features.base.tokenize([features.texts_N[row] for row in rows_B.tolist()], short)
-        placeholders_BV = ids_BS[:, :1].expand(-1, count)  # any token: its embedding is replaced
+        placeholders_BV = ids_BS[:, :1].expand(-1, count)  # Any token will do: its embedding is replaced.
         ids_BS = torch.cat([ids_BS[:, :1], placeholders_BV, ids_BS[:, 1:]], dim=1)
-        with self._leading():
+        with self._insert_tokens():
             states_BSC: Tensor = self.text_encoder(ids_BS.to(features.base.device)).last_hidden_state
         return states_BSC
 
     def text_parts(self) -> list[Part]:
-        """The virtual tokens."""
+        """Return the virtual tokens."""
         return [self.prompt_VC]
 
     @contextmanager
-    def _leading(self) -> Iterator[None]:
-        """Within, embeddings 1 to V are the virtual tokens'."""
+    def _insert_tokens(self) -> Iterator[None]:
+        """Replace embeddings 1 to V with the virtual tokens."""
 
         def put(_table: nn.Module, _inputs: Any, embeddings_BSC: Tensor) -> Tensor:
             prompt_BVC = self.prompt_VC.to(embeddings_BSC.dtype).expand(len(embeddings_BSC), -1, -1)
@@ -82,11 +85,11 @@ class VirtualPrompt(TextReader):
 
 
 class VirtualPromptLearner:
-    """Writes the virtual tokens as diffusers' textual inversion."""
+    """A learner that writes the virtual tokens as a textual inversion of diffusers."""
 
     kind = "adapter"
     architecture = "prompt-tuning"
-    reads_encoder = False
+    uses_encoder = False
 
     def __init__(self, prompt: VirtualPrompt, length: int) -> None:
         self.module: nn.Module = prompt
@@ -95,11 +98,11 @@ class VirtualPromptLearner:
         self._length = length
 
     def write(self, variant: Path) -> None:
-        """One tensor (V, C), half precision, under the word that stands for it."""
+        """Write one tensor (V, C) in half precision under the word that stands for it."""
         save_file({self._word: self._halved}, variant / EMBEDDINGS)
 
     def config(self) -> dict[str, Any]:
-        """The word leads every prompt."""
+        """Return the prompt rules, which put the word before every prompt."""
         rule = {"prefix": f"{self._word} ", "drop": [], "length": self._length}
         return {"prompt": {**rule, "negative": rule, "empty": "encode"}}
 
@@ -109,12 +112,12 @@ class VirtualPromptLearner:
 
     @property
     def _word(self) -> str:
-        """Named after the content: two of them may be resident at once."""
+        """A word named after the content, so that two of them can be loaded at once."""
         return f"<prompt-{hashlib.sha256(self._halved.numpy().tobytes()).hexdigest()[:10]}>"
 
 
-def make_learner(base: FrozenBase, encoder: TextEncoder) -> VirtualPromptLearner:  # noqa: ARG001 - every learner is made alike
-    """A learner that is a few virtual tokens."""
+def make_learner(base: FrozenBase, encoder: TextEncoder) -> VirtualPromptLearner:  # noqa: ARG001 - all learners have the same signature
+    """Create a learner of `TOKENS` virtual tokens."""
     return VirtualPromptLearner(VirtualPrompt(base, TOKENS), base.length)
 
 
@@ -126,13 +129,15 @@ PLAN = Plan(
     length=None,
     phases=(
         Phase("distil", partial(TeacherLearning, match="token"), DISTIL, needs=READER_TEXTS),
-        Phase("denoise", partial(DenoiserTuning, learns=text, empty_share=0.1), RECIPE, needs=READER_THROUGH_DENOISER),
+        Phase(
+            "denoise", partial(DenoiserTuning, trainable=text, empty_share=0.1), RECIPE, needs=READER_THROUGH_DENOISER
+        ),
     ),
-    story=(
-        "Four virtual tokens before every prompt, read by the base's own text encoder: token distillation, then the base's "
-        "own denoising loss. They take the place of four of the prompt's own tokens, and the base's byte-level tokenizer "
-        "needs several tokens a letter for scripts it was not trained on; what does not fit is cut."
+    description=(
+        "Four virtual tokens before every prompt, encoded by the base's own text encoder: token distillation, then the "
+        "base's own denoising loss. They replace four of the prompt's own tokens, and the base's byte-level tokenizer "
+        "needs several tokens per letter for scripts it was not trained on; longer prompts are truncated."
     ),
-    result="virtual tokens in front of every prompt, without a multilingual encoder",
-    frozen="All weights of the base stay; plain diffusers reads the tokens with `load_textual_inversion`",
+    summary="virtual tokens before every prompt, without a multilingual encoder",
+    frozen="All weights of the base are frozen; plain diffusers loads the tokens with `load_textual_inversion`",
 )

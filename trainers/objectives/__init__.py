@@ -1,1 +1,1 @@
-"""Losses on the material that several methods share. A method's own file names what learns, its phases and its numbers."""
+"""Losses on a feature dataset that several methods share; a method's own file defines its learner, phases and recipes."""

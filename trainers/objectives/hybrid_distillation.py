@@ -1,13 +1,13 @@
 """The hybrid distillation of PEA-Diffusion (Ma et al., ECCV 2024, arXiv 2311.17086): the base is distilled from itself.
 
-Teacher and student are one frozen denoiser on the same noisy latents: the teacher reads the English text through the
-base's encoder, the student the other language through the projector.
+Teacher and student are one frozen denoiser on the same noisy latents. The teacher is conditioned on the English text
+through the base's encoder, the student on the text in the other language through the projector.
 
     L = z · MSE(ε_student, target) + (1 − z) · [MSE(ε_student, ε_teacher) + 0.1 · Σ MSE(block outputs)]
 
-z is 1 where an image belongs to the text's own language and culture, 0 where the text is a translation.
+z is 1 if the image comes from the culture of the text's language, 0 if the text is a translation.
 
-Shape letters: B batch, L tokens of the encoder, E its width, S tokens the base reads, C their width, K H W a latent.
+Shape letters: B batch, L tokens of the encoder, E its width, S tokens of the base, C their width, K H W a latent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HYBRID = Recipe(steps=60, batch_size=32, learning_rate=2e-4, warmup_steps=10, we
 
 
 class HybridDistillation(Objective[nn.Module]):
-    """Distillation from the English prompt for translations, denoising for what is native."""
+    """Distillation from the English prompt for translated texts, denoising for native ones."""
 
     def __init__(
         self,
@@ -45,11 +45,11 @@ class HybridDistillation(Objective[nn.Module]):
         """`native_share` of every batch has z = 1. The published scripts (`train_*_zh.py`) have quirks, each an option here:
 
         `noise_offset` is 0.5 there by default, far above the usual 0.05 to 0.1: see `add_noise`.
-        `feature_blocks` compares the first so many blocks down and up; 0 compares all. Their 3 for SDXL and 4 for SD 1.5 are all.
-        `skip_broken_features` leaves out blocks that overflow to NaN or infinity, as the SD 1.5 script does in fp16; otherwise
-        such a block makes the loss NaN, which is seen.
-        `drop_pooled` False empties the token states of a dropped prompt and keeps its pooled vector, as the SDXL script does:
-        guidance then never learns an empty pooled vector. Bases without a pooled vector are the same either way.
+        `feature_blocks` compares only the first N down and up blocks (0: all). Their 3 for SDXL and 4 for SD 1.5 are all.
+        `skip_broken_features` ignores blocks that overflow to NaN or infinity, as the SD 1.5 script does in fp16; otherwise
+        such a block makes the loss NaN, which stops the run.
+        `drop_pooled=False` replaces only the token embeddings of a dropped prompt and keeps its pooled embedding, as the
+        SDXL script does: the module is then never trained on an empty pooled embedding. Other bases are not affected.
         """
         super().__init__(module, features)
         self._noise_offset = noise_offset
@@ -61,15 +61,15 @@ class HybridDistillation(Objective[nn.Module]):
         self._empty_share = empty_share
 
     def loss(self, draw: Draw) -> Loss:
-        """L as above, with the base's own target in place of ε where it predicts velocity."""
-        base = self._material.base
+        """Return L, a scalar, with the base's own target instead of ε if it predicts velocity."""
+        base = self._features.base
         rows_B = drop_prompts(draw, self._empty_share)
-        batch = add_noise(self._material.latents(draw.indices_B), base, draw.generator, offset=self._noise_offset)
+        batch = add_noise(self._features.latents(draw.indices_B), base, draw.generator, offset=self._noise_offset)
         native_B = (torch.rand(len(rows_B), generator=draw.generator) < self._native_share).float().to(base.device)
-        teacher, student = self._material.reading(rows_B), apply_module(self.module, self._material, rows_B)
+        teacher, student = self._features.teacher_embeddings(rows_B), apply_module(self.module, self._features, rows_B)
         if student.pooled_BP is not None and not self._drop_pooled:
-            teacher = teacher._replace(pooled_BP=self._material.reading(draw.indices_B).pooled_BP)
-            student = student._replace(pooled_BP=apply_module(self.module, self._material, draw.indices_B).pooled_BP)
+            teacher = teacher._replace(pooled_BP=self._features.teacher_embeddings(draw.indices_B).pooled_BP)
+            student = student._replace(pooled_BP=apply_module(self.module, self._features, draw.indices_B).pooled_BP)
         blocks = dict(enumerate(block for group in base.blocks for block in group[: self._feature_blocks or None]))
         with torch.no_grad(), outputs_of(blocks) as teacher_outputs:
             teacher_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *teacher)
@@ -87,9 +87,9 @@ class HybridDistillation(Objective[nn.Module]):
 
 
 def match_layers(student: list[Tensor], teacher: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    """Zeros in both where either is not finite throughout, block by block, so that such a block adds neither loss nor gradient.
+    """Replace a block by zeros in both lists if either is not finite, so that it adds neither loss nor gradient.
 
-    Done on the device: asking whether a block is finite would wait for it.
+    Shapes are unchanged. The check stays on the device, since reading its result would wait for the device.
     """
     fine = [ours.isfinite().all() & theirs.isfinite().all() for ours, theirs in zip(student, teacher, strict=True)]
     ours, theirs = (

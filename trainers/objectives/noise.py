@@ -1,4 +1,4 @@
-"""A step through the frozen denoiser: noisy latents to predict from, and what its layers give on the way.
+"""Prepare noisy latents for a step through the frozen denoiser, and collect the outputs of its layers.
 
 Shape letters: B batch, K H W a latent.
 """
@@ -19,7 +19,7 @@ Key = TypeVar("Key", str, int)
 
 
 class NoisyBatch(NamedTuple):
-    """A batch of latents at random noise levels, and what the denoiser should say of them."""
+    """A batch of latents at random noise levels: noisy latents and targets (B, K, H, W), timesteps (B,)."""
 
     noised_BKHW: Tensor
     steps_B: Tensor
@@ -27,10 +27,10 @@ class NoisyBatch(NamedTuple):
 
 
 def add_noise(latents_BKHW: Tensor, base: FrozenBase, generator: torch.Generator, *, offset: float = 0.0) -> NoisyBatch:
-    """Add noise at uniformly drawn levels, everything random from `generator`.
+    """Add noise to latents (B, K, H, W) at uniformly sampled timesteps; all randomness comes from `generator`.
 
-    `offset` times one more normal number a channel is added to the noise of all its pixels, so that a base learns to darken
-    and lighten whole images (Guttenberg, "Diffusion with offset noise", 2023); it is part of what is to be predicted.
+    `offset` scales one more normal sample per channel that is added to the noise of all its pixels, so that the model can
+    darken and lighten whole images (Guttenberg, "Diffusion with offset noise", 2023); it is part of the target.
     """
     noise_BKHW = torch.randn(latents_BKHW.shape, generator=generator).to(latents_BKHW.device)
     if offset:
@@ -43,7 +43,7 @@ def add_noise(latents_BKHW: Tensor, base: FrozenBase, generator: torch.Generator
 
 @contextmanager
 def outputs_of(layers: Mapping[Key, nn.Module]) -> Iterator[dict[Key, Tensor]]:
-    """Collects the first output of every layer that runs while it lasts, by its key, in the order in which they run."""
+    """Collect the first output of every layer that runs inside the context, by key, in the order of execution."""
     outputs: dict[Key, Tensor] = {}
 
     def keep(key: Key, _layer: nn.Module, _inputs: Any, output: Any) -> None:

@@ -1,4 +1,4 @@
-"""What every loss on the material has in common: which examples there are, and prompts that are dropped."""
+"""The base class of losses on a feature dataset, and prompt dropping for classifier-free guidance."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 class Objective(Generic[Module]):
-    """A `trainers.loop.method.Method` but for its `loss`: draws the material's texts as often as they weigh."""
+    """A `trainers.loop.method.Method` without its `loss`: samples the texts of a feature dataset by their weights."""
 
     def __init__(self, module: Module, features: FeatureDataset) -> None:
         self.module = module
         self.example_count = len(features.weights_N)
         self.example_weights: Tensor | None = features.weights_N
-        self._material = features
+        self._features = features
 
 
 def drop_prompts(draw: Draw, share: float) -> Tensor:
-    """The drawn rows with a random share replaced by row 0, the empty prompt, (B,): classifier-free guidance asks for it."""
+    """Return the sampled rows (B,) with a random share replaced by row 0, the empty prompt, for classifier-free guidance."""
     empty_B = torch.rand(len(draw.indices_B), generator=draw.generator) < share
     return draw.indices_B.masked_fill(empty_B, 0)

@@ -1,4 +1,4 @@
-"""How a reader learns: from what the base's own encoder says, on texts alone, and by the base's own denoising loss.
+"""Losses for a `TextReader`: distillation from the base's own encoder, on texts alone, and the base's denoising loss.
 
 Shape letters: B batch, S tokens, C conditioning width, K H W a latent.
 """
@@ -19,11 +19,11 @@ from trainers.objectives.objective import Objective, drop_prompts
 from trainers.objectives.token_distillation import TokenComparison
 
 TEACH = Recipe(steps=1200, batch_size=128, learning_rate=1e-3, warmup_steps=100, weight_decay=0.02, ema_decay=0.99)
-"""For an encoder of five million weights; XLM-R-large is taught at 1e-4."""
+"""For an encoder of five million parameters; XLM-R-large is trained at 1e-4."""
 
 
 class TeacherLearning(Objective[TextReader]):
-    """The reader says of a text in any language what the base's encoder says of its English."""
+    """Match the reader's states of a text in any language to the base encoder's states of its English meaning."""
 
     def __init__(
         self,
@@ -35,11 +35,12 @@ class TeacherLearning(Objective[TextReader]):
         temperature: float = 0.05,
         empty_share: float = 0.05,
     ) -> None:
-        """`match` is `pooled`, the first state with the teacher's end state, or `token`, every state with its own.
+        """Prepare the loss.
 
-        `loss` of pooled states is `mse`, `cosine` or `contrast`, the last one InfoNCE at `temperature` against the other
-        meanings of the batch. Tokens have the loss of token distillation: MSE in units of the teacher's deviation, and the
-        cosine between mean states.
+        `match` is `pooled`, the first state against the teacher's end state, or `token`, every state against the teacher's
+        at the same position. `loss` of pooled states is `mse`, `cosine` or `contrast`: InfoNCE at `temperature` against the
+        other meanings of the batch. Tokens use the loss of token distillation: MSE in units of the teacher's standard
+        deviation, and the cosine between mean states. Raises `DoesNotFit` if the reader has no text part.
         """
         set_trainable(module, text)
         super().__init__(module, features)
@@ -50,15 +51,15 @@ class TeacherLearning(Objective[TextReader]):
         self._compare = TokenComparison(features.teacher_MSC)
 
     def loss(self, draw: Draw) -> Loss:
-        """Of one batch of texts; no image is looked at."""
+        """Return the loss of a batch of texts, a scalar; no images are used."""
         rows_B = drop_prompts(draw, self._empty_share)
-        student_BSC = self.module.read(self._material, rows_B)
-        teacher_BSC = self._material.teacher(rows_B)
+        student_BSC = self.module.read(self._features, rows_B)
+        teacher_BSC = self._features.teacher_tokens(rows_B)
         if self._match == "token":
             mse, cosine = self._compare(student_BSC, teacher_BSC)
             return Loss(mse + cosine, {"mse": mse.detach(), "cosine": cosine.detach()})
-        meaning_B = self._material.meaning_N[rows_B]
-        end_B = self._material.end_M[meaning_B].to(teacher_BSC.device)
+        meaning_B = self._features.meaning_N[rows_B]
+        end_B = self._features.end_M[meaning_B].to(teacher_BSC.device)
         teacher_BC = teacher_BSC[torch.arange(len(rows_B), device=teacher_BSC.device), end_B]
         return Loss(self._pooled(student_BSC[:, 0], teacher_BC, meaning_B), {})
 
@@ -71,40 +72,43 @@ class TeacherLearning(Objective[TextReader]):
             case "contrast":
                 return contrast(student_BC, teacher_BC, meaning_B, self._temperature)
             case other:
-                raise ValueError(f"`loss` is mse, cosine or contrast, not {other!r}.")
+                raise ValueError(f"`loss` must be mse, cosine or contrast, not {other!r}.")
 
 
 def contrast(student_BC: Tensor, teacher_BC: Tensor, meaning_B: Tensor, temperature: float) -> Tensor:
-    """InfoNCE from each student to its own teacher among the batch's; texts of the same meaning are no negatives."""
+    """Return InfoNCE from students (B, C) to teachers (B, C), a scalar; texts with equal `meaning_B` are not negatives."""
     similarity_BB = F.normalize(student_BC.float(), dim=1) @ F.normalize(teacher_BC, dim=1).T / temperature
-    twins_BB = (meaning_B[:, None] == meaning_B[None]).fill_diagonal_(False).to(similarity_BB.device)
+    duplicates_BB = (meaning_B[:, None] == meaning_B[None]).fill_diagonal_(False).to(similarity_BB.device)
     own_B = torch.arange(len(similarity_BB), device=similarity_BB.device)
-    return F.cross_entropy(similarity_BB.masked_fill(twins_BB, float("-inf")), own_B)
+    return F.cross_entropy(similarity_BB.masked_fill(duplicates_BB, float("-inf")), own_B)
 
 
 class DenoiserTuning(Objective[TextReader]):
-    """The base's own loss, where parts of the denoiser learn, or of what reads for it."""
+    """The base's own denoising loss, training the chosen parts of the reader or of its denoiser."""
 
     def __init__(
         self,
         module: TextReader,
         features: FeatureDataset,
         *,
-        learns: TrainablePart,
+        trainable: TrainablePart,
         empty_share: float = 0.0,
         empty_from: int = 0,
     ) -> None:
-        """`empty_share` of the texts is dropped, for classifier-free guidance, from update `empty_from` on."""
-        set_trainable(module, learns)
+        """Train the parts `trainable`; from update `empty_from` on, drop `empty_share` of the prompts for guidance.
+
+        Raises `DoesNotFit` if the reader has no such part.
+        """
+        set_trainable(module, trainable)
         super().__init__(module, features)
         self._empty_share = empty_share
         self._empty_from = empty_from
 
     def loss(self, draw: Draw) -> Loss:
-        """MSE between the denoiser's prediction and the target of its prediction type."""
+        """Return the MSE between the denoiser's prediction and the target of its prediction type, a scalar."""
         rows_B = drop_prompts(draw, self._empty_share if draw.step >= self._empty_from else 0.0)
-        base = self._material.base
-        batch = add_noise(self._material.latents(draw.indices_B), base, draw.generator)
-        states_BSC = self.module.read(self._material, rows_B)
+        base = self._features.base
+        batch = add_noise(self._features.latents(draw.indices_B), base, draw.generator)
+        states_BSC = self.module.read(self._features, rows_B)
         prediction_BKHW = self.module.predict(base, batch.noised_BKHW, batch.steps_B, states_BSC)
         return Loss(prediction_mse(prediction_BKHW, batch.target_BKHW), {})

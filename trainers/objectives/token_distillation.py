@@ -1,9 +1,9 @@
-"""Token distillation: a module learns to say, of a text in any language, what the base's encoder says of its English.
+"""Token distillation: train a module to match, for a text in any language, the base encoder's states of its English meaning.
 
-No image and no denoiser is looked at, so a step costs milliseconds. The loss is the token-wise MSE of GlueGen (Qin et
-al., ICCV 2023) and CLKA, in units of the teacher's deviation, and the cosine between mean states.
+No images and no denoiser are used, so a step takes milliseconds. The loss is the token-wise MSE of GlueGen (Qin et al.,
+ICCV 2023) and CLKA, in units of the teacher's standard deviation, plus the cosine between mean states.
 
-Shape letters: B batch, L tokens of the encoder, E its width, M meanings, S tokens the base reads, C their width, P pooled width.
+Shape letters: B batch, L tokens of the encoder, E its width, M meanings, S tokens of the base, C their width, P pooled width.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ DISTIL = Recipe(
 
 
 class TokenComparison:
-    """Token-wise MSE and mean cosine, in units of what a teacher says of all meanings."""
+    """Token-wise MSE and mean cosine, normalised by a teacher's mean and standard deviation over all meanings."""
 
     def __init__(self, teacher_MSC: Tensor) -> None:
         self._mean_C = teacher_MSC.mean(dim=(0, 1))
         self._deviation_C = teacher_MSC.flatten(0, 1).std(dim=0).clamp_min(1e-4)
 
     def __call__(self, student_BSC: Tensor, teacher_BSC: Tensor) -> tuple[Tensor, Tensor]:
-        """Both, scalars."""
+        """Return both for student and teacher (B, S, C), as scalars."""
         mse = token_mse(student_BSC, teacher_BSC, self._deviation_C)
         return mse, mean_cosine(student_BSC, teacher_BSC, self._mean_C)
 
 
 class TokenDistillation(Objective[nn.Module]):
-    """module(encoder(text)) ≈ the base's states of the English meaning."""
+    """Match module(encoder(text)) to the base's states of the English meaning."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class TokenDistillation(Objective[nn.Module]):
         cosine: float = 1.0,
         empty_share: float = 0.05,
     ) -> None:
-        """`noise` is the largest deviation of Gaussian noise on the input, in units of the input's own deviation."""
+        """`noise` is the largest standard deviation of Gaussian noise on the input, in units of the input's own."""
         super().__init__(module, features)
         self._noise = noise
         self._cosine = cosine
@@ -64,31 +64,33 @@ class TokenDistillation(Objective[nn.Module]):
         self._deviation_P = None if pooled_MP is None else pooled_MP.std(dim=0).clamp_min(1e-4)
 
     def loss(self, draw: Draw) -> Loss:
-        """token_mse + cosine · mean_cosine, and token_mse of the pooled vector where the base reads one.
+        """Return token_mse + cosine · mean_cosine, plus token_mse of the pooled embedding if the base has one, a scalar.
 
-        Raises DoesNotFit when the module gives another number of tokens than the base's own encoder.
+        Raises `DoesNotFit` if the module's output differs in length from the base's, or lacks a pooled embedding.
         """
         rows_B = drop_prompts(draw, self._empty_share)
-        states_BLE, mask_BL = self._material.texts(rows_B)
+        states_BLE, mask_BL = self._features.encoder_states(rows_B)
         if self._noise:
             strength_B = (
-                torch.rand(len(rows_B), 1, 1, generator=draw.generator) * self._noise * self._material.deviation
+                torch.rand(len(rows_B), 1, 1, generator=draw.generator) * self._noise * self._features.deviation
             )
             noise_BLE = torch.randn(states_BLE.shape, generator=draw.generator) * strength_B
             states_BLE = states_BLE + noise_BLE.to(states_BLE.device)
         student_BSC, student_BP, _ = self.module(states_BLE, mask_BL)
-        teacher_BSC, teacher_BP, _ = self._material.reading(rows_B)
+        teacher_BSC, teacher_BP, _ = self._features.teacher_embeddings(rows_B)
         if student_BSC.shape != teacher_BSC.shape:
             raise DoesNotFit(
-                f"token distillation compares token with token, and the module gives {student_BSC.shape[1]} where the base "
-                f"reads {teacher_BSC.shape[1]}: leave the phase out, as the recipes of `mulan` do."
+                f"token distillation needs as many tokens from the module as from the base, but the module outputs "
+                f"{student_BSC.shape[1]} and the base {teacher_BSC.shape[1]}: omit the phase, as the recipes of `mulan` do."
             )
         mse, cosine = self._compare(student_BSC, teacher_BSC)
         parts = {"mse": mse.detach(), "cosine": cosine.detach()}
         total = mse + self._cosine * cosine
         if self._deviation_P is not None and teacher_BP is not None:
             if student_BP is None:
-                raise DoesNotFit("this base reads a pooled vector beside token states, and the module gives none.")
+                raise DoesNotFit(
+                    "this base needs a pooled embedding beside token embeddings, but the module outputs none."
+                )
             pooled = token_mse(student_BP, teacher_BP, self._deviation_P)
             total, parts["pooled"] = total + pooled, pooled.detach()
         return Loss(total, parts)

@@ -1,4 +1,4 @@
-"""Translation into English from a frozen encoder's states, as in the first step of mCLIP's encoder (Chen et al., ACL 2023).
+"""The loss of translation into English from a frozen encoder's states, as in mCLIP's first stage (Chen et al., ACL 2023).
 
 Shape letters: B batch, L tokens of the encoder, T tokens of a translation, E encoder width, V vocabulary, K tokens that count.
 """
@@ -16,13 +16,13 @@ from trainers.loop.sampler import global_generators
 from trainers.objectives.objective import Objective
 
 LENGTH = 20
-"""Tokens of a text and of its translation: 99 of 100 names of emoji are shorter in any language."""
+"""Tokens of a text and of its translation: 99 % of emoji names are shorter in every language."""
 SMOOTHING = 0.1
-"""As mCLIP's first stage has it."""
+"""Label smoothing, as in mCLIP's first stage."""
 
 
 class Translation(Objective[nn.Module]):
-    """Cross-entropy of each next English token, given the frozen encoder's states of a text and the tokens before."""
+    """Cross-entropy of each next English token, given the frozen encoder's states of a text and the previous tokens."""
 
     def __init__(self, module: nn.Module, features: FeatureDataset, *, smoothing: float = SMOOTHING) -> None:
         super().__init__(module, features)
@@ -31,16 +31,16 @@ class Translation(Objective[nn.Module]):
         self._mask_MT = mask_MT.bool()
 
     def loss(self, draw: Draw) -> Loss:
-        """Mean over the tokens of the batch."""
+        """Return the mean loss over the tokens of the batch, a scalar."""
         rows_B = draw.indices_B
-        states_BLE, mask_BL = self._material.texts(rows_B)
+        states_BLE, mask_BL = self._features.encoder_states(rows_B)
         device = states_BLE.device
         with global_generators(draw.generator, device):
-            return self._written(rows_B, states_BLE, mask_BL)
+            return self._decoder_loss(rows_B, states_BLE, mask_BL)
 
-    def _written(self, rows_B: Tensor, states_BLE: Tensor, mask_BL: Tensor) -> Loss:
+    def _decoder_loss(self, rows_B: Tensor, states_BLE: Tensor, mask_BL: Tensor) -> Loss:
         module: Any = self.module
-        meaning_B = self._material.meaning_N[rows_B]
+        meaning_B = self._features.meaning_N[rows_B]
         ids_BT, counts_BT = (each[meaning_B].to(states_BLE.device) for each in (self._ids_MT, self._mask_MT))
         longest = int(counts_BT.sum(dim=1).max())
         ids_BT, counts_BT = ids_BT[:, :longest], counts_BT[:, :longest]
@@ -56,7 +56,7 @@ class Translation(Objective[nn.Module]):
 
 
 def align_states(model: Any, states_BLE: Tensor) -> Tensor:
-    """Encoder states as the decoder's cross-attention takes them: brought to its width where that differs."""
+    """Project encoder states (B, L, E) to the width of the decoder's cross-attention if it differs."""
     if not hasattr(model, "enc_to_dec_proj"):
         return states_BLE
     states: Tensor = model.enc_to_dec_proj(states_BLE)
@@ -64,7 +64,10 @@ def align_states(model: Any, states_BLE: Tensor) -> Tensor:
 
 
 def next_token_loss(logits_BTV: Tensor, ids_BT: Tensor, counts_BT: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-    """Label-smoothed cross-entropy and accuracy of tokens 1… given logits at 0…T-2; pads do not count."""
+    """Return the label-smoothed cross-entropy and the accuracy of tokens 1… T-1, as scalars; padding is ignored.
+
+    Shapes: logits (B, T - 1, V), ids and `counts_BT` (B, T).
+    """
     counted = counts_BT[:, 1:]
     logits_KV, ids_K = logits_BTV[counted].float(), ids_BT[:, 1:][counted]
     loss = F.cross_entropy(logits_KV, ids_K, label_smoothing=smoothing)

@@ -1,10 +1,10 @@
-"""What a recipe file and `--set` change of a plan: numbers of phases, options of methods, sizes, prompts.
+"""Apply the settings of a recipe file and of `--set` to a plan: phases, method options, module sizes, prompt rules.
 
 A phase's settings are the fields of its `Recipe` and the keyword-only arguments of its method, in one namespace:
 
     denoise:
-      steps: 20000          # of the recipe
-      empty_share: 0.1      # of the method
+      steps: 20000          # a field of the recipe
+      empty_share: 0.1      # an option of the method
 """
 
 from __future__ import annotations
@@ -25,32 +25,37 @@ from trainers.loop.recipe import Recipe
 from trainers.recipes.plan import Phase, Plan
 
 NUMBERS = tuple(each.name for each in fields(Recipe) if each.name != "seed")
-"""Settings every phase has; the seed is that of the whole run."""
+"""Settings that every phase has; the seed belongs to the whole run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """Values as they were written; `apply` gives them the types of those they replace."""
+    """Settings as they were written; `apply` converts them to the types of the values they replace."""
 
     only: tuple[str, ...] = ()
-    """Phases to run, in this order; empty for all of the plan's."""
+    """Phases to run, in this order; empty for all phases of the plan."""
     phases: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings by phase."""
     everywhere: dict[str, Any] = field(default_factory=dict)
     """Settings of every phase that has them."""
     module: dict[str, Any] = field(default_factory=dict)
-    """Sizes of what learns, in place of those the method would choose."""
+    """Sizes of the module, instead of those the method would choose."""
     prompt: dict[str, Any] = field(default_factory=dict)
-    """Rules as in config.json."""
+    """Prompt rules, as in config.json."""
 
     def with_sets(self, sets: Iterable[str]) -> Overrides:
-        """These and `--set KEY=VALUE`: `denoise.steps=9`, `module.queries=77`, `prompt.length=80`, `batch_size=8`."""
+        """Return these overrides with `--set KEY=VALUE` added.
+
+        Examples: `denoise.steps=9`, `module.queries=77`, `prompt.length=80`, `batch_size=8`. Raises `InvalidRequest`.
+        """
         phases = {name: dict(settings) for name, settings in self.phases.items()}
         everywhere, module, prompt = dict(self.everywhere), dict(self.module), dict(self.prompt)
         for each in sets:
             key, found, text = each.partition("=")
             if not found or not key.strip():
-                raise InvalidRequest(f"`--set {each}` is no setting: write KEY=VALUE, such as `--set batch_size=8`.")
+                raise InvalidRequest(
+                    f"`--set {each}` is not a setting: write KEY=VALUE, for example `--set batch_size=8`."
+                )
             value = _parse(text, each)
             first, _, rest = key.strip().partition(".")
             if not rest:
@@ -66,7 +71,10 @@ class Overrides:
         return Overrides(self.only, phases, everywhere, module, prompt)
 
     def apply(self, plan: Plan, *, what: str) -> Plan:
-        """The plan with these changes. InvalidRequest in one line, begun with `what`, for a setting nobody has."""
+        """Return the plan with these overrides.
+
+        Raises `InvalidRequest`, with a message that starts with `what`, for an unknown phase or setting.
+        """
         known = {phase.name: phase for phase in plan.phases}
         for name in (*self.only, *self.phases):
             if name not in known:
@@ -74,13 +82,13 @@ class Overrides:
         phases = tuple(known[name] for name in self.only)
         if phases and (idle := [name for name in self.phases if name not in self.only]):
             raise InvalidRequest(
-                f"{what}: phase `{idle[0]}` does not run, so nothing can be set in it; name it under `phases` of the file."
+                f"{what}: phase `{idle[0]}` does not run, so it cannot be configured; add it under `phases` in the file."
             )
         phases = phases or tuple(each for each in plan.phases if not each.optional or each.name in self.phases)
         for key in self.everywhere:
-            everyones = dict.fromkeys(each for phase in phases for each in settings_of(phase))
-            if key not in everyones:
-                raise InvalidRequest(unknown_name(what, f"setting of `{plan.name}`", key, everyones))
+            known_settings = dict.fromkeys(each for phase in phases for each in settings_of(phase))
+            if key not in known_settings:
+                raise InvalidRequest(unknown_name(what, f"setting of `{plan.name}`", key, known_settings))
         changed = []
         for phase in phases:
             own = settings_of(phase)
@@ -88,7 +96,7 @@ class Overrides:
             changed.append(_with_settings(phase, self.phases.get(phase.name, {}) | common, what))
         learner = plan.learner
         if self.module:
-            learner = partial(plan.learner, **_sizes(self.module, plan.learner, what))
+            learner = partial(plan.learner, **_convert_sizes(self.module, plan.learner, what))
         prompt_rules = plan.prompt_rules
         if self.prompt:
             length = {} if plan.length is None else {"length": plan.length}
@@ -97,13 +105,13 @@ class Overrides:
 
 
 def settings_of(phase: Phase) -> dict[str, Any]:
-    """Every setting of a phase with its value."""
+    """Return every setting of a phase with its value."""
     numbers = {name: getattr(phase.recipe, name) for name in NUMBERS}
     return numbers | {name: each.default for name, each in _options(phase.make).items()}
 
 
 def _options(make: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """Keyword-only arguments: the named options of a method or a learner. A function among them is chosen by the plan."""
+    """Return the keyword-only arguments of a method or learner, except functions: those are chosen by the plan."""
     parameters = inspect.signature(make).parameters
     options = {name: each for name, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
     return {name: each for name, each in options.items() if not callable(each.default)}
@@ -115,7 +123,7 @@ def _with_settings(phase: Phase, settings: Mapping[str, Any], what: str) -> Phas
     for key, value in settings.items():
         if key not in own:
             raise InvalidRequest(unknown_name(what, f"setting of phase `{phase.name}`", key, own))
-        typed[key] = _typed(value, own[key], f"{what}: `{phase.name}.{key}`")
+        typed[key] = _convert(value, own[key], f"{what}: `{phase.name}.{key}`")
     numbers = {key: value for key, value in typed.items() if key in NUMBERS}
     options = {key: value for key, value in typed.items() if key not in NUMBERS}
     try:
@@ -125,8 +133,11 @@ def _with_settings(phase: Phase, settings: Mapping[str, Any], what: str) -> Phas
     return replace(phase, recipe=recipe, make=partial(phase.make, **options) if options else phase.make)
 
 
-def _sizes(written: Mapping[str, Any], learner: Callable[..., Any], what: str) -> dict[str, Any]:
-    """With the types of the learner's own. One that takes any size hands them to its architecture, which knows them."""
+def _convert_sizes(written: Mapping[str, Any], learner: Callable[..., Any], what: str) -> dict[str, Any]:
+    """Convert module sizes to the types of the learner's defaults.
+
+    A learner with `**sizes` passes them on to its architecture, which checks them.
+    """
     parameters = inspect.signature(learner).parameters.values()
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
         return dict(written)
@@ -134,19 +145,19 @@ def _sizes(written: Mapping[str, Any], learner: Callable[..., Any], what: str) -
     for key in written:
         if key not in options:
             raise InvalidRequest(unknown_name(what, "setting of `module`", key, options))
-    return {key: _typed(value, options[key].default, f"{what}: `module.{key}`") for key, value in written.items()}
+    return {key: _convert(value, options[key].default, f"{what}: `module.{key}`") for key, value in written.items()}
 
 
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", tuple: "a list"}
 
 
-def _typed(value: Any, like: Any, where: str) -> Any:
-    """The value with the type of the one it replaces. YAML reads `1e-5` as text, so numbers may be written as text."""
+def _convert(value: Any, like: Any, where: str) -> Any:
+    """Convert a value to the type of the one it replaces. YAML reads `1e-5` as text, so numbers may be text."""
     if type(like) not in KINDS:
-        return value  # None and the like: the method says what it takes
-    wrong = InvalidRequest(f"{where} should be {KINDS[type(like)]}, not {value!r}.")
+        return value  # For None and other types the method itself checks the value.
+    wrong = InvalidRequest(f"{where} must be {KINDS[type(like)]}, not {value!r}.")
     if isinstance(like, str) and value is False:
-        return "no"  # what YAML 1.1 reads as false, and `precision` means
+        return "no"  # YAML 1.1 reads `no`, a valid `precision`, as false.
     if isinstance(like, bool | str):
         if type(value) is not type(like):
             raise wrong
@@ -154,7 +165,7 @@ def _typed(value: Any, like: Any, where: str) -> Any:
     if isinstance(like, tuple):
         if not isinstance(value, list | tuple) or len(value) != len(like):
             raise wrong
-        return tuple(_typed(each, ours, where) for each, ours in zip(value, like, strict=True))
+        return tuple(_convert(each, ours, where) for each, ours in zip(value, like, strict=True))
     try:
         number = float("nan") if isinstance(value, bool) else float(value)
         if not math.isfinite(number) or type(like)(number) != number:
@@ -169,13 +180,13 @@ def _parse(text: str, written: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InvalidRequest(
-            f"the value of `--set {written}` cannot be read: write a number, a word or a list."
+            f"the value of `--set {written}` cannot be parsed: write a number, a word or a list."
         ) from error
 
 
 def unknown_name(what: str, noun: str, name: str, known: Iterable[str]) -> str:
-    """What to say of a name nobody has: its neighbours, and all there are."""
-    there = list(known)
-    near = difflib.get_close_matches(name, there, n=2, cutoff=0.7)
+    """Return the error message for an unknown name, with near matches and all known names."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=2, cutoff=0.7)
     hint = f" Did you mean {', '.join(f'`{each}`' for each in near)}?" if near else ""
-    return f"{what}: no {noun} is called `{name}`.{hint} There are {', '.join(there)}."
+    return f"{what}: no {noun} is called `{name}`.{hint} Available: {', '.join(names)}."

@@ -1,4 +1,4 @@
-"""A method as a user names it: what learns, and the phases it is trained in."""
+"""A training method as a plan: the module that is trained, and its phases."""
 
 from __future__ import annotations
 
@@ -12,60 +12,60 @@ from trainers.loop.method import Method
 from trainers.loop.recipe import Recipe
 
 TEXTS = ("states", "teacher")
-"""What a phase on texts alone needs computed: encoder states, and the base's states of their English meaning."""
+"""What a phase on texts alone needs: encoder states, and the base's embeddings of the English meanings."""
 THROUGH_DENOISER = (*TEXTS, "latents")
-"""What a phase through the denoiser needs; its step costs some fifty text-side steps."""
+"""What a phase through the denoiser needs; one step costs about as much as fifty steps on texts."""
 READER_TEXTS = ("teacher",)
 READER_THROUGH_DENOISER = ("teacher", "latents")
-"""The same for a reader: its own encoder learns, so that encoder's states cannot be computed before."""
+"""The same for a `TextReader`: its own encoder is trained, so its states cannot be cached."""
 PAIRS = ("states", "captions", "images")
-"""What a phase on texts and images needs: encoder states, and a dual encoder's features of both sides."""
+"""What a phase on texts and images needs: encoder states, and a dual encoder's features of captions and images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One method and its recipe."""
+    """A training method and its recipe."""
 
     name: str
-    """One word: its folder below the run's, its progress bar."""
+    """One word, used for the phase's folder and its progress bar."""
     make: Callable[..., Method]
-    """From the learner's module and the material; keyword-only arguments are options that recipe files may set."""
+    """Takes the learner's module and the feature dataset; keyword-only arguments are options that recipe files may set."""
     recipe: Recipe
     needs: tuple[str, ...] = TEXTS
-    """Frozen outputs it reads, as `Material.fill` names them; computed and cached before the phases."""
+    """Features the phase uses, as `FeatureDataset.fill` names them; computed and cached before the first phase."""
     optional: bool = False
-    """It runs where a recipe file or `--set` names it, and not by default."""
+    """Whether the phase runs only if a recipe file or `--set` names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Phases run one after the other by the one loop, on one learner."""
+    """A learner and the phases it is trained in, one after the other."""
 
     name: str
     """As in `hub train NAME`."""
     learner: MakeLearner
     length: int | None
-    """Tokens a text is padded and cut to; None: as many as the base reads, for modules that map token by token."""
+    """Tokens each text is padded or truncated to; None uses the base's length, for modules that map token by token."""
     phases: tuple[Phase, ...]
-    story: str
-    """How it is trained, for the card."""
-    result: str = "a {architecture} between {encoder} and the frozen base"
-    """What comes of it, for the card's summary."""
-    frozen: str = "The base and the encoder `{encoder}` stay as they are"
-    """What was left alone, for the card."""
+    description: str
+    """How the module is trained, for the card."""
+    summary: str = "a {architecture} between {encoder} and the frozen base"
+    """What the result is, for the card's summary."""
+    frozen: str = "The base and the encoder `{encoder}` are frozen"
+    """Which parts stayed frozen, for the card."""
     foundation: Foundation = PIPELINE
-    """What its base is."""
+    """The kind of base."""
     is_repository: bool = False
-    """What comes of it is a repository of another library, such as an encoder for all bases: it has no variants."""
-    draws: bool = True
-    """Whether what learns says what a denoiser reads, so that sample images show how it goes."""
+    """Whether the result is a repository of another library, without variants, such as an encoder for all bases."""
+    generates_images: bool = True
+    """Whether the module conditions a denoiser, so that sample images can be generated during training."""
     english_only: bool = False
-    """Only English texts are learnt from, whatever languages it is made for: those are reached zero-shot."""
+    """Whether only English texts are used for training; the requested languages are then reached zero-shot."""
     prompt_rules: PromptRules | None = None
-    """How texts reach the encoder; None: as they are, in `length` tokens."""
+    """How texts reach the encoder; None passes them unchanged, in `length` tokens."""
 
     def with_steps(self, steps: int | None, seed: int) -> Plan:
-        """The same plan, `steps` long over all phases, with its shares and warm-ups kept; every phase seeded."""
+        """Return the plan with `steps` updates over all phases, in the same proportions, and every phase seeded."""
         total = sum(phase.recipe.steps for phase in self.phases)
         factor = 1.0 if steps is None else steps / total
         phases = []
@@ -75,8 +75,8 @@ class Plan:
             phases.append(replace(phase, recipe=replace(phase.recipe, steps=count, warmup_steps=warmup, seed=seed)))
         return replace(self, phases=tuple(phases))
 
-    def in_parts(self, accumulation: int) -> Plan:
-        """The same plan, every batch taken in at least so many parts, one after the other."""
+    def with_accumulation(self, accumulation: int) -> Plan:
+        """Return the plan with at least `accumulation` gradient accumulation steps in every phase."""
         phases = (
             replace(phase, recipe=replace(phase.recipe, accumulation=max(accumulation, phase.recipe.accumulation)))
             for phase in self.phases
@@ -85,5 +85,5 @@ class Plan:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Frozen outputs that any phase reads."""
+        """Features that any of the phases needs."""
         return tuple(dict.fromkeys(need for phase in self.phases for need in phase.needs))

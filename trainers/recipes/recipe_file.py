@@ -1,13 +1,13 @@
-"""A recipe as a file: YAML that says of one method what its plan does not, read by `hub train METHOD --recipe FILE`.
+"""Parse recipe files: YAML that overrides the plan of one method, for `hub train METHOD --recipe FILE`.
 
     method: mulan
     base: sd15                  # defaults of --base, --encoder, --corpus
-    module: {mask: false}       # sizes of what learns
+    module: {mask: false}       # sizes of the module
     prompt: {prefix: "summarize:", drop: [1, 2, 3], length: 80, negative: {length: 77}}
-    phases:                     # those that run, in this order
+    phases:                     # the phases to run, in this order
       denoise: {steps: 20000, batch_size: 256, learning_rate: 1.0e-4}
 
-Those of the original scale are in `trainers/recipes`, and found by name from anywhere.
+The recipes at the original scale are in `trainers/recipes` and can be used by name.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SECTIONS = ("module", "prompt", "phases")
 
 @dataclass(frozen=True, slots=True)
 class RecipeFile:
-    """One file, parsed; its settings are checked against the plan when they are applied."""
+    """A parsed recipe file; its settings are checked against the plan when they are applied."""
 
     name: str
     method: str
@@ -39,12 +39,15 @@ class RecipeFile:
 
 
 def recipe_names() -> list[str]:
-    """Recipes that come with the project."""
+    """List the recipes that come with the project."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def read_recipe(name: str) -> RecipeFile:
-    """The recipe in the file `name`, or of that name. UnknownRecipe, or InvalidRequest saying what is wrong in one line."""
+    """Read the recipe file `name`, or the bundled recipe of that name.
+
+    Raises `UnknownRecipe`, and `InvalidRequest` if the file is not a valid recipe.
+    """
     path = Path(name)
     if not path.is_file():
         path = FOLDER / f"{name}.yaml"
@@ -53,7 +56,7 @@ def read_recipe(name: str) -> RecipeFile:
     try:
         written = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidRequest(f"the recipe {path.name} is no YAML: {' '.join(str(error).split())}.") from error
+        raise InvalidRequest(f"the recipe {path.name} is not valid YAML: {' '.join(str(error).split())}.") from error
     return _parse(written, path)
 
 
@@ -65,7 +68,7 @@ def _parse(written: Any, path: Path) -> RecipeFile:
             raise InvalidRequest(unknown_name(what, "setting", key, (*TEXTS, *SECTIONS)))
     for key in TEXTS:
         if not isinstance(found.get(key, ""), str):
-            raise InvalidRequest(f"{what}: `{key}` should be text, not {found[key]!r}.")
+            raise InvalidRequest(f"{what}: `{key}` must be text, not {found[key]!r}.")
     if not found.get("method"):
         raise InvalidRequest(f"{what}: `method` must name a training method, as in `hub train METHOD`.")
     module, prompt, phases = (_mapping(found.get(key, {}), f"{what}: `{key}`") for key in SECTIONS)
@@ -81,5 +84,5 @@ def _parse(written: Any, path: Path) -> RecipeFile:
 
 def _mapping(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise InvalidRequest(f"{what} should be names with values, not {value!r}.")
+        raise InvalidRequest(f"{what} must map names to values, not {value!r}.")
     return value

@@ -1,1 +1,1 @@
-"""Sample images while training."""
+"""Generate sample images during training."""

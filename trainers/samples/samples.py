@@ -1,4 +1,4 @@
-"""Images of a few fixed prompts, drawn now and then while a module learns, so that somebody can see it learn."""
+"""Sample images of a few fixed prompts, generated at intervals to show the progress of training."""
 
 from __future__ import annotations
 
@@ -18,58 +18,59 @@ from hub.errors import InvalidRequest
 from hub.images.contact_sheet import SheetRow, contact_sheet
 from trainers.corpora.corpus import Corpus, Prompt
 from trainers.inputs.features import FeatureDataset
-from trainers.loop.failures import writing
-from trainers.loop.progress import GO_ON, Progress
-from trainers.samples.draw import as_images, draw, of_prompts
+from trainers.loop.failures import catch_write_errors
+from trainers.loop.progress import RESUME_ADVICE, Progress
+from trainers.samples.draw import generate_samples, to_pil, with_prompts
 
 FOLDER = "samples"
 COUNT = 5
-"""Prompts of each language."""
+"""Prompts per language."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
-    """What somebody asked to see; it changes nothing of what is learnt, so a resumed run may ask for something else."""
+    """Which sample images to generate. They do not affect training, so a resumed run may change them."""
 
     every: int = 0
-    """Updates between two sheets of a phase; 0 draws none."""
+    """Updates between two contact sheets of a phase; 0 generates none."""
     prompts: tuple[str, ...] = ()
-    """Texts beside those of the corpus."""
+    """Prompts in addition to those of the corpus."""
 
 
 class Samples:
-    """Draws the same prompts from the same noise each time it is asked, through a module as it is then."""
+    """Generates the same prompts from the same noise each time, with the current weights of a module."""
 
     def __init__(
         self, features: FeatureDataset, prompts: Sequence[Prompt], folder: Path, seed: int, every: int
     ) -> None:
-        """Sheets are called `<folder>/<phase>-<step>.png`; `every` counts the updates between two of a phase."""
+        """Contact sheets are saved as `<folder>/<phase>-<step>.png`, every `every` updates of a phase."""
         self.every = every
-        self._material = of_prompts(features, prompts)
+        self._features = with_prompts(features, prompts)
         self._prompts = tuple(prompts)
         self._folder = folder
         self._seed = seed
 
     def show(self, module: nn.Module, phase: str, step: int, progress: Progress) -> None:
-        """One contact sheet as a file and in TensorBoard, of the main process; all processes draw, since parts of a
-        sharded module are with each. The module is left in evaluation mode.
+        """Write one contact sheet to a file and to TensorBoard, and leave the module in evaluation mode.
+
+        All processes generate images, since each holds a part of a sharded module; the main one writes. Raises `Unreachable`.
         """
         started = time.perf_counter()
         module.eval()
-        images_N3HW = draw(module, self._material, seed=self._seed)
+        images_N3HW = generate_samples(module, self._features, seed=self._seed)
         if progress.main:
             self._write(images_N3HW, phase, step, progress)
         progress.leave_out(time.perf_counter() - started)
 
     def _write(self, images_N3HW: Tensor, phase: str, step: int, progress: Progress) -> None:
         title = f"{phase}, step {step}"
-        image = sheet(self._prompts, images_N3HW, title)
-        written = PngInfo()
-        written.add_itxt("prompts", json.dumps([[p.language, p.text] for p in self._prompts], ensure_ascii=False))
+        image = sample_sheet(self._prompts, images_N3HW, title)
+        metadata = PngInfo()
+        metadata.add_itxt("prompts", json.dumps([[p.language, p.text] for p in self._prompts], ensure_ascii=False))
         content = io.BytesIO()
-        image.save(content, "png", pnginfo=written)
+        image.save(content, "png", pnginfo=metadata)
         path = self._folder / f"{phase}-{step:07d}.png"
-        with writing("the sample images", GO_ON):
+        with catch_write_errors("the sample images", RESUME_ADVICE):
             self._folder.mkdir(parents=True, exist_ok=True)
             path.with_suffix(".part").write_bytes(content.getvalue())
             path.with_suffix(".part").replace(path)
@@ -77,9 +78,9 @@ class Samples:
 
 
 def choose_prompts(corpus: Corpus, languages: Sequence[str], texts: Sequence[str]) -> list[Prompt]:
-    """A few prompts of each language's seen split, of the same things where all languages have them; then `texts`.
+    """Choose a few prompts of each language's seen split, of the same concepts if possible, followed by `texts`.
 
-    InvalidRequest when there is nothing to draw.
+    Raises `InvalidRequest` if there are no prompts.
     """
     seen = {tag: {prompt.concept: prompt for prompt in corpus.prompts(tag, "seen")} for tag in languages}
     everywhere = [concept for concept in next(iter(seen.values())) if all(concept in own for own in seen.values())]
@@ -87,17 +88,17 @@ def choose_prompts(corpus: Corpus, languages: Sequence[str], texts: Sequence[str
     prompts += [Prompt(text, "", text, text) for text in texts]
     if not prompts:
         raise InvalidRequest(
-            f"the corpus `{corpus.name}` has no seen prompts in {', '.join(languages)} to draw: name some with "
-            "`--sample-prompt`, or leave `--sample-every` out."
+            f"the corpus `{corpus.name}` has no seen prompts in {', '.join(languages)} for sample images: add some with "
+            "`--sample-prompt`, or omit `--sample-every`."
         )
     return prompts
 
 
-def sheet(prompts: Sequence[Prompt], images_N3HW: Tensor, title: str) -> Image.Image:
-    """A row for each language, every image over its meaning in English; other texts come last."""
-    drawn = zip(prompts, as_images(images_N3HW), strict=True)
+def sample_sheet(prompts: Sequence[Prompt], images_N3HW: Tensor, title: str) -> Image.Image:
+    """Arrange images (N, 3, H, W) in a row per language, each above its meaning in English; other texts come last."""
+    pairs = zip(prompts, to_pil(images_N3HW), strict=True)
     rows: list[SheetRow] = []
-    for language, group in itertools.groupby(drawn, key=lambda each: each[0].language):
+    for language, group in itertools.groupby(pairs, key=lambda each: each[0].language):
         label = f"{title}: {language}" if language else title
         while some := [*itertools.islice(group, COUNT)]:
             rows.append(SheetRow(label, [image for _, image in some], [prompt.meaning for prompt, _ in some]))
@@ -105,6 +106,6 @@ def sheet(prompts: Sequence[Prompt], images_N3HW: Tensor, title: str) -> Image.I
 
 
 def _spread(concepts: Sequence[str]) -> list[str]:
-    """Evenly over all of them: neighbours are often alike."""
+    """Choose concepts at even distances, since neighbours are often similar."""
     count = min(COUNT, len(concepts))
     return [concepts[place * len(concepts) // count] for place in range(count)]

@@ -1,4 +1,4 @@
-"""Somebody's own images: read from every layout alike, counted, and refused in one line when too much is wrong."""
+"""Captioned corpora: every layout gives the same rows, problems are counted, and too many are refused in one line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hub.local import LocalHub
 from trainers.cli import train
 from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
-from trainers.evaluation.evaluator import EvaluationSubject, Question, measured
+from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, make_score
 
 COLUMNS = Columns("", (("en", "caption_en"), ("yo", "caption_yo")), held_out_share=0.25)
 CAPTIONS = [
@@ -133,7 +133,7 @@ def test_few_unreadable_images_are_left_out_and_counted(tmp_path: Path) -> None:
     images = [image(n % 50, (8, 8)) for n in range(120)]
     images[7] = images[7][:30]
     corpus = opened(as_folder(tmp_path / "own", captions, images))
-    assert corpus.found.unreadable == ["own/7.png"]
+    assert corpus.counts.unreadable == ["own/7.png"]
     assert "119 of 120 images" in corpus.report()[0]
     images[8] = b"no image"
     with pytest.raises(
@@ -143,7 +143,7 @@ def test_few_unreadable_images_are_left_out_and_counted(tmp_path: Path) -> None:
     assert caught.value.exit_code == 1
 
 
-def test_a_text_said_of_a_held_out_image_is_not_trained_on_with_another(tmp_path: Path) -> None:
+def test_a_caption_of_a_held_out_image_is_not_trained_on_with_another_image(tmp_path: Path) -> None:
     captions = [{"caption_en": "the same", "caption_yo": f"ìràwọ̀ {n}"} for n in range(40)]
     corpus = opened(as_folder(tmp_path / "own", captions, [image(n) for n in range(40)]))
     assert corpus.gallery("held-out")
@@ -153,9 +153,13 @@ def test_a_text_said_of_a_held_out_image_is_not_trained_on_with_another(tmp_path
 @pytest.mark.parametrize(
     ("columns", "error", "message"),
     [
-        (Columns(), InvalidRequest, "which columns of .* hold captions"),
+        (Columns(), InvalidRequest, "missing caption columns of"),
         (Columns("", (("yo", "caption_yo"),)), InvalidRequest, "--caption-column en=caption_en"),
-        (Columns("", (("en", "title"),)), InvalidRequest, "no column `title` in `own`: it has file_name, caption_en"),
+        (
+            Columns("", (("en", "title"),)),
+            InvalidRequest,
+            "no column `title` in `own`; its columns are file_name, caption_en",
+        ),
         (Columns("jpg", (("en", "caption_en"),)), InvalidRequest, "no column `jpg` in line 1 of metadata.jsonl"),
         (Columns("", (("en", "caption_en"), ("sw", "caption_sw"))), InvalidRequest, "missing for `sw`: all 3 rows"),
     ],
@@ -171,28 +175,28 @@ def test_wrong_columns_are_refused_in_one_line(
     assert caught.value.exit_code == 2
 
 
-def test_places_that_are_no_corpus_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_that_are_not_a_corpus_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidRequest, match="there are no captions in"):
         opened(tmp_path)
     with pytest.raises(UnknownCorpus, match="Did you mean `emoji`"):
         open_corpus("emojis", COLUMNS)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(Unreachable, match=r"`somebody/captions` is no folder or file here"):
+    with pytest.raises(Unreachable, match=r"`somebody/captions` is not a local folder or file"):
         open_corpus("somebody/captions", COLUMNS)
     with pytest.raises(InvalidRequest, match="write LANGUAGE=COLUMN"):
         Columns.parse("", ["caption_yo"], 0.1)
     assert Columns.parse("", ["Yoruba=caption_yo"], 0.1).captions == (("yo", "caption_yo"),)
 
 
-def test_a_image_outside_of_the_folder_is_not_read(tmp_path: Path) -> None:
+def test_an_image_outside_the_folder_is_not_read(tmp_path: Path) -> None:
     place = as_folder(tmp_path / "own", CAPTIONS[:1], [image(0)])
     (place / "metadata.jsonl").write_text(json.dumps({"file_name": "../../secret.png", **CAPTIONS[0]}))
-    with pytest.raises(InvalidRequest, match="outside of its folder"):
+    with pytest.raises(InvalidRequest, match="outside its folder"):
         opened(place)
 
 
-def test_a_module_is_trained_on_ones_own_images_from_the_command_line(
+def test_a_module_is_trained_on_user_images_from_the_command_line(
     hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     captions = [{"title": word, "yo": yoruba} for word, yoruba in (("dog", "ajá"), ("cat", "ológbò"), ("fish", "ẹja"))]
@@ -212,8 +216,8 @@ def test_a_score_names_the_corpus_and_its_columns(tmp_path: Path) -> None:
     captions = [{"title": word, "yo": yoruba} for word, yoruba in (("dog", "ajá"), ("cat", "ológbò"))]
     columns = Columns.parse("", ["en=title", "yo=yo"], 0.0)
     corpus = opened(as_folder(tmp_path / "my images", captions, [image(n) for n in range(2)]), columns)
-    question = Question(corpus, "seen", "yo", hub=None)  # type: ignore[arg-type]
-    score = measured(
+    question = EvaluationTask(corpus, "seen", "yo", hub=None)  # type: ignore[arg-type]
+    score = make_score(
         "r_precision_at_1", 0.5, "emoji-generation", EvaluationSubject("mulan-yo", base="tiny-sd"), question
     )
     told = "--corpus 'my images' --caption-column en=title --caption-column yo=yo --held-out-share 0.0;"

@@ -1,4 +1,4 @@
-"""The corpus `emoji` gives training nothing that is held out."""
+"""The corpus `emoji`: splits, weights, and no held-out texts for training."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_splits_do_not_overlap(emoji: EmojiCorpus) -> None:
     assert min(len(seen), len(pairs), len(validation)) > 30
 
 
-def test_every_prompt_has_its_place_in_the_gallery(emoji: EmojiCorpus) -> None:
+def test_every_prompt_is_in_the_gallery(emoji: EmojiCorpus) -> None:
     for language, split in (("yo", "seen"), ("yo", "pairs"), ("ig", "languages"), ("yo", "combinations")):
         gallery = {prompt.concept for prompt in emoji.gallery(split)}
         assert {prompt.concept for prompt in emoji.prompts(language, split)} <= gallery
@@ -52,7 +52,7 @@ def test_every_prompt_has_its_place_in_the_gallery(emoji: EmojiCorpus) -> None:
     assert len(emoji.gallery("combinations")) > len(emoji.gallery("seen"))
 
 
-def test_the_ways_to_say_a_concept_weigh_as_its_role_does(emoji: EmojiCorpus, world: World) -> None:
+def test_the_texts_of_a_concept_share_the_weight_of_its_role(emoji: EmojiCorpus, world: World) -> None:
     total: dict[str, float] = {}
     for example in emoji.examples("yo"):
         total[example.concept] = total.get(example.concept, 0) + example.weight
@@ -67,7 +67,7 @@ def test_texts_are_the_same_every_time(emoji: EmojiCorpus) -> None:
     assert emoji.examples("yo") == EmojiCorpus().examples("yo")
 
 
-def test_images_come_in_the_order_asked(emoji: EmojiCorpus) -> None:
+def test_images_are_returned_in_the_requested_order(emoji: EmojiCorpus) -> None:
     images = emoji.images(["1f600", "1f436"])
     assert images.shape == (2, 3, 64, 64)
     assert images.dtype == torch.uint8
@@ -79,6 +79,6 @@ def test_the_digest_is_that_of_the_card(emoji: EmojiCorpus) -> None:
     assert emoji.digest in (emoji._world.folder / "README.md").read_text()
 
 
-def test_an_unknown_corpus_names_its_neighbours() -> None:
+def test_an_unknown_corpus_suggests_near_names() -> None:
     with pytest.raises(UnknownCorpus, match="Did you mean `emoji`"):
         open_corpus("emojii")

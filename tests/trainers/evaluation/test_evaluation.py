@@ -1,4 +1,4 @@
-"""Numbers against known values and other people's code; what a question may and may not see."""
+"""Evaluators: metrics against known values and reference implementations, and the prompts of a task."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from trainers.corpora.corpus import Prompt
 from trainers.evaluation.confidence import wilson
-from trainers.evaluation.evaluator import EvaluationSubject, Question
+from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask
 from trainers.evaluation.fid import floor_of, frechet_distance
-from trainers.evaluation.generation import GenerationEvaluator, draw
+from trainers.evaluation.generation import GenerationEvaluator, generate_images
 from trainers.evaluation.judge import Judge, pixel_features, ranks
 from trainers.evaluation.retrieval import RetrievalEvaluator
 from trainers.loop.sampler import generator_of
@@ -59,14 +59,14 @@ def test_the_frechet_distance_is_torchmetrics_own() -> None:
     assert ours == pytest.approx(theirs.compute().item(), rel=1e-4)
 
 
-def test_the_frechet_distance_of_a_set_to_itself_is_nothing_and_its_floor_is_not() -> None:
+def test_the_frechet_distance_of_a_set_to_itself_is_zero_and_its_floor_is_not() -> None:
     features = torch.randn(200, 8, generator=generator_of("features"))
     assert frechet_distance(features, features) == pytest.approx(0, abs=1e-6)
     assert 0.05 < floor_of(features, generator_of(0, "halves")) < 2
     assert floor_of(features, generator_of(0, "halves")) == floor_of(features, generator_of(0, "halves"))
 
 
-def test_ranks_count_what_is_nearer_and_ties_against() -> None:
+def test_ranks_count_nearer_entries_and_ties() -> None:
     gallery = torch.tensor([[1.0, 0], [0, 1], [1, 1], [1, 0]])
     queries = torch.tensor([[2.0, 0.1], [0, 3], [1, 1.01]])
     assert ranks(queries, gallery, torch.tensor([0, 1, 2])).tolist() == [1, 0, 0]
@@ -79,7 +79,7 @@ def test_pixel_features_do_not_depend_on_brightness() -> None:
 
 
 class Memory:
-    """A pipeline that has learnt the corpus by heart, and draws every prompt it does not know black."""
+    """A pipeline that returns the corpus's own image for a known prompt, and a black one otherwise."""
 
     device = torch.device("cpu")
 
@@ -96,11 +96,11 @@ class Memory:
         return type("Answer", (), {"images": torch.stack(images)})()
 
 
-def question(corpus: Any, hub: Any, **other: Any) -> Question:
-    return Question(**{"corpus": corpus, "split": "seen", "language": "yo", "hub": hub, "quiet": True, **other})
+def question(corpus: Any, hub: Any, **other: Any) -> EvaluationTask:
+    return EvaluationTask(**{"corpus": corpus, "split": "seen", "language": "yo", "hub": hub, "quiet": True, **other})
 
 
-def test_a_pipeline_that_draws_the_real_images_reaches_the_ceiling(corpus: Any, hub: LocalHub) -> None:
+def test_a_pipeline_that_generates_the_real_images_reaches_the_ceiling(corpus: Any, hub: LocalHub) -> None:
     known = {prompt.text: prompt.concept for prompt in corpus.prompts("yo", "seen")}
     memory = Memory(corpus, known)
     scores = GenerationEvaluator().evaluate(
@@ -115,7 +115,7 @@ def test_a_pipeline_that_draws_the_real_images_reaches_the_ceiling(corpus: Any, 
     assert found["r_precision_at_1"].sample_size == 10
 
 
-def test_a_score_says_how_to_measure_it_again_and_names_no_machine(corpus: Any, hub: LocalHub) -> None:
+def test_a_score_contains_the_command_to_reproduce_it_and_no_host_name(corpus: Any, hub: LocalHub) -> None:
     import platform
 
     memory = Memory(corpus, {})
@@ -130,33 +130,33 @@ def test_a_score_says_how_to_measure_it_again_and_names_no_machine(corpus: Any, 
     assert (score.seed, score.sample_size, score.base) == (4, 3, "tiny-sd")
 
 
-def test_every_language_is_asked_about_the_same_concepts(corpus: Any) -> None:
+def test_every_language_is_evaluated_on_the_same_concepts(corpus: Any) -> None:
     for count in (3, 5):
         chosen = [question(corpus, None, language=tag, count=count, seed=1).prompts() for tag in ("en", "sw")]
         assert [prompt.concept for prompt in chosen[0]] == [prompt.concept for prompt in chosen[1]]
         assert len(chosen[0]) == count
 
 
-def test_translated_questions_are_the_english_of_the_same_prompts(corpus: Any) -> None:
+def test_translated_tasks_have_the_english_meanings_of_the_same_prompts(corpus: Any) -> None:
     own = question(corpus, None, split="pairs").prompts()
     english = question(corpus, None, split="pairs", translated=True).prompts()
     assert [prompt.concept for prompt in own] == [prompt.concept for prompt in english]
     assert {prompt.text for prompt in english} == {"bread", "water"}
 
 
-def test_an_empty_split_is_refused_with_those_that_are_not(corpus: Any) -> None:
-    with pytest.raises(InvalidRequest, match="nothing in `sw` on split `pairs`: choose among seen"):
+def test_an_empty_split_is_refused_and_the_others_are_listed(corpus: Any) -> None:
+    with pytest.raises(InvalidRequest, match="no prompts in `sw` on split `pairs`. Available: seen"):
         question(corpus, None, language="sw", split="pairs").prompts()
 
 
 def test_noise_depends_on_seed_and_concept_and_not_on_the_batch(base_folder: Any, corpus: Any) -> None:
     pipeline = StableDiffusionPipeline.from_pretrained(base_folder)
     prompts = [Prompt(word, "en", word, word) for word in ("dog", "cat", "sun")]
-    together = draw(pipeline, prompts, seed=3, quiet=True)
-    alone = draw(pipeline, prompts[2:], seed=3, quiet=True)
+    together = generate_images(pipeline, prompts, seed=3, quiet=True)
+    alone = generate_images(pipeline, prompts[2:], seed=3, quiet=True)
     assert together.shape == (3, 3, 32, 32)
     assert torch.allclose(together[2], alone[0], atol=1e-4)
-    assert not torch.allclose(draw(pipeline, prompts[2:], seed=4, quiet=True), alone, atol=1e-3)
+    assert not torch.allclose(generate_images(pipeline, prompts[2:], seed=4, quiet=True), alone, atol=1e-3)
 
 
 def test_an_encoder_finds_its_own_names(corpus: Any, encoder: TextEncoder) -> None:

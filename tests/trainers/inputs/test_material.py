@@ -1,4 +1,4 @@
-"""Caches and what is gathered from them."""
+"""Caches, and the feature dataset that uses them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hub.bases.frozen import FrozenBase
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import Unreachable
 from trainers.corpora.corpus import Example
-from trainers.inputs.feature_cache import cached, key_of
+from trainers.inputs.feature_cache import key_of, load_or_compute
 from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mixture import Mixture, collect_features, example_weights
 from trainers.inputs.prompt_rules import PromptRules
@@ -33,14 +33,14 @@ def test_a_cache_is_computed_once(tmp_path: Path) -> None:
         return rows_of(first, last)
 
     for _ in range(2):
-        found = cached(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True)
+        found = load_or_compute(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True)
         assert np.array_equal(found, rows_of(0, 10))
     assert calls == [0, 4, 8]
     with pytest.raises(ValueError, match="read-only"):
         found[0] = 1
 
 
-def test_an_interrupted_cache_goes_on_behind_its_last_row(tmp_path: Path) -> None:
+def test_an_interrupted_cache_continues_after_its_last_row(tmp_path: Path) -> None:
     calls: list[int] = []
 
     def compute(first: int, last: int) -> Any:
@@ -51,9 +51,11 @@ def test_an_interrupted_cache_goes_on_behind_its_last_row(tmp_path: Path) -> Non
         return rows_of(first, last)
 
     with pytest.raises(KeyboardInterrupt):
-        cached(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True)
+        load_or_compute(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True)
     assert not list(tmp_path.glob("*.npy"))
-    assert np.array_equal(cached(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True), rows_of(0, 10))
+    assert np.array_equal(
+        load_or_compute(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True), rows_of(0, 10)
+    )
     assert calls == [0, 4, 8, 8]
     assert not list(tmp_path.glob("*.part"))
 
@@ -62,15 +64,17 @@ def test_a_cache_too_large_for_the_disk_is_refused_before_anything_is_computed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
-    with pytest.raises(Unreachable, match=r"caching texts needs .* GB, and 0.0 GB are free"):
-        cached(tmp_path, key_of("a"), (10, 3), lambda first, last: pytest.fail("computed"), label="texts", quiet=True)
+    with pytest.raises(Unreachable, match=r"caching texts needs .* GB, but 0.0 GB are free"):
+        load_or_compute(
+            tmp_path, key_of("a"), (10, 3), lambda first, last: pytest.fail("computed"), label="texts", quiet=True
+        )
     assert not list(tmp_path.glob("*.part"))
 
 
 def test_a_cache_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(Unreachable, match="cannot be written"):
-        cached(tmp_path / "file" / "caches", key_of("a"), (1, 3), rows_of, quiet=True)
+        load_or_compute(tmp_path / "file" / "caches", key_of("a"), (1, 3), rows_of, quiet=True)
 
 
 def test_keys_depend_on_every_part() -> None:
@@ -82,7 +86,7 @@ def examples(language: str, count: int) -> list[Example]:
     return [Example(f"{language}{place}", language, str(place), str(place)) for place in range(count)]
 
 
-def test_languages_are_drawn_by_temperature_and_english_by_its_share() -> None:
+def test_languages_are_sampled_by_temperature_and_english_by_its_share() -> None:
     mixed = [*examples("yo", 400), *examples("sw", 100), *examples("en", 900)]
     weights = example_weights(mixed, Mixture(("yo", "sw"), english_share=0.4, temperature=2.0))
     shares = {
@@ -96,23 +100,25 @@ def test_english_alone_gets_everything() -> None:
     assert example_weights(examples("en", 4), Mixture(("en",))).tolist() == pytest.approx([0.25] * 4)
 
 
-def test_the_first_row_is_the_empty_prompt_and_is_never_drawn(features: FeatureDataset, base: FrozenBase) -> None:
+def test_the_first_row_is_the_empty_prompt_and_is_never_sampled(features: FeatureDataset, base: FrozenBase) -> None:
     assert features.weights_N[0] == 0
     assert features.weights_N.sum().item() == pytest.approx(1)
-    assert torch.allclose(features.teacher(torch.tensor([0])), base.text_states([""]), atol=1e-2)
+    assert torch.allclose(features.teacher_tokens(torch.tensor([0])), base.text_states([""]), atol=1e-2)
 
 
-def test_a_text_meets_the_states_of_its_english_meaning_and_its_image(
+def test_a_text_is_paired_with_the_states_of_its_english_meaning_and_its_image(
     features: FeatureDataset, base: FrozenBase, encoder: TextEncoder, corpus: Any
 ) -> None:
     texts = [*corpus.examples("yo"), *corpus.examples("sw"), *corpus.examples("en")]
     for row in (1, 7, 15, 30):
         example = texts[row - 1]
-        states, mask = features.texts(torch.tensor([row]))
+        states, mask = features.encoder_states(torch.tensor([row]))
         expected, expected_mask = encoder.encode([example.text], 8)
         assert torch.allclose(states, expected, atol=1e-2)
         assert torch.equal(mask, expected_mask)
-        assert torch.allclose(features.teacher(torch.tensor([row])), base.text_states([example.meaning]), atol=1e-2)
+        assert torch.allclose(
+            features.teacher_tokens(torch.tensor([row])), base.text_states([example.meaning]), atol=1e-2
+        )
         latents = base.latents(corpus.images([example.concept]))
         assert torch.allclose(features.latents(torch.tensor([row])), latents, atol=1e-4)
 
@@ -131,10 +137,10 @@ def test_mapped_states_give_what_states_in_memory_give(
         store=Store(tmp_path, "b", "e", quiet=True),
     )  # fmt: skip
     rows = torch.tensor([3, 0, 3])
-    assert torch.equal(mapped.texts(rows)[0], features.texts(rows)[0])
+    assert torch.equal(mapped.encoder_states(rows)[0], features.encoder_states(rows)[0])
 
 
-def test_prompts_have_their_prefix_and_the_empty_one_goes_the_negatives_way(
+def test_prompts_have_their_prefix_and_the_empty_one_follows_the_negative_rule(
     corpus: Any, base: FrozenBase, encoder: TextEncoder, tmp_path: Path
 ) -> None:
     written = {"prefix": "dog ", "drop": [1], "length": 6, "negative": {"length": 5}}
@@ -143,7 +149,7 @@ def test_prompts_have_their_prefix_and_the_empty_one_goes_the_negatives_way(
         prompt_rules=PromptRules.parse(written, what="test"),
     )  # fmt: skip
     assert found.length == 5
-    states_BLE, mask_BL = found.texts(torch.tensor([0, 3]))
+    states_BLE, mask_BL = found.encoder_states(torch.tensor([0, 3]))
     empty, _ = encoder.encode([""], 5)
     third, third_mask = encoder.encode(["dog " + found.texts_N[3]], 6)
     kept = [0, 2, 3, 4, 5]

@@ -1,4 +1,4 @@
-"""Contrast over two processes is contrast over one batch: the same loss in each, the same gradient after they are shared."""
+"""Contrast over two processes equals contrast over one batch: the same losses, and the same gradients after averaging."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 from tests.builders import ROOT
 from trainers.learners.contrast import all_gather_rows, symmetric_contrast
-from trainers.loop.processes import leave, open_accelerator, share_gradients
+from trainers.loop.processes import close_process_group, open_accelerator, share_gradients
 
 FLAGGED = [0, 4, 5, 7]
-"""Unevenly shared by the halves: English texts among others are, too."""
+"""Unevenly split between the halves, as English texts are in practice."""
 
 
 class Contrasted(nn.Module):
-    """mCLIP's loss in small: all texts with all images at a learned scale, and those that are flagged once more."""
+    """A small version of mCLIP's loss: all texts with all images at a trained scale, plus a term for the flagged ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Contrasted(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor([2.0]))
 
     def loss(self, rows_B: Tensor) -> Tensor:
-        """Of the rows of all processes, where `rows_B` are this one's."""
+        """Return the loss over the rows of all processes; `rows_B` are this process's rows."""
         random = torch.Generator().manual_seed(8)
         x_85, y_84 = torch.randn(8, 5, generator=random), torch.randn(8, 4, generator=random)
         group_8 = torch.tensor([0, 1, 2, 3, 4, 1, 5, 0])  # two groups have a row in either half
@@ -43,14 +43,14 @@ class Contrasted(nn.Module):
 
 
 def save_half(folder: str) -> None:
-    """What either process does: the loss of its half, gradients shared as the loop shares them."""
+    """Run one of the processes: the loss of its half, with gradients averaged as in the loop."""
     accelerator = open_accelerator("no", "cpu")
     rank, module = accelerator.process_index, Contrasted()
     loss = module.loss(torch.arange(4) + 4 * rank)
     loss.backward()
     share_gradients(accelerator, module)
     save_file({"loss": loss.detach(), **gradients(module)}, Path(folder) / f"{rank}.safetensors")
-    leave()
+    close_process_group()
 
 
 def gradients(module: nn.Module) -> dict[str, Tensor]:

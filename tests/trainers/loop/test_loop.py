@@ -1,4 +1,4 @@
-"""The one loop: what it computes is a function of (recipe, method), crash or no crash."""
+"""The training loop: its result depends on (recipe, method) alone, with or without a crash."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trainers.loop import checkpoint
 from trainers.loop.checkpoint import Checkpoint
 from trainers.loop.loop import train
 from trainers.loop.method import Draw, Loss
-from trainers.loop.optimizer import OPTIMIZERS, averaged, make_optimizer
+from trainers.loop.optimizer import OPTIMIZERS, make_optimizer, use_average
 from trainers.loop.recipe import Recipe
 from trainers.loop.sampler import Sampler, generator_of
 
@@ -27,7 +27,7 @@ RECIPE = Recipe(steps=12, batch_size=4, learning_rate=1e-2, warmup_steps=2, ema_
 
 
 class Regression:
-    """Noise, batches and weights all matter to where it ends."""
+    """A loss that depends on noise, batches and weights."""
 
     example_count = 10
     example_weights: Tensor | None = None
@@ -64,13 +64,13 @@ def break_off(recipe: Recipe, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_run_killed_half_way_ends_in_the_weights_of_an_unbroken_one(optimizer: str, tmp_path: Path) -> None:
+def test_a_killed_and_resumed_run_ends_in_the_weights_of_an_uninterrupted_one(optimizer: str, tmp_path: Path) -> None:
     recipe = replace(RECIPE, optimizer=optimizer)
     whole = Regression()
     train(whole, recipe, tmp_path / "whole", quiet=True)
     child = processes.start([(__name__, "break_off", (recipe, tmp_path / "broken"))], {}, tmp_path / "said")
     try:
-        while checkpoint.find(tmp_path / "broken") is None:
+        while checkpoint.find_newest(tmp_path / "broken") is None:
             assert child.is_alive(), (tmp_path / "said").read_text()
             time.sleep(0.02)
     finally:
@@ -87,7 +87,7 @@ def test_a_run_killed_half_way_ends_in_the_weights_of_an_unbroken_one(optimizer:
 
 def test_a_checkpoint_holds_nothing_of_a_frozen_submodule(tmp_path: Path) -> None:
     train(Regression(), RECIPE, tmp_path, quiet=True, checkpoint_every=12)
-    found = checkpoint.find(tmp_path)
+    found = checkpoint.find_newest(tmp_path)
     assert found is not None
     names = {name.removeprefix("module.") for name in load_file(found) if name.startswith("module.")}
     assert names == {"0.weight", "0.bias", "2.weight", "2.bias"}
@@ -114,11 +114,11 @@ def test_the_log_callback_sees_the_averaged_weights_and_changes_nothing(tmp_path
     assert torch.equal(seen[12], weights(watched))
 
 
-def test_averaged_weights_are_taken_back_even_after_an_error() -> None:
+def test_averaged_weights_are_removed_even_after_an_error() -> None:
     method = Regression()
     before = weights(method).clone()
     ema = {name: torch.zeros_like(value) for name, value in method.module.named_parameters() if value.requires_grad}
-    with pytest.raises(ZeroDivisionError), averaged(method.module, ema):
+    with pytest.raises(ZeroDivisionError), use_average(method.module, ema):
         method.module[0].weight.abs().sum().item() or 1 // 0
     assert torch.equal(weights(method), before)
 
@@ -137,9 +137,9 @@ def test_two_phases_may_differ_in_precision(tmp_path: Path) -> None:
         assert method.module[0](torch.randn(2, 4)).dtype == torch.float32
 
 
-def test_a_cut_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_truncated_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
     train(Regression(), RECIPE, tmp_path, quiet=True, checkpoint_every=12)
-    found = checkpoint.find(tmp_path)
+    found = checkpoint.find_newest(tmp_path)
     assert found is not None
     found.write_bytes(found.read_bytes()[:100])
     with pytest.raises(DamagedFile, match=r"checkpoint-0000012.*cannot be read"):
@@ -165,7 +165,7 @@ def test_batches_depend_on_seed_and_step_alone() -> None:
     assert sorted(torch.cat(in_order)[:7].tolist()) == list(range(7))
 
 
-def test_weighted_batches_never_hold_what_weighs_nothing() -> None:
+def test_weighted_batches_never_contain_examples_of_weight_zero() -> None:
     sampler = Sampler(3, 1000, seed=1, weights=torch.tensor([0.0, 1.0, 3.0], dtype=torch.float64))
     counts = torch.bincount(sampler.draw(5), minlength=3)
     assert counts[0] == 0
@@ -186,7 +186,7 @@ def numbers(folder: Path, name: str) -> list[float]:
 
 
 class Exact(Regression):
-    """Without noise, and without statistics over a batch: only sums may be taken in another order."""
+    """A loss without noise and batch statistics, so that only the order of sums can differ."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -204,15 +204,15 @@ def test_a_batch_taken_in_parts_gives_the_losses_of_the_whole(tmp_path: Path) ->
     assert numbers(tmp_path / "parts", "loss") == pytest.approx(numbers(tmp_path / "whole", "loss"), rel=1e-4)
 
 
-def test_a_batch_that_cannot_be_shared_is_refused(tmp_path: Path) -> None:
+def test_a_batch_that_cannot_be_split_evenly_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        InvalidRequest, match=r"a batch of 4 cannot be shared evenly by 1 process.*3 part.*--accumulate"
+        InvalidRequest, match=r"a batch of 4 cannot be split evenly over 1 process.*3 accumulation step.*--accumulate"
     ):
         train(Regression(), replace(RECIPE, accumulation=3), tmp_path, quiet=True)
 
 
 class Judged(Regression):
-    """Says of each checkpoint what the test wants."""
+    """A method with given validation values."""
 
     def __init__(self, values: list[float]) -> None:
         super().__init__()
@@ -227,7 +227,7 @@ def steps_of(folder: Path) -> list[int]:
     return [int(path.stem[-7:]) for path in sorted(folder.glob("checkpoint-*.safetensors"))]
 
 
-def test_the_last_checkpoints_and_the_best_one_stay(tmp_path: Path) -> None:
+def test_the_last_checkpoints_and_the_best_one_are_kept(tmp_path: Path) -> None:
     train(Judged([3.0, 1.0, 2.0, 2.5, 2.2, 2.1]), RECIPE, tmp_path, quiet=True, checkpoint_every=2, keep=2)
     assert steps_of(tmp_path) == [4, 10, 12]
     assert numbers(tmp_path, "validation") == [3.0, 1.0, 2.0, 2.5, 2.2, 2.1]
@@ -245,7 +245,7 @@ def test_a_recipe_that_takes_the_best_ends_in_its_weights(tmp_path: Path) -> Non
 
 
 class Poisoned(Regression):
-    """Not a number from one step on."""
+    """A loss that is NaN from a given step on."""
 
     def __init__(self, step: int, where: str) -> None:
         super().__init__()
@@ -289,7 +289,7 @@ def test_a_step_that_does_not_fit_into_memory_says_how_many_examples_it_had(erro
     assert "\n" not in str(caught.value)
 
 
-def test_a_mistake_in_a_method_is_not_taken_for_want_of_memory(tmp_path: Path) -> None:
+def test_an_error_in_a_method_is_not_reported_as_out_of_memory(tmp_path: Path) -> None:
     class Wrong(Regression):
         def loss(self, draw: Draw) -> Loss:
             raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
@@ -298,7 +298,7 @@ def test_a_mistake_in_a_method_is_not_taken_for_want_of_memory(tmp_path: Path) -
         train(Wrong(), RECIPE, tmp_path, quiet=True)
 
 
-def test_a_full_disk_leaves_the_older_checkpoint_and_nothing_half_written(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_older_checkpoint_and_no_partial_file(tmp_path: Path) -> None:
     module = nn.Linear(300, 300)
     optimizer = make_optimizer(module, RECIPE)
     first = checkpoint.save(tmp_path, Checkpoint(1, 0.0), module, optimizer, {})
@@ -321,7 +321,7 @@ def test_a_checkpoint_of_another_recipe_is_refused_with_what_differs(tmp_path: P
         train(Regression(), replace(RECIPE, steps=20, learning_rate=2e-2), tmp_path, quiet=True)
 
 
-def test_the_log_tells_speed_what_is_left_and_memory_to_people_and_to_tensorboard(tmp_path: Path) -> None:
+def test_speed_remaining_time_and_memory_are_logged_for_people_and_for_tensorboard(tmp_path: Path) -> None:
     train(Regression(), RECIPE, tmp_path, quiet=True, log_every=6)
     last = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["samples_per_second"] > 0

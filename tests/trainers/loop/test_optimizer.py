@@ -1,4 +1,4 @@
-"""Two optimisers that look like one."""
+"""Optimisers: Muon with AdamW as one optimiser, and Muon in float32."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def one_step(module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
 
 
 @pytest.mark.parametrize("bf16", [True, False])
-def test_muon_turns_linear_maps_and_adamw_everything_else(bf16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_muon_updates_linear_maps_and_adamw_everything_else(bf16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trainers.loop.optimizer.has_bf16", lambda _: bf16)
     ours, theirs = Reader(), Reader()
     together = make_optimizer(ours, RECIPE)
@@ -59,7 +59,7 @@ def test_muon_turns_linear_maps_and_adamw_everything_else(bf16: bool, monkeypatc
             assert torch.allclose(value, theirs.state_dict()[name], atol=2e-3), name
 
 
-def test_without_bf16_the_turned_matrix_is_the_orthogonal_one_of_its_svd() -> None:
+def test_without_bf16_the_update_is_the_orthogonal_matrix_of_its_svd() -> None:
     torch.manual_seed(0)
     for shape in ((6, 4), (4, 6), (5, 5)):
         matrix = torch.randn(shape)
@@ -68,7 +68,7 @@ def test_without_bf16_the_turned_matrix_is_the_orthogonal_one_of_its_svd() -> No
         assert torch.allclose(turned, u @ vh, atol=1e-4)
 
 
-def test_a_processor_that_only_imitates_bf16_is_given_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_processor_that_only_emulates_bf16_uses_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu = torch.device("cpu")
     for found, expected in (({"avx2": True}, "no"), ({"amx_bf16": True}, "bf16")):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=found: found)

@@ -1,4 +1,4 @@
-"""Two processes are one: the same losses at the same global batch, the same gradient of a contrastive loss."""
+"""Two processes train like one: the same losses at the same global batch, the same gradient of a contrastive loss."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RECIPE = Recipe(steps=6, batch_size=8, learning_rate=1e-2, warmup_steps=2, ema_d
 
 
 class Denoised:
-    """Noise and batches both matter."""
+    """A loss that depends on noise and on the batches."""
 
     example_count = 20
     example_weights: Tensor | None = None
@@ -40,7 +40,7 @@ class Denoised:
 
 
 class Contrasted(Denoised):
-    """Each text must find its own image among those of all processes."""
+    """Contrast between the texts and the images of all processes."""
 
     def loss(self, draw: Draw) -> Loss:
         x_B4 = self._x_N4[draw.indices_B]
@@ -51,13 +51,13 @@ class Contrasted(Denoised):
 
 
 def learn(method: str, folder: Path, parts: int) -> None:
-    """What one process does."""
+    """Run one process."""
     recipe = replace(RECIPE, accumulation=parts)
     train(globals()[method](), recipe, folder, quiet=True, log_every=1, checkpoint_every=3, device="cpu")
 
 
 def losses(folder: Path, method: str, *, processes: int, parts: int = 1) -> list[float]:
-    """Losses of a run in its own process or processes."""
+    """Return the losses of a run in separate processes."""
     launching.launch([(__name__, "learn", (method, folder, parts))], processes=processes)
     return [json.loads(line)["loss"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
 

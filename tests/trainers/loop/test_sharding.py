@@ -1,4 +1,4 @@
-"""FSDP: two processes with half of the weights each learn what one learns, and keep, go on with and publish it whole."""
+"""FSDP: two processes with half of the weights each train, save, resume and publish like one process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from trainers.learners.student import Student
 from trainers.loop import sharding
 from trainers.loop.loop import train
 from trainers.loop.method import Method
-from trainers.loop.processes import leave
+from trainers.loop.processes import close_process_group
 from trainers.loop.recipe import Recipe
 from trainers.methods.altdiffusion import ConceptAlignment
 from trainers.methods.full import FullTuning
@@ -40,7 +40,7 @@ METHODS = {"full": FullTuning, "concept": ConceptAlignment, "iap": AttentionMatc
 
 
 def tiny(folder: Path) -> FeatureDataset:
-    """The material of the fixtures, made in another process."""
+    """Make the feature dataset of the fixtures in another process."""
     base = FrozenBase.open(Path(os.environ["TINY_BASE"]), torch.device("cpu"))
     encoder = TextEncoder.from_folder(Path(os.environ["TINY_ENCODER"]), dtype=torch.float32)
     store = Store(folder / "caches", "b", "e", quiet=True)
@@ -48,7 +48,7 @@ def tiny(folder: Path) -> FeatureDataset:
 
 
 def learn_all(folder: Path, parts: int) -> None:
-    """Runs of the loop, where all learns, little of the denoiser, and what reads alone; each process writes what it held of all numbers."""
+    """Run the loop on three choices of trainable parts; each process writes the share of the weights that it held."""
     features = tiny(folder)
     features.fill(["teacher", "latents"])
     for name, make in METHODS.items():
@@ -66,11 +66,11 @@ def learn_all(folder: Path, parts: int) -> None:
         )  # fmt: skip
         rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
         (folder / f"held-{name}-{rank}.json").write_text(json.dumps(held))
-    leave()
+    close_process_group()
 
 
 def publish(folder: Path, parts: int = 1) -> None:
-    """`full` as `hub train` does it, with sample images."""
+    """Train `full` as `hub train` does, with sample images."""
     from trainers.corpora import CORPORA
     from trainers.publish import Cost, export
     from trainers.samples.samples import SampleRequest
@@ -89,7 +89,7 @@ def publish(folder: Path, parts: int = 1) -> None:
 
 @pytest.fixture
 def launch(tmp_path: Path, base_folder: Path, encoder_folder: Path):
-    """Make calls of this file in one process, or in two that accelerate was told to shard."""
+    """Run functions of this file in one process, or in two that accelerate shards."""
     environment = {
         "TINY_BASE": str(base_folder), "TINY_ENCODER": str(encoder_folder), "HUB_HOME": str(tmp_path / "home"),
         "HUB_CARDS": str(tmp_path / "cards"), "ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2",
@@ -117,9 +117,7 @@ def close(found: Path, expected: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_with_half_of_the_weights_each_learn_what_one_learns_and_go_on_bit_for_bit(
-    tmp_path: Path, launch
-) -> None:
+def test_two_processes_with_half_of_the_weights_each_train_and_resume_like_one_process(tmp_path: Path, launch) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir(), two.mkdir()
     launch(("learn_all", one, 2), processes=1)
@@ -144,7 +142,7 @@ def test_two_processes_with_half_of_the_weights_each_learn_what_one_learns_and_g
 
 
 @pytest.mark.slow
-def test_what_was_trained_in_parts_is_published_whole_and_what_has_no_parts_is_refused_before_anything_is_computed(
+def test_sharded_weights_are_published_whole_and_an_unshardable_module_is_refused_before_anything_is_computed(
     tmp_path: Path, launch, monkeypatch: pytest.MonkeyPatch, base_folder: Path, encoder_folder: Path
 ) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
@@ -169,14 +167,14 @@ def test_what_was_trained_in_parts_is_published_whole_and_what_has_no_parts_is_r
 
 def test_what_cannot_be_sharded_is_refused_in_one_line(features: FeatureDataset) -> None:
     student = Student(features.encoder, features.base.width)
-    sharding.check(student, RECIPE, "full")
+    sharding.check_shardable(student, RECIPE, "full")
     for module, recipe, reason in (
-        (nn.Linear(2, 2), RECIPE, "asks for FSDP, but `mulan` trains no text encoder or denoiser"),
-        (student, replace(RECIPE, optimizer="muon"), "`muon` turns whole matrices"),
-        (student, replace(RECIPE, precision="fp16"), "fp16 scales losses"),
+        (nn.Linear(2, 2), RECIPE, "asks for FSDP, but `mulan` does not train a text encoder or denoiser"),
+        (student, replace(RECIPE, optimizer="muon"), "`muon` needs whole matrices"),
+        (student, replace(RECIPE, precision="fp16"), "loss scaling for fp16"),
     ):
         with pytest.raises(InvalidRequest, match=reason) as caught:
-            sharding.check(module, recipe, "mulan")
+            sharding.check_shardable(module, recipe, "mulan")
         assert "\n" not in str(caught.value)
 
 

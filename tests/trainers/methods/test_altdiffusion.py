@@ -1,4 +1,4 @@
-"""AltCLIP's contrastive stage: its loss against plain arithmetic, what learns, and that it runs only where it is named."""
+"""AltCLIP's contrastive stage: its loss against plain arithmetic, what it trains, and that it runs only if it is named."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NAMED = ("--set", "contrastive.steps=3", "--set", "contrastive.vision=emoji-judg
 
 @pytest.fixture(scope="session")
 def looking(features: FeatureDataset, judge_folder: Path) -> FeatureDataset:
-    """The material beside a dual encoder whose texts are as wide as what the base reads."""
+    """The feature dataset with a dual encoder whose text width is the base's."""
     dual = DualEncoder.from_folder(judge_folder, dtype=torch.float32)
     return replace(features, vision=dual, store=replace(features.store, vision_digest="v"))
 
@@ -83,7 +83,9 @@ def test_the_first_four_losses_are_as_recorded(looking: FeatureDataset, state: s
     assert golden_losses(method) == pytest.approx(GOLDEN[state], rel=2e-3)
 
 
-def test_only_what_reads_learns_and_the_dual_encoder_stays_bit_for_bit(looking: FeatureDataset, tmp_path: Path) -> None:
+def test_only_the_text_part_is_trained_and_the_dual_encoder_is_unchanged(
+    looking: FeatureDataset, tmp_path: Path
+) -> None:
     assert looking.vision is not None
     dual: nn.Module = looking.vision.model
     before = copy.deepcopy(dual.state_dict())
@@ -104,11 +106,11 @@ def test_it_runs_between_teaching_and_alignment_where_it_is_named_and_not_by_def
     assert "images" in named.needs
     alone = Overrides(only=("teach", "contrastive")).apply(plan, what="")
     assert [phase.name for phase in alone.phases] == ["teach", "contrastive"]
-    with pytest.raises(InvalidRequest, match="phase `contrastive` does not run, so nothing can be set in it"):
+    with pytest.raises(InvalidRequest, match="phase `contrastive` does not run, so it cannot be configured"):
         Overrides(only=("teach",)).with_sets(["contrastive.steps=7"]).apply(plan, what="recipe mine.yaml")
 
 
-def test_it_is_trained_resumed_and_told_of_in_the_artifact(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_trained_resumed_and_recorded_in_the_artifact(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("altdiffusion", "--lang", "yo", *TINY, "--no-evaluate")
     outcome = json_of(capsys, train, *arguments, *NAMED)
     assert list(outcome["losses"]) == ["teach", "contrastive", "concept", "quality"]
@@ -132,10 +134,12 @@ def test_a_dual_encoder_that_does_not_fit_is_refused_in_one_line(looking: Featur
     other = copy.deepcopy(looking.vision.model)
     other.text_projection = nn.Linear(20, 12, bias=False)
     wide = replace(looking, vision=replace(looking.vision, model=other))
-    with pytest.raises(DoesNotFit, match="`wide` projects texts of width 20, and the base reads states of width 16"):
+    with pytest.raises(
+        DoesNotFit, match="`wide` projects text states of width 20, but the base uses states of width 16"
+    ):
         ImageTextContrast(student(looking), wide, vision="wide")
-    with pytest.raises(InvalidRequest, match="`state` is first or end, not 'last'"):
+    with pytest.raises(InvalidRequest, match="`state` must be first or end, not 'last'"):
         ImageTextContrast(student(looking), looking, state="last")
-    with pytest.raises(InvalidRequest, match="`tiny-xlmr` reads no images"):
+    with pytest.raises(InvalidRequest, match="`tiny-xlmr` cannot encode images"):
         run(train, "altdiffusion", "--lang", "yo", *TINY, "--set", "contrastive.vision=tiny-xlmr")
     assert not list(hub.home.runs.glob("*"))

@@ -1,4 +1,4 @@
-"""mCLIP: its losses against plain arithmetic, in chunks and whole; images found by what was trained."""
+"""mCLIP: its losses against plain arithmetic, in chunks and whole, and retrieval with the trained projectors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hub.systems.mclip.projectors import LOG_SCALE, Triangle
 from tests.builders.training.commands import DUAL, json_of, run
 from tests.builders.training.losses import golden_losses, plain_contrast, some_draw
 from trainers.cli import evaluate, train
-from trainers.evaluation.recall import distinct_rank, first_of_own, rounded_ranks
+from trainers.evaluation.recall import distinct_rank, first_of_own, rounded_share
 from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mixture import Mixture, collect_features
 from trainers.learners.contrast import in_chunks, symmetric_contrast
@@ -37,7 +37,7 @@ GOLDEN = [1.841260, 1.516711, 1.425756, 1.386197]
 def pairs(
     corpus: Any, judge_folder: Path, encoder: TextEncoder, tmp_path_factory: pytest.TempPathFactory
 ) -> FeatureDataset:
-    """Yoruba, Swahili and English beside images; the base is a dual encoder."""
+    """Yoruba, Swahili and English texts with images; the base is a dual encoder."""
     dual: Any = DualEncoder.from_folder(judge_folder, dtype=torch.float32)
     store = Store(tmp_path_factory.mktemp("caches"), "d", "e", quiet=True)
     return collect_features(corpus, Mixture(("yo", "sw")), dual, encoder, length=8, store=store)
@@ -60,7 +60,7 @@ def test_the_loss_is_contrast_with_images_plus_a_tenth_of_that_with_english_capt
     module = triangle(pairs)
     draw = some_draw(count=20)
     found = TriangleDistillation(module, pairs).loss(draw)
-    states, mask = pairs.texts(draw.indices_B)
+    states, mask = pairs.encoder_states(draw.indices_B)
     meaning = pairs.meaning_N[draw.indices_B]
     text = module.texts(states, mask)
     image, caption = module.features(pairs.images_MP[meaning]), module.features(pairs.captions_MP[meaning])
@@ -89,7 +89,7 @@ def test_the_scale_of_captions_is_the_published_one_unless_another_is_asked_for(
     draws = [type(some_draw())(0, rows, some_draw().generator) for _ in range(2)]
     published = TriangleDistillation(module, pairs).loss(draws[0]).parts["ttc"].item()
     meant = TriangleDistillation(module, pairs, ttc_scale=math.exp(LOG_SCALE)).loss(draws[1]).parts["ttc"].item()
-    text = module.texts(*pairs.texts(rows)).detach()
+    text = module.texts(*pairs.encoder_states(rows)).detach()
     caption = module.features(pairs.captions_MP[pairs.meaning_N[rows]]).detach()
     meaning = pairs.meaning_N[rows].tolist()
     assert published == pytest.approx(plain_contrast(text, caption, math.log(1 / 0.07), meaning), rel=1e-4)
@@ -129,7 +129,7 @@ def test_dropout_follows_the_draw_and_leaves_the_global_generator_alone(pairs: F
 
 def test_the_side_of_padding_makes_no_difference(pairs: FeatureDataset) -> None:
     module = triangle(pairs).eval()
-    states, mask = pairs.texts(torch.arange(1, 6))
+    states, mask = pairs.encoder_states(torch.arange(1, 6))
     count = mask.sum(1).tolist()
     left = torch.stack([row.roll(8 - n, 0) for row, n in zip(states, count, strict=True)])
     left_mask = torch.stack([row.roll(8 - n, 0) for row, n in zip(mask, count, strict=True)])
@@ -189,12 +189,12 @@ def test_a_retriever_is_published_found_loaded_measured_and_searches(
     assert [score["metric"] for score in scores][:1] == ["text_to_image_recall_at_1"]
 
 
-def test_english_pairs_alone_are_learnt_from_unless_multilingual_ones_are_asked_for() -> None:
+def test_only_english_pairs_are_trained_on_unless_multilingual_ones_are_requested() -> None:
     assert get_plan("mclip").english_only
     assert not get_plan("mclip+").english_only
 
 
-def test_a_dual_encoder_alone_can_be_judged_and_searched(
+def test_a_dual_encoder_alone_can_be_evaluated_and_searched(
     hub: LocalHub, corpus: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scores = json_of(capsys, evaluate, "emoji-judge", "--corpus", "toy", "--lang", "yo")
@@ -209,11 +209,11 @@ def test_a_dual_encoder_alone_can_be_judged_and_searched(
     ("method", "base", "message"),
     [
         ("mclip", "tiny-sd", "of kind base, not an encoder"),
-        ("mclip", "tiny-xlmr", "reads no images"),
+        ("mclip", "tiny-xlmr", "cannot encode images"),
         ("mulan", "emoji-judge", "not a base"),
     ],
 )
-def test_a_base_of_the_wrong_sort_is_refused_in_one_line(method: str, base: str, message: str, hub: LocalHub) -> None:
+def test_a_base_of_the_wrong_kind_is_refused_in_one_line(method: str, base: str, message: str, hub: LocalHub) -> None:
     with pytest.raises(HubError, match=message) as caught:
         run(train, method, "--lang", "yo", "--base", base, "--encoder", "tiny-xlmr", "--corpus", "toy", "--steps", "2")
     assert "\n" not in str(caught.value) and caught.value.exit_code == 2
@@ -243,7 +243,7 @@ def test_misfits_are_refused_in_one_line_before_a_weight_is_read(
         assert "\n" not in str(caught.value)
 
 
-def test_a_image_with_several_texts_is_ranked_by_both_protocols() -> None:
+def test_an_image_with_several_texts_is_ranked_by_both_protocols() -> None:
     image_of = torch.tensor([0, 0, 1, 1, 2])
     captions = torch.nn.functional.normalize(
         torch.tensor([[1.0, 0.2], [0.9, 0.3], [0.95, 0.25], [0, 1], [0.1, 1]]), dim=1
@@ -259,4 +259,4 @@ def test_a_image_with_several_texts_is_ranked_by_both_protocols() -> None:
         assert distinct_rank(query, captions, torch.tensor([image]), image_of).item() == distinct.index(image)
         first = next(place for place, row in enumerate(order) if image_of[row] == image)
         assert first_of_own(query, captions, torch.tensor([image]), image_of).item() == first
-    assert rounded_ranks(torch.tensor([0, 0, 3]), 1) == 0.667
+    assert rounded_share(torch.tensor([0, 0, 3]), 1) == 0.667

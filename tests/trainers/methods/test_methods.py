@@ -1,4 +1,4 @@
-"""Each loss against plain float64 arithmetic, its first values on a fixed batch, and what it may not touch."""
+"""Each loss against plain float64 arithmetic, its first values on a fixed batch, and what it must not change."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_token_mse_is_that_of_the_formula() -> None:
     assert token_mse(student, teacher, deviation).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_token_mse_of_always_saying_the_mean_is_one() -> None:
+def test_token_mse_of_always_predicting_the_mean_is_one() -> None:
     teacher = torch.randn(500, 4, 5) * torch.tensor([1.0, 2, 3, 4, 5]) + 7
     mean, deviation = teacher.mean((0, 1)), teacher.flatten(0, 1).std(0)
     assert token_mse(mean.expand_as(teacher), teacher, deviation).item() == pytest.approx(1, abs=1e-3)
@@ -87,7 +87,7 @@ def test_token_distillation_is_token_mse_plus_cosine(features: FeatureDataset) -
     module = module_for(plan, features)
     found = TokenDistillation(module, features, empty_share=0.0).loss(some_draw())
     rows = torch.arange(1, 7)
-    student = module(*features.texts(rows)).tokens_BLC
+    student = module(*features.encoder_states(rows)).tokens_BLC
     teacher = features.teacher_MSC[features.meaning_N[rows]]
     everything = features.teacher_MSC.double()
     deviation = everything.flatten(0, 1).std(0)
@@ -109,7 +109,7 @@ def test_denoising_is_the_mse_of_the_bases_velocity(features: FeatureDataset) ->
     alpha = features.base.schedule.alphas_cumprod[steps].double()[:, None, None, None]
     add_noise = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
     velocity = alpha.sqrt() * noise - (1 - alpha).sqrt() * latents
-    states = module(*features.texts(rows)).tokens_BLC
+    states = module(*features.encoder_states(rows)).tokens_BLC
     prediction = features.base.unet(add_noise.float(), steps, encoder_hidden_states=states).sample
     assert found.total.item() == pytest.approx(((prediction - velocity) ** 2).mean().item(), rel=1e-4)
 
@@ -127,17 +127,17 @@ def test_hybrid_distillation_is_that_of_the_paper(features: FeatureDataset, nati
         assert found.parts["features"].item() > 0
 
 
-def test_hybrid_distillation_of_the_teachers_own_states_is_nothing(features: FeatureDataset) -> None:
+def test_hybrid_distillation_of_the_teachers_own_states_is_zero(features: FeatureDataset) -> None:
     class Parrot(nn.Module):
         def forward(self, states: Tensor, mask: Tensor) -> object:
             from hub.embeddings import Embeddings
 
-            return Embeddings(features.teacher(torch.arange(1, 7)))
+            return Embeddings(features.teacher_tokens(torch.arange(1, 7)))
 
     assert HybridDistillation(Parrot(), features, empty_share=0.0).loss(some_draw()).total.item() == 0
 
 
-def test_block_outputs_come_from_every_block_once_and_hooks_go_away(base: FrozenBase) -> None:
+def test_block_outputs_come_from_every_block_once_and_hooks_are_removed(base: FrozenBase) -> None:
     arguments = (torch.randn(1, 4, 8, 8), torch.tensor([5]), torch.randn(1, 8, 16))
     with outputs_of(dict(enumerate(block for group in base.blocks for block in group))) as outputs:
         base.predict(*arguments)
@@ -147,7 +147,7 @@ def test_block_outputs_come_from_every_block_once_and_hooks_go_away(base: Frozen
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_only_the_module_learns(name: str, features: FeatureDataset) -> None:
+def test_only_the_module_is_trained(name: str, features: FeatureDataset) -> None:
     method = METHODS[name](module_for(get_plan(name), features), features)
     method.loss(some_draw()).total.backward()
     assert all(
@@ -177,12 +177,12 @@ def fixed_loss(method: Method) -> float:
     return sum(method.loss(some_draw(step, 20)).total.item() for step in range(5))
 
 
-def test_an_unknown_method_names_its_neighbours() -> None:
+def test_an_unknown_method_suggests_near_names() -> None:
     with pytest.raises(UnknownMethod, match=r"no method is called `mulann`.*`mulan`.*hub train --help"):
         get_plan("mulann")
 
 
-def test_steps_are_shared_among_phases() -> None:
+def test_steps_are_divided_among_phases() -> None:
     plan = get_plan("mulan").with_steps(306, seed=5)
     assert sum(phase.recipe.steps for phase in plan.phases) == 306
     assert all(phase.recipe.seed == 5 and phase.recipe.warmup_steps <= phase.recipe.steps for phase in plan.phases)

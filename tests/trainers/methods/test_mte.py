@@ -1,4 +1,4 @@
-"""mCLIP's first stage: translation, then translation and contrast; an encoder that its second stage can stand on."""
+"""mCLIP's first stage: translation, then translation and contrast; an encoder that the second stage can use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.builders.training.commands import DUAL, json_of
 from tests.builders.training.losses import golden_losses, plain_contrast, some_draw
 from trainers.cli import train
 from trainers.inputs.features import FeatureDataset
-from trainers.learners.decoder import with_decoder
+from trainers.learners.decoder import add_decoder
 from trainers.methods.mte import TranslationAndContrast, TranslationFrozen
 from trainers.objectives.translation import Translation
 
@@ -27,7 +27,7 @@ GOLDEN = [6.539340, 6.314146, 6.294414, 6.126694]
 
 def model_for(features: FeatureDataset, seed: int = 0) -> Any:
     torch.manual_seed(seed)
-    model: Any = with_decoder(features.encoder, dropout=0.0)
+    model: Any = add_decoder(features.encoder, dropout=0.0)
     return model.eval()
 
 
@@ -53,7 +53,7 @@ def test_the_first_four_losses_are_as_recorded(features: FeatureDataset) -> None
     assert golden_losses(method) == pytest.approx(GOLDEN, rel=2e-3)
 
 
-def test_the_encoder_learns_in_the_second_phase_alone_and_the_frozen_one_never(features: FeatureDataset) -> None:
+def test_the_encoder_is_trained_in_the_second_phase_only_and_the_frozen_one_never(features: FeatureDataset) -> None:
     model = model_for(features)
     before = copy.deepcopy(features.encoder.model.state_dict())
     TranslationFrozen(model, features).loss(some_draw()).total.backward()
@@ -63,7 +63,7 @@ def test_the_encoder_learns_in_the_second_phase_alone_and_the_frozen_one_never(f
     assert all(torch.equal(value, before[key]) for key, value in features.encoder.model.state_dict().items())
 
 
-def test_an_encoder_is_published_as_transformers_writes_it_and_mclip_stands_on_it(
+def test_an_encoder_is_published_as_a_transformers_model_and_mclip_trains_on_it(
     hub: LocalHub, encoder: TextEncoder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcome = json_of(capsys, train, "mte", "--lang", "yo", *DUAL, "--steps", "12", "--push", "--n", "4")

@@ -1,4 +1,4 @@
-"""Methods whose encoder or denoiser learns: losses, what may not be touched, and what the loader makes of the result."""
+"""Methods that train an encoder or a denoiser: losses, what must not change, and loading the result."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(capsys: pytest.CaptureFixture[str], command: Any, *arguments: str) -> st
 
 
 def train_tiny(method: str, language: str, *arguments: str) -> Path:
-    """Train and publish in this process' home; the artifact's folder."""
+    """Train and publish in this process's home, and return the artifact's folder."""
     given = (method, "--lang", language, *TINY, "--no-evaluate", "--push", *arguments, "--json")
     said = io.StringIO()
     with redirect_stdout(said):
@@ -49,7 +49,7 @@ def train_tiny(method: str, language: str, *arguments: str) -> Path:
 
 @pytest.fixture(scope="module")
 def taught(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
-    """The artifact that a method makes for a language: the same bytes each time, so it is trained once."""
+    """Train an artifact by a method for a language; it is trained once, since its bytes are always the same."""
     root, made = tmp_path_factory.mktemp("taught"), dict[tuple[str, str], Path]()
 
     def of(method: str, language: str) -> Path:
@@ -64,7 +64,7 @@ def taught(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Callabl
 
 @pytest.fixture
 def trained(taught: Callable[[str, str], Path], hub: LocalHub, tmp_path: Path) -> Callable[..., Path]:
-    """What a method makes, published in this test's home; the variant's folder, which a test may change."""
+    """Publish the artifact in this test's home, and return the variant's folder, which a test may change."""
 
     def of(method: str, language: str = "yo") -> Path:
         folder = tmp_path / "trained" / f"{method}-{language}"
@@ -108,7 +108,7 @@ def own_lora(pipe: Any, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_is_published_draws_otherwise_and_unloading_gives_the_base_back_bit_for_bit(
+def test_a_published_module_changes_the_images_and_unloading_restores_the_base_bit_for_bit(
     method: str, hub: LocalHub, tmp_path: Path, trained: Callable[..., Path]
 ) -> None:
     trained(method)
@@ -128,7 +128,7 @@ def test_what_is_published_draws_otherwise_and_unloading_gives_the_base_back_bit
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_card_and_the_registry_tell_what_it_is(
+def test_the_card_and_the_registry_describe_it(
     method: str, hub: LocalHub, capsys: pytest.CaptureFixture[str], trained: Callable[..., Path]
 ) -> None:
     variant = trained(method)
@@ -149,7 +149,7 @@ def test_the_card_and_the_registry_tell_what_it_is(
         assert "kept at rank 32, which leaves" in shown
 
 
-def test_an_encoder_of_its_own_says_after_loading_what_it_said_in_training(
+def test_a_trained_encoder_has_the_same_outputs_after_loading(
     hub: LocalHub, features: Any, trained: Callable[..., Path]
 ) -> None:
     from transformers import AutoModel
@@ -158,7 +158,7 @@ def test_an_encoder_of_its_own_says_after_loading_what_it_said_in_training(
     encoder = AutoModel.from_pretrained(variant / "encoder", dtype=torch.float32).eval()
     head = load_file(variant / "model.safetensors")
     row = torch.tensor([features.texts_N.index("ológbò")])
-    ids, mask = features.ids(row)
+    ids, mask = features.token_ids(row)
     states = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
     expected = states @ head["transformation.weight"].float().T + head["transformation.bias"].float()
     found = loaded(hub, "iap-yo").encode_prompt("ológbò", torch.device("cpu"), 1, False)[0]
@@ -166,7 +166,7 @@ def test_an_encoder_of_its_own_says_after_loading_what_it_said_in_training(
 
 
 @pytest.mark.parametrize("method", ["lora", "altdiffusion"])
-def test_plain_diffusers_reads_the_lora(
+def test_plain_diffusers_loads_the_lora(
     method: str, hub: LocalHub, base_folder: Path, trained: Callable[..., Path]
 ) -> None:
     variant = trained(method)
@@ -182,7 +182,7 @@ def test_plain_diffusers_reads_the_lora(
     assert not torch.allclose(alone, expected, atol=1e-5, rtol=1e-4), "the denoiser learnt, too"
 
 
-def test_plain_diffusers_reads_virtual_tokens_and_all_weights(
+def test_plain_diffusers_loads_virtual_tokens_and_all_weights(
     hub: LocalHub, base_folder: Path, trained: Callable[..., Path]
 ) -> None:
     variant = trained("prompt-tuning")
@@ -198,7 +198,7 @@ def test_plain_diffusers_reads_virtual_tokens_and_all_weights(
     assert all(torch.equal(value, unet.state_dict()[key]) for key, value in pipe.unet.state_dict().items())
 
 
-def test_virtual_tokens_are_read_in_training_as_the_loader_reads_them(
+def test_virtual_tokens_are_encoded_in_training_as_by_the_loader(
     hub: LocalHub, features: Any, trained: Callable[..., Path]
 ) -> None:
     from trainers.methods.prompt_tuning import VirtualPrompt
@@ -214,7 +214,7 @@ def test_virtual_tokens_are_read_in_training_as_the_loader_reads_them(
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
-def test_every_language_is_drawn_by_its_own_denoiser(method: str, hub: LocalHub, trained: Callable[..., Path]) -> None:
+def test_every_language_uses_its_own_denoiser(method: str, hub: LocalHub, trained: Callable[..., Path]) -> None:
     for language in ("yo", "sw"):
         trained(method, language)
     both = loaded(hub, [f"{method}-yo", f"{method}-sw"])
@@ -229,7 +229,7 @@ def test_every_language_is_drawn_by_its_own_denoiser(method: str, hub: LocalHub,
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
-def test_a_users_own_lora_stays_as_it_is(
+def test_a_users_own_lora_is_unchanged(
     method: str, hub: LocalHub, tmp_path: Path, trained: Callable[..., Path]
 ) -> None:
     trained(method)
@@ -249,9 +249,7 @@ def test_a_users_own_lora_stays_as_it_is(
     assert torch.equal(drawn(pipe), styled)
 
 
-def test_another_pipeline_of_the_same_parts_draws_with_the_change_too(
-    hub: LocalHub, trained: Callable[..., Path]
-) -> None:
+def test_another_pipeline_of_the_same_parts_uses_the_change_too(hub: LocalHub, trained: Callable[..., Path]) -> None:
     trained("full")
     pipe = loaded(hub, "full-yo")
     other = pipe.into(StableDiffusionPipeline)
@@ -303,11 +301,11 @@ def test_a_resumed_run_of_phases_that_train_different_parts_gives_the_same_bytes
     assert [path.read_bytes() for path in files] == before
 
 
-def test_an_encoder_for_a_base_is_measured_by_what_it_draws_and_no_start_for_training(
+def test_an_encoder_for_a_base_is_evaluated_on_its_images_and_cannot_be_trained_from(
     hub: LocalHub, capsys: pytest.CaptureFixture[str], trained: Callable[..., Path]
 ) -> None:
     trained("iap")
     scores = json.loads(run(capsys, evaluate, "iap-yo", "--corpus", "toy", "--n", "3", "--json"))
     assert scores[0]["metric"] == "r_precision_at_1"
-    with pytest.raises(InvalidRequest, match="was trained for tiny-sd, and lies inside its variants"):
+    with pytest.raises(InvalidRequest, match="was trained for tiny-sd and cannot be used with another base"):
         run(capsys, train, "iap", "--lang", "yo", *TINY, "--encoder", "iap-yo")

@@ -1,4 +1,4 @@
-"""Losses of methods that read texts from tokens, against plain float64 arithmetic; what learns, and what may not."""
+"""Losses of methods with a `TextReader`, against plain float64 arithmetic; what they train, and what stays frozen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import nn
 from hub.errors import DoesNotFit
 from tests.builders.training.losses import golden_losses, some_draw
 from trainers.inputs.features import FeatureDataset
-from trainers.learners.low_rank import extract
+from trainers.learners.low_rank import extract_lora
 from trainers.learners.student import Student
 from trainers.learners.text_reader import TextReader, everything, set_trainable, text
 from trainers.loop.loop import train
@@ -55,7 +55,7 @@ METHODS: dict[str, tuple[MakeReader, Callable[[TextReader, FeatureDataset], Meth
     "concept": (with_denoiser, ConceptAlignment),
     "quality": (with_denoiser, Quality),
     "full": (with_denoiser, FullTuning),
-    "lora": (tuned, partial(DenoiserTuning, learns=everything)),
+    "lora": (tuned, partial(DenoiserTuning, trainable=everything)),
     "prompt-tuning": (lambda features: VirtualPrompt(features.base, 2), partial(TeacherLearning, match="token")),
 }
 GOLDEN = {
@@ -96,7 +96,7 @@ def test_token_teacher_learning_is_the_token_distillation_of_the_states_it_reads
     reader = student(features)
     found = TeacherLearning(reader, features, match="token", empty_share=0.0).loss(some_draw()).total
     rows = torch.arange(1, 7)
-    ours, theirs = reader.read(features, rows).double(), features.teacher(rows).double()
+    ours, theirs = reader.read(features, rows).double(), features.teacher_tokens(rows).double()
     everything = features.teacher_MSC.double()
     mse = (((ours - theirs) / everything.flatten(0, 1).std(0)) ** 2).mean()
     a, b = (x.mean(1) - everything.mean((0, 1)) for x in (ours, theirs))
@@ -104,7 +104,7 @@ def test_token_teacher_learning_is_the_token_distillation_of_the_states_it_reads
     assert found.item() == pytest.approx((mse + cosine).item(), rel=1e-4)
 
 
-def test_contrast_knows_texts_of_the_same_meaning_for_no_negatives() -> None:
+def test_contrast_does_not_use_texts_of_the_same_meaning_as_negatives() -> None:
     ours, theirs, meaning = torch.randn(4, 5), torch.randn(4, 5), torch.tensor([7, 8, 7, 9])
     expected = 0.0
     for place in range(4):
@@ -128,7 +128,7 @@ def test_iap_sums_the_distances_of_weighted_cross_attention_outputs(features: Fe
     steps = torch.randint(0, 1000, (6,), generator=generator)
     add_noise = base.add_noise(latents, noise, steps)
     outputs = []
-    for states in (reader.read(features, rows), features.teacher(rows)):
+    for states in (reader.read(features, rows), features.teacher_tokens(rows)):
         with outputs_of(cross_attention_of(base.unet)) as collected:
             base.unet(add_noise, steps, encoder_hidden_states=states)
         outputs.append({name: value.double() for name, value in collected.items()})
@@ -144,10 +144,10 @@ def test_iap_sums_the_distances_of_weighted_cross_attention_outputs(features: Fe
     assert found.item() == pytest.approx(expected, rel=1e-3)
 
 
-def test_iap_of_a_text_that_is_read_as_its_english_is_zero(features: FeatureDataset) -> None:
+def test_iap_of_a_text_with_the_states_of_its_english_is_zero(features: FeatureDataset) -> None:
     class English(TextReader):
         def read(self, features: FeatureDataset, rows_B: torch.Tensor) -> torch.Tensor:
-            return features.teacher(rows_B)
+            return features.teacher_tokens(rows_B)
 
         def text_parts(self) -> list[nn.Parameter]:
             return [nn.Parameter(torch.zeros(()))]
@@ -157,12 +157,12 @@ def test_iap_of_a_text_that_is_read_as_its_english_is_zero(features: FeatureData
     assert distance(states, 2 * states, "cosine").item() == pytest.approx(0, abs=1e-6)
 
 
-def test_iap_takes_the_weight_of_the_longest_name_and_refuses_layers_nobody_has(features: FeatureDataset) -> None:
+def test_iap_uses_the_weight_of_the_longest_prefix_and_refuses_unknown_layers(features: FeatureDataset) -> None:
     found = weights_of(features.base.unet, {"": 1.0, "up_blocks": 3.0})
     assert {name.partition(".")[0]: weight for name, weight in found.items()} == {
         "down_blocks": 1.0, "mid_block": 1.0, "up_blocks": 3.0,
     }  # fmt: skip
-    with pytest.raises(DoesNotFit, match="no cross-attention layer's name begins with `middle`"):
+    with pytest.raises(DoesNotFit, match="no cross-attention layer starts with `middle`"):
         weights_of(features.base.unet, {"middle": 1.0})
 
 
@@ -187,7 +187,7 @@ def test_denoiser_tuning_is_the_mse_of_the_bases_velocity_by_its_own_denoiser(fe
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_what_is_to_learn_has_gradients_and_what_is_frozen_stays_bit_for_bit(
+def test_trainable_parts_have_gradients_and_frozen_ones_are_unchanged(
     name: str, features: FeatureDataset, tmp_path: Path
 ) -> None:
     frozen = [features.base.unet, features.base.text_encoder, features.encoder.model]
@@ -219,11 +219,11 @@ def test_concept_alignment_trains_all_of_cross_attention_as_the_published_code_d
     assert {key.partition(".attn2.")[2].partition(".")[0] for key in learning} == {"to_k", "to_v"}
 
 
-def test_texts_are_dropped_from_the_update_that_was_asked_for(features: FeatureDataset) -> None:
+def test_prompts_are_dropped_from_the_requested_update_on(features: FeatureDataset) -> None:
     reader = with_denoiser(features)
-    early = DenoiserTuning(reader, features, learns=everything, empty_share=1.0, empty_from=1)
-    never = DenoiserTuning(reader, features, learns=everything)
-    always = DenoiserTuning(reader, features, learns=everything, empty_share=1.0)
+    early = DenoiserTuning(reader, features, trainable=everything, empty_share=1.0, empty_from=1)
+    never = DenoiserTuning(reader, features, trainable=everything)
+    always = DenoiserTuning(reader, features, trainable=everything, empty_share=1.0)
     for step, like in ((0, never), (1, always)):
         found, expected, other = (
             each.loss(replace(some_draw(), step=step)).total.item()
@@ -233,7 +233,7 @@ def test_texts_are_dropped_from_the_update_that_was_asked_for(features: FeatureD
 
 
 def test_a_reader_without_a_denoiser_has_no_cross_attention_to_align(features: FeatureDataset) -> None:
-    with pytest.raises(DoesNotFit, match="`cross_attention` of a Student was to learn, and it has no such part"):
+    with pytest.raises(DoesNotFit, match="a Student has no `cross_attention` to train"):
         ConceptAlignment(student(features), features)
 
 
@@ -244,7 +244,7 @@ def test_loras_begin_as_the_base(features: FeatureDataset) -> None:
     torch.testing.assert_close(states, expected)
 
 
-def test_virtual_tokens_stand_behind_the_begin_token_and_push_the_text_back(features: FeatureDataset) -> None:
+def test_virtual_tokens_follow_the_begin_token_and_move_the_text(features: FeatureDataset) -> None:
     torch.manual_seed(0)
     reader, base = VirtualPrompt(features.base, 2), features.base
     seen: list[torch.Tensor] = []
@@ -264,7 +264,7 @@ def test_virtual_tokens_must_leave_room_for_a_prompt(features: FeatureDataset) -
         VirtualPrompt(features.base, 6)
 
 
-def test_a_low_rank_delta_is_the_nearest_one_and_says_what_it_leaves_out(features: FeatureDataset) -> None:
+def test_a_low_rank_delta_is_the_nearest_one_and_reports_its_error(features: FeatureDataset) -> None:
     torch.manual_seed(0)
     before, after = features.base.unet, copy.deepcopy(features.base.unet)
     key = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"
@@ -274,7 +274,7 @@ def test_a_low_rank_delta_is_the_nearest_one_and_says_what_it_leaves_out(feature
             weight = after.get_submodule(layer).weight
             weight += torch.randn_like(weight)
         after.get_submodule(convolution).bias += 0.5
-    found = extract(before, after, rank=3)
+    found = extract_lora(before, after, rank=3)
     assert {name.rpartition(".lora_")[0] for name in found.weights} == {key, convolution}
     left_out = (0.5**2) * len(after.get_submodule(convolution).bias)
     whole = left_out
@@ -287,7 +287,7 @@ def test_a_low_rank_delta_is_the_nearest_one_and_says_what_it_leaves_out(feature
         whole += change.square().sum().item()
     assert found.relative_error == pytest.approx((left_out / whole) ** 0.5, rel=1e-4)
     with pytest.raises(DoesNotFit, match="nothing to publish"):
-        extract(before, before, rank=3)
+        extract_lora(before, before, rank=3)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -309,7 +309,7 @@ def fixed_loss(method: Method) -> float:
     return sum(method.loss(some_draw(step, 20)).total.item() for step in range(5))
 
 
-def test_what_reads_keeps_english_among_its_draws(features: FeatureDataset) -> None:
+def test_text_readers_keep_english_among_their_examples(features: FeatureDataset) -> None:
     english = torch.tensor([tag == "en" for tag in features.languages_N])
     for name in METHODS:
         weights = made(name, features).example_weights
@@ -317,7 +317,7 @@ def test_what_reads_keeps_english_among_its_draws(features: FeatureDataset) -> N
         assert weights[english].sum().item() == pytest.approx(0.3), "as the material's mixture says"
 
 
-def test_phases_learn_what_their_names_say(features: FeatureDataset) -> None:
+def test_phases_train_the_parts_that_their_names_say(features: FeatureDataset) -> None:
     learner = get_plan("altdiffusion").learner(features.base, features.encoder)
     learning = []
     for phase in Overrides().apply(get_plan("altdiffusion"), what="nothing").phases:  # the contrastive one is asked for

@@ -28,7 +28,7 @@ from tests.builders.training.commands import TINY, json_of
 from tests.builders.training.losses import golden_losses, some_draw
 from trainers.cli import train
 from trainers.inputs.features import FeatureDataset
-from trainers.learners.decoder import with_decoder
+from trainers.learners.decoder import add_decoder
 from trainers.learners.wrap_translator import wrap
 from trainers.loop.loop import train as run_loop
 from trainers.loop.recipe import Recipe
@@ -40,7 +40,7 @@ SETTINGS = {"new_tokens": 6, "source": "", "target": ""}
 
 def model_for(features: FeatureDataset, seed: int = 0, dropout: float = 0.0) -> Any:
     torch.manual_seed(seed)
-    return with_decoder(features.encoder, dropout=dropout)
+    return add_decoder(features.encoder, dropout=dropout)
 
 
 def test_next_token_loss_is_that_of_the_formula() -> None:
@@ -62,7 +62,7 @@ def test_the_loss_is_that_of_the_whole_model_on_the_texts_themselves(features: F
     model = model_for(features).eval()
     found = Translation(model, features, smoothing=0.0).loss(some_draw()).total.item()
     rows = torch.arange(1, 7)
-    ids, mask = features.ids(rows)
+    ids, mask = features.token_ids(rows)
     english, counts = features.encoder.tokenize([features.english_M[place] for place in features.meaning_N[rows]], 8)
     logits = model(input_ids=ids, attention_mask=mask.long(), decoder_input_ids=english[:, :-1]).logits
     labels = english[:, 1:].masked_fill(counts[:, 1:] == 0, -100)
@@ -75,7 +75,7 @@ def test_the_first_four_losses_are_as_recorded(features: FeatureDataset) -> None
     assert golden_losses(method) == pytest.approx(GOLDEN, rel=2e-3)
 
 
-def test_only_the_decoder_learns(features: FeatureDataset) -> None:
+def test_only_the_decoder_is_trained(features: FeatureDataset) -> None:
     model = model_for(features)
     Translation(model, features).loss(some_draw()).total.backward()
     assert all(parameter.grad is None for parameter in model.encoder.parameters())
@@ -88,7 +88,7 @@ def test_an_encoder_stored_in_half_precision_is_trained_on_in_full(encoder_folde
     folder = tmp_path / "half"
     shutil.copytree(encoder_folder, folder)
     XLMRobertaModel.from_pretrained(encoder_folder, add_pooling_layer=False).half().save_pretrained(folder)
-    model = with_decoder(TextEncoder.from_folder(folder, dtype=torch.float32))
+    model = add_decoder(TextEncoder.from_folder(folder, dtype=torch.float32))
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
@@ -108,7 +108,7 @@ def test_a_short_training_translates_most_words(features: FeatureDataset, tmp_pa
     assert translator.translate([features.texts_N[rows[0]]]) == found[:1], "a batch changes no translation"
 
 
-def test_a_translator_is_published_and_the_base_reads_its_english(
+def test_a_translator_is_published_and_the_base_encodes_its_english(
     hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcome = json_of(capsys, train, "translate", "--lang", "yo", *TINY, "--push", "--n", "3")
@@ -198,5 +198,5 @@ def test_a_translator_that_does_not_fit_is_refused_in_one_line(
     weights.unlink()
     with pytest.raises(DamagedFile, match="cannot be loaded"):
         load_pipeline("tiny-sd", adapter=folder, hub=hub, device="cpu")
-    with pytest.raises(DoesNotFit, match="does not translate"):
+    with pytest.raises(DoesNotFit, match="cannot translate"):
         wrap(encoder_folder, tmp_path / "x", base="tiny-sd", languages=("yo",), hub=hub)

@@ -37,7 +37,7 @@ ARCHITECTURES = {
     "pea-sdxl": ("projector", WIDTH + SECOND, 77, POOLED, False),
     "token-kd": ("projector", WIDTH, 8, None, False),
 }
-"""Architecture, width, tokens, pooled width and mask that each recipe must arrive at."""
+"""Architecture, width, tokens, pooled width and mask that each recipe must produce."""
 
 
 def shape_of(recipe: str) -> str:
@@ -45,7 +45,7 @@ def shape_of(recipe: str) -> str:
 
 
 @pytest.mark.parametrize("recipe", ARCHITECTURES)
-def test_two_steps_of_a_recipe_leave_a_variant_that_says_what_it_gives(
+def test_two_steps_of_a_recipe_write_a_variant_with_its_output_shape(
     recipe: str, hub: LocalHub, original: Callable[[str], Path], qllama_folder: Path, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -81,15 +81,15 @@ OTHERS = {
     "iap-sd15": ("iap", "sd15", {"model.safetensors", "encoder"}),
     "lora-sd15": ("lora", "sd15", {"pytorch_lora_weights.safetensors"}),
 }
-"""Method, base and what a variant holds beside config.json, of recipes whose encoder or denoiser learns."""
+"""Method, base and the contents of a variant besides config.json, of recipes that train an encoder or denoiser."""
 RETRIEVAL = {"mclip": "mclip", "mclip-mte": "mte"}
-"""Method of recipes that stand on a dual encoder."""
+"""Method of recipes for a dual encoder."""
 SHORT = ("--set", "prompt.length=8", "--set", "steps=2", "--set", "batch_size=8", "--set", "precision=no")
-"""Tiny models read 8 tokens; phases, options and everything else are the recipe's."""
+"""Tiny models have 8 tokens; phases, options and everything else are the recipe's."""
 
 
 def ordered(capsys: pytest.CaptureFixture[str], recipe: str, method: str, base: Path, *more: str) -> dict[str, Any]:
-    """What `hub train --json` says of two steps of every phase; all its losses are numbers."""
+    """Train two steps of every phase and return the output of `hub train --json`; all losses must be finite."""
     arguments = [
         method, "--recipe", recipe, "--lang", "yo", "--base", str(base), "--corpus", "toy", "--device", "cpu", "--no-evaluate",
         "--json", *SHORT, *more,
@@ -102,7 +102,7 @@ def ordered(capsys: pytest.CaptureFixture[str], recipe: str, method: str, base: 
 
 
 @pytest.mark.parametrize("recipe", OTHERS)
-def test_two_steps_of_a_recipe_whose_encoder_or_denoiser_learns_are_loaded_and_drawn_with(
+def test_two_steps_of_a_recipe_that_trains_encoder_or_denoiser_can_be_loaded_and_generate(
     recipe: str,
     hub: LocalHub,
     original: Callable[[str], Path],
@@ -129,7 +129,7 @@ def test_two_steps_of_a_recipe_whose_encoder_or_denoiser_learns_are_loaded_and_d
 
 
 @pytest.mark.parametrize("recipe", RETRIEVAL)
-def test_two_steps_of_a_recipe_for_retrieval_on_clip_and_xlm_r_read_texts(
+def test_two_steps_of_a_recipe_for_retrieval_on_clip_and_xlm_r_embed_texts(
     recipe: str, hub: LocalHub, judge_folder: Path, encoder_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Twelve layers 768 wide are what is not tiny about it.
@@ -152,7 +152,7 @@ def test_every_recipe_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_a_frozen_base_says_what_its_pipeline_would(name: str, original: Callable[[str], Path]) -> None:
+def test_a_frozen_base_has_the_embeddings_of_its_pipeline(name: str, original: Callable[[str], Path]) -> None:
     import diffusers
 
     base = FrozenBase.open(original(name), CPU)
@@ -179,12 +179,14 @@ def test_a_frozen_base_says_what_its_pipeline_would(name: str, original: Callabl
     torch.testing.assert_close(found_BKHW, expected_BKHW[:, :4], atol=1e-5, rtol=1e-4)
 
 
-def test_images_of_another_size_become_latents_of_the_bases(original: Callable[[str], Path]) -> None:
+def test_images_of_another_size_are_resized_for_the_bases_latents(original: Callable[[str], Path]) -> None:
     base = FrozenBase.open(original("sdxl"), CPU)
     assert base.latents(torch.zeros(2, 3, 50, 50, dtype=torch.uint8)).shape == (2, *base.latent_shape)
 
 
-def test_a_module_without_a_pooled_vector_is_refused_by_a_base_that_reads_one(original: Callable[[str], Path]) -> None:
+def test_a_module_without_a_pooled_embedding_is_refused_by_a_base_that_needs_one(
+    original: Callable[[str], Path],
+) -> None:
     base = FrozenBase.open(original("sdxl"), CPU)
     with pytest.raises(DoesNotFit, match="reads a pooled vector of width 40"):
         base.predict(torch.randn(1, 4, 8, 8), torch.tensor([3]), torch.randn(1, 5, WIDTH + SECOND))

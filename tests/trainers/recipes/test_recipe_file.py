@@ -1,4 +1,4 @@
-"""A recipe file says what a plan leaves open; what it says wrongly is refused in one line."""
+"""A recipe file overrides a plan; invalid settings are refused in one line."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_file_without_phases_leaves_the_plans_own(tmp_path: Path) -> None:
     assert changed(tmp_path, "method: pea").phases == get_plan("pea").phases
 
 
-def test_what_is_set_on_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
+def test_set_on_the_command_line_overrides_the_file(tmp_path: Path) -> None:
     text = "method: pea\nphases: {hybrid: {steps: 7, batch_size: 3}}"
     plan = changed(tmp_path, text, "hybrid.steps=9", "batch_size=5", "prompt.length=4", "prompt.negative.length=4")
     assert (plan.phases[0].recipe.steps, plan.phases[0].recipe.batch_size) == (9, 5)
@@ -57,7 +57,7 @@ def test_a_bare_key_is_set_in_every_phase_that_has_it() -> None:
     assert settings_of(plan.phases[1])["native_share"] == 0.5
 
 
-def test_rules_of_prompts_are_those_of_config_json(tmp_path: Path) -> None:
+def test_prompt_rules_are_those_of_config_json(tmp_path: Path) -> None:
     text = "method: mulan\nprompt: {prefix: 'summarize:', drop: [1, 2, 3], length: 80, negative: {length: 77}}"
     prompt_rules = changed(tmp_path, text).prompt_rules
     assert prompt_rules is not None
@@ -71,17 +71,17 @@ def test_rules_of_prompts_are_those_of_config_json(tmp_path: Path) -> None:
         ("method: mulan\nphasez: {}", r"no setting is called `phasez`. Did you mean `phases`\?"),
         ("method: mulan\nphases: {denois: {}}", r"no phase of `mulan` is called `denois`. Did you mean `denoise`\?"),
         ("method: mulan\nphases: {denoise: {stepz: 3}}", r"of phase `denoise` is called `stepz`. Did you mean `steps`\?"),
-        ("method: mulan\nphases: {denoise: {steps: many}}", "`denoise.steps` should be a whole number, not 'many'"),
-        ("method: mulan\nphases: {denoise: {steps: 2.5}}", "`denoise.steps` should be a whole number, not 2.5"),
-        ("method: mulan\nphases: {denoise: {steps: 0}}", "both are at least 1"),
+        ("method: mulan\nphases: {denoise: {steps: many}}", "`denoise.steps` must be a whole number, not 'many'"),
+        ("method: mulan\nphases: {denoise: {steps: 2.5}}", "`denoise.steps` must be a whole number, not 2.5"),
+        ("method: mulan\nphases: {denoise: {steps: 0}}", "must be at least 1"),
         ("method: mulan\nphases: {denoise: {decay: cubic}}", "must be one of cosine, linear"),
-        ("method: mulan\nphases: [denoise]", "`phases` should be names with values"),
-        ("method: mulan\nprompt: {length: 80, drop: [1], negative: {length: 80}}", "leave 79 states and negative prompts 80"),
-        ("method: mulan\nprompt: {length: 80, suffix: a}", "`prompt.suffix` is no rule of prompts"),
+        ("method: mulan\nphases: [denoise]", "`phases` must map names to values"),
+        ("method: mulan\nprompt: {length: 80, drop: [1], negative: {length: 80}}", "keep 79 states but negative prompts 80"),
+        ("method: mulan\nprompt: {length: 80, suffix: a}", "`prompt.suffix` is not a prompt rule"),
         ("method: mulan\nprompt: {length: none}", "not a number of tokens"),
         ("phases: {}", "`method` must name a training method"),
-        ("method: [", "is no YAML"),
-        ("- method", "should be names with values"),
+        ("method: [", "is not valid YAML"),
+        ("- method", "must map names to values"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, text: str, complaint: str) -> None:
@@ -96,10 +96,10 @@ def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, text: str, complain
     [
         ("batch_size", "write KEY=VALUE"),
         ("batchsize=3", r"no setting of `mulan` is called `batchsize`. Did you mean `batch_size`\?"),
-        ("distil.clip_norm=[", "cannot be read"),
-        ("clip_norm=.nan", "should be a number"),
-        ("precision=8", "should be text"),
-        ("betas=0.9", "should be a list"),
+        ("distil.clip_norm=[", "cannot be parsed"),
+        ("clip_norm=.nan", "must be a number"),
+        ("precision=8", "must be text"),
+        ("betas=0.9", "must be a list"),
     ],
 )
 def test_a_wrong_set_is_refused_in_one_line(each: str, complaint: str) -> None:
@@ -111,9 +111,9 @@ def test_a_wrong_set_is_refused_in_one_line(each: str, complaint: str) -> None:
 @pytest.mark.parametrize(
     ("method", "each", "complaint"),
     [
-        ("full", "module.delta=3", "`module.delta` should be text, not 3"),
-        ("altdiffusion", "module.rank=many", "`module.rank` should be a whole number, not 'many'"),
-        ("lora", "module.denoiser=1", "`module.denoiser` should be true or false, not 1"),
+        ("full", "module.delta=3", "`module.delta` must be text, not 3"),
+        ("altdiffusion", "module.rank=many", "`module.rank` must be a whole number, not 'many'"),
+        ("lora", "module.denoiser=1", "`module.denoiser` must be true or false, not 1"),
         ("iap", "module.nrm=true", r"no setting of `module` is called `nrm`. Did you mean `norm`\?"),
     ],
 )
@@ -126,19 +126,19 @@ def test_a_size_of_a_wrong_kind_is_refused_in_one_line(method: str, each: str, c
 @pytest.mark.parametrize(
     ("method", "sets", "complaint"),
     [
-        ("full", ["module.delta=all"], "`module.delta` is lora, weights or empty"),
+        ("full", ["module.delta=all"], "`module.delta` must be lora, weights or empty"),
         ("altdiffusion", ["module.rank=0"], "`module.rank` at least 1"),
         ("lora", ["module.denoiser=false", "module.text_encoder=false"], "`module.text_encoder`, `module.denoiser` or both"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_kept_is_refused_before_anything_is_copied(method: str, sets: list[str], complaint: str) -> None:
+def test_an_invalid_size_is_refused_before_anything_is_copied(method: str, sets: list[str], complaint: str) -> None:
     plan = Overrides().with_sets(sets).apply(get_plan(method), what=f"`{method}`")
     with pytest.raises(InvalidRequest, match=complaint) as found:
         plan.learner(None, None)
     assert "\n" not in str(found.value)
 
 
-def test_the_inverse_square_root_falls_from_the_end_of_the_warm_up() -> None:
+def test_the_inverse_square_root_decays_from_the_end_of_the_warm_up() -> None:
     recipe = Recipe(
         steps=400_000, batch_size=1, learning_rate=5e-4, warmup_steps=4000, decay="inverse-sqrt", final_share=0.0
     )
@@ -146,13 +146,13 @@ def test_the_inverse_square_root_falls_from_the_end_of_the_warm_up() -> None:
     assert rates == pytest.approx([2.5e-4, 5e-4, 2.5e-4, 5e-5])
 
 
-def test_an_unknown_recipe_names_its_neighbours() -> None:
+def test_an_unknown_recipe_suggests_near_names() -> None:
     with pytest.raises(UnknownRecipe, match="no recipe is called `mulan-sd51`. Did you mean .*`mulan-sd15`"):
         read_recipe("mulan-sd51")
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_every_recipe_that_comes_with_the_project_fits_its_method(name: str) -> None:
+def test_every_bundled_recipe_fits_its_method(name: str) -> None:
     found = read_recipe(name)
     plan = found.changes.apply(get_plan(found.method), what=name)
     assert plan.name == found.method

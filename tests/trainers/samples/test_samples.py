@@ -1,4 +1,4 @@
-"""Sample images: what a module draws while it learns, the same prompts from the same noise, and nothing else changed."""
+"""Sample images during training: the same prompts from the same noise, without any effect on training."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from trainers.inputs.features import FeatureDataset
 from trainers.loop.sampler import NOISE_STREAM, generator_of
 from trainers.methods import METHODS, get_plan
 from trainers.recipes.plan import Plan
-from trainers.samples.draw import GUIDANCE, STEPS, draw, of_prompts
-from trainers.samples.samples import COUNT, choose_prompts, sheet
+from trainers.samples.draw import GUIDANCE, STEPS, generate_samples, with_prompts
+from trainers.samples.samples import COUNT, choose_prompts, sample_sheet
 
 
 def folder_of(outcome: Any) -> Path:
@@ -58,7 +58,7 @@ def test_a_run_with_samples_ends_in_the_weights_of_one_without_bit_for_bit(
 
 
 @pytest.mark.parametrize("method", ["token-kd", "iap", "full"])
-def test_a_sample_is_the_image_that_the_published_module_draws(
+def test_a_sample_is_the_image_that_the_published_module_generates(
     method: str, hub: LocalHub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outcome = json_of(capsys, train, method, "--lang", "yo", *TINY, "--no-evaluate", "--sample-every", "100")
@@ -71,44 +71,48 @@ def test_a_sample_is_the_image_that_the_published_module_draws(
     ).images  # fmt: skip
     last = max((folder_of(outcome) / "samples").iterdir(), key=lambda path: path.stat().st_mtime)
     title = f"{last.stem.partition('-')[0]}, step {int(last.stem.rpartition('-')[2])}"
-    expected = np.asarray(sheet(prompts, drawn, title), dtype=np.float32)
+    expected = np.asarray(sample_sheet(prompts, drawn, title), dtype=np.float32)
     found = np.asarray(Image.open(last), dtype=np.float32)
     # What is published is in half precision.
     assert np.abs(found - expected).mean() < 1.5
     assert found[40:].std() > 5, "or else nothing was drawn"
 
 
-def test_drawing_asks_no_global_generator_and_repeats_itself(features: FeatureDataset) -> None:
+def test_sampling_uses_no_global_generator_and_is_repeatable(features: FeatureDataset) -> None:
     torch.manual_seed(3)
     plan: Plan = get_plan("token-kd")
     module = plan.learner(features.base, features.encoder).module.eval()
     prompts = choose_prompts(ToyCorpus(), ["yo"], ["oòrùn"])
     before = torch.get_rng_state()
-    first, second = (draw(module, of_prompts(features, prompts), seed=4) for _ in range(2))
+    first, second = (generate_samples(module, with_prompts(features, prompts), seed=4) for _ in range(2))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(first, second)
     assert first.shape == (len(prompts), 3, 32, 32)
     assert 0 <= first.min() < first.max() <= 1
-    assert not torch.equal(first, draw(module, of_prompts(features, prompts), seed=5))
+    assert not torch.equal(first, generate_samples(module, with_prompts(features, prompts), seed=5))
 
 
-def test_the_same_things_are_drawn_in_all_languages_that_have_them() -> None:
+def test_the_same_concepts_are_sampled_in_all_languages_that_have_them() -> None:
     prompts = choose_prompts(ToyCorpus(), ["yo", "sw", "en"], [])
     by_language = {tag: [p.concept for p in prompts if p.language == tag] for tag in ("yo", "sw", "en")}
     assert by_language["yo"] == by_language["sw"] == by_language["en"]
     assert len(set(by_language["yo"])) == COUNT
-    with pytest.raises(InvalidRequest, match="no seen prompts in fr to draw: name some with `--sample-prompt`"):
+    with pytest.raises(
+        InvalidRequest, match="no seen prompts in fr for sample images: add some with `--sample-prompt`"
+    ):
         choose_prompts(ToyCorpus(), ["fr"], [])
 
 
-def test_what_draws_nothing_says_so_in_one_line_and_trains(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_method_without_images_warns_in_one_line_and_trains(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str]
+) -> None:
     run(train, "translate", "--lang", "yo", *TINY, "--no-evaluate", "--json", "--sample-every", "2")
     said = capsys.readouterr()
-    assert "`translate` draws nothing: `--sample-every` has no images to show." in said.err.splitlines()
+    assert "`translate` generates no images: `--sample-every` is ignored." in said.err.splitlines()
     assert not (folder_of(json.loads(said.out)) / "samples").exists()
-    assert {name for name in METHODS if not get_plan(name).draws} == {"mclip", "mclip+", "mte", "translate"}
+    assert {name for name in METHODS if not get_plan(name).generates_images} == {"mclip", "mclip+", "mte", "translate"}
 
 
-def test_a_sample_prompt_without_a_time_is_refused(hub: LocalHub) -> None:
+def test_a_sample_prompt_without_an_interval_is_refused(hub: LocalHub) -> None:
     with pytest.raises(InvalidRequest, match="`--sample-prompt` needs `--sample-every`"):
         run(train, "mulan", "--lang", "yo", *TINY, "--sample-prompt", "oòrùn")

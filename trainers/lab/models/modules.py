@@ -22,7 +22,7 @@ from diffusers.utils import logging
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from trainers.corpora import open_corpus
-from trainers.evaluation.evaluate import EvaluationRequest, ask, compare, module_subject
+from trainers.evaluation.evaluate import EvaluationRequest, evaluate_for_card, module_subject, run_benchmarks
 from trainers.lab.dataset.splits import HELD_OUT_LANGUAGES
 from trainers.lab.stage_options import CARDS
 from trainers.publish import default_name, rescore
@@ -74,13 +74,15 @@ def measure(folder: Path, languages: tuple[str, ...], base: str, count: int) -> 
         subject = module_subject(folder.name, folder, base, hub, None)
         if languages == ("en",):
             zero_shot = EvaluationRequest(GENERATION, ("pairs",), FOCUS, count)
-            scores = ask(subject, zero_shot, corpus, hub, quiet=False)
-            scores += ask(subject, EvaluationRequest(GENERATION, ("seen",), ("en",), count), corpus, hub, quiet=False)
+            scores = run_benchmarks(subject, zero_shot, corpus, hub, quiet=False)
+            scores += run_benchmarks(
+                subject, EvaluationRequest(GENERATION, ("seen",), ("en",), count), corpus, hub, quiet=False
+            )
             held_out = tuple(tag for tag in HELD_OUT_LANGUAGES if corpus.prompts(tag, "languages"))
             unseen = EvaluationRequest(("emoji-retrieval",), ("languages",), held_out, 0)
-            scores += ask(subject, unseen, corpus, hub, quiet=False)
+            scores += run_benchmarks(subject, unseen, corpus, hub, quiet=False)
         else:
-            scores = compare(
+            scores = evaluate_for_card(
                 subject, EvaluationRequest(GENERATION, ("seen", "pairs"), languages, count), corpus, hub, quiet=False
             )
         kept = [score for score in scores if not score.metric.startswith("judge_ceiling")]

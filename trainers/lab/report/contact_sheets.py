@@ -24,9 +24,9 @@ from hub.images.contact_sheet import SheetRow, contact_sheet
 from hub.local import LocalHub
 from trainers.corpora.corpus import Prompt
 from trainers.corpora.emoji import EmojiCorpus
-from trainers.evaluation.generation import draw
+from trainers.evaluation.generation import generate_images
 from trainers.lab.report.sheet_title import add_title
-from trainers.samples.draw import as_images
+from trainers.samples.draw import to_pil
 
 LANGUAGES = ("yo", "sw", "hi", "zh", "ar")
 SHOWN = ("2764", "1f418", "1f34c", "1f697", "1f419", "1f3e0", "1f600", "1f33b", "2615", "1f41f")
@@ -44,7 +44,7 @@ def generating_source(base: str, adapters: Sequence[Path], hub: LocalHub) -> Ima
     alone = None if pipelines else load_pipeline(base, hub=hub)
 
     def generate(prompts: Sequence[Prompt]) -> Tensor:
-        return draw(alone or pipelines[prompts[0].language], prompts, seed=0, quiet=True)
+        return generate_images(alone or pipelines[prompts[0].language], prompts, seed=0, quiet=True)
 
     return generate
 
@@ -65,11 +65,11 @@ def retrieving_source(base: str, adapter: Path, corpus: EmojiCorpus, hub: LocalH
 def make_sheet(source: ImageSource, corpus: EmojiCorpus, title: str, caption: str) -> Image.Image:
     """Return a sheet with a row of real emoji and one row per language."""
     meanings = {prompt.concept: prompt.meaning for prompt in corpus.gallery("seen")}
-    rows = [SheetRow("real emoji", as_images(corpus.images(SHOWN).float() / 255))]
+    rows = [SheetRow("real emoji", to_pil(corpus.images(SHOWN).float() / 255))]
     for tag in LANGUAGES:
         prompts = {prompt.concept: prompt for prompt in corpus.prompts(tag, "seen")}
         seen = [concept for concept in SHOWN if concept in prompts]
-        images = dict(zip(seen, as_images(source([prompts[concept] for concept in seen])), strict=True))
+        images = dict(zip(seen, to_pil(source([prompts[concept] for concept in seen])), strict=True))
         blank = Image.new("RGB", (64, 64), "white")
         held_out = len(SHOWN) - len(seen)
         note = f" ({held_out} not shown: held out in this language)" if held_out else ""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from trainers.inputs.features import FeatureDataset
 from trainers.learners.contrast import all_gather_rows
-from trainers.learners.learner import of_module, projector_settings
+from trainers.learners.learner import make_module_learner, projector_settings
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
 from trainers.recipes.plan import Phase, Plan
@@ -35,9 +35,9 @@ class ContrastiveDistillation:
 
     def loss(self, draw: Draw) -> Loss:
         """−log of the share that a text's own meaning has among the batch's, however often it stands there."""
-        states_BLE, mask_BL = self._features.texts(draw.indices_B)
+        states_BLE, mask_BL = self._features.encoder_states(draw.indices_B)
         student_BC = self.module(states_BLE, mask_BL).tokens_BLC.float().mean(dim=1) - self._mean_C
-        teacher_BC = self._features.teacher(draw.indices_B).mean(dim=1) - self._mean_C
+        teacher_BC = self._features.teacher_tokens(draw.indices_B).mean(dim=1) - self._mean_C
         meaning_B = self._features.meaning_N[draw.indices_B].to(teacher_BC.device)
         teacher_RC, meaning_R = all_gather_rows(teacher_BC), all_gather_rows(meaning_B)
         cosine_BR = F.normalize(student_BC, dim=1) @ F.normalize(teacher_RC, dim=1).T
@@ -50,8 +50,8 @@ class ContrastiveDistillation:
 RECIPE = Recipe(steps=500, batch_size=128, learning_rate=1e-3, warmup_steps=50, ema_decay=0.99)
 PLAN = Plan(
     name="contrastive-kd",
-    learner=of_module("projector", "projector", projector_settings),
+    learner=make_module_learner("projector", "projector", projector_settings),
     length=None,
     phases=(Phase("contrast", ContrastiveDistillation, RECIPE),),
-    story="Contrastive distillation on texts alone: each text had to find its own English meaning among the batch's.",
+    description="Contrastive distillation on texts alone: each text had to find its own English meaning among the batch's.",
 )

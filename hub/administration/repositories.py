@@ -29,7 +29,7 @@ class FreedName:
     name: str
 
 
-class AllowAnyFile(Operation[Policy]):
+class AllowUnsafeFiles(Operation[Policy]):
     """Allow or forbid pickles, archives and programs in an artifact, `owner%2Fname`."""
 
     method, path = "PUT", "/admin/repositories/{name}/policy"
@@ -57,4 +57,4 @@ class FreeName(Operation[FreedName]):
         return FreedName(str(found))
 
 
-OPERATIONS = (AllowAnyFile, FreeName)
+OPERATIONS = (AllowUnsafeFiles, FreeName)

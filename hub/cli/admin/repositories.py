@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from hub.administration.repositories import AllowAnyFile, FreeName
+from hub.administration.repositories import AllowUnsafeFiles, FreeName
 from hub.cli.admin.opening import Endpoint, group, run
 
 repositories = group("Make exceptions for single repositories.")
@@ -19,7 +19,7 @@ def allow(
     endpoint: Endpoint = "",
 ) -> None:
     """Allow pickles, archives and programs in an artifact."""
-    found = run(endpoint, AllowAnyFile(name=name, allow_unsafe_files=not forbid)).name
+    found = run(endpoint, AllowUnsafeFiles(name=name, allow_unsafe_files=not forbid)).name
     print(f"{found} may {'not ' if forbid else ''}hold pickles, archives and programs")
 
 

@@ -13,7 +13,7 @@ from hub.administration.audit import ListAudit
 from hub.administration.organisations import AddOrganisation, ListMembers, ListOrganisations, SetMember
 from hub.administration.outbox import Due, ListJobs, RetryJobs
 from hub.administration.quotas import ListQuotas, SetQuota, ShowQuota
-from hub.administration.repositories import AllowAnyFile, FreeName
+from hub.administration.repositories import AllowUnsafeFiles, FreeName
 from hub.administration.tokens import CreateToken, ListTokens, RevokeToken
 from hub.administration.users import AddUser, ListUsers, RemoveUser, RestoreUser, SetAdmin, SetPassword
 from hub.cli import main
@@ -104,9 +104,9 @@ def test_quotas_are_set_and_removed(admin):
 def test_exceptions_for_artifacts(admin, hub):
     name = ArtifactName("root", "module")
     create(name, hub.registry, hub.store, ROOT, is_dataset=False, private=False)
-    assert admin.run(AllowAnyFile(name="root/module", allow_unsafe_files=True)).name == "root/module"
+    assert admin.run(AllowUnsafeFiles(name="root/module", allow_unsafe_files=True)).name == "root/module"
     assert hub.registry.get(name).allow_unsafe_files
-    admin.run(AllowAnyFile(name="root/module", allow_unsafe_files=False))
+    admin.run(AllowUnsafeFiles(name="root/module", allow_unsafe_files=False))
     assert not hub.registry.get(name).allow_unsafe_files
     delete_repository(hub.registry.database, name, ROOT)
     assert admin.run(FreeName(name="root/module")).name == "root/module"
@@ -182,7 +182,7 @@ WRONG = {
     "the last administrator": (InvalidRequest, "is the last administrator", lambda admin: admin.run(RemoveUser(name="root"))),
     "a quota below nothing": (InvalidRequest, "not -1", lambda admin: admin.run(SetQuota(name="root", quota_bytes=-1))),
     "a quota beyond everything": (InvalidRequest, "not 1000000000000000000000", lambda admin: admin.run(SetQuota(name="root", quota_bytes=10**21))),
-    "an artifact that is none": (InvalidRequest, "no artifact is called", lambda admin: admin.run(AllowAnyFile(name="root/none", allow_unsafe_files=True))),
+    "an unknown artifact": (InvalidRequest, "no artifact is called", lambda admin: admin.run(AllowUnsafeFiles(name="root/none", allow_unsafe_files=True))),
     "a name that was never deleted": (InvalidRequest, "no artifact is called", lambda admin: admin.run(FreeName(name="root/none"))),
     "a user as an organisation": (InvalidRequest, "is not an organisation", lambda admin: admin.run(SetMember(name="root", user="root", role="read"))),
     "too many lines": (InvalidRequest, "1 to 10000, not 0", lambda admin: admin.run(ListAudit(limit=0))),

@@ -190,12 +190,12 @@ WRONG = {
     "the last administrator": (InvalidRequest, "is the last administrator", lambda admin: admin.run(RemoveUser(name="root"))),
     "a quota below nothing": (InvalidRequest, "not -1", lambda admin: admin.run(SetQuota(name="root", quota_bytes=-1))),
     "a quota beyond everything": (InvalidRequest, "not 1000000000000000000000", lambda admin: admin.run(SetQuota(name="root", quota_bytes=10**21))),
-    "an artifact that is none": (InvalidRequest, "no artifact is called", lambda admin: admin.run(AllowUnsafeFiles(name="root/none", allow_unsafe_files=True))),
+    "an unknown artifact": (InvalidRequest, "no artifact is called", lambda admin: admin.run(AllowUnsafeFiles(name="root/none", allow_unsafe_files=True))),
     "a name that was never deleted": (InvalidRequest, "no artifact is called", lambda admin: admin.run(FreeName(name="root/none"))),
-    "a user as an organisation": (InvalidRequest, "is no organisation", lambda admin: admin.run(SetMember(name="root", user="root", role="read"))),
+    "a user as an organisation": (InvalidRequest, "is not an organisation", lambda admin: admin.run(SetMember(name="root", user="root", role="read"))),
     "too many lines": (InvalidRequest, "1 to 10000, not 0", lambda admin: admin.run(ListAudit(limit=0))),
-    "too many debts": (InvalidRequest, "1 to 10000, not 10001", lambda admin: admin.run(ListJobs(limit=10_001))),
-    "a task that is none": (InvalidRequest, "is not a task", lambda admin: admin.run(RetryJobs(task="a\0b"))),
+    "too many jobs": (InvalidRequest, "1 to 10000, not 10001", lambda admin: admin.run(ListJobs(limit=10_001))),
+    "an unknown task": (InvalidRequest, "is not a task", lambda admin: admin.run(RetryJobs(task="a\0b"))),
     "a host that is none": (InvalidRequest, "is not a valid host", lambda admin: admin.run(AllowWebhookHost(host="a b", allowed=True))),
     "webhooks of nobody": (InvalidRequest, "Did you mean `root`", lambda admin: admin.run(ListUserWebhooks(name="roott"))),
     "a webhook that is none": (InvalidRequest, "no webhook is called `77`", lambda admin: admin.run(ListWebhookDeliveries(webhook="77"))),
@@ -205,7 +205,7 @@ WRONG = {
     "a fingerprint that is none": (InvalidRequest, "no signing key is called", lambda admin: admin.run(RevokeSigningKey(account="root", fingerprint="f" * 8))),
     "a subject that is none": (InvalidRequest, "is not the name of an artifact", lambda admin: admin.run(ListAudit(subject="a\0b", limit=1))),
     "a subject that is too long": (InvalidRequest, "is not the name of an artifact", lambda admin: admin.run(ListAudit(subject="a" * 201))),
-    "a full name of two lines": (InvalidRequest, "on one line", lambda admin: admin.run(AddUser(name="eve", full_name="a\nb"))),
+    "a full name of two lines": (InvalidRequest, "must be single lines", lambda admin: admin.run(AddUser(name="eve", full_name="a\nb"))),
 }  # fmt: skip
 
 

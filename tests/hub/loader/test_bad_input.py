@@ -145,7 +145,7 @@ def without_room(world: World, place: str) -> None:
 CASES = {
     "width": Case(
         lambda world: world.pipe.load_adapter(world.module(conditioning={"width": 1024})), DoesNotFit,
-        ("gives 16 tokens of width 1024", "reads any number of tokens of width 32"), "`hub search --base far-sd`",
+        ("gives 16 tokens of width 1024", "takes any number of tokens of width 32"), "`hub search --base far-sd`",
     ),
     "length": Case(
         with_another_length, DoesNotFit, ("gives 16 tokens of width 32", "takes 77 tokens of width 32"),

@@ -143,8 +143,8 @@ def test_a_big_encoder_is_announced_before_it_is_loaded(
     ("reads", "gives"),
     [
         (Conditioning(width=32, length=77), "gives 16 tokens of width 32, but `tiny-sd` takes 77 tokens of width 32"),
-        (Conditioning(width=32, pooled_width=64), "reads any number of tokens of width 32, pooled 64"),
-        (Conditioning(width=64), "reads any number of tokens of width 64"),
+        (Conditioning(width=32, pooled_width=64), "takes any number of tokens of width 32, pooled 64"),
+        (Conditioning(width=64), "takes any number of tokens of width 64"),
     ],
     ids=["length", "pooled", "width"],
 )

@@ -42,7 +42,7 @@ def test_a_bare_name_is_the_users_then_curated_then_the_only_one(registry):
     assert str(registry.get("one").name) == "linguahub/one"
     assert str(registry.get("two").name) == "someone/two"
     assert str(registry.get("ELSE/Three").name) == "else/three"
-    with pytest.raises(InvalidRequest, match="`three` could be else/three, someone/three"):
+    with pytest.raises(InvalidRequest, match="`three` is ambiguous: use one of else/three, someone/three"):
         registry.get("three")
     registry.record(an_artifact("local/one"), a_revision("local/one", "e"), None)
     assert str(registry.get("one").name) == "local/one"

@@ -78,7 +78,7 @@ def test_a_newer_registry_is_refused(tmp_path):
     Registry.open(path).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript("UPDATE alembic_version SET version_num = '0999';")
-    with pytest.raises(DamagedFile, match=r"has schema 0999, this linguahub knows .*: upgrade linguahub"):
+    with pytest.raises(DamagedFile, match=r"has schema 0999, but this linguahub supports .*: upgrade linguahub"):
         Registry.open(path)
 
 

@@ -60,7 +60,10 @@ class LocalHub:
         return hub
 
     def index(self) -> IndexReport:
-        """Update the registry from the curated cards and the references in the store; see `hub.publish.index`."""
+        """Update the registry from the curated cards and the references in the store; see `hub.publish.index`.
+
+        Raises Unreachable if the lock file cannot be written.
+        """
         from filelock import FileLock
 
         from hub.publish.index import index

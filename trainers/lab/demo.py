@@ -146,7 +146,7 @@ def make_sheet(settings: Sequence[Setting], corpus: Any, hub: Any) -> Any:
     from trainers.evaluation.evaluator import EvaluationTask
     from trainers.evaluation.generation import generate_images
     from trainers.lab.report.sheet_title import add_title
-    from trainers.samples.draw import to_pil
+    from trainers.samples.generate_samples import to_pil
 
     seen = {prompt.concept: prompt for prompt in corpus.prompts(LANGUAGE, "seen")}
     held_out = EvaluationTask(corpus=corpus, split="pairs", language=LANGUAGE, hub=hub, count=SHOWN_HELD_OUT).prompts()

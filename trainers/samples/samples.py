@@ -20,7 +20,7 @@ from trainers.corpora.corpus import Corpus, Prompt
 from trainers.inputs.features import FeatureDataset
 from trainers.loop.failures import catch_write_errors
 from trainers.loop.progress import RESUME_ADVICE, Progress
-from trainers.samples.draw import generate_samples, to_pil, with_prompts
+from trainers.samples.generate_samples import generate_samples, to_pil, with_prompts
 
 FOLDER = "samples"
 COUNT = 5

@@ -66,7 +66,10 @@ def access_requests(database: Database, name: ArtifactName, status: str) -> list
 
 
 def add_request(database: Database, artifact: Artifact, account: Account, actor: Actor) -> str:
-    """Request access and return the resulting status. A request that was already decided keeps its status."""
+    """Request access and return the resulting status. A request that was already decided keeps its status.
+
+    Raises InvalidRequest if the artifact is not gated.
+    """
     if not artifact.gated:
         raise InvalidRequest(f"`{artifact.name}` is not gated: its files can be downloaded without a request.")
     known = status_of(database, artifact.name, account)

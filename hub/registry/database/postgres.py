@@ -100,7 +100,7 @@ class PostgresDatabase(Database):
         return target
 
     def restore(self, file: Path) -> None:
-        """Load a dump into a database without artifacts. Requires `pg_restore`."""
+        """Load a dump into a database without artifacts. Requires `pg_restore`. Raises InvalidRequest if it has artifacts."""
         if self.version() and self.rows("SELECT id FROM artifacts LIMIT 1"):
             raise InvalidRequest(f"{self.address} is not an empty registry: set DATABASE_URL to another database.")
         self.close()

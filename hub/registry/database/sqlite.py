@@ -134,7 +134,7 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
-        """Convert errors of SQLite to project errors."""
+        """Convert errors of SQLite: raises Unreachable or DamagedFile."""
         try:
             yield
         except sqlite3.IntegrityError:

@@ -65,7 +65,7 @@ def test_the_encoder_gives_states_a_mask_and_their_mean(folder: Path) -> None:
     tokens_BLE, mask_BL = encoder.encode(TEXTS[:3], 9, prefix="query: ")
     assert tokens_BLE.shape == (3, 9, WIDTH)
     assert mask_BL.sum(1).tolist() == [6, 4, 7]  # `<s>`, `▁query`, `:`, the words, `</s>`
-    mean_B1E, one_B1 = encoder.reading("mean").encode(TEXTS[:3], 9, prefix="query: ")
+    mean_B1E, one_B1 = encoder.with_readout("mean").encode(TEXTS[:3], 9, prefix="query: ")
     assert one_B1.all() and one_B1.shape == (3, 1)
     for row, mask, mean in zip(tokens_BLE, mask_BL, mean_B1E, strict=True):
         torch.testing.assert_close(mean[0], row[mask].mean(0))

@@ -22,7 +22,7 @@ from trainers.inputs.features import FeatureDataset
 from trainers.loop.sampler import NOISE_STREAM, generator_of
 from trainers.methods import METHODS, get_plan
 from trainers.recipes.plan import Plan
-from trainers.samples.draw import GUIDANCE, STEPS, generate_samples, with_prompts
+from trainers.samples.generate_samples import GUIDANCE, STEPS, generate_samples, with_prompts
 from trainers.samples.samples import COUNT, choose_prompts, sample_sheet
 
 

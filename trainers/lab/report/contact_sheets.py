@@ -26,7 +26,7 @@ from trainers.corpora.corpus import Prompt
 from trainers.corpora.emoji import EmojiCorpus
 from trainers.evaluation.generation import generate_images
 from trainers.lab.report.sheet_title import add_title
-from trainers.samples.draw import to_pil
+from trainers.samples.generate_samples import to_pil
 
 LANGUAGES = ("yo", "sw", "hi", "zh", "ar")
 SHOWN = ("2764", "1f418", "1f34c", "1f697", "1f419", "1f3e0", "1f600", "1f33b", "2615", "1f41f")

@@ -74,7 +74,7 @@ def _compute(request: RunRequest, hub: LocalHub, *, dry_run: bool, as_json: bool
     import time
 
     from hub.cli.terminal import size
-    from trainers.loop.processes import device_of, open_accelerator
+    from trainers.loop.distributed import device_of, open_accelerator
     from trainers.run import prepare
 
     ready = prepare(request, hub, device_of(open_accelerator("no", request.device)), quiet=as_json)

@@ -156,7 +156,7 @@ def evaluate(
     from hub.local import LocalHub
     from trainers.corpora.captioned import Columns
     from trainers.evaluation.evaluate import evaluate_artifact
-    from trainers.publish import publish_scores
+    from trainers.publish_module import publish_scores
 
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name)

@@ -20,9 +20,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from trainers.inputs.features import FeatureDataset
 from trainers.loop import sharding
 from trainers.loop.checkpoint import gather_parts, trainable_tensors, write_tensors
+from trainers.loop.distributed import device_of
 from trainers.loop.failures import catch_write_errors
 from trainers.loop.loop import train
-from trainers.loop.processes import device_of
 from trainers.recipes.plan import Phase
 from trainers.samples.samples import Samples
 

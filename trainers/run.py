@@ -22,15 +22,15 @@ from trainers import defaults
 from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
 from trainers.corpora.corpus import Corpus
+from trainers.frozen.find_frozen import FrozenSource, find_dual_encoder, find_encoder, image_side
 from trainers.frozen.foundation import open_dual_encoder
-from trainers.frozen.resolve import FrozenSource, find_dual_encoder, find_encoder, image_side
 from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mixture import Mixture, collect_features
 from trainers.inputs.prompt_rules import PromptRules
 from trainers.learners.learner import Learner
 from trainers.loop import sharding
+from trainers.loop.distributed import close_process_group, device_of, open_accelerator
 from trainers.loop.loop import shards_of
-from trainers.loop.processes import close_process_group, device_of, open_accelerator
 from trainers.methods import get_plan
 from trainers.phases import limit_threads, run_phase
 from trainers.recipes.overrides import Overrides, settings_of

@@ -11,11 +11,11 @@ from hub.cli.find.format_scores import as_json
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Revision, Score
-from trainers import publish
+from trainers import publish_module
 from trainers import run as training
 from trainers.evaluation import evaluate
 from trainers.evaluation.evaluate import EvaluationRequest
-from trainers.publish import Cost
+from trainers.publish_module import Cost
 from trainers.run import RunRequest, RunResult
 from trainers.samples.samples import SampleRequest
 
@@ -73,20 +73,20 @@ def train_and_publish(
 
     Returns None in all processes but the main one, which writes the artifact. Raises the errors of `train_module`.
     """
-    full = ArtifactName.parse(name or publish.default_name(request.method, request.languages), hub.home.owner)
+    full = ArtifactName.parse(name or publish_module.default_name(request.method, request.languages), hub.home.owner)
     run = out or hub.home.runs / full.name
     trained = training.train_module(request, hub, run, resume=resume, quiet=quiet, sample=sample)
     if trained.rank:
         return None
     cost, folder = Cost(trained.device_seconds, price_per_hour), run / full.name
-    publish.export(trained, folder, cost)
-    publish.write_module_card(trained, folder, cost, ())
+    publish_module.export(trained, folder, cost)
+    publish_module.write_module_card(trained, folder, cost, ())
     scores: Sequence[Score] = ()
     if prompts:
         subject = evaluate.trained_subject(trained, full.name, folder, hub)
         evaluation = EvaluationRequest(("emoji-generation",), SPLITS, request.languages, prompts)
         scores = evaluate.evaluate_for_card(subject, evaluation, trained.corpus, hub, quiet=quiet)
-        publish.write_module_card(trained, folder, cost, scores)
+        publish_module.write_module_card(trained, folder, cost, scores)
     message = f"Train {request.method} for {', '.join(request.languages)}"
-    revision = publish.push(folder, str(full), hub, message) if push else None
+    revision = publish_module.push(folder, str(full), hub, message) if push else None
     return Outcome(full, folder, trained, cost, scores, revision)

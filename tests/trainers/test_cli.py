@@ -116,7 +116,7 @@ def test_the_command_in_a_card_requests_the_same_run(
     said: list[str], hub: LocalHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import trainers.run
-    from trainers.publish import training_command
+    from trainers.publish_module import training_command
 
     orders: list[Any] = []
 

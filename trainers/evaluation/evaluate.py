@@ -24,8 +24,8 @@ from trainers.evaluation import get_evaluator
 from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, machine
 from trainers.evaluation.generation import GUIDANCE, JUDGE, STEPS, GenerationEvaluator
 from trainers.evaluation.retrieval import RetrievalEvaluator
+from trainers.frozen.find_frozen import find_base, image_side
 from trainers.frozen.foundation import DUAL_ENCODER
-from trainers.frozen.resolve import find_base, image_side
 from trainers.inputs.feature_cache import key_of
 from trainers.run import RunResult
 

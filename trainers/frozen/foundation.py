@@ -12,7 +12,7 @@ import torch
 from hub.bases.frozen import FrozenBase
 from hub.encoders.dual_encoder import DualEncoder
 from hub.local import LocalHub
-from trainers.frozen.resolve import FrozenSource, find_base, find_dual_encoder
+from trainers.frozen.find_frozen import FrozenSource, find_base, find_dual_encoder
 
 
 @dataclass(frozen=True, slots=True)

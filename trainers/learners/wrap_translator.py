@@ -24,7 +24,7 @@ from hub.languages import language_name, parse_language
 from hub.loader.modules.translator import ARCHITECTURE, FOLDER
 from hub.local import LocalHub
 from trainers import defaults
-from trainers.frozen.resolve import find_base
+from trainers.frozen.find_frozen import find_base
 
 NEW_TOKENS = 77
 """Stable Diffusion's token limit for prompts."""

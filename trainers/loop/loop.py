@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from hub.errors import Diverged, InvalidRequest
 from trainers.loop import checkpoint, sharding
 from trainers.loop.checkpoint import Checkpoint
+from trainers.loop.distributed import open_accelerator, share_gradients
 from trainers.loop.failures import FiniteCheck, catch_out_of_memory, catch_write_errors
 from trainers.loop.method import Draw, Loss, Method, Validated
 from trainers.loop.optimizer import (
@@ -25,7 +26,6 @@ from trainers.loop.optimizer import (
     update_average,
     use_average,
 )
-from trainers.loop.processes import open_accelerator, share_gradients
 from trainers.loop.progress import LossMeter, Progress
 from trainers.loop.recipe import Recipe
 from trainers.loop.sampler import Sampler, generator_of

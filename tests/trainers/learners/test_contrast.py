@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tests.builders import ROOT
 from trainers.learners.contrast import all_gather_rows, symmetric_contrast
-from trainers.loop.processes import close_process_group, open_accelerator, share_gradients
+from trainers.loop.distributed import close_process_group, open_accelerator, share_gradients
 
 FLAGGED = [0, 4, 5, 7]
 """Unevenly split between the halves, as English texts are in practice."""

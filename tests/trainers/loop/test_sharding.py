@@ -26,9 +26,9 @@ from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mixture import Mixture, collect_features
 from trainers.learners.student import Student
 from trainers.loop import sharding
+from trainers.loop.distributed import close_process_group
 from trainers.loop.loop import train
 from trainers.loop.method import Method
-from trainers.loop.processes import close_process_group
 from trainers.loop.recipe import Recipe
 from trainers.methods.altdiffusion import ConceptAlignment
 from trainers.methods.full import FullTuning
@@ -72,7 +72,7 @@ def learn_all(folder: Path, parts: int) -> None:
 def publish(folder: Path, parts: int = 1) -> None:
     """Train `full` as `hub train` does, with sample images."""
     from trainers.corpora import CORPORA
-    from trainers.publish import Cost, export
+    from trainers.publish_module import Cost, export
     from trainers.samples.samples import SampleRequest
 
     CORPORA["toy"] = "tests.trainers.conftest:ToyCorpus"

@@ -25,7 +25,7 @@ from trainers.corpora import open_corpus
 from trainers.evaluation.evaluate import EvaluationRequest, evaluate_for_card, module_subject, run_benchmarks
 from trainers.lab.dataset.splits import HELD_OUT_LANGUAGES
 from trainers.lab.stage_options import CARDS
-from trainers.publish import default_name, rescore
+from trainers.publish_module import default_name, rescore
 
 BASE = "emoji-sd"
 FOCUS = ("yo", "sw", "hi", "zh", "ar")

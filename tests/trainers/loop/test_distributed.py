@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from hub.errors import InvalidRequest
 from tests.builders.training import processes as launching
 from trainers.learners.contrast import all_gather_rows
+from trainers.loop.distributed import open_accelerator
 from trainers.loop.loop import train
 from trainers.loop.method import Draw, Loss
-from trainers.loop.processes import open_accelerator
 from trainers.loop.recipe import Recipe
 
 RECIPE = Recipe(steps=6, batch_size=8, learning_rate=1e-2, warmup_steps=2, ema_decay=0.9, precision="no", seed=3)

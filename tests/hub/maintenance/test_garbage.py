@@ -243,7 +243,7 @@ def test_lost_and_damaged_blobs_are_restored_from_the_registry_the_cards_and_cop
     assert capsys.readouterr().err.count("`hub verify --repair`") == 4
     assert main(["verify", "--repair"]) == 1
     printed = capsys.readouterr()
-    assert "3 restored, 1 faults" in printed.out
+    assert "3 restored, 1 fault." in printed.out
     assert lost.digest.hex in printed.err
     with a_hub(tmp_path, tmp_path / "cards") as hub:
         hub.store.put_file(tmp_path / "alone" / "emoji-sd" / "model.safetensors", lost.digest)

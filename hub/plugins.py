@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 GROUPS = {
     "hub.commands": "a command of `hub`",
     "hub.kinds": "a kind of artifact",
-    "hub.bases": "a family of bases, to load and to train through",
-    "hub.systems": "a module's architecture",
-    "hub.readouts": "a read-out of an encoder",
+    "hub.bases": "a family of bases",
+    "hub.systems": "an architecture of modules",
+    "hub.readouts": "a readout of an encoder",
     "hub.methods": "a training method",
-    "hub.corpora": "a corpus to train and to be judged on",
+    "hub.corpora": "a corpus for training and evaluation",
     "hub.benchmarks": "a benchmark",
     "hub.parts": "an optional part",
 }

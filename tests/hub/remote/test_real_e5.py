@@ -109,7 +109,7 @@ def test_embeddings_are_those_of_the_packages_engine(downloaded: Path, encoder: 
 
 
 def test_states_of_every_token_are_finite_and_masked(encoder: TextEncoder) -> None:
-    tokens_BLE, mask_BL = encoder.reading("last_hidden_state").encode(TEXTS, 24, prefix="query: ")
+    tokens_BLE, mask_BL = encoder.with_readout("last_hidden_state").encode(TEXTS, 24, prefix="query: ")
     assert tokens_BLE.shape == (len(TEXTS), 24, 384)
     assert torch.isfinite(tokens_BLE).all()
     assert mask_BL.any(1).all() and not mask_BL.all()

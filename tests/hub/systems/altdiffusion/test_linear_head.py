@@ -1,4 +1,4 @@
-"""AltCLIP's text tower has three read-outs, and each of AltDiffusion's denoisers was trained on one of them."""
+"""AltCLIP's text tower has three readouts, and each of AltDiffusion's denoisers was trained on one of them."""
 
 from __future__ import annotations
 

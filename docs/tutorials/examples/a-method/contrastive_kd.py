@@ -34,7 +34,7 @@ class ContrastiveDistillation:
         self._mean_C = features.teacher_MSC.mean(dim=(0, 1))
 
     def loss(self, draw: Draw) -> Loss:
-        """−log of the share that a text's own meaning has among the batch's, however often it stands there."""
+        """−log of the share that a text's own meaning has among the batch's, however often that meaning occurs."""
         states_BLE, mask_BL = self._features.encoder_states(draw.indices_B)
         student_BC = self.module(states_BLE, mask_BL).tokens_BLC.float().mean(dim=1) - self._mean_C
         teacher_BC = self._features.teacher_tokens(draw.indices_B).mean(dim=1) - self._mean_C
@@ -53,5 +53,5 @@ PLAN = Plan(
     learner=make_module_learner("projector", "projector", projector_settings),
     length=None,
     phases=(Phase("contrast", ContrastiveDistillation, RECIPE),),
-    description="Contrastive distillation on texts alone: each text had to find its own English meaning among the batch's.",
+    description="Contrastive distillation on texts alone: each text must match its own English meaning among those of the batch.",
 )

@@ -147,7 +147,7 @@ def test_sharded_weights_are_published_whole_and_an_unshardable_module_is_refuse
 ) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     said = launch(("refused", tmp_path / "no", 1), ("publish", two, 1), processes=2)
-    assert "asks for FSDP, but `mulan` trains no text encoder" in said
+    assert "asks for FSDP, but `mulan` does not train a text encoder or denoiser" in said
     assert not (tmp_path / "no").exists()
     for name, value in (
         ("TINY_BASE", base_folder), ("TINY_ENCODER", encoder_folder), ("HUB_HOME", tmp_path / "home"), ("HUB_CARDS", tmp_path / "cards"),

@@ -270,7 +270,7 @@ def test_a_changed_encoder_is_refused(hub: LocalHub, trained: Callable[..., Path
 @pytest.mark.parametrize(
     ("method", "file", "message"),
     [
-        ("lora", "pytorch_lora_weights.safetensors", "beside a layer of"),
+        ("lora", "pytorch_lora_weights.safetensors", "and the layer "),
         ("full", "unet/diffusion_pytorch_model.safetensors", "should be"),
         ("prompt-tuning", "learned_embeds.safetensors", "should be one vector of 16"),
     ],

@@ -69,13 +69,15 @@ def test_a_broken_block_adds_neither_loss_nor_gradient_and_the_others_are_unchan
 def test_only_the_first_blocks_are_compared_if_requested(features: FeatureDataset) -> None:
     module = module_of("pea", features)
 
-    def features(**options: Any) -> float:
+    def feature_loss(**options: Any) -> float:
         return (
             HybridDistillation(module, features, empty_share=0.0, **options).loss(some_draw()).parts["features"].item()
         )
 
-    assert features(feature_blocks=2) == features() == features(skip_broken_features=True), "the tiny base has two"
-    assert 0 < features(feature_blocks=1) < features()
+    assert feature_loss(feature_blocks=2) == feature_loss() == feature_loss(skip_broken_features=True), (
+        "the tiny base has two"
+    )
+    assert 0 < feature_loss(feature_blocks=1) < feature_loss()
 
 
 def test_a_dropped_prompt_keeps_its_pooled_embedding_if_requested(

@@ -75,9 +75,12 @@ def test_the_server_prints_its_address_responds_and_stops_on_interrupt(tmp_path:
     assert "Traceback" not in log
     with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
-        assert find_url(process.stdout.readline())
+        address = find_url(process.stdout.readline())
+        assert address
+        with urllib.request.urlopen(f"{address[0]}/login"):
+            pass  # It responds, so that it also handles signals.
         process.send_signal(signal.SIGINT)
-        assert process.stdout.read() == "", "the administrator is created once"
+        assert process.communicate(timeout=20)[0] == "", "the administrator is created once"
 
 
 def test_a_port_in_use_is_reported_in_one_line():

@@ -83,12 +83,11 @@ programs: ## Install the programs that tests start, as root on Debian: Chromium,
 
 $(VENV)/.run: EXTRAS := detect,serve,train
 $(VENV)/.dev: EXTRAS := dev
-$(VENV)/.dev: $(VENV)/.run
 $(VENV)/.run $(VENV)/.dev: pyproject.toml constraints.txt
 	@$(call create_environment)
 	@echo "Installing linguahub[$(EXTRAS)] into $(VENV) with $(INSTALLER)"
 	@$(call install_$(INSTALLER))
-	@touch $@
+	@touch $(VENV)/.run $@  # The extra `dev` includes the others.
 
 define create_environment
 if [ ! -x $(PYTHON) ]; then \

@@ -46,6 +46,6 @@ def test_outbox_jobs_are_listed_retried_and_reported_by_the_doctor(hub, tmp_path
     main(["doctor"])
     assert "1 given up" in capsys.readouterr().out
     assert main(["admin", "outbox", "--retry", "--task", "other"]) == 0
-    assert capsys.readouterr().out == "0 are due now\n"
+    assert capsys.readouterr().out == "0 jobs due now\n"
     main(["admin", "outbox", "--retry"])
-    assert capsys.readouterr().out == "1 are due now\n"
+    assert capsys.readouterr().out == "1 job due now\n"

@@ -163,7 +163,8 @@ class LanguageMixin:
     @classmethod
     def encoded(cls, answer: Sequence[Any]) -> Embeddings:
         """Return the embeddings of the prompts, tokens (B, L, C), from what `encode_prompt` returned."""
-        return Embeddings(**{name: each for name, each in zip(cls.gives, answer, strict=False) if name})
+        given = answer[: len(cls.gives)]  # What follows belongs to guidance, such as pooled negative embeddings.
+        return Embeddings(**{name: each for name, each in zip(cls.gives, given, strict=True) if name})
 
     def _replace_prompts(
         self, given: Mapping[str, Any], positive: Embeddings, negative: Embeddings | None

@@ -94,7 +94,8 @@ class _Sizes:
 
 def _lines(row: SheetRow, size: _Sizes) -> int:
     """Return the number of caption lines below a row's images."""
-    below = [caption for image, caption in zip(row.images, row.captions, strict=False) if image is not None and caption]
+    captions = row.captions or [""] * len(row.images)
+    below = [caption for image, caption in zip(row.images, captions, strict=True) if image is not None and caption]
     return max((len(wrap(each, size.small, size.width, most=3)) for each in below), default=0)
 
 

@@ -144,15 +144,16 @@ class Sources:
         if module.config.own_encoder:
             return (self.own_encoder(module),)
         pins = module.config.variant.encoders
-        folders: list[str | Path | None] = [given] if isinstance(given, str | Path) else list(given or [])
-        if given is None:
-            folders = [None] * len(pins)
-        elif pins and len(folders) != len(pins):
+        if given is None or not pins:  # A module without an encoder ignores a given one.
+            folders: list[str | Path | None] = [None] * len(pins)
+        else:
+            folders = [given] if isinstance(given, str | Path) else list(given)
+        if len(folders) != len(pins):
             raise InvalidRequest(
                 f"`{module.name}` reads {len(pins)} encoders, {_list(pin.name for pin in pins)}, and `encoder` names {len(folders)}: "
                 "pass one folder for each, in this order."
             )
-        return tuple(self.encoder(pin, folder) for pin, folder in zip(pins, folders, strict=False))
+        return tuple(self.encoder(pin, folder) for pin, folder in zip(pins, folders, strict=True))
 
     def own_encoder(self, module: ModuleSource) -> tuple[str, Path]:
         """Return name and folder of the encoder inside the module's variant. Raises DamagedFile.

@@ -76,9 +76,9 @@ def _lineage(folder: str, config: dict[str, Any]) -> Lineage:
 
 def _parts(merged: dict[str, Any]) -> Iterator[MergeParent]:
     parts, shares = merged.get("of"), merged.get("weights")
-    if not isinstance(parts, list) or not isinstance(shares, list):
+    if not isinstance(parts, list) or not isinstance(shares, list) or len(parts) != len(shares):
         return
-    for part, share in zip(parts, shares, strict=False):
+    for part, share in zip(parts, shares, strict=True):
         if isinstance(part, dict) and isinstance(share, int | float):
             yield MergeParent(_text(part, "name"), _text(part, "revision"), float(share))
 

@@ -51,7 +51,8 @@ class PerStep(Patch):
 
     def _before(self, _: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any] | None:
         """Replace states by finished embeddings in the denoiser's arguments; None leaves them unchanged."""
-        given = {**dict(zip(self._places, inputs, strict=False)), **named}
+        places = self._places[: len(inputs)]
+        given = {**dict(zip(places, inputs, strict=True)), **named}
         states = given.get(STATES)
         if not self._is_on or states is None or states.shape[-1] != self._width:
             return None
@@ -63,7 +64,7 @@ class PerStep(Patch):
         if given.get(MASK) is not None:
             counts = torch.ones(embeddings.tokens_BLC.shape[:2]) if embeddings.mask_BL is None else embeddings.mask_BL
             changed[MASK] = counts.to(given[MASK])
-        positional = tuple(changed.get(name, value) for name, value in zip(self._places, inputs, strict=False))
+        positional = tuple(changed.get(name, value) for name, value in zip(places, inputs, strict=True))
         return positional, named | {name: value for name, value in changed.items() if name in named}
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -62,7 +63,7 @@ def fill_window(rows: Sequence[EncodedRow], length: int) -> Embeddings:
 def _shares(tokens: Sequence[int], length: int) -> list[int]:
     """Split `length` in proportion to `tokens`, rounding running sums so that the shares add up."""
     ends = [round(length * sum(tokens[: place + 1]) / max(sum(tokens), 1)) for place in range(len(tokens))]
-    return [end - start for start, end in zip([0, *ends], ends, strict=False)]
+    return [end - start for start, end in pairwise([0, *ends])]
 
 
 def _padding(rows: Sequence[EncodedRow], missing: int) -> Tensor:

@@ -131,7 +131,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
         "ada/first-yo", ("yo",), (a_score(0.61), a_score(0.2, metric="fid", better="down", low=None, high=None)), PROSE
     )
     doubted = a_score(
-        0.9, language="ar", provenance=Provenance.DISPUTED, source="a blog", reason="nobody has seen the test set"
+        0.9, language="ar", provenance=Provenance.DISPUTED, source="a blog", reason="the test set was never published"
     )
     publisher.adapter("ada/first-ar", ("ar",), (doubted,), license="mit", method="pea")
     reported = a_score(0.5, language="sw", provenance=Provenance.REPORTED, source="a paper, table 2")

@@ -37,7 +37,7 @@ def be_refused(run: Run) -> None:
 
 @step("`auth_check`, for reading")
 def check_reading(run: Run) -> None:
-    run.nobody.auth_check("crowd/model-001")
+    run.anonymous.auth_check("crowd/model-001")
     hidden = run.repo("checked", private=True)
     run.api.auth_check(hidden)
     try:

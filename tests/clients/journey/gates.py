@@ -41,9 +41,9 @@ def open_by_hand(run: Run) -> None:
     api.accept_access_request(repo, guest)
     assert status_of(lambda: api.grant_access(repo, guest)) == 400
     assert status_of(lambda: run.guest.list_pending_access_requests(repo)) == 403
-    nobody = run.nobody
+    anonymous = run.anonymous
     try:
-        nobody.hf_hub_download(repo, "a.txt", cache_dir=run.folder / "nobody")
+        anonymous.hf_hub_download(repo, "a.txt", cache_dir=run.folder / "anonymous")
     except GatedRepoError:
         return
-    raise AssertionError("nobody was let in")
+    raise AssertionError("an anonymous user was let in")

@@ -30,7 +30,7 @@ def hide(run: Run) -> None:
     repo = run.repo("hidden", {"a.txt": TEXT}, private=True)
     assert run.api.model_info(repo).private
     assert repo in {each.id for each in run.api.list_models(author=run.me)}
-    for other in (run.guest, run.nobody):
+    for other in (run.guest, run.anonymous):
         assert not other.repo_exists(repo)
         assert repo not in {each.id for each in other.list_models(author=run.me)}
 

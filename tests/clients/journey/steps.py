@@ -50,7 +50,7 @@ class Run:
         self.guest_token = guest_token
         self.api = HfApi()
         self.guest = HfApi(token=guest_token)
-        self.nobody = HfApi(token=False)
+        self.anonymous = HfApi(token=False)
 
     @cached_property
     def me(self) -> str:

@@ -131,8 +131,8 @@ def test_an_answer_of_a_newer_server_is_read_and_one_that_lacks_something_is_ref
 
 
 def test_a_hub_that_is_not_there_is_one_line(hub: Any):
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
     code, _, complaint = hub("search", "--endpoint", f"http://127.0.0.1:{port}")
     assert code == 1
     assert complaint.startswith(f"hub: http://127.0.0.1:{port} does not answer")

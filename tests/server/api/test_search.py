@@ -31,7 +31,7 @@ def test_languages_are_found_by_tag_or_name(client: TestClient, language: str):
 def test_a_score_has_provenance_and_reason(client: TestClient):
     [item] = client.get("/api/v1/search", params={"owner": "ada", "license": "mit"}).json()["items"]
     assert (
-        item["scores"][0] | {"value": 0.9, "provenance": "disputed", "reason": "nobody has seen the test set"}
+        item["scores"][0] | {"value": 0.9, "provenance": "disputed", "reason": "the test set was never published"}
         == item["scores"][0]
     )
 

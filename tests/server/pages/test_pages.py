@@ -106,7 +106,7 @@ def test_a_card_cannot_contain_code_external_images_or_followed_links(page: str)
 
 def test_a_disputed_score_shows_the_reason(client: TestClient):
     text = client.get("/ada/first-ar").text
-    assert "nobody has seen the test set" in text
+    assert "the test set was never published" in text
 
 
 def test_a_module_without_hosted_weights_shows_how_to_recreate_them(client: TestClient):

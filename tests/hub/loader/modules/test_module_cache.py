@@ -25,7 +25,7 @@ def folders(make_module: Any) -> list[Any]:
 
 @pytest.fixture
 def room_for(load: Any, folders: list[Any]) -> Any:
-    """Bytes of the encoder and of so many modules."""
+    """Return the bytes of the encoder and of `count` modules."""
     (resident,) = load(folders[0])._prompt_encoder._module_cache.values()
     encoder, module = bytes_of(resident.encoder.model), resident.size_bytes
     return lambda count: encoder + count * module
@@ -66,7 +66,7 @@ def test_an_evicted_module_is_reloaded_when_a_prompt_needs_it(load: Any, folders
     pipe, free = load(folders, resident_bytes=room_for(1)), load(folders)
     for tag in (*TAGS, *TAGS):
         assert torch.equal(tokens(pipe, "aja", language=tag), tokens(free, "aja", language=tag))
-        assert len(pipe._prompt_encoder._module_cache) == 1 or tag in TAGS  # a kept embedding brings nobody back
+        assert len(pipe._prompt_encoder._module_cache) == 1 or tag in TAGS  # a cached embedding reloads no module
     assert pipe._prompt_encoder._module_cache.size_bytes <= room_for(1)
 
 

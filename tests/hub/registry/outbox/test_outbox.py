@@ -58,7 +58,7 @@ def test_a_job_that_fails_waits_longer_each_time_and_is_given_up_with_its_last_e
     waits = []
 
     def fail(job):
-        raise Unreachable(f"nobody answered, for the time {job.attempts}.")
+        raise Unreachable(f"no answer at attempt {job.attempts}.")
 
     task = a_task(fail, max_attempts=4)
     for _ in range(4):
@@ -67,7 +67,7 @@ def test_a_job_that_fails_waits_longer_each_time_and_is_given_up_with_its_last_e
         [job] = jobs(registry.database)
         waits.append(job.due_at)
         registry.database.execute("UPDATE outbox SET due_at = '2020-01-01 00:00:00.000000'")
-    assert job.error == "nobody answered, for the time 4."
+    assert job.error == "no answer at attempt 4."
     assert job.given_up_at is not None
     assert backlog(registry.database)["greet"].given_up == 1
     assert run_due(registry.database, [task]) == 0

@@ -27,7 +27,7 @@ def main(direct: str = "mulan-yo", translated: str = "translate-yo", base: str =
         pipe.set_progress_bar_config(disable=True)
 
     def encode(pipe: object, texts: list[str]) -> None:
-        pipe.encode_prompt(texts, pipe.device, 1, False)  # type: ignore[attr-defined]
+        pipe.encode_prompt(texts, pipe.device, 1, False)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
 

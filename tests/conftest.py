@@ -46,7 +46,6 @@ def hub(tmp_path: Path, empty_registry: Path) -> Iterator[LocalHub]:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
     """Yield the socket folder of a PostgreSQL server for this session."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed: `make test` installs it with the extra `dev`")
     if (binaries := postgres.programs()) is None:
         pytest.skip(postgres.ABSENT)
     with postgres.a_cluster(binaries) as folder:
@@ -74,7 +73,6 @@ def registry(address: str, empty_registry: Path) -> Iterator[Registry]:
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """Yield the address of moto's S3 server, a process that ends with the session."""
-    pytest.importorskip("moto", reason="moto is not installed: `make test` installs it with the extra `dev`")
     running = subprocess.Popen(
         [sys.executable, "-c", S3_SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, **KEYS},

@@ -20,7 +20,7 @@ def tracked(*patterns: str) -> list[str]:
         ["git", "ls-files", "-z", "--", *patterns], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if listed.returncode:
-        pytest.skip("not a git checkout")
+        pytest.skip("not a git checkout: only tracked files are checked")
     return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 

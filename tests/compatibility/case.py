@@ -143,16 +143,16 @@ class Case:
                 names = ("tokens", "pooled", "ids")
                 answer = pipe.encode_prompt(prompt, num_images_per_prompt=count, **settings)
             case "pixart" | "sana":
-                names = ("tokens", "mask", "negative", "negative_mask")  # type: ignore[assignment]
+                names = ("tokens", "mask", "negative", "negative_mask")
                 answer = pipe.encode_prompt(prompt, guided, num_images_per_prompt=count, **settings)
             case "stable-diffusion-xl" | "stable-diffusion-3":
-                names = ("tokens", "negative", "pooled", "negative_pooled")  # type: ignore[assignment]
+                names = ("tokens", "negative", "pooled", "negative_pooled")
                 more = (None,) if self.family.endswith("xl") else (None, None)
                 answer = pipe.encode_prompt(
                     prompt, *more, num_images_per_prompt=count, do_classifier_free_guidance=guided, **settings
                 )
             case _:
-                names = ("tokens", "negative")  # type: ignore[assignment]
+                names = ("tokens", "negative")
                 answer = pipe.encode_prompt(prompt, pipe.device, count, guided, **settings)
         return {name: value for name, value in zip(names, answer, strict=True) if value is not None}
 

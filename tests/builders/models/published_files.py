@@ -222,7 +222,7 @@ def write(published: Published, folder: Path) -> tuple[Path, dict[str, Tensor]]:
         sections: dict[str, object] = {"args": argparse.Namespace(arch="multimodal_encoder", lr=[0.01]), "cfg": None}
         for key, value in everything.items():
             section, _, rest = key.partition(".")
-            sections.setdefault(section, {})[rest] = value  # type: ignore[index]
+            sections.setdefault(section, {})[rest] = value
         sections["last_optimizer_state"] = {"state": {0: {"exp_avg": torch.zeros(2)}}, "param_groups": [{"lr": 0.01}]}
         torch.save(sections, path)
     else:

@@ -278,7 +278,7 @@ def test_m_clip_and_its_dual_encoder_are_pulled_and_found_by_their_cards(world: 
     assert [world.pull("far-clip"), world.pull("far-mclip")] == [0, 0]
     with world.open() as hub:
         retriever = load_retriever("far-clip", "far-mclip", hub=hub, device="cpu")
-    ids_NL, mask_NL = retriever.projection.encoder.tokenize(TEXTS, 30)  # type: ignore[union-attr]
+    ids_NL, mask_NL = retriever.projection.encoder.tokenize(TEXTS, 30)
     expected = []
     with torch.no_grad():
         states_NLE = trunk(input_ids=ids_NL, attention_mask=mask_NL).last_hidden_state

@@ -256,7 +256,7 @@ def test_a_bad_input_is_one_line_and_leaves_the_pipeline_as_it_was(
 def test_a_pooled_vector_that_a_base_wants_and_a_module_has_not(
     world: World, xl_folder: Path, draw: Callable[..., Tensor]
 ) -> None:
-    case = Case(on_sdxl, DoesNotFit, ("gives 16 tokens of width 32", "pooled 40"), "`hub search --base tiny-xl`")  # type: ignore[arg-type]
+    case = Case(on_sdxl, DoesNotFit, ("gives 16 tokens of width 32", "pooled 40"), "`hub search --base tiny-xl`")
     check(world, case, draw, lambda: on_sdxl(world, xl_folder))
 
 

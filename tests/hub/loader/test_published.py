@@ -69,9 +69,9 @@ def test_mulan_is_pulled_and_generates_with_the_text_half_of_internvl(hub: Local
 
 def test_a_pull_that_finds_nothing_leaves_nothing(hub: LocalHub, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "cache" / "models--org--mulan" / "snapshots" / COMMIT)
-    before = hub.registry.revisions("linguahub/far-mulan")  # type: ignore[arg-type]
+    before = hub.registry.revisions("linguahub/far-mulan")
     from hub.errors import Unreachable
 
     with pytest.raises(Unreachable, match=r"`sd15_aesthetic\.pth` of `org/mulan`"):
         pull(hub.registry.get("far-mulan"), hub.snapshot("far-mulan"), hub.registry, hub.store, endpoint=CLOSED)
-    assert hub.registry.revisions("linguahub/far-mulan") == before  # type: ignore[arg-type]
+    assert hub.registry.revisions("linguahub/far-mulan") == before

@@ -68,7 +68,7 @@ def module_for(make_module: Callable[..., Path]) -> Path:
 
 def untouched(world: World) -> bool:
     with world.open() as hub:
-        return len(hub.registry.revisions("linguahub/far-t5")) == 1 and not list(hub.home.folder.glob(".pull-*"))  # type: ignore[arg-type]
+        return len(hub.registry.revisions("linguahub/far-t5")) == 1 and not list(hub.home.folder.glob(".pull-*"))
 
 
 def test_loading_names_the_pull_command_and_works_after_it(
@@ -132,7 +132,7 @@ def test_pulling_twice_gives_the_same_revision(world: World, settings: Path) -> 
     seed(world.cache, "org/t5", settings)
     assert world.pull("far-t5") == world.pull("far-t5") == 0
     with world.open() as hub:
-        assert len(hub.registry.revisions("linguahub/far-t5")) == 2  # type: ignore[arg-type]
+        assert len(hub.registry.revisions("linguahub/far-t5")) == 2
 
 
 def test_a_file_in_torchs_older_stream_is_read_too(world: World, settings: Path) -> None:

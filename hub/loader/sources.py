@@ -184,7 +184,9 @@ class Sources:
                     f"convert it with `hub pull {pin.name}`."
                 )
             if pin.digest and (found := digest_of(folder)) != pin.digest:
-                raise DoesNotFit(_other_encoder(pin, f"the folder `{folder.name}`", found))
+                raise DoesNotFit(
+                    _other_encoder(pin, f"the folder `{folder.name}`", found, self._pull_command(pin.name))
+                )
             return pin.name, folder
         artifact = self._encoder(pin.name)
         known = artifact.name.name  # the name for `hub pull`, even if the pin names a repository upstream
@@ -195,8 +197,7 @@ class Sources:
         for revision in sorted(self.hub.registry.revisions(artifact.name), key=lambda each: each.yanked):
             if weights_digest(revision.files) == pin.digest:
                 return known, self._snapshot(artifact, revision.id)
-        source = " --source wheel" if any(each.wheel for each in artifact.upstream) else ""
-        raise DoesNotFit(_other_encoder(pin, f"`{artifact.name}` here", artifact.weights_digest, source))
+        raise DoesNotFit(_other_encoder(pin, f"`{artifact.name}` here", artifact.weights_digest, artifact.pull_command))
 
     def _encoder(self, name: str) -> Artifact:
         """Find an encoder by its name, or by its upstream repository. Raises UnknownArtifact."""
@@ -208,6 +209,12 @@ class Sources:
                 if name in {upstream.repository for upstream in each.upstream}:
                     return each
             raise
+
+    def _pull_command(self, name: str) -> str:
+        try:
+            return self._encoder(name).pull_command
+        except UnknownArtifact:
+            return f"hub pull {name}"
 
     def _snapshot(self, artifact: Artifact, revision: str | None) -> Path:
         if not artifact.weights_digest:  # only a card
@@ -288,10 +295,10 @@ def _misfit(config: ModuleConfig, base: BaseSource) -> str:
     return conditioning_problem(config.variant, base.name, base.conditioning)
 
 
-def _other_encoder(pin: Pin, found: str, digest: str, source: str = "") -> str:
+def _other_encoder(pin: Pin, found: str, digest: str, command: str) -> str:
     return (
         f"the module was trained on the encoder `{pin.name}` with digest {pin.digest[:12]}, and {found} has {digest[:12] or 'none'}. "
-        f"Fetch the right one with `hub pull {pin.name}{source}`."
+        f"Fetch the right one with `{command}`."
     )
 
 

@@ -43,16 +43,16 @@ def verify(registry: Registry, store: BlobStore) -> list[Problem]:
     if unreferenced:
         problems.append(
             Problem(
-                f"{len(unreferenced)} unreferenced blobs, such as {unreferenced[0].hex[:12]}: list them with `hub gc`.",
+                f"unreferenced blobs: {len(unreferenced)}, such as {unreferenced[0].hex[:12]}. List them with `hub gc`.",
                 is_fault=False,
             )
         )
     if unfinished := store.unfinished():
         problems.append(
-            Problem(f"{len(unfinished)} unfinished writes: `hub index` deletes abandoned ones.", is_fault=False)
+            Problem(f"unfinished writes: {len(unfinished)}. `hub index` deletes abandoned ones.", is_fault=False)
         )
     if jobs := [job for job in registry.jobs() if job.task == WRITE_REFERENCE]:
-        problems.append(Problem(f"{len(jobs)} references have not been written: run `hub index`.", is_fault=False))
+        problems.append(Problem(f"unwritten references: {len(jobs)}. Run `hub index`.", is_fault=False))
     return problems
 
 

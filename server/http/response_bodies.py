@@ -1,7 +1,7 @@
 """Response bodies of our API: part of its contract, and independent of the database tables.
 
 orjson serializes the records directly, which is many times faster than pydantic; their dataclasses describe them in the OpenAPI
-document. The classes here describe JSON that is not a record. Artivalues have the same format as in `hub search --json`.
+document. The classes here describe JSON that is not a record. Artifacts have the same format as in `hub search --json`.
 """
 
 from __future__ import annotations

@@ -120,13 +120,14 @@ def _write(app: FastAPI) -> dict[str, Any]:
         for operation in operations.values():
             _name_parameters(path, operation)
             # Docstrings of endpoints name exceptions in a last paragraph; callers of the API see statuses.
-            operation["description"] = operation["description"].partition("\n\nRaises ")[0]
+            if "description" in operation:
+                operation["description"] = operation["description"].partition("\n\nRaises ")[0]
             responses = operation["responses"]
             responses.get("307", {}).pop("content", None)
             if "HTTPValidationError" in str(responses.get("422", "")):
                 del responses["422"]
             for response in responses.values():
-                if len(content := response.get("content", {})) > 1 and not content["application/json"].get("schema"):
+                if len(content := response.get("content", {})) > 1 and content.get("application/json") == {}:
                     del content["application/json"]  # FastAPI's default, beside the media type that the route declares.
     return document
 

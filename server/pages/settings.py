@@ -33,7 +33,7 @@ def _require_password_session(form: SignedInForm) -> Form:
     """Return the form. Raises Forbidden for a session started with a token, which could otherwise create tokens that outlive it."""
     assert form.session is not None
     if not form.session.caller.may_change_account:
-        raise Forbidden("you're signed in with a token: sign in with your password to change your account.")
+        raise Forbidden("you're logged in with a token: log in with your password to change your account.")
     return form
 
 

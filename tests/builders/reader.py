@@ -114,11 +114,10 @@ class Reader:
             self.server.communicate()
 
     def _run(self, block: Block, *, may_fail: bool) -> str:
-        text = self._filled(block.text)
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             if block.language == "python":
-                exec(compile(text, "<tutorial>", "exec"), self.names)
+                exec(compile(self._filled(block.text), "<tutorial>", "exec"), self.names)
             else:
                 for line in block.commands:
                     code = self._command(shlex.split(os.path.expandvars(self._filled(line)), comments=True), printed)
@@ -128,12 +127,15 @@ class Reader:
 
     def _command(self, words: list[str], printed: io.StringIO) -> int:
         """Run one command and return its exit code: in this process where that saves a start."""
-        settings = dict(each.split("=", 1) for each in words if re.match(r"[A-Z_]+=", each))
-        words = [each for each in words if not re.match(r"[A-Z_]+=", each)]
+        if words and words[0] == "export":
+            for name, value in (each.split("=", 1) for each in words[1:]):
+                self.monkeypatch.setenv(name, value)
+            return 0
+        count = next((place for place, each in enumerate(words) if not re.match(r"[A-Z_]+=", each)), len(words))
+        settings, words = dict(each.split("=", 1) for each in words[:count]), words[count:]
+        assert not settings or words == ["hub", "serve"], "only `hub serve` is run with variables of its own"
         match words:
-            case [] | ["export"]:
-                for name, value in settings.items():
-                    self.monkeypatch.setenv(name, value)
+            case []:
                 return 0
             case ["pip", "install", package]:
                 self._install(package)

@@ -136,7 +136,7 @@ def test_the_default_limits_allow_the_download_of_a_large_repository():
     assert DEFAULT_RATES.api >= files / 50, "and one request per page of the tree"
 
 
-@pytest.mark.parametrize("text", ["api", "api=x", "api=0", "cpu=5", "api=1,,", "api=-1"])
+@pytest.mark.parametrize("text", ["api", "api=x", "api=0", "cpu=5", "count_loopback=5", "api=1,,", "api=-1"])
 def test_invalid_limits_are_refused(text):
     with pytest.raises(InvalidRequest, match="is not a rate limit"):
         Rates.parse(text)

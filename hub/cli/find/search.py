@@ -17,6 +17,7 @@ ENDPOINT = (
     "URL of a hub to use instead of the local registry, such as `https://hub.example`; sends the token in HF_TOKEN."
 )
 """Help text of `--endpoint`."""
+MAX_LIMIT = 1000
 MAX_LANGUAGES = 4
 """A longer list of languages is shortened to one language and a count."""
 
@@ -38,7 +39,7 @@ def search(
     benchmark: Annotated[str, Option(help="Benchmark that --metric refers to.", show_default=False)] = "",
     split: Annotated[str, Option(help="Split of the benchmark that --metric refers to.", show_default=False)] = "",
     sort: Annotated[str, Option(help="Sort by score, updated, downloads, name or metric (best first).")] = "score",
-    limit: Annotated[int, Option(min=1, max=1000, help="Maximum number of results.")] = 20,
+    limit: Annotated[int, Option(min=1, max=MAX_LIMIT, help="Maximum number of results.")] = 20,
     as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
@@ -101,7 +102,8 @@ def _print_page(page: Page, language: str) -> None:
     rows = [_row(artifact, language) for artifact in page.items]
     print_table(("NAME", "KIND", "METHOD", "BASES", "LANGUAGES", "BEST SCORE", "LICENCE"), rows)
     if page.total > len(page.items):
-        print(f"\n{page.total - len(page.items):,} more. Show all with `--limit {min(page.total, 1000)}`.")
+        hint = f"Show all with `--limit {page.total}`" if page.total <= MAX_LIMIT else "Add a filter to see fewer"
+        print(f"\n{page.total - len(page.items):,} more. {hint}.")
 
 
 def _row(artifact: Artifact, language: str) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def alias(
     if not alias and (revision or delete or protect is not None):
         raise InvalidRequest("missing alias. Example: `hub alias NAME @stable --revision main`.")
     if alias and delete == bool(revision):
-        raise InvalidRequest(f"missing action for `{alias}`: use either --revision or --delete.")
+        raise InvalidRequest(f"`{alias}` needs one action: either --revision or --delete.")
     rows = _remote(endpoint, name, alias, revision, protect) if endpoint else _local(name, alias, revision, protect)
     if rows:
         print_table(("ALIAS", "REVISION", "STATE"), rows)

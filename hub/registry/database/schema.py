@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 TABLE_MODULES = ("artifacts", "scores", "outbox", "accounts", "trust")
 """Modules of `hub.registry.tables`, imported by name because no code needs all of them."""
-FIRST = "0029"
+FIRST = "0030"
 """The migration that creates all tables. Earlier ones belong to registries that were never released."""
-HEAD = "0029"
+HEAD = "0030"
 """The newest migration in `migrations/versions`."""
 _MIGRATION_LOCK = threading.Lock()
 """Alembic keeps the running migration in a global variable, so two threads must not migrate at the same time."""
@@ -42,7 +42,7 @@ def is_current(version: str, address: str) -> bool:
 
 
 def schema_version(tables: set[str], read: Callable[[], Any], address: str) -> str:
-    """Return the schema version of a database with these tables, such as `0029`; empty without tables.
+    """Return the schema version of a database with these tables, such as `0030`; empty without tables.
 
     `read` returns the row of the table `alembic_version`. Raises DamagedFile for tables of another program.
     """

@@ -5,7 +5,7 @@ Beyond that, matches are frequent, so scanning the index of the sort order soon 
 totals and facet counts become lower bounds. (Ranking every match of a common word takes a second among a million artifacts.)
 """
 
-# ruff: noqa: S608 - only names of columns and score_filter parameters are put into SQL here.
+# ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
 from collections import Counter, defaultdict

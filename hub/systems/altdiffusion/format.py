@@ -7,7 +7,7 @@ A wrong readout silently degrades images:
     AltCLIP    transformation(pre_LN(h)), h the last states
 
 Keys are those of `RobertaSeriesModelWithTransformation` in diffusers and of `AltCLIPTextModel` in transformers (Ye et al., AAAI
-2024, arXiv 2308.09991; `FlagAI-Open/FlagAI`). m2, m9 and m18 are `text_encoder/pytorch_model.bin` of `BAAI/AltDiffusionFiles`, `-m9`
+2024, arXiv 2308.09991; `FlagAI-Open/FlagAI`). m2, m9 and m18 are `text_encoder/pytorch_model.bin` of `BAAI/AltDiffusion`, `-m9`
 and `-m18`. They were trained with their own UNets; other bases were not trained to read them.
 """
 

@@ -44,7 +44,7 @@ def get_security(
     revision: Annotated[str, Query(max_length=256, description="Revision to show.", examples=["main"])] = "main",
 ) -> Response:
     """Return the signature of a revision, and the scans of its files that can run code."""
-    found = hub.registry.revision(artifact.name, revision)
+    found = hub.registry.revision(artifact.name, revision or "main")
     scans = scans_in(hub.registry.database, found.id)
     signature = found.signature
     facts = ("kind", "verdict", "scanner", "scanned_at", "evidence")

@@ -117,7 +117,7 @@ def _chunks(pack: IO[bytes]) -> Iterator[bytes]:
 
 
 def _decompress(body: bytes) -> bytes:
-    """Decompress a gzipped body. Raises InvalidRequest for invalid gzip and for more than SMALL bytes."""
+    """Decompress a gzipped body. Raises InvalidRequest for invalid gzip and for more than MAX_BODY bytes."""
     unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
         unpacked = unpacking.decompress(body, MAX_BODY)

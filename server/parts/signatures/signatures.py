@@ -37,7 +37,7 @@ class _Statement:
     """The content of a bundle, before the signature is verified."""
 
     digests: dict[str, str]
-    features: dict[str, Any]
+    material: dict[str, Any]
 
 
 def signature_in(files: Sequence[File], name: ArtifactName, database: Database, store: BlobStore) -> Signature | None:
@@ -83,11 +83,11 @@ def verify_bundle(files: Iterable[File], bundle: bytes, keys: Sequence[SigningKe
         if path in statement.digests or path.partition("/")[0] not in _UNSIGNED
     }
     _compare(statement.digests, covered)
-    if "publicKey" in statement.features:
+    if "publicKey" in statement.material:
         return _by_key(statement, bundle, covered, keys)
-    if "x509CertificateChain" in statement.features:
+    if "x509CertificateChain" in statement.material:
         return _by_certificate(statement, bundle, covered, keys)
-    signer = _identity(statement.features)
+    signer = _identity(statement.material)
     reason = (
         "signed with sigstore by the identity in its certificate; not verified here: this needs the transparency log"
     )
@@ -174,7 +174,7 @@ def _read(bundle: bytes) -> _Statement:
     try:
         parsed = json.loads(bundle)
         payload = json.loads(base64.b64decode(parsed["dsseEnvelope"]["payload"], validate=True))
-        features = dict(parsed["verificationMaterial"])
+        material = dict(parsed["verificationMaterial"])
         predicate = payload["predicate"]
         if payload["predicateType"] != "https://model_signing/signature/v1.0":
             raise _Unsupported(f"unsupported kind of statement: {str(payload['predicateType'])[:100]}")
@@ -186,7 +186,7 @@ def _read(bundle: bytes) -> _Statement:
         raise InvalidSignature(
             f"`{FILE}` is not a model signature ({type(error).__name__}: {error}): {_FIX}."
         ) from error
-    return _Statement(digests, features)
+    return _Statement(digests, material)
 
 
 def _compare(signed: dict[str, str], files: dict[str, str]) -> None:
@@ -203,7 +203,7 @@ def _compare(signed: dict[str, str], files: dict[str, str]) -> None:
 
 
 def _by_key(statement: _Statement, bundle: bytes, files: dict[str, str], keys: Sequence[SigningKey]) -> Signature:
-    hint = str((statement.features["publicKey"] or {}).get("hint") or "")
+    hint = str((statement.material["publicKey"] or {}).get("hint") or "")
     candidates = [key for key in keys if key.kind == "key" and (not hint or key.fingerprint == hint)]
     if not candidates:
         signer = f"the key sha256:{hint[:16]}…" if hint else "an unnamed key"
@@ -217,7 +217,7 @@ def _by_key(statement: _Statement, bundle: bytes, files: dict[str, str], keys: S
 def _by_certificate(
     statement: _Statement, bundle: bytes, files: dict[str, str], keys: Sequence[SigningKey]
 ) -> Signature:
-    subject, fingerprint = _leaf(statement.features)
+    subject, fingerprint = _leaf(statement.material)
     for key in keys:
         if key.kind == "certificate" and _is_signed_with(key, bundle, files):
             return _verified(key, subject)
@@ -266,25 +266,25 @@ def _is_signed_with(key: SigningKey, bundle: bytes, files: dict[str, str]) -> bo
         return True
 
 
-def _leaf(features: dict[str, Any]) -> tuple[str, str]:
+def _leaf(material: dict[str, Any]) -> tuple[str, str]:
     """Return the subject and SHA-256 of the signing certificate, as claimed by the bundle."""
     from cryptography import x509
 
     try:
-        raw = base64.b64decode(features["x509CertificateChain"]["certificates"][0]["rawBytes"])
+        raw = base64.b64decode(material["x509CertificateChain"]["certificates"][0]["rawBytes"])
         return x509.load_der_x509_certificate(raw).subject.rfc4514_string()[:200], hashlib.sha256(raw).hexdigest()
     except (LookupError, TypeError, ValueError) as error:
         raise InvalidSignature(f"`{FILE}` has no readable certificate: {_FIX}.") from error
 
 
-def _identity(features: dict[str, Any]) -> str:
+def _identity(material: dict[str, Any]) -> str:
     """Return the identity in a sigstore certificate; empty if it cannot be read."""
     try:
         from cryptography import x509
     except ImportError:
         return ""
     try:
-        raw = base64.b64decode((features.get("certificate") or {})["rawBytes"])
+        raw = base64.b64decode((material.get("certificate") or {})["rawBytes"])
         extensions = x509.load_der_x509_certificate(raw).extensions
         names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         return ", ".join(str(each.value) for each in names)[:200]

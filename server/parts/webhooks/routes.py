@@ -13,10 +13,8 @@ from server.auth.caller import actor_of
 from server.http.routing import RouteSpec, below
 from server.http.urls import Segment
 from server.openapi.document import documented
-from server.parts.webhooks import webhooks as stored
+from server.parts.webhooks import deliveries, webhooks
 from server.parts.webhooks.bodies import ClientWebhookIn, DeliveryBody, WebhookBody, WebhookIn, change, create, owner_of
-from server.parts.webhooks.deliveries import deliveries
-from server.parts.webhooks.deliveries import redeliver as enqueue_again
 
 EXAMPLE = {
     "id": "0a1b2c3d4e5f60718293a4b5", "url": "https://ci.example.org/linguahub", "secret": None, "disabled": False,
@@ -85,7 +83,7 @@ def create_webhook(request: Request, hub: Hub, body: WebhookIn) -> WebhookBody:
 def get_webhook(request: Request, hub: Hub, webhook: Segment) -> WebhookBody:
     """Return a webhook of the caller."""
     account, _ = owner_of(request, hub)
-    return WebhookBody.of(stored.get_webhook(hub.registry.database, account, webhook))
+    return WebhookBody.of(webhooks.get_webhook(hub.registry.database, account, webhook))
 
 
 def update_webhook(request: Request, hub: Hub, webhook: Segment, body: WebhookIn) -> WebhookBody:
@@ -96,27 +94,27 @@ def update_webhook(request: Request, hub: Hub, webhook: Segment, body: WebhookIn
 def delete_webhook(request: Request, hub: Hub, webhook: Segment) -> WebhooksBody:
     """Delete a webhook and its deliveries, and list the remaining webhooks."""
     account, caller = owner_of(request, hub, writes=True)
-    stored.delete_webhook(hub.registry.database, account, webhook, actor_of(request, caller))
+    webhooks.delete_webhook(hub.registry.database, account, webhook, actor_of(request, caller))
     return WebhooksBody(items=_all(request, hub))
 
 
 def list_deliveries(request: Request, hub: Hub, webhook: Segment) -> DeliveriesBody:
     """List the latest deliveries of a webhook and their responses."""
     account, _ = owner_of(request, hub)
-    found = deliveries(hub.registry.database, stored.get_webhook(hub.registry.database, account, webhook))
+    found = deliveries.deliveries(hub.registry.database, webhooks.get_webhook(hub.registry.database, account, webhook))
     return DeliveriesBody(items=[DeliveryBody.of(each) for each in found])
 
 
 def redeliver(request: Request, hub: Hub, webhook: Segment, delivery: Segment) -> DeliveryBody:
     """Send a delivery again, with the same id."""
     account, _ = owner_of(request, hub, writes=True)
-    found = stored.get_webhook(hub.registry.database, account, webhook)
-    return DeliveryBody.of(enqueue_again(hub.registry.database, found, delivery))
+    found = webhooks.get_webhook(hub.registry.database, account, webhook)
+    return DeliveryBody.of(deliveries.redeliver(hub.registry.database, found, delivery))
 
 
 def _all(request: Request, hub: Hub) -> list[WebhookBody]:
     account, _ = owner_of(request, hub)
-    return [WebhookBody.of(each) for each in stored.webhooks_of(hub.registry.database, account)]
+    return [WebhookBody.of(each) for each in webhooks.webhooks_of(hub.registry.database, account)]
 
 
 def _wrapped(body: WebhookBody) -> Response:

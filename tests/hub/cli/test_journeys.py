@@ -111,7 +111,7 @@ def test_verify_is_clean_after_a_push_that_was_killed_half_way_and_the_push_can_
     answer = hub("verify")
     assert (answer.code, answer.err) == (0, "")
     assert "no faults" in answer.out
-    assert "2 unreferenced blobs" in answer.out
+    assert "unreferenced blobs: 2," in answer.out
     assert hub("show", "mulan-sw").code == 2
     assert hub("push", folder).code == 0
     assert hub("verify").code == 0

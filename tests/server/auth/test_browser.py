@@ -50,7 +50,7 @@ def test_a_user_logs_in_creates_a_token_authorizes_a_device_and_logs_out(page: P
     page.goto(codes["verification_uri_complete"])
     expect(page.get_by_text(codes["user_code"])).to_be_visible()
     page.get_by_role("button", name="Authorize").click()
-    expect(page.get_by_text("is signed in as ada")).to_be_visible()
+    expect(page.get_by_text("is logged in as ada")).to_be_visible()
     given = {"grant_type": DEVICE, "client_id": HUGGING_FACE, "device_code": codes["device_code"]}
     assert "access_token" in httpx.post(f"{endpoint}/oauth/token", data=given).json()
 

@@ -167,7 +167,7 @@ def test_a_session_started_with_a_token_cannot_change_tokens_or_password(browser
     response = browser.send("/login", "/login", {"token": token_of("ada")})
     assert response.status_code == 303
     page = browser.get("/settings").text
-    assert "You're signed in with a token" in page and "Create token" not in page
+    assert "You're logged in with a token" in page and "Create token" not in page
     for action in ("/settings/tokens", "/settings/password", "/device"):
         assert browser.send("/settings", action, {"role": "write"}).status_code == 403
     hub.tokens.revoke(hub.accounts.get("ada"), 1, ROOT)

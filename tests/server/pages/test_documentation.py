@@ -13,7 +13,9 @@ from starlette.testclient import TestClient
 
 from hub.local import LocalHub
 from server import create_app
+from server.pages import documentation
 from server.pages.documentation import find_site
+from tests.builders import ROOT
 
 PAGE = "<!doctype html><script>one()</script><script id=x type=application/json>{}</script><p>Read me"
 
@@ -97,6 +99,10 @@ def test_without_a_site_there_is_neither_page_nor_link(hub: LocalHub, tmp_path: 
         assert "/docs/" not in client.get("/", headers={"Accept": "text/html"}).text
 
 
-def test_the_checkout_s_own_site_is_the_default():
-    found = find_site({})
-    assert found is None or found.parts[-2:] == ("build", "docs")
+def test_the_checkout_s_own_site_is_the_default(tmp_path, monkeypatch):
+    assert documentation._CHECKOUT == ROOT
+    monkeypatch.setattr(documentation, "_CHECKOUT", tmp_path)
+    assert find_site({}) is None
+    (tmp_path / "build" / "docs").mkdir(parents=True)
+    (tmp_path / "build" / "docs" / "index.html").write_text("<p>Home")
+    assert find_site({}) == tmp_path / "build" / "docs"

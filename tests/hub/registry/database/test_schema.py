@@ -1,5 +1,6 @@
 """Current, outdated and foreign databases."""
 
+import hashlib
 import logging
 import multiprocessing
 import sqlite3
@@ -20,6 +21,20 @@ from tests.builders.registry import an_artifact, fill
 def test_head_is_the_newest_migration():
     newest = max((ROOT / "hub/registry/database/migrations/versions").glob("[0-9]*.py"))
     assert newest.name.startswith(f"{HEAD}_")
+
+
+TABLES_OF_HEAD = ("0030", "77794ff77ccc")
+"""The revision, and the first digits of a SHA-256 over its tables and columns."""
+
+
+def test_tables_change_only_together_with_the_revision():
+    columns = sorted(
+        f"{table.name}.{column.name} {column.type!r}"
+        for table in all_tables().sorted_tables
+        for column in table.columns
+    )
+    digest = hashlib.sha256("\n".join(columns).encode()).hexdigest()[:12]
+    assert (HEAD, digest) == TABLES_OF_HEAD, "add a migration, or an older registry passes as current; then update both"
 
 
 KEPT_BY_THE_DATABASE = {"search", "artifacts_by_words"}

@@ -47,7 +47,7 @@ def test_an_authorized_code_gives_a_working_token(browser, hub):
     assert "<strong>hf</strong> at 192.0.2.1" in shown
     assert codes["user_code"] in shown and codes["device_code"] not in shown
     done = browser.send(page, "/device", {"user_code": codes["user_code"], "answer": "accept", "role": "write"})
-    assert "is signed in as ada" in done.text
+    assert "is logged in as ada" in done.text
     status, body = poll(browser.client, codes)
     assert (status, body["token_type"]) == (200, "bearer")
     assert body["expires_in"] > 24 * 3600, "the client renews a token that has less than a day left"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shutil
 import subprocess
 from hashlib import sha256
@@ -191,7 +192,8 @@ def test_objects_uploaded_with_git_lfs_can_be_committed_over_http(endpoint, api,
     (home / "it" / "other.safetensors").write_bytes(content)
     run(home, "git", "add", ".", at=home / "it")
     run(home, "git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-m", "Mine", at=home / "it")
-    run(home, "git", "lfs", "push", "origin", "main", at=home / "it")
+    printed = run(home, "git", "lfs", "push", "origin", "main", at=home / "it")
+    assert all(line.startswith("Uploading LFS objects") for line in re.split(r"[\r\n]+", printed) if line.strip())
     up = batch(
         endpoint,
         small,

@@ -69,7 +69,7 @@ def register(client, public, account="ada"):
     return client.post(f"/api/v1/accounts/{account}/signing-keys", json={"name": "laptop", "pem": public.read_text()})
 
 
-def file_bodies(folder):
+def contents_of(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -82,7 +82,7 @@ def test_a_signature_by_a_registered_key_is_verified_and_shown(
 ):
     assert register(client, keys[1]).status_code == 201
     sign(folder, keys[0])
-    assert commit(client, file_bodies(folder)).status_code == 200
+    assert commit(client, contents_of(folder)).status_code == 200
     found = seen(client)
     assert found["verified_by"] == "ada, laptop"
     assert found["signature"]["fingerprint"] == fingerprint_of(keys[1].read_text())[1]
@@ -99,7 +99,7 @@ def test_a_signature_by_a_registered_key_is_verified_and_shown(
 def test_verification_does_not_read_blobs_again(hub, client, folder, keys, monkeypatch):
     register(client, keys[1])
     sign(folder, keys[0])
-    files = file_bodies(folder)
+    files = contents_of(folder)
     commit(client, {path: raw for path, raw in files.items() if path != FILE})
     opened = []
     genuine = type(hub.store).open
@@ -118,7 +118,7 @@ def test_an_unsigned_revision_is_accepted(client):
 
 def test_a_signature_by_an_unregistered_key_is_unverified(client, folder, keys):
     sign(folder, keys[0])
-    assert commit(client, file_bodies(folder)).status_code == 200
+    assert commit(client, contents_of(folder)).status_code == 200
     found = seen(client)["signature"]
     assert (found["verified"], found["method"]) == (False, "key")
     assert "the owner has not registered here" in found["reason"]
@@ -131,7 +131,7 @@ def test_keys_of_other_users_are_not_trusted(client, hub, folder, keys):
     assert register(eve, keys[1], "eve").status_code == 201
     assert register(eve, keys[1], "ada").status_code == 403
     sign(folder, keys[0])
-    commit(client, file_bodies(folder))
+    commit(client, contents_of(folder))
     assert seen(client)["verified_by"] == ""
 
 
@@ -164,7 +164,7 @@ def test_a_commit_with_a_wrong_signature_is_refused(client, hub, folder, keys, c
     before = hub.registry.head(REPO)
     if "key that it names" in reason:
         register(client, keys[1])  # Without it the signature could not be checked: see the next test.
-    response = commit(client, change(file_bodies(folder)))
+    response = commit(client, change(contents_of(folder)))
     assert response.status_code == 400
     assert reason in response.json()["error"]
     assert hub.registry.head(REPO) == before
@@ -172,7 +172,7 @@ def test_a_commit_with_a_wrong_signature_is_refused(client, hub, folder, keys, c
 
 def test_a_signature_that_cannot_be_checked_is_unverified(client, folder, keys):
     sign(folder, keys[0])
-    files = file_bodies(folder)
+    files = contents_of(folder)
     assert commit(client, files | {FILE: _forged(files[FILE])}).status_code == 200
     assert seen(client)["verified_by"] == ""
 
@@ -189,11 +189,11 @@ def _forged(bundle):
 def test_a_signed_file_cannot_be_changed_but_its_signature_can_be_removed(client, folder, keys):
     register(client, keys[1])
     sign(folder, keys[0])
-    commit(client, file_bodies(folder))
+    commit(client, contents_of(folder))
     assert commit(client, {"a.txt": b"changed"}).status_code == 400
     (folder / "a.txt").write_text("changed")
     sign(folder, keys[0])
-    assert commit(client, file_bodies(folder)).status_code == 200
+    assert commit(client, contents_of(folder)).status_code == 200
     assert seen(client)["verified_by"]
     lines = '{"key":"header","value":{"summary":"x"}}\n{"key":"deletedFile","value":{"path":"model.sig"}}'
     assert client.post("/api/models/ada/thing/commit/main", content=lines).status_code == 200
@@ -207,7 +207,7 @@ def test_a_signature_that_ignores_all_files_is_refused(client, folder, keys):
     register(client, keys[1])
     how = hashing.Config().set_ignored_paths(paths=["model.sig", "a.txt"])
     signing.Config().use_elliptic_key_signer(private_key=keys[0]).set_hashing_config(how).sign(folder, folder / FILE)
-    response = commit(client, file_bodies(folder))
+    response = commit(client, contents_of(folder))
     assert response.status_code == 400 and "`a.txt` was not signed" in response.text
 
 
@@ -217,7 +217,7 @@ def test_a_revoked_key_is_no_longer_trusted(client, folder, keys):
     assert client.delete(f"/api/v1/accounts/ada/signing-keys/{fingerprint}").json() == {"items": []}
     assert client.delete(f"/api/v1/accounts/ada/signing-keys/{fingerprint}").status_code == 404
     sign(folder, keys[0])
-    commit(client, file_bodies(folder))
+    commit(client, contents_of(folder))
     assert seen(client)["verified_by"] == ""
 
 
@@ -254,14 +254,14 @@ def test_a_certificate_of_a_registered_authority_is_verified(client, folder, tmp
         certificate_chain=[tmp_path / "ca.pem"],
     )
     signer.set_hashing_config(hashing.Config().set_ignored_paths(paths=["model.sig"])).sign(folder, folder / FILE)
-    commit(client, file_bodies(folder))
+    commit(client, contents_of(folder))
     assert seen(client)["signature"]["method"] == "certificate"
     assert seen(client)["verified_by"] == ""
     assert register(client, tmp_path / "ca.pem").json()["kind"] == "certificate"
-    commit(client, {"again.txt": b""}) and commit(client, file_bodies(folder))
+    commit(client, {"again.txt": b""}) and commit(client, contents_of(folder))
     lines = '{"key":"header","value":{"summary":"x"}}\n{"key":"deletedFile","value":{"path":"model.sig"}}'
     client.post("/api/models/ada/thing/commit/main", content=lines)
-    commit(client, file_bodies(folder))
+    commit(client, contents_of(folder))
     assert seen(client)["verified_by"] == "ada, CN=Ada's signer"
 
 
@@ -270,7 +270,7 @@ def test_a_sigstore_identity_is_shown_as_unverified(client, folder, keys):
     parsed = json.loads((folder / FILE).read_text())
     parsed["verificationMaterial"] = {"certificate": {"rawBytes": "AAAA"}, "tlogEntries": [{}]}
     (folder / FILE).write_text(json.dumps(parsed))
-    assert commit(client, file_bodies(folder)).status_code == 200
+    assert commit(client, contents_of(folder)).status_code == 200
     found = seen(client)["signature"]
     assert (found["verified"], found["method"]) == (False, "sigstore")
     assert "needs the transparency log" in found["reason"]
@@ -327,7 +327,7 @@ def test_a_key_with_a_password_signs(tmp_path, folder, hub):
     assert count == 2
     from hub.records import File
 
-    files = [File(path, *hub.store.put(raw)) for path, raw in file_bodies(folder).items()]
+    files = [File(path, *hub.store.put(raw)) for path, raw in contents_of(folder).items()]
     assert verify_bundle(files, target.read_bytes(), [read_key(public)]).verified
 
 

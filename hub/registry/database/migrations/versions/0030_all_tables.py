@@ -1,9 +1,9 @@
 """All tables, as created by `hub.registry.database.schema.migrate`; the base of later migrations.
 
-Revision ID: 0029
+Revision ID: 0030
 """
 
-revision = "0029"
+revision = "0030"
 down_revision = None
 
 

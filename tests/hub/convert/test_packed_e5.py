@@ -143,7 +143,7 @@ def test_a_damaged_file_is_refused_in_one_line(
     with pytest.raises(DamagedFile) as caught:
         read_packed(path, what="far-e5")
     assert reason in str(caught.value)
-    assert str(caught.value).endswith("Fetch it again with `hub pull far-e5`.")
+    assert str(caught.value).endswith("Correct the card of `far-e5`, which pins its digest.")
     assert "\n" not in str(caught.value)
 
 

@@ -80,6 +80,8 @@ class CaptionedCorpus:
     def __init__(self, place: str, columns: Columns, side: int) -> None:
         """Read every image once, skipping those that cannot be decoded. `side` is in pixels.
 
+        `place` is a folder, a file or a dataset `owner/name`; commands in cards name it as given.
+
         Raises `InvalidRequest` for missing columns or captions, `DamagedFile` for broken files or more than 1 % unreadable
         images, `Unreachable` for a dataset that cannot be downloaded.
         """
@@ -88,6 +90,7 @@ class CaptionedCorpus:
                 f"missing caption columns of `{place}`: name English and other languages, for example `--caption-column "
                 "en=caption_en --caption-column yo=caption_yo`."
             )
+        self.place = place
         self.name = Path(place).name if Path(place).exists() else place
         self.counts = ScanCounts()
         self.columns = columns

@@ -106,7 +106,7 @@ def make_score(
     command = f"hub evaluate {subject.name} --benchmark {benchmark} --split {task.split} --lang {task.language}"
     command += f" --n {task.count} --seed {task.seed}" + (f" --base {subject.base}" if subject.base else "")
     if isinstance(task.corpus, CaptionedCorpus):
-        options: list[tuple[str, object]] = [("--corpus", task.corpus.name), *task.corpus.columns.options()]
+        options: list[tuple[str, object]] = [("--corpus", task.corpus.place), *task.corpus.columns.options()]
         command += " " + shlex.join(str(word) for option in options for word in option)
     score = Score(
         metric=metric,

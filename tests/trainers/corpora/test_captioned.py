@@ -212,13 +212,14 @@ def test_a_module_is_trained_on_user_images_from_the_command_line(
     assert config["run"]["order"]["columns"]["captions"] == [["en", "title"], ["yo", "yo"]]
 
 
-def test_a_score_names_the_corpus_and_its_columns(tmp_path: Path) -> None:
+def test_a_score_names_the_corpus_by_the_given_path_and_its_columns(tmp_path: Path) -> None:
     captions = [{"title": word, "yo": yoruba} for word, yoruba in (("dog", "ajá"), ("cat", "ológbò"))]
     columns = Columns.parse("", ["en=title", "yo=yo"], 0.0)
-    corpus = opened(as_folder(tmp_path / "my images", captions, [image(n) for n in range(2)]), columns)
+    folder = as_folder(tmp_path / "my images", captions, [image(n) for n in range(2)])
+    corpus = opened(folder, columns)
     question = EvaluationTask(corpus, "seen", "yo", hub=None)
     score = make_score(
         "r_precision_at_1", 0.5, "emoji-generation", EvaluationSubject("mulan-yo", base="tiny-sd"), question
     )
-    told = "--corpus 'my images' --caption-column en=title --caption-column yo=yo --held-out-share 0.0;"
-    assert told in score.source
+    options = f"--corpus '{folder}' --caption-column en=title --caption-column yo=yo --held-out-share 0.0;"
+    assert options in score.source

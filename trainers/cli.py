@@ -132,7 +132,8 @@ def evaluate(
     split: Annotated[
         list[str] | None,
         typer.Option(
-            help="Split: seen, pairs, languages, combinations or validation; repeat for several.  [default: seen]"
+            help="Split: seen, pairs, languages, combinations or validation; seen or held-out of your own images; "
+            "repeat for several.  [default: seen]"
         ),
     ] = None,
     lang: Annotated[

@@ -27,7 +27,8 @@ from trainers.recipes.plan import Phase
 from trainers.samples.samples import Samples
 
 WEIGHTS = "module.safetensors"
-MAX_CORES = 2
+THREADS_ON_TWO_CORES = 2
+"""Torch's default number of threads on a CPU with two cores."""
 CHECKPOINTS = 10
 """Checkpoints written during each phase."""
 
@@ -90,16 +91,19 @@ def run_phase(
 def attention_backend(device: torch.device) -> AbstractContextManager[Any]:
     """Use plain attention on CPUs, where fused attention is slow for short sequences.
 
-    A step of 128 texts takes 66 ms instead of 174 ms.
+    docs/internals/performance-training.md has the figures.
     """
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 @contextmanager
 def limit_threads(device: torch.device) -> Iterator[None]:
-    """Use one thread on a CPU with two cores: small steps take 35 ms with one thread and 77 ms with two."""
+    """Use one thread on a CPU with two cores, where two threads make small steps slower.
+
+    docs/internals/performance-training.md has the figures.
+    """
     before = torch.get_num_threads()
-    if device.type == "cpu" and before == MAX_CORES:
+    if device.type == "cpu" and before == THREADS_ON_TWO_CORES:
         torch.set_num_threads(1)
     try:
         yield

@@ -24,7 +24,7 @@ from trainers.learners.losses import feature_mse
 from trainers.loop.sampler import generator_of
 from trainers.methods import get_plan
 from trainers.methods.mulan import Denoising
-from trainers.objectives.hybrid_distillation import HybridDistillation, match_layers
+from trainers.objectives.hybrid_distillation import HybridDistillation, zero_non_finite
 from trainers.objectives.noise import add_noise
 from trainers.objectives.token_distillation import TokenDistillation
 
@@ -58,7 +58,7 @@ def test_a_broken_block_adds_neither_loss_nor_gradient_and_the_others_are_unchan
     fine, broken = torch.randn(2, 3, requires_grad=True), torch.full((2, 3), 1.0, requires_grad=True)
     overflowed = broken * torch.tensor(float("inf"))
     teacher = [torch.randn(2, 3), torch.randn(2, 3)]
-    ours, theirs = match_layers([fine, overflowed], teacher)
+    ours, theirs = zero_non_finite([fine, overflowed], teacher)
     loss = feature_mse(ours, theirs)
     loss.backward()
     assert loss.item() == pytest.approx((fine - teacher[0]).double().square().mean().item(), rel=1e-5)

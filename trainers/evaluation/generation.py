@@ -51,7 +51,7 @@ class GenerationEvaluator:
             raise InvalidRequest(f"`{subject.name}` generates no images: evaluate it on `emoji-retrieval`.")
         prompts = task.prompts()
         gallery, right_N = task.gallery(prompts)
-        drawn_N3HW = generate_images(
+        generated_N3HW = generate_images(
             subject.pipeline, prompts, seed=task.seed, quiet=task.quiet, label=_label(subject, task)
         )
         real_G3HW = task.corpus.images([prompt.concept for prompt in gallery]).float() / 255
@@ -59,18 +59,20 @@ class GenerationEvaluator:
             self._judge = Judge.from_folder(task.hub.snapshot(JUDGE), JUDGE)
         judge = self._judge
         names_GD = judge.text_features([prompt.text for prompt in gallery])
-        drawn_ND, real_GD = judge.image_features(drawn_N3HW), judge.image_features(real_G3HW)
+        generated_ND, real_GD = judge.image_features(generated_N3HW), judge.image_features(real_G3HW)
         values: dict[str, float | Interval] = {}
-        for k, interval in shares_at(ranks(drawn_ND, names_GD, right_N)).items():
+        for k, interval in shares_at(ranks(generated_ND, names_GD, right_N)).items():
             values[f"r_precision_at_{k}"] = interval
-        pixels = ranks(pixel_features(drawn_N3HW), pixel_features(resize(real_G3HW, drawn_N3HW.shape[-1])), right_N)
+        pixels = ranks(
+            pixel_features(generated_N3HW), pixel_features(resize(real_G3HW, generated_N3HW.shape[-1])), right_N
+        )
         values["pixel_nearest_at_1"] = shares_at(pixels)[1]
         for k, interval in shares_at(ranks(real_GD[right_N], names_GD, right_N)).items():
             values[f"judge_ceiling_r_precision_at_{k}"] = interval
         extractor = judge.name.rpartition("/")[2]
         scores = [make_score(metric, value, self.name, subject, task) for metric, value in values.items()]
         if len(prompts) > 1:
-            distance = frechet_distance(drawn_ND, real_GD)
+            distance = frechet_distance(generated_ND, real_GD)
             floor = floor_of(real_GD, generator_of(task.seed, "halves"))
             for metric, value in ((f"fid[{extractor}]", distance), (f"fid_floor[{extractor}]", floor)):
                 scores.append(
@@ -80,7 +82,7 @@ class GenerationEvaluator:
 
 
 def generate_images(
-    pipeline: Any, prompts: Sequence[Prompt], *, seed: int, quiet: bool = False, label: str = "drawing"
+    pipeline: Any, prompts: Sequence[Prompt], *, seed: int, quiet: bool = False, label: str = "generating"
 ) -> Tensor:
     """Generate the images of prompts, (N, 3, H, W) in 0…1. An image's noise depends on (seed, concept) alone."""
     images = []

@@ -77,7 +77,7 @@ class HybridDistillation(Objective[nn.Module]):
             student_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *student)
         student_features, teacher_features = [*student_outputs.values()], [*teacher_outputs.values()]
         if self._skip_broken_features:
-            student_features, teacher_features = match_layers(student_features, teacher_features)
+            student_features, teacher_features = zero_non_finite(student_features, teacher_features)
         denoising = prediction_mse(student_BKHW, batch.target_BKHW, native_B)
         logits = prediction_mse(student_BKHW, teacher_BKHW, 1 - native_B)
         features = feature_mse(student_features, teacher_features, 1 - native_B)
@@ -86,14 +86,14 @@ class HybridDistillation(Objective[nn.Module]):
         return Loss(total, parts)
 
 
-def match_layers(student: list[Tensor], teacher: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+def zero_non_finite(student: list[Tensor], teacher: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     """Replace a block by zeros in both lists if either is not finite, so that it adds neither loss nor gradient.
 
     Shapes are unchanged. The check stays on the device, since reading its result would wait for the device.
     """
-    fine = [ours.isfinite().all() & theirs.isfinite().all() for ours, theirs in zip(student, teacher, strict=True)]
+    finite = [ours.isfinite().all() & theirs.isfinite().all() for ours, theirs in zip(student, teacher, strict=True)]
     ours, theirs = (
-        [torch.where(ok, block, torch.zeros_like(block)) for ok, block in zip(fine, blocks, strict=True)]
+        [torch.where(ok, block, torch.zeros_like(block)) for ok, block in zip(finite, blocks, strict=True)]
         for blocks in (student, teacher)
     )
     return ours, theirs

@@ -1,14 +1,19 @@
-"""Create an environment for each version of the client below `build/clients`, cached by its requirements."""
+"""Create an environment for each version of the client below `build/clients`, cached by its requirements.
+
+The packages that the versions depend on are installed once, and each environment finds them through a `.pth` file.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import shutil
 import subprocess
 import sys
+import sysconfig
 import venv
 from pathlib import Path
+
+from filelock import FileLock
 
 from tests.builders import ROOT
 
@@ -17,40 +22,28 @@ PINS = Path(__file__).with_name("pins.txt")
 ENVIRONMENTS = ROOT / "build" / "clients"
 
 
-class NotInstalled(Exception):
-    """A client could not be installed."""
-
-
 def python_of(version: str) -> Path:
-    """Return the interpreter of an environment with this version and none of our code.
+    """Return the interpreter of an environment with this version and none of our code."""
+    shared, own = _environment("shared", "-r", str(PINS)), _environment(version, f"huggingface_hub=={version}")
+    _packages(own).joinpath("shared.pth").write_text(f"{_packages(shared)}\n")
+    return own / "bin" / "python"
 
-    Raises `NotInstalled` without a package index.
-    """
-    requirements = f"huggingface_hub=={version}\n{PINS.read_text()}\n{sys.version}"
-    folder = ENVIRONMENTS / f"{version}-{hashlib.sha256(requirements.encode()).hexdigest()[:12]}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # Two test processes may need the same environment.
-        finished = folder / "finished"
-        if not finished.exists():
+
+def _packages(environment: Path) -> Path:
+    return Path(sysconfig.get_path("purelib", "venv", {"base": str(environment)}))
+
+
+def _environment(name: str, *requirements: str) -> Path:
+    """Return the folder of an environment with these requirements. Needs a package index the first time."""
+    key = hashlib.sha256(f"{PINS.read_text()}\n{sys.version}".encode()).hexdigest()[:12]
+    folder = ENVIRONMENTS / f"{name}-{key}"
+    ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):  # Two test processes may need the same environment.
+        if not (folder / "finished").exists():
             shutil.rmtree(folder, ignore_errors=True)
             venv.create(folder, symlinks=True)
-            _install(folder / "bin" / "python", version)
-            finished.touch()
-    return folder / "bin" / "python"
-
-
-def _install(python: Path, version: str) -> None:
-    uv = shutil.which("uv")
-    command = (
-        [uv, "pip", "install", "--python", python]
-        if uv
-        else [sys.executable, "-m", "pip", "--python", python, "install"]
-    )
-    command += ["--quiet", "--constraint", PINS, f"huggingface_hub=={version}"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise NotInstalled(
-            f"huggingface_hub {version} could not be installed into {python.parents[1]}: the client matrix needs a package "
-            f"index the first time. {' '.join(map(str, command))}\n{done.stderr[-3000:]}"
-        )
+            # Without bytecode: Python compiles what it imports, and to compile the rest takes longer than installing it.
+            pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet"]
+            subprocess.run([*pip, "--no-deps", "--no-compile", *requirements], check=True)
+            (folder / "finished").touch()
+    return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import partial
+from unittest.mock import patch
 
 from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi
 from journey.contents import TEXT, large, noise, weights
@@ -82,7 +83,8 @@ def send_large_folder(run: Run) -> None:
     repo = run.repo("large-folder")
     files = {f"part-{number}/a.safetensors": weights(2000) for number in range(3)} | {"README.md": b"# Large\n"}
     folder = run.folder_with("large", files)
-    run.api.upload_large_folder(repo, folder, repo_type="model", num_workers=2, print_report=False)
+    with patch("huggingface_hub._upload_large_folder.WAITING_TIME_IF_NO_TASKS", 0.1):  # instead of ten seconds
+        run.api.upload_large_folder(repo, folder, repo_type="model", num_workers=2, print_report=False)
     assert set(run.api.list_repo_files(repo)) == files.keys()
     assert run.fetch(repo, "part-2/a.safetensors") == files["part-2/a.safetensors"]
 

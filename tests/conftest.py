@@ -26,6 +26,19 @@ input()
 """
 
 
+@pytest.fixture(scope="session", autouse=True)
+def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Set HUB_HOME for the session, so that no test reads or writes the index and the store of this checkout."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # The folder of all workers, which index the cards once.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUB_HOME", str(folder / "default-home"))
+        patch.delenv("DATABASE_URL", raising=False)
+        patch.delenv("STORE_URL", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an empty registry.db. Copying it saves every test half a second of migrations."""

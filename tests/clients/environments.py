@@ -24,17 +24,19 @@ ENVIRONMENTS = ROOT / "build" / "clients"
 
 def python_of(version: str) -> Path:
     """Return the interpreter of an environment with this version and none of our code."""
-    shared, own = _environment("shared", "-r", str(PINS)), _environment(version, f"huggingface_hub=={version}")
-    _packages(own).joinpath("shared.pth").write_text(f"{_packages(shared)}\n")
-    return own / "bin" / "python"
+    shared = _packages(_environment("shared", "-r", str(PINS)))
+    return _environment(version, f"huggingface_hub=={version}", finds=shared) / "bin" / "python"
 
 
 def _packages(environment: Path) -> Path:
     return Path(sysconfig.get_path("purelib", "venv", {"base": str(environment)}))
 
 
-def _environment(name: str, *requirements: str) -> Path:
-    """Return the folder of an environment with these requirements. Needs a package index the first time."""
+def _environment(name: str, *requirements: str, finds: Path | None = None) -> Path:
+    """Return the folder of an environment with these requirements, which also finds the packages in the folder `finds`.
+
+    Needs a package index the first time.
+    """
     key = hashlib.sha256(f"{PINS.read_text()}\n{sys.version}".encode()).hexdigest()[:12]
     folder = ENVIRONMENTS / f"{name}-{key}"
     ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
@@ -45,5 +47,7 @@ def _environment(name: str, *requirements: str) -> Path:
             # Without bytecode: Python compiles what it imports, and to compile the rest takes longer than installing it.
             pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet"]
             subprocess.run([*pip, "--no-deps", "--no-compile", *requirements], check=True)
+            if finds is not None:
+                _packages(folder).joinpath("shared.pth").write_text(f"{finds}\n")
             (folder / "finished").touch()
     return folder

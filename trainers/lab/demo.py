@@ -25,7 +25,7 @@ SHOWN = ("2764", "1f418", "1f34c", "1f697", "1f419", "1f3e0")
 SHOWN_HELD_OUT = 2
 """… and the first held-out ones, in the benchmark's order."""
 STEPS = "1200"
-"""Less than a third of what the published `mulan-yo` was trained for, so that a CPU without bfloat16 needs about three minutes."""
+"""Less than a third of what the published `mulan-yo` was trained for, so that a CPU without bfloat16 needs about four minutes."""
 PROMPTS = 32
 """Prompts per score; the standard error is at most 0.09."""
 

@@ -33,7 +33,12 @@ HeldOutShare = Annotated[
     float, typer.Option(min=0, max=0.5, help="Share of a captioned corpus that is held out from training.")
 ]
 Device = Annotated[str, typer.Option(help="Device, cuda or cpu.  [default: cuda if available]")]
-EncoderName = Annotated[str, typer.Option(help=f"Frozen multilingual encoder.  [default: {defaults.ENCODER}]")]
+EncoderName = Annotated[
+    str,
+    typer.Option(
+        help=f"Frozen multilingual encoder; `memory` takes several, joined by `+`.  [default: the method's, mostly {defaults.ENCODER}]"
+    ),
+]
 
 
 def request_from_options(
@@ -91,7 +96,7 @@ def apply_recipe(
     changes.apply(get_plan(method), what=f"recipe {recipe}" if recipe else f"`{method}`")
     return (
         base or written.base or defaults.BASE,
-        encoder or written.encoder or defaults.ENCODER,
+        encoder or written.encoder or get_plan(method).encoder,
         corpus or written.corpus or defaults.CORPUS,
         changes,
     )

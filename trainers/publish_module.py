@@ -16,8 +16,11 @@ from hub.languages import MULTILINGUAL, language_name
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.publish import publish
-from hub.records import Artifact, Revision, Score
-from trainers.defaults import CORPUS, ENCODER
+from hub.records import Artifact, Revision, Score, join_names
+from trainers.defaults import CORPUS
+from trainers.frozen.sentence_encoder import READOUT as SENTENCE_READOUT
+from trainers.frozen.sentence_encoder import prefix_of
+from trainers.methods import get_plan
 from trainers.run import READOUT, RunRequest, RunResult
 
 HEADING = "## Scores"
@@ -70,7 +73,7 @@ def write_module_card(trained: RunResult, folder: Path, cost: Cost, scores: Sequ
     """Write README.md with a description, usage, training, cost and scores, and return the card."""
     tags = card_languages(trained)
     names = ", ".join(language_name(tag) for tag in trained.request.languages)
-    encoder, base = trained.encoder.short_name, trained.base.short_name
+    encoder, base = join_names(each.short_name for each in trained.encoders), trained.base.short_name
     if tags == (MULTILINGUAL,):
         summary = f"Multilingual {trained.learner.kind} for {base}, trained on English only (zero-shot)."
     else:
@@ -83,7 +86,7 @@ def write_module_card(trained: RunResult, folder: Path, cost: Cost, scores: Sequ
         languages=tags,
         method=trained.plan.name,
         bases=() if trained.plan.is_repository else (trained.base.pin.name,),
-        encoder=trained.encoder.pin.name if trained.learner.uses_encoder else "",
+        encoder=join_names(each.pin.name for each in trained.encoders) if trained.learner.uses_encoder else "",
         tags=("language-module", trained.learner.architecture),
         scores=tuple(scores),
         prose=_prose(trained, cost, scores, folder.name, names),
@@ -140,7 +143,7 @@ def _config(trained: RunResult, cost: Cost) -> dict[str, Any]:
         "architecture": trained.learner.architecture,
         "module": trained.learner.settings,
         "base": asdict(trained.base.pin),
-        "encoder": {**asdict(trained.encoder.pin), "readout": READOUT} if trained.learner.uses_encoder else None,
+        "encoder": _encoder_config(trained) if trained.learner.uses_encoder else None,
         "conditioning": {
             "width": trained.width,
             "length": length,
@@ -162,10 +165,22 @@ def _config(trained: RunResult, cost: Cost) -> dict[str, Any]:
     } | trained.learner.config()
 
 
+def _encoder_config(trained: RunResult) -> dict[str, Any] | list[dict[str, Any]]:
+    """Return the pin of the encoder and how it is read; a list of several."""
+    if not trained.plan.reads_sentences:
+        return {**asdict(trained.encoders[0].pin), "readout": READOUT}
+    read = [
+        {**asdict(source.pin), "readout": SENTENCE_READOUT}
+        | ({"prefix": prefix} if (prefix := prefix_of(source)) else {})
+        for source in trained.encoders
+    ]
+    return read[0] if len(read) == 1 else read
+
+
 def _prose(trained: RunResult, cost: Cost, scores: Sequence[Score], name: str, languages: str) -> str:
     base, foundation = trained.base.short_name, trained.plan.foundation
     parameters = f"{trained.parameters / 1e6:.2f}M" if trained.parameters >= 10_000 else f"{trained.parameters:,}"
-    frozen = trained.plan.frozen.format(encoder=trained.encoder.short_name)
+    frozen = trained.plan.frozen.format(encoder=join_names(each.short_name for each in trained.encoders))
     steps = ", ".join(f"`{phase.name}` for {phase.recipe.steps} steps" for phase in trained.plan.phases)
     times = ", ".join(f"{name} {value:.0f} s" for name, value in trained.seconds.items())
     english_alone = trained.plan.english_only or set(trained.request.languages) <= {"en"}
@@ -212,7 +227,13 @@ def training_command(request: RunRequest, base: str) -> str:
     options += [("--recipe", request.recipe)] if request.recipe else []
     options += [("--set", each) for each in request.sets]
     options += [("--lang", tag) for tag in request.languages]
-    usual = RunRequest(method=request.method, base=base, encoder=ENCODER, corpus=CORPUS, languages=request.languages)
+    usual = RunRequest(
+        method=request.method,
+        base=base,
+        encoder=get_plan(request.method).encoder,
+        corpus=CORPUS,
+        languages=request.languages,
+    )
     for option, name in (
         ("--encoder", "encoder"),
         ("--corpus", "corpus"),

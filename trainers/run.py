@@ -22,8 +22,9 @@ from trainers import defaults
 from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
 from trainers.corpora.corpus import Corpus
-from trainers.frozen.find_frozen import FrozenSource, find_dual_encoder, find_encoder, image_side
+from trainers.frozen.find_frozen import FrozenSource, find_dual_encoder, find_encoders, image_side
 from trainers.frozen.foundation import open_dual_encoder
+from trainers.frozen.sentence_encoder import open_sentence_encoder
 from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mixture import Mixture, collect_features
 from trainers.inputs.prompt_rules import PromptRules
@@ -78,7 +79,8 @@ class RunResult:
     plan: Plan
     request: RunRequest
     base: FrozenSource
-    encoder: FrozenSource
+    encoders: tuple[FrozenSource, ...]
+    """Several only for plans that read sentences."""
     corpus: Corpus
     length: int
     """Number of token states that the module receives."""
@@ -149,7 +151,7 @@ def train_module(
         plan=ready.plan,
         request=request,
         base=ready.base,
-        encoder=ready.encoder,
+        encoders=ready.encoders,
         corpus=ready.features.corpus,
         length=ready.features.length,
         prompt_rules=ready.prompt_rules,
@@ -173,7 +175,7 @@ def _make_learner(plan: Plan, features: FeatureDataset, seed: int, accelerator: 
     for phase in plan.phases:
         shards_of(phase.recipe, accelerator.num_processes)
     torch.manual_seed(seed)
-    learner = plan.learner(features.base, features.encoder)
+    learner = plan.learner(features) if plan.reads_sentences else plan.learner(features.base, features.encoder)
     if sharding.is_requested(accelerator):
         for phase in plan.phases:
             sharding.check_shardable(learner.module, phase.recipe, plan.name)
@@ -186,7 +188,7 @@ class RunInputs:
 
     plan: Plan
     base: FrozenSource
-    encoder: FrozenSource
+    encoders: tuple[FrozenSource, ...]
     prompt_rules: PromptRules
     features: FeatureDataset
     vision: FrozenSource | None = None
@@ -195,7 +197,7 @@ class RunInputs:
     @property
     def digests(self) -> list[str]:
         """Digests of the frozen models and the corpus; a run with other digests is not the same run."""
-        sources = [self.base, self.encoder] if self.vision is None else [self.base, self.encoder, self.vision]
+        sources = [self.base, *self.encoders] if self.vision is None else [self.base, *self.encoders, self.vision]
         return [*(source.pin.digest for source in sources), self.features.corpus.digest]
 
 
@@ -204,13 +206,23 @@ def prepare(request: RunRequest, hub: LocalHub, device: torch.device, *, quiet: 
     what = f"recipe {request.recipe}" if request.recipe else f"`{request.method}`"
     plan = request.changes.apply(get_plan(request.method), what=what)
     plan = plan.with_steps(request.steps, request.seed).with_accumulation(request.accumulation)
-    base_source, encoder_source = plan.foundation.find(request.base, hub), find_encoder(request.encoder, hub)
+    base_source, encoder_sources = plan.foundation.find(request.base, hub), find_encoders(request.encoder, hub)
+    if len(encoder_sources) > 1 and not plan.reads_sentences:
+        raise InvalidRequest(
+            f"`{plan.name}` is trained on one encoder, not on {len(encoder_sources)}: name one with --encoder."
+        )
     corpus = open_corpus(request.corpus, request.columns, image_side(base_source.folder))
     if isinstance(corpus, CaptionedCorpus) and not quiet:
         tqdm.write("\n".join(corpus.report()), file=sys.stderr)
     base = plan.foundation.open(base_source.folder, device)
     vision_source = _find_vision(plan, hub)
-    encoder = TextEncoder.from_folder(encoder_source.folder, readout=READOUT, device=device, dtype=torch.float32)
+    sentence_encoder = open_sentence_encoder(encoder_sources, device) if plan.reads_sentences else None
+    if sentence_encoder is None:
+        encoder = TextEncoder.from_folder(
+            encoder_sources[0].folder, readout=READOUT, device=device, dtype=torch.float32
+        )
+    else:
+        encoder = sentence_encoder.parts[0]
     prompt_rules = plan.prompt_rules or PromptRules.plain(plan.length or base.length)
     features = collect_features(
         corpus,
@@ -220,12 +232,13 @@ def prepare(request: RunRequest, hub: LocalHub, device: torch.device, *, quiet: 
         length=prompt_rules.positive.kept,
         prompt_rules=prompt_rules,
         store=Store(
-            hub.home.caches, base_source.pin.digest, encoder_source.pin.digest, quiet,
+            hub.home.caches, base_source.pin.digest, "+".join(each.pin.digest for each in encoder_sources), quiet,
             vision_digest=vision_source.pin.digest if vision_source else "",
         ),
         vision=open_dual_encoder(vision_source.folder, device) if vision_source else None,
+        sentence_encoder=sentence_encoder,
     )  # fmt: skip
-    return RunInputs(plan, base_source, encoder_source, prompt_rules, features, vision_source)
+    return RunInputs(plan, base_source, encoder_sources, prompt_rules, features, vision_source)
 
 
 def _find_vision(plan: Plan, hub: LocalHub) -> FrozenSource | None:

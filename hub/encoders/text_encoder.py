@@ -47,6 +47,8 @@ class TextEncoder:
     """The folder it was loaded from."""
     sees_padding: bool = False
     """Whether it attends to padding, for modules that were trained on states computed without a mask."""
+    prefix: str = ""
+    """Prepended to every text, for encoders that were trained with it (`query: ` of E5)."""
 
     @classmethod
     def from_folder(
@@ -95,10 +97,10 @@ class TextEncoder:
         """Return the device of the weights."""
         return next(self.model.parameters()).device
 
-    def with_readout(self, readout: str, *, sees_padding: bool = False) -> TextEncoder:
+    def with_readout(self, readout: str, *, sees_padding: bool = False, prefix: str = "") -> TextEncoder:
         """Return the same model with another readout. Raises DoesNotFit for an unknown one."""
         get_readout(readout)
-        return replace(self, readout=readout, sees_padding=sees_padding)
+        return replace(self, readout=readout, sees_padding=sees_padding, prefix=prefix)
 
     def encode(
         self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()
@@ -111,11 +113,11 @@ class TextEncoder:
     def states(self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()) -> States:
         """Return token states (B, L, E), mask (B, L) and, if there is one, the pooled vector (B, D), on the model's device.
 
-        `prefix` is prepended to every text, each is padded and truncated to `length` tokens, and the positions in `drop` are
-        removed from the output, so L = length - len(drop). (MuLan prepends `summarize:` and drops positions 1 to 3.) The
-        pooled vector is that of the complete text, prefix included.
+        `prefix` is prepended to every text, after the encoder's own, each is padded and truncated to `length` tokens, and the
+        positions in `drop` are removed from the output, so L = length - len(drop). (MuLan prepends `summarize:` and drops
+        positions 1 to 3.) The pooled vector is that of the complete text, prefix included.
         """
-        ids_BL, mask_BL = self.tokenize([prefix + text for text in texts], length)
+        ids_BL, mask_BL = self.tokenize([self.prefix + prefix + text for text in texts], length)
         ids_BL, mask_BL = ids_BL.to(self.device), mask_BL.to(self.device)
         read = get_readout(self.readout)
         attended_BL = torch.ones_like(mask_BL) if self.sees_padding else mask_BL

@@ -28,6 +28,7 @@ from hub.bases.family import read_json
 from hub.cards import Card, read_card, write_card
 from hub.errors import DoesNotFit, InvalidRequest, Unreachable
 from hub.loader.modules.module_config import WEIGHTS, EncoderRule, ModuleConfig, PromptRule, read_config
+from hub.loader.modules.phrase_reader import ARCHITECTURE as PHRASE_MEMORY
 from hub.loader.sources import Sources
 from hub.names import ArtifactName
 from hub.publish.compatibility import describe_conditioning
@@ -155,9 +156,12 @@ def disagreements(parts: Sequence[MergeInput]) -> list[str]:
     """Return why `parts` do not have one parent; empty if they do."""
     first = parts[0]
     problems = [
-        f"`{part.name}` patches the base or has its own encoder, and only plain modules can be merged"
+        f"`{part.name}` patches the base, searches a memory or has its own encoder, and only plain modules can be merged"
         for part in parts
-        if part.config.delta or part.config.own_encoder or not (part.folder / WEIGHTS).is_file()
+        if part.config.delta
+        or part.config.own_encoder
+        or part.config.variant.architecture == PHRASE_MEMORY
+        or not (part.folder / WEIGHTS).is_file()
     ]
     if problems:
         return problems
@@ -194,7 +198,8 @@ def _facts(part: MergeInput) -> tuple[object, ...]:
 
 
 def _describe_encoder_rule(rule: EncoderRule) -> str:
-    return f"{rule.readout}, padding seen" if rule.sees_padding else rule.readout
+    prefix = f', prefix "{rule.prefix}"' if rule.prefix else ""
+    return rule.readout + (", padding seen" if rule.sees_padding else "") + prefix
 
 
 def _describe_prompt_rule(rule: PromptRule) -> str:

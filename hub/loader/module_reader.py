@@ -16,9 +16,11 @@ from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.tokenizer import Tokenize
 from hub.errors import DoesNotFit, HubError, OutOfMemory
 from hub.loader.modules.load_encoder import module_advice, read_encoder
-from hub.loader.modules.loaded_module import LoadedModule, load_module, working_dtype
-from hub.loader.modules.module_config import WEIGHTS
-from hub.loader.modules.shared_encoder import Encoders
+from hub.loader.modules.loaded_module import LoadedModule, join_encoders, load_module, working_dtype
+from hub.loader.modules.module_config import WEIGHTS, ModuleConfig
+from hub.loader.modules.phrase_reader import ARCHITECTURE as PHRASE_MEMORY
+from hub.loader.modules.phrase_reader import PhraseReader
+from hub.loader.modules.shared_encoder import Encoders, SharedEncoder
 from hub.loader.modules.translator import ARCHITECTURE as TRANSLATOR
 from hub.loader.modules.translator import FOLDER, Translator
 from hub.loader.patches.patches import LowRank, VirtualTokens, join
@@ -76,8 +78,9 @@ class ModuleReader:
             self.encoders.get_or_load(folder, partial(self._read_encoder, name, folder, device))
             for name, folder in where
         )
+        load = _read_phrases if module.config.variant.architecture == PHRASE_MEMORY else load_module
         try:
-            loaded = load_module(module.name, module.folder, module.config, shared, device=device, dtype=working)
+            loaded = load(module.name, module.folder, module.config, shared, device=device, dtype=working)
         except torch.OutOfMemoryError as error:
             size_bytes = (module.folder / WEIGHTS).stat().st_size
             raise OutOfMemory(module_advice(module.name, size_bytes, device)) from error
@@ -155,6 +158,21 @@ def _with_patch(loaded: LoadedModule, module: ModuleSource, pipe: Any, base: Bas
     own = {module.folder / WEIGHTS} if loaded.module is not None else set()
     files = [*module.folder.glob("*.safetensors"), *module.folder.glob(f"{base.family.denoiser}/*.safetensors")]
     return replace(loaded, patch=patch, patch_bytes=sum(each.stat().st_size for each in {*files} - own))
+
+
+def _read_phrases(
+    name: str,
+    folder: Path,
+    config: ModuleConfig,
+    shared: tuple[SharedEncoder, ...],
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> LoadedModule:
+    reader = PhraseReader.from_folder(
+        folder, config, partial(join_encoders, shared, config), device=device, dtype=dtype, what=name
+    )
+    return LoadedModule(name, config, None, shared, translator=reader)
 
 
 def _read_translator(module: ModuleSource, device: torch.device, dtype: torch.dtype | None) -> LoadedModule:

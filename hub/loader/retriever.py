@@ -155,7 +155,7 @@ def load_retriever(
     dual = DualEncoder.from_folder(folder, device=place, dtype=torch.float32, what=name)
     parts = tuple(
         TextEncoder.from_folder(folder, device=place, dtype=torch.float32, what=each).with_readout(
-            way.readout, sees_padding=way.sees_padding
+            way.readout, sees_padding=way.sees_padding, prefix=way.prefix
         )
         for (each, folder), way in zip(encoder_rules, config.encoder_rules, strict=True)
     )

@@ -29,6 +29,7 @@ ARCHITECTURES = {
     "pooled-transformation": "hub.systems.multilingual_clip.pooled_head:PooledTransformation",
     "triangle": "hub.systems.mclip.projectors:Triangle",
     "bottleneck": "hub.systems.bottleneck:Bottleneck",
+    "phrase-memory": "hub.systems.phrase_memory:PhraseMemory",
 }
 """Name → `module:class` of the built-in architectures."""
 

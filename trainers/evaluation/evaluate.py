@@ -109,7 +109,7 @@ def trained_subject(trained: RunResult, name: str, folder: Path, hub: LocalHub) 
     if trained.plan.is_repository:
         return EvaluationSubject(name, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
     load_subject = retriever_subject if trained.plan.foundation is DUAL_ENCODER else module_subject
-    encoder = trained.encoder.folder if Path(request.encoder).is_dir() else None
+    encoder = trained.encoders[0].folder if Path(request.encoder).is_dir() else None
     return load_subject(name, folder, request.base, hub, request.device, encoder=encoder)
 
 

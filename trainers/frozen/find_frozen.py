@@ -74,6 +74,13 @@ def image_side(folder: Path) -> int:
     return side
 
 
+def find_encoders(names: str, hub: LocalHub) -> tuple[FrozenSource, ...]:
+    """Find the encoders whose names are joined by `+`, or the model in the folder `names`. Raises as `find_encoder`."""
+    if Path(names).is_dir():
+        return (find_encoder(names, hub),)
+    return tuple(find_encoder(name.strip(), hub) for name in names.split("+"))
+
+
 def find_encoder(name: str, hub: LocalHub) -> FrozenSource:
     """Find the encoder called `name`, or the model in that folder.
 

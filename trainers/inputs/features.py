@@ -21,10 +21,12 @@ from torch import Tensor
 from hub.bases.frozen import FrozenBase
 from hub.embeddings import Embeddings
 from hub.encoders.dual_encoder import DualEncoder
+from hub.encoders.joined_encoder import JoinedEncoder
 from hub.encoders.text_encoder import TextEncoder
 from hub.loader.modules.module_config import PromptRule
 from trainers.corpora.corpus import Corpus
 from trainers.inputs.feature_cache import Rows, key_of, load_or_compute
+from trainers.inputs.phrases import Phrases, collect_phrases
 from trainers.inputs.prompt_rules import PromptRules
 
 FROZEN = {
@@ -66,6 +68,8 @@ class FeatureDataset:
     store: Store
     prompt_rules: PromptRules
     """How texts reach the encoder. Row 0 follows the rule of negative prompts, whose place it takes in guidance."""
+    sentence_encoder: JoinedEncoder | None = None
+    """The encoders of a plan that reads one state per text."""
     vision: DualEncoder | None = None
     """The dual encoder for images beside a text-to-image base; not needed if the base is a dual encoder."""
 
@@ -181,6 +185,34 @@ class FeatureDataset:
             quiet=self.store.quiet,
         )
         return torch.from_numpy(np.array(rows)).to(self.base.device) if rows.nbytes <= IN_MEMORY_BYTES else rows
+
+    @cached_property
+    def phrases(self) -> Phrases:
+        """The English phrases of all meanings, and the texts that translate them."""
+        meanings = [self.english_M[place] for place in self.meaning_N[1:].tolist()]
+        return collect_phrases(self.texts_N[1:], self.languages_N[1:], meanings, self.weights_N[1:].tolist())
+
+    def sentence_states(self, texts: Sequence[str]) -> Tensor:
+        """Return one state (N, E) in fp32 of each text, from the encoders side by side; cached on disk as fp16."""
+        encoder, given = self.sentence_encoder, list(texts)
+        assert encoder is not None, "the plan reads sentences"
+        length = self.prompt_rules.positive.length
+        readings = [(part.readout, part.prefix) for part in encoder.parts]
+
+        def compute(first: int, last: int) -> Rows:
+            states_B1E, _ = encoder.encode(given[first:last], length)
+            return states_B1E[:, 0].half().cpu().numpy()
+
+        rows = load_or_compute(
+            self.store.folder,
+            key_of("sentence-states", self.store.encoder_digest, readings, length, given),
+            (len(given), encoder.width),
+            compute,
+            batch_size=64,
+            label="sentence states",
+            quiet=self.store.quiet,
+        )
+        return torch.from_numpy(np.array(rows)).float().to(self.base.device)
 
     @cached_property
     def deviation(self) -> float:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hub.bases.frozen import FrozenBase
 from hub.encoders.dual_encoder import DualEncoder
+from hub.encoders.joined_encoder import JoinedEncoder
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 from hub.languages import language_name
@@ -53,6 +54,7 @@ def collect_features(
     store: Store,
     prompt_rules: PromptRules | None = None,
     vision: DualEncoder | None = None,
+    sentence_encoder: JoinedEncoder | None = None,
 ) -> FeatureDataset:
     """Collect the examples of a mixture; without `prompt_rules` texts are encoded unchanged, in `length` tokens.
 
@@ -80,6 +82,7 @@ def collect_features(
         store=store,
         prompt_rules=prompt_rules or PromptRules.plain(length),
         vision=vision,
+        sentence_encoder=sentence_encoder,
     )
 
 

@@ -21,12 +21,13 @@ METHODS = {
     "lora": "trainers.methods.lora:PLAN",
     "mclip": "trainers.methods.mclip:PLAN",
     "mclip+": "trainers.methods.mclip:PLUS",
+    "memory": "trainers.methods.memory:PLAN",
     "mte": "trainers.methods.mte:PLAN",
     "mulan": "trainers.methods.mulan:PLAN",
     "pea": "trainers.methods.pea:PLAN",
     "prompt-tuning": "trainers.methods.prompt_tuning:PLAN",
     "bottleneck": "trainers.methods.bottleneck:PLAN",
-    "token-kd": "trainers.methods.token_kd:PLAN",
+    "token-kd": "trainers.methods.pea:TOKEN_KD",
     "translate": "trainers.methods.translate:PLAN",
 }
 """Name → `module:attribute` of the bundled methods."""

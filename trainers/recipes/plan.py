@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from trainers.defaults import ENCODER
 from trainers.frozen.foundation import PIPELINE, Foundation
 from trainers.inputs.prompt_rules import PromptRules
 from trainers.learners.learner import MakeLearner
@@ -61,6 +62,10 @@ class Plan:
     """Whether the module conditions a denoiser, so that sample images can be generated during training."""
     english_only: bool = False
     """Whether only English texts are used for training; the requested languages are then reached zero-shot."""
+    reads_sentences: bool = False
+    """Whether it reads one state per text, of one or several encoders. The learner is then made from the feature dataset."""
+    encoder: str = ENCODER
+    """The encoder it is trained on unless another is named; several are joined by `+`."""
     prompt_rules: PromptRules | None = None
     """How texts reach the encoder; None passes them unchanged, in `length` tokens."""
 

@@ -14,6 +14,7 @@ from hub.encoders.joined_encoder import JoinedEncoder
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader.modules.module_config import WEIGHTS, ModuleConfig, PromptRule
+from hub.loader.modules.phrase_reader import PhraseReader
 from hub.loader.modules.shared_encoder import SharedEncoder
 from hub.loader.modules.translator import Translator
 from hub.records import join_names
@@ -34,15 +35,15 @@ class LoadedModule:
     """The module's encoders, shared with other modules; their states are joined."""
     patch: Patch | None = None
     """Its change of the base while it is active."""
-    translator: Translator | None = None
-    """Translates its prompts to English for the base's encoder."""
+    translator: Translator | PhraseReader | None = None
+    """Gives its prompts in English to the base's encoder."""
     patch_bytes: int = 0
     """Bytes of the patch's files."""
 
     @property
     def encoder(self) -> TextEncoder | JoinedEncoder | None:
         """Return the encoder at the module's readout, reloading it if it was freed; None without one."""
-        return _join_encoders(self.shared, self.config) if self.shared else None
+        return join_encoders(self.shared, self.config) if self.shared else None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -73,7 +74,7 @@ def load_module(
     """Load the variant in `folder`. Raises WeightsDoNotFit, DamagedFile, InvalidSource and DoesNotFit."""
     with torch.device("meta"), no_init_weights():  # no memory, no random start
         module = build(config.variant.architecture, config.module)
-    encoder = _join_encoders(shared, config)
+    encoder = join_encoders(shared, config)
     encoder_name = f"`{join_names(pin.name for pin in config.variant.encoders) or config.own_encoder}`"
     if "in_width" in config.module and config.module["in_width"] != encoder.width:
         raise DoesNotFit(
@@ -90,10 +91,10 @@ def load_module(
     return LoadedModule(name, config, module.eval().requires_grad_(False), shared)
 
 
-def _join_encoders(shared: tuple[SharedEncoder, ...], config: ModuleConfig) -> TextEncoder | JoinedEncoder:
+def join_encoders(shared: tuple[SharedEncoder, ...], config: ModuleConfig) -> TextEncoder | JoinedEncoder:
     """Return the only encoder, or all of them joined."""
     parts = tuple(
-        each.get().with_readout(rule.readout, sees_padding=rule.sees_padding)
+        each.get().with_readout(rule.readout, sees_padding=rule.sees_padding, prefix=rule.prefix)
         for each, rule in zip(shared, config.encoder_rules, strict=True)
     )
     return parts[0] if len(parts) == 1 else JoinedEncoder(parts)

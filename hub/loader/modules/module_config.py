@@ -47,6 +47,8 @@ class EncoderRule:
     readout: str = "last_hidden_state"
     sees_padding: bool = False
     """Whether it runs without a mask, and attends to padding."""
+    prefix: str = ""
+    """Prepended to what this encoder reads, before the prompt's own prefix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,10 +126,13 @@ def _encoders(value: Any) -> list[dict[str, Any]]:
 
 def _reading(encoder: dict[str, Any], problems: list[str]) -> EncoderRule:
     readout, sees_padding = encoder.get("readout", "last_hidden_state"), encoder.get("sees_padding", False)
-    if not isinstance(readout, str) or not isinstance(sees_padding, bool):
-        problems.append(f"`encoder` needs `readout` as text and `sees_padding` as true or false, not {encoder!r}")
+    prefix = encoder.get("prefix", "")
+    if not isinstance(readout, str) or not isinstance(sees_padding, bool) or not isinstance(prefix, str):
+        problems.append(
+            f"`encoder` needs `readout` and `prefix` as text and `sees_padding` as true or false, not {encoder!r}"
+        )
         return EncoderRule()
-    return EncoderRule(readout, sees_padding)
+    return EncoderRule(readout, sees_padding, prefix)
 
 
 def read_prompt(prompt: dict[str, Any], problems: list[str]) -> tuple[PromptRule, PromptRule, str]:

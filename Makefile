@@ -24,7 +24,7 @@ BUILD_SITE := NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
 
 ##@ Use
 
-demo: setup ## Train a Yoruba module, publish it, find it and load it; writes demo/mulan-yo.png and demo/report.json
+demo: setup ## Train a Yoruba module, publish it, find it and load it; writes demo/memory-yo.png and demo/report.json
 	@$(PYTHON) -m trainers.lab.demo
 
 serve: setup ## Serve the registry, its pages and the API at http://127.0.0.1:8000

@@ -35,6 +35,7 @@ FROZEN = {
     "latents": "latents_MKHW",
     "captions": "captions_MP",
     "images": "images_MP",
+    "sentences": "sentences",
 }
 """Name of a feature, as a phase needs it → attribute."""
 IN_MEMORY_BYTES = 4 << 30
@@ -74,7 +75,7 @@ class FeatureDataset:
     """The dual encoder for images beside a text-to-image base; not needed if the base is a dual encoder."""
 
     def fill(self, needs: Sequence[str]) -> None:
-        """Compute the named features: `states`, `teacher`, `latents`, `captions`, `images`."""
+        """Compute the named features: `states`, `teacher`, `latents`, `captions`, `images`, `sentences`."""
         for need in needs:
             getattr(self, FROZEN[need])
 
@@ -93,6 +94,9 @@ class FeatureDataset:
                 return 2 * len(self.english_M) * (base.length * base.width + (base.pooled_width or 0) + mask)
             case "latents":
                 return 4 * (len(self.concept_M) - 1) * math.prod(base.latent_shape)
+            case "sentences":
+                assert self.sentence_encoder is not None, "the plan reads sentences"
+                return 2 * (len(self.phrases.english_P) + len(self.phrases.texts_N)) * self.sentence_encoder.width
             case "captions":
                 return 2 * len(self.english_M) * self.dual.width
             case _:
@@ -192,9 +196,10 @@ class FeatureDataset:
         meanings = [self.english_M[place] for place in self.meaning_N[1:].tolist()]
         return collect_phrases(self.texts_N[1:], self.languages_N[1:], meanings, self.weights_N[1:].tolist())
 
-    def sentence_states(self, texts: Sequence[str]) -> Tensor:
-        """Return one state (N, E) in fp32 of each text, from the encoders side by side; cached on disk as fp16."""
-        encoder, given = self.sentence_encoder, list(texts)
+    @cached_property
+    def sentences(self) -> tuple[Tensor, Tensor]:
+        """One state of each English phrase (P, E) and of each text (N, E) of `phrases`, fp32, from the encoders side by side."""
+        encoder, given = self.sentence_encoder, [*self.phrases.english_P, *self.phrases.texts_N]
         assert encoder is not None, "the plan reads sentences"
         length = self.prompt_rules.positive.length
         readings = [(part.readout, part.prefix) for part in encoder.parts]
@@ -212,7 +217,9 @@ class FeatureDataset:
             label="sentence states",
             quiet=self.store.quiet,
         )
-        return torch.from_numpy(np.array(rows)).float().to(self.base.device)
+        states = torch.from_numpy(np.array(rows)).float().to(self.base.device)
+        count = len(self.phrases.english_P)
+        return states[:count], states[count:]
 
     @cached_property
     def deviation(self) -> float:

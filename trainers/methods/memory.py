@@ -78,8 +78,7 @@ def make_learner(features: FeatureDataset, *, hidden_width: int = 384) -> Phrase
         "hidden_width": hidden_width,
     }
     module = PhraseMemory(**settings)
-    keys_PE = features.sentence_states(phrases.english_P)
-    texts_NE = features.sentence_states(phrases.texts_N)
+    keys_PE, texts_NE = features.sentences
     samples = [
         keys_PE if tag == ENGLISH else texts_NE[[place for place, own in enumerate(phrases.languages_N) if own == tag]]
         for tag in phrases.languages
@@ -95,7 +94,7 @@ PLAN = Plan(
     name="memory",
     learner=make_learner,
     length=LENGTH,
-    phases=(Phase("align", PhraseAlignment, RECIPE, needs=()),),
+    phases=(Phase("align", PhraseAlignment, RECIPE, needs=("sentences",)),),
     description="The memory holds the English names; a residual aligner per encoder is trained by InfoNCE to move each text of the "
     "language to its English name.",
     summary="a memory of English phrases, searched with {encoder}, which the base's own encoder reads",

@@ -36,7 +36,7 @@ class PhraseAlignment:
         self.example_weights: Tensor | None = torch.tensor(phrases.weights_N, dtype=torch.float64)
         self._phrase_N = torch.tensor(phrases.phrase_N)
         with torch.no_grad():
-            self._own = module.centre(features.sentence_states(phrases.texts_N).to(module.keys_PE.device))
+            self._own = module.centre(features.sentences[1].to(module.keys_PE.device))
         self._temperature = temperature
         self._noise = noise
 

@@ -58,13 +58,22 @@ def test_the_loss_is_infonce_of_every_encoder_over_all_phrases(memory_features: 
     rows = torch.tensor([0, 3, 5])
     found = method.loss(Draw(0, rows, torch.Generator().manual_seed(0)))
     phrases = memory_features.phrases
-    own = memory.centre(memory_features.sentence_states([phrases.texts_N[row] for row in rows]))
+    own = memory.centre(memory_features.sentences[1][rows])
     right = torch.tensor([phrases.phrase_N[row] for row in rows])
     expected = sum(
         F.cross_entropy(aligner(part) @ keys.T / 0.1, right).item()
         for part, keys, aligner in zip(own, memory.keys(), memory.aligners, strict=True)
     )
     assert found.total.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_sentences_are_cached_by_the_plan_and_their_size_is_told(memory_features: FeatureDataset) -> None:
+    phrases = memory_features.phrases
+    memory_features.fill(["sentences"])
+    keys_PE, texts_NE = memory_features.sentences
+    assert (len(keys_PE), len(texts_NE)) == (len(phrases.english_P), len(phrases.texts_N))
+    (size,) = memory_features.sizes(["sentences"]).values()
+    assert size == 2 * (keys_PE.numel() + texts_NE.numel())
 
 
 def test_only_the_aligners_are_trained(memory_features: FeatureDataset) -> None:

@@ -105,18 +105,20 @@ class PhraseReader:
         spans = list(dict.fromkeys(span for line in lines for _, _, span in _spans(line)))
         if not spans:
             return [""] * len(texts)
-        nearest = self.model(self._states(spans)).max(dim=1)
+        nearest = self.similarities(spans).max(dim=1)
         found = {
             span: (similarity, self.phrases[place])
             for span, similarity, place in zip(spans, *(each.tolist() for each in nearest), strict=True)
         }
         return [_read(line, found) for line in lines]
 
-    def _states(self, texts: Sequence[str]) -> Tensor:
-        """Return the encoders' states of the texts, (B, E)."""
+    @torch.no_grad()
+    def similarities(self, texts: Sequence[str]) -> Tensor:
+        """Return the similarity of each whole text to each phrase, (B, P)."""
         weight = self.model.keys_PE
         tokens_B1E, _ = self.encoder().encode(texts, self.length)
-        return tokens_B1E[:, 0].to(weight.device, weight.dtype)
+        found_BP: Tensor = self.model(tokens_B1E[:, 0].to(weight.device, weight.dtype))
+        return found_BP
 
 
 def _spans(line: Sequence[str]) -> list[tuple[int, int, str]]:

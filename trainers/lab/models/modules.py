@@ -2,6 +2,7 @@
 
     python -m trainers.lab.models.modules yo sw hi zh ar en                # mulan; `en` trains the zero-shot module
     python -m trainers.lab.models.modules --method pea --set distil.steps=9000 yo+sw+hi+zh+ar      # one module for five languages
+    python -m trainers.lab.models.modules --method memory yo sw hi zh ar yo+sw+hi+zh+ar                # phrase memories
     python -m trainers.lab.models.modules --measure yo                     # measure an existing module again
 
 Runs `hub train METHOD --lang …` and measures the same scores with more prompts. Large weights stay out of `cards/`: only
@@ -30,9 +31,11 @@ from trainers.publish_module import default_name, rescore
 BASE = "emoji-sd"
 FOCUS = ("yo", "sw", "hi", "zh", "ar")
 GENERATION = ("emoji-generation",)
+MEASURED = {"mulan": ("seen", "pairs"), "memory": ("seen", "pairs", "combinations")}
+"""Methods whose modules are measured after training, on these splits; the others are by `hub train`."""
 PRICE_PER_HOUR = 0.1
 """US dollars for two cores for one hour, the price that the lab's cards assume."""
-MAX_COMMITTED_BYTES = 1_100_000
+MAX_COMMITTED_BYTES = 2_700_000
 """Larger weights are not committed, so that the repository can be cloned in seconds."""
 
 
@@ -66,7 +69,9 @@ def copy_to_cards(folder: Path) -> Path:
     return target
 
 
-def measure(folder: Path, languages: tuple[str, ...], base: str, count: int) -> None:
+def measure(
+    folder: Path, languages: tuple[str, ...], base: str, count: int, splits: tuple[str, ...] = ("seen", "pairs")
+) -> None:
     """Write scores of fit and transfer to the card; for a zero-shot module, of five languages and the held-out ones."""
     with LocalHub.open() as hub:
         corpus = open_corpus("emoji")
@@ -83,7 +88,7 @@ def measure(folder: Path, languages: tuple[str, ...], base: str, count: int) -> 
             scores += run_benchmarks(subject, unseen, corpus, hub, quiet=False)
         else:
             scores = evaluate_for_card(
-                subject, EvaluationRequest(GENERATION, ("seen", "pairs"), languages, count), corpus, hub, quiet=False
+                subject, EvaluationRequest(GENERATION, splits, languages, count), corpus, hub, quiet=False
             )
         kept = [score for score in scores if not score.metric.startswith("judge_ceiling")]
         rescore(folder, name, kept)
@@ -109,11 +114,11 @@ def main() -> None:
     for module in arguments.modules:
         languages = tuple(module.split("+"))
         name = default_name(arguments.method, languages)
-        if arguments.method == "mulan":
+        if arguments.method in MEASURED:
             trained = arguments.work / name / name
             if not arguments.measure:
                 trained = train_module(arguments.method, languages, arguments.base, arguments.work, 0, arguments.set)
-            measure(trained, languages, arguments.base, arguments.count)
+            measure(trained, languages, arguments.base, arguments.count, MEASURED[arguments.method])
         else:
             trained = train_module(
                 arguments.method, languages, arguments.base, arguments.work, arguments.count, arguments.set

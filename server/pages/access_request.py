@@ -31,6 +31,6 @@ def gate_of(request: Request, hub: LocalHub, artifact: Artifact) -> dict[str, An
     caller = caller_of(request, hub)
     if may_download(hub.registry.database, caller, artifact):
         return {"gate": "", "csrf_token": ""}
-    can_request = caller.account is not None and caller.may_act
-    status = status_of(hub.registry.database, artifact.name, caller.account) if can_request else "unknown"
+    account = caller.account if caller.may_act else None
+    status = status_of(hub.registry.database, artifact.name, account) if account else "unknown"
     return {"gate": status or "unrequested", "csrf_token": csrf_token_of(request, hub)}

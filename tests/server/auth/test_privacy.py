@@ -13,6 +13,7 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.commit import create
 from hub.registry.accounts.permissions import Actor
+from hub.registry.accounts.sessions import Sessions
 from hub.registry.artifacts.access_requests import set_status
 from hub.registry.artifacts.repositories import change_settings, delete_repository, move_repository
 from server import create_app
@@ -214,3 +215,15 @@ def test_only_a_write_token_of_the_account_likes_and_requests_access(worlds, sec
         assert client.request(method, path).status_code == 401
         assert client.request(method, path, headers=limited).status_code == 403
         assert client.request(method, path, headers=whole).status_code == 200
+
+
+def test_a_session_with_a_token_of_one_repository_does_not_list_the_other_tokens(worlds):
+    (hub, client), _ = worlds
+    ada, shown = hub.accounts.get("ada"), {}
+    for artifact in ("ada/hidden-data", "", "ada/hidden-thing"):
+        token = hub.tokens.caller(hub.tokens.create(ada, "read", ROOT, artifact=artifact)).token
+        session = Sessions(hub.registry.database).begin(ada, ADA, token=token)
+        page = client.get("/settings", headers={"cookie": f"linguahub={session}", "accept": "text/html"})
+        assert page.status_code == 200
+        shown[artifact] = "ada/hidden-data" in page.text
+    assert shown == {"ada/hidden-data": False, "": True, "ada/hidden-thing": False}

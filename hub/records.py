@@ -293,7 +293,7 @@ class Query:
     license: str = ""
     owner: str = ""
     readers: tuple[str, ...] | None = None
-    """Owners, in lower case, whose private artifacts are included; None for all owners."""
+    """Private artifacts that are included: of these owners, or with these keys, in lower case; None for all."""
     parts: tuple[str, ...] = ()
     """Parts of `owner/name` that must all match, ignoring case."""
     labels: tuple[str, ...] = ()

@@ -1,5 +1,7 @@
 """The registry: get, find, record."""
 
+# ruff: noqa: S608 - only constants are put into SQL here.
+
 from __future__ import annotations
 
 import re
@@ -9,6 +11,7 @@ from hub.errors import AllYanked, InvalidRequest, UnknownArtifact, UnknownRevisi
 from hub.names import ArtifactName, Digest, bare_ref
 from hub.records import Artifact, Page, Query, Revision
 from hub.registry.accounts.permissions import Actor
+from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.artifacts.downloads import count_download
 from hub.registry.artifacts.rows import read_artifacts, read_revisions
 from hub.registry.database.database import Database
@@ -50,12 +53,13 @@ class Registry:
             raise
         return cls(database, owner)
 
-    def get(self, name: str | ArtifactName) -> Artifact:
+    def get(self, name: str | ArtifactName, readers: tuple[str, ...] | None = None) -> Artifact:
         """Return an artifact. A name without an owner is looked up under the user's account, then `linguahub`, then all owners.
 
-        Raises UnknownArtifact with similar names, InvalidRequest if several owners have an artifact of this name.
+        `readers`: see `Query.readers`; a private artifact of other owners is answered as a name that does not exist. Raises
+        UnknownArtifact with similar names, InvalidRequest if several owners have an artifact of this name.
         """
-        return read_artifacts(self.database, [self._id(name)])[0]
+        return read_artifacts(self.database, [self._id(name, readers)])[0]
 
     def find(self, query: Query) -> Page:
         """Return a page of the artifacts that match `query`, with total and facet counts. Raises InvalidRequest."""
@@ -233,9 +237,12 @@ class Registry:
         row = self.database.rows("SELECT owner, name FROM artifacts WHERE id = :id", {"id": artifact_id})[0]
         return ArtifactName(row["owner"], row["name"])
 
-    def _id(self, name: str | ArtifactName) -> int:
+    def _id(self, name: str | ArtifactName, readers: tuple[str, ...] | None = None) -> int:
+        condition, values = visibility_condition(readers)
+        visible = f"(NOT private OR {condition})"
         for candidate in self._candidates(name):
-            rows = self.database.rows("SELECT id FROM artifacts WHERE key = :key", {"key": candidate.key})
+            question = f"SELECT id FROM artifacts WHERE key = :key AND {visible}"
+            rows = self.database.rows(question, {"key": candidate.key, **values})
             if rows:
                 return int(rows[0]["id"])
         bare = name if isinstance(name, str) and "/" not in name else ""
@@ -248,8 +255,8 @@ class Registry:
         if rows:
             return int(rows[0]["id"])
         column = "owner || '/' || name" if not bare else "name"
-        question = f"SELECT {column} FROM artifacts WHERE NOT private ORDER BY downloads DESC LIMIT {_MAX_NEIGHBOURS}"  # noqa: S608
-        known = self.database.rows(question)
+        question = f"SELECT {column} FROM artifacts WHERE {visible} ORDER BY downloads DESC LIMIT {_MAX_NEIGHBOURS}"
+        known = self.database.rows(question, values)
         raise UnknownArtifact(str(name), known=dict.fromkeys(row[0] for row in known))
 
     def _candidates(self, name: str | ArtifactName) -> list[ArtifactName]:

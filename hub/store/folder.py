@@ -146,6 +146,7 @@ class FolderStore:
         """See `BlobStore.write_reference`."""
         with self._unfinished() as unfinished:
             _write(unfinished.file, content)
+            (self.root / "refs").mkdir(mode=0o700, exist_ok=True)  # Its files name private artifacts.
             unfinished.finish(self._reference(name))
 
     def references(self) -> Iterator[tuple[str, bytes]]:

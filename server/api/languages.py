@@ -55,14 +55,14 @@ class BasesBody(Body):
 
 def get_languages(request: Request, hub: Hub) -> Response:
     """List languages with their names and number of artifacts."""
-    counts = hub.registry.find(Query(limit=0, readers=caller_of(request, hub).owners())).facets["language"]
+    counts = hub.registry.find(Query(limit=0, readers=caller_of(request, hub).readers())).facets["language"]
     tags = sorted(counts, key=lambda tag: (-counts[tag], tag))
     return json_response({"languages": [{"tag": tag, **_names(tag), "artifacts": counts[tag]} for tag in tags]})
 
 
 def get_bases(request: Request, hub: Hub) -> Response:
     """List bases with their conditioning and number of modules."""
-    readers = caller_of(request, hub).owners()
+    readers = caller_of(request, hub).readers()
     page = hub.registry.find(Query(kind="base", sort="name", limit=MAX_BASES, readers=readers, scores="best"))
     counts = hub.registry.find(Query(limit=0, readers=readers)).facets["base"]
     facts = ("summary", "license", "revision", "weights_digest", "conditioning", "upstream")

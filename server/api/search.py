@@ -20,7 +20,7 @@ def search_artifacts(request: Request, hub: Hub) -> Response:
     Raises UnknownLanguage, and InvalidRequest for unknown parameters and invalid values.
     """
     given = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-    query = read_query(QueryParams(given), caller_of(request, hub).owners(), scores="best")
+    query = read_query(QueryParams(given), caller_of(request, hub).readers(), scores="best")
     if cursor := request.query_params.get("cursor", ""):
         query = query_at(request, query, cursor)
     page = hub.registry.find(query)

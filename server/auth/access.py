@@ -87,19 +87,26 @@ AdministeredArtifact = Annotated[Artifact, Depends(_administered_artifact)]
 
 def get_artifact(hub: LocalHub, name: str, request: Request) -> Artifact:
     """Return the artifact `name`. Raises UnknownArtifact, also if the caller cannot see it, and ArtifactMoved for a former name."""
+    readers = caller_of(request, hub).readers()
     try:
-        artifact = hub.registry.get(name)
+        return hub.registry.get(name, readers)
     except InvalidName as error:
         raise UnknownArtifact(name) from error
     except UnknownArtifact:
-        tombstone = tombstone_of(hub.registry.database, ArtifactName.parse(name, hub.registry.owner))
-        if tombstone is None or not tombstone.moved_to:
-            raise
-        get_artifact(hub, tombstone.moved_to, request)
-        raise ArtifactMoved(name, tombstone.moved_to) from None
-    if not caller_of(request, hub).may_read(artifact):
-        raise UnknownArtifact(name)
-    return artifact
+        if target := new_name_of(hub, ArtifactName.parse(name, hub.registry.owner), readers):
+            raise ArtifactMoved(name, target) from None
+        raise
+
+
+def new_name_of(hub: LocalHub, name: ArtifactName, readers: tuple[str, ...] | None) -> str:
+    """Return the present `owner/name` of a renamed artifact; empty if it was not renamed, or to `readers` does not exist."""
+    tombstone = tombstone_of(hub.registry.database, name)
+    if tombstone is None or not tombstone.moved_to:
+        return ""
+    try:
+        return str(hub.registry.get(tombstone.moved_to, readers).name)
+    except UnknownArtifact:
+        return ""
 
 
 def require_download(request: Request, hub: LocalHub, artifact: Artifact) -> None:

@@ -63,7 +63,17 @@ def require_create(caller: Caller, name: ArtifactName) -> Account:
     return _require(caller, name, caller.may_create(name), "create")
 
 
-def _require(caller: Caller, name: ArtifactName, allowed: bool, what: str) -> Account:
+def require_acting(caller: Caller, name: ArtifactName, what: str) -> Account:
+    """Raise Unauthenticated or Forbidden unless the caller can do `what`, such as like `name`, as the account."""
+    return _require(caller, name, caller.may_act, what)
+
+
+def require_listing(caller: Caller, owner: str) -> Account:
+    """Raise Unauthenticated or Forbidden unless the caller can list everything that `owner` has."""
+    return _require(caller, owner, caller.may_list(owner), "list the repositories of")
+
+
+def _require(caller: Caller, name: ArtifactName | str, allowed: bool, what: str) -> Account:
     account = account_of(caller)
     if not allowed:
         token = caller.token

@@ -12,16 +12,17 @@ from hub.records import Artifact
 from hub.registry.artifacts.access_requests import add_request, may_download, status_of
 from server.auth.access import Hub, VisibleArtifact
 from server.auth.browser_session import csrf_token_of
-from server.auth.caller import actor_of, caller_of
-from server.auth.csrf_forms import SignedInForm, account_in
+from server.auth.caller import actor_of, caller_of, require_acting
+from server.auth.csrf_forms import SignedInForm
 from server.http.urls import page_path
 from server.pages.login import SEE_OTHER
 
 
-def request_access(request: Request, hub: Hub, form: SignedInForm, artifact: VisibleArtifact) -> Response:
-    """Request access and redirect to the page of the artifact, which shows the status of the request."""
-    assert form.session is not None, "a signed-in form has a session"
-    add_request(hub.registry.database, artifact, account_in(form.session), actor_of(request, form.session.caller))
+def request_access(request: Request, hub: Hub, _form: SignedInForm, artifact: VisibleArtifact) -> Response:
+    """Request access and redirect to the page of the artifact, which shows the status of the request. Raises Forbidden."""
+    caller = caller_of(request, hub)
+    account = require_acting(caller, artifact.name, "request access to")
+    add_request(hub.registry.database, artifact, account, actor_of(request, caller))
     return RedirectResponse(page_path(artifact), SEE_OTHER)
 
 
@@ -30,5 +31,6 @@ def gate_of(request: Request, hub: LocalHub, artifact: Artifact) -> dict[str, An
     caller = caller_of(request, hub)
     if may_download(hub.registry.database, caller, artifact):
         return {"gate": "", "csrf_token": ""}
-    status = status_of(hub.registry.database, artifact.name, caller.account) if caller.account else "unknown"
+    account = caller.account if caller.may_act else None
+    status = status_of(hub.registry.database, artifact.name, account) if account else "unknown"
     return {"gate": status or "unrequested", "csrf_token": csrf_token_of(request, hub)}

@@ -43,7 +43,7 @@ class Choice:
 
 def browse(request: Request, hub: Hub) -> Response:
     """Show a list of artifacts. For an invalid search, show the problem below the form and keep the input."""
-    readers = caller_of(request, hub).owners()
+    readers = caller_of(request, hub).readers()
     everything = hub.registry.find(Query(limit=1, readers=readers))
     try:
         query, problem, status = replace(read_query(request.query_params, readers), scores="best"), None, 200

@@ -100,7 +100,9 @@ def _page(
     context: dict[str, Any] = {
         "account": account,
         "organisations": hub.accounts.organisations(account),
-        "tokens": [each for each in hub.tokens.of(account) if not each.revoked_at],
+        "tokens": [each for each in hub.tokens.of(account) if not each.revoked_at]
+        if session.caller.may_list(account.name)
+        else [],  # The names of tokens can be those of private repositories.
         "sessions": Sessions(hub.registry.database).of(account),
         "here": session.record.id,
         "is_own": session.caller.may_change_account,

@@ -93,31 +93,38 @@ class Caller:
         return self.account is not None and self.in_browser and self.token is None
 
     @property
+    def may_act(self) -> bool:
+        """Whether the caller may like, request access and create webhooks for the account. A token for one artifact may not."""
+        return self._writes() and not self._is_narrow()
+
+    @property
     def may_change_server(self) -> bool:
         """Whether the caller may administer the server."""
         return self.is_admin and self._writes()
-
-    def role_in(self, owner: str) -> str:
-        """Return the role in a namespace; empty without one."""
-        if self.account is None:
-            return ""
-        if self.account.is_admin or self.account.key == owner.lower():
-            return "admin"
-        return self.roles.get(owner.lower(), "")
 
     def may_read(self, artifact: Artifact) -> bool:
         """Return whether the caller may see the artifact."""
         if not artifact.private:
             return True
-        return bool(self.role_in(artifact.name.owner)) and self._reaches(artifact.name)
+        return bool(self._role_for(artifact.name))
+
+    def may_download(self, artifact: Artifact, *, accepted: bool) -> bool:
+        """Return whether the caller may download the files; `accepted`: whether its account has access to the gated artifact."""
+        if not self.may_read(artifact):
+            return False
+        return (
+            not artifact.gated
+            or bool(self._role_for(artifact.name))
+            or (accepted and self.has_account_for(artifact.name))
+        )
 
     def may_write(self, name: ArtifactName) -> bool:
         """Return whether the caller may commit to `name`."""
-        return self._writes() and self.role_in(name.owner) in {"write", "admin"} and self._reaches(name)
+        return self._writes() and self._role_for(name) in {"write", "admin"}
 
     def may_publish_scores_of(self, artifact: Artifact) -> bool:
         """Return whether the caller may publish or dispute scores of `artifact`."""
-        return self._writes() and self._reaches(artifact.name) and self.may_read(artifact)
+        return self._writes() and self.has_account_for(artifact.name) and self.may_read(artifact)
 
     def may_create(self, name: ArtifactName) -> bool:
         """Return whether the caller may create an artifact called `name`. A token for one artifact may not."""
@@ -125,22 +132,44 @@ class Caller:
 
     def may_administer(self, name: ArtifactName) -> bool:
         """Return whether the caller may delete, move and configure `name`."""
-        return self._writes() and self.role_in(name.owner) == "admin" and not self._is_narrow()
+        return self._writes() and self._role_for(name) == "admin" and not self._is_narrow()
 
-    def owners(self) -> tuple[str, ...] | None:
-        """Return the namespaces, in lower case, whose private artifacts the caller finds; None for all."""
-        if self.account is None or self._is_narrow():
+    def may_list(self, owner: str) -> bool:
+        """Return whether the caller may list everything that `owner` has. A token for one artifact may not."""
+        return bool(self._role_in(owner)) and not self._is_narrow()
+
+    def has_account_for(self, name: ArtifactName) -> bool:
+        """Return whether the caller has an account, and a token that is not limited to another artifact than `name`."""
+        return self.account is not None and (not self._is_narrow() or self._limit() == name.key)
+
+    def readers(self) -> tuple[str, ...] | None:
+        """Return the private artifacts that the caller may read, as `Query.readers`."""
+        if self.account is None:
             return ()
+        if self._is_narrow():
+            return (self._limit(),) if self._role_in(self._limit().partition("/")[0]) else ()
         return None if self.account.is_admin else (self.account.key, *sorted(self.roles))
+
+    def _role_for(self, name: ArtifactName) -> str:
+        """Return the role in the namespace of `name`; empty without one, and for a token of another artifact."""
+        return self._role_in(name.owner) if self.has_account_for(name) else ""
+
+    def _role_in(self, owner: str) -> str:
+        if self.account is None:
+            return ""
+        if self.account.is_admin or self.account.key == owner.lower():
+            return "admin"
+        return self.roles.get(owner.lower(), "")
 
     def _writes(self) -> bool:
         return self.account is not None and (self.token is None or self.token.role == "write")
 
     def _is_narrow(self) -> bool:
-        return self.token is not None and bool(self.token.artifact)
+        return bool(self._limit())
 
-    def _reaches(self, name: ArtifactName) -> bool:
-        return self.token is None or self.token.artifact in {"", name.key}
+    def _limit(self) -> str:
+        """Return the key of the only artifact of the token; empty if it is not limited."""
+        return self.token.artifact if self.token else ""
 
 
 ANONYMOUS = Caller()

@@ -6,8 +6,9 @@ from typing import Any
 
 
 def visibility_condition(readers: tuple[str, ...] | None) -> tuple[str, dict[str, Any]]:
-    """Return the SQL condition that `readers` may see a private artifact, and its parameters; None: all may be seen."""
+    """Return the SQL condition that `readers` may see a private artifact, and its parameters; see `Query.readers`."""
     if not readers:
         return ("1 = 1" if readers is None else "1 = 0"), {}
-    values = {f"reader_{number}": owner for number, owner in enumerate(readers)}
-    return f"lower(owner) IN ({', '.join(f':{name}' for name in values)})", values
+    values = {f"reader_{number}": reader for number, reader in enumerate(readers)}
+    among = ", ".join(f":{name}" for name in values)
+    return f"(lower(artifacts.owner) IN ({among}) OR artifacts.key IN ({among}))", values

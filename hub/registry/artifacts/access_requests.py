@@ -33,10 +33,11 @@ class AccessRequest:
 
 
 def may_download(database: Database, caller: Caller, artifact: Artifact) -> bool:
-    """Return whether the caller, who may see the artifact, may download its files."""
-    if not artifact.gated or caller.role_in(artifact.name.owner):
+    """Return whether the caller may download the files of the artifact."""
+    if caller.may_download(artifact, accepted=False):
         return True
-    return caller.account is not None and status_of(database, artifact.name, caller.account) == "accepted"
+    accepted = caller.account is not None and status_of(database, artifact.name, caller.account) == "accepted"
+    return caller.may_download(artifact, accepted=accepted)
 
 
 def status_of(database: Database, name: ArtifactName, account: Account) -> str:

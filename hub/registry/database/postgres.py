@@ -96,6 +96,7 @@ class PostgresDatabase(Database):
     def backup(self, folder: Path) -> Path:
         """Write a consistent dump in PostgreSQL's custom format, while others read and write. Requires `pg_dump`."""
         target = folder / self.backup_name
+        os.close(os.open(target, os.O_RDONLY | os.O_CREAT, 0o600))  # Only its user can read it.
         self._run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}", "--dbname")
         return target
 

@@ -7,9 +7,10 @@ Writes and migrations use SQLAlchemy. The file is in WAL mode, in which readers 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ A search among a million artifacts reads thousands of rows. The map cuts its tim
 
 _MAX_PREFIX = 8
 """Length of the longest prefixes that the full-text index has lists for, in characters."""
+_JOURNALS = ("-wal", "-shm")
 _FACETS = "' ' || facets || ' '"
 
 
@@ -42,9 +44,12 @@ class SqliteDatabase(Database):
         self.path = path
 
     def prepare(self) -> None:
-        """See `Database.prepare`; also creates the folder."""
+        """See `Database.prepare`; also creates the folder and the file, which only its user can read."""
         with self.translate_errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            _create_private(self.path)
+            for file in (self.path, *(Path(f"{self.path}{suffix}") for suffix in _JOURNALS)):
+                _make_private(file)
         super().prepare()
 
     def version(self) -> str:
@@ -115,6 +120,7 @@ class SqliteDatabase(Database):
     def backup(self, folder: Path) -> Path:
         """Write a copy with SQLite's online backup, while others read and write."""
         target = folder / self.backup_name
+        _create_private(target)
         with self.translate_errors(), closing(sqlite3.connect(target)) as copy:
             self._connection().backup(copy)
         return target
@@ -128,6 +134,7 @@ class SqliteDatabase(Database):
         self.close()
         with self.translate_errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            _create_private(self.path)
             with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(self.path)) as target:
                 source.backup(target)
         self.prepare()
@@ -157,6 +164,20 @@ class SqliteDatabase(Database):
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA mmap_size = {_MMAP_BYTES}")
         return connection
+
+
+def _create_private(path: Path) -> None:
+    """Create an empty file, an empty database, that only its user can read; SQLite gives its journals the same mode."""
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
+
+
+def _make_private(path: Path) -> None:
+    """Take the access of others from an existing file. A group that can write it keeps it: WAL readers need to write, too."""
+    with suppress(FileNotFoundError, PermissionError):
+        mode = path.stat().st_mode & 0o777
+        wanted = mode & (0o770 if mode & 0o020 else 0o600)
+        if wanted != mode:
+            path.chmod(wanted)
 
 
 def _quoted(text: str) -> str:

@@ -59,7 +59,7 @@ def get_advice(
     ] = None,
 ) -> Response:
     """Recommend modules for a language and a training method for a budget, based on measured scores."""
-    readers = caller_of(request, hub).owners()
+    readers = caller_of(request, hub).readers()
     page = hub.registry.find(Query(language=language, base=base, limit=MAX_MODULES, readers=readers, scores="best"))
     ready = [each for each in page.items if _is_measured(each, language)]
     methods = _methods(hub, base, readers, budget)

@@ -47,7 +47,7 @@ def get_compatible(
 
     Raises InvalidRequest for other kinds.
     """
-    readers = caller_of(request, hub).owners()
+    readers = caller_of(request, hub).readers()
     bases = hub.registry.find(Query(kind="base", sort="name", limit=MAX_BASES, readers=readers, scores="best")).items
     if artifact.kind == "base":
         found, total = _modules(hub, artifact, bases, readers, limit, offset)
@@ -56,7 +56,7 @@ def get_compatible(
         raise InvalidRequest(
             f"`{artifact.name}` is of kind `{artifact.kind}` and has no variants: choose a base or a module."
         )
-    judged = [fit for base in bases for fit in _judge_variants(hub, artifact, base)]
+    judged = [fit for base in bases for fit in _judge_variants(hub, artifact, base, readers)]
     judged.sort(key=lambda fit: (not fit.fits, not fit.made_for_it, fit.base))
     return json_response(
         {
@@ -82,30 +82,36 @@ def _modules(
             )
         )
         total += page.total
-        found += [fit for module in page.items for fit in _judge_variants(hub, module, base, made_for=each.name)]
+        found += [
+            fit for module in page.items for fit in _judge_variants(hub, module, base, readers, made_for=each.name)
+        ]
     return found, total
 
 
 def _judge_variants(
-    hub: LocalHub, module: Artifact, base: Artifact, made_for: ArtifactName | None = None
+    hub: LocalHub,
+    module: Artifact,
+    base: Artifact,
+    readers: tuple[str, ...] | None,
+    made_for: ArtifactName | None = None,
 ) -> Iterator[Fit]:
     """Yield the fit of each variant of a module, or only of the variant for `made_for`; encoders are checked, too."""
     for variant in module.variants:
         if made_for is not None and variant.base.name.rpartition("/")[2].lower() != made_for.name.lower():
             continue
         fit = check_fit(module, variant, base)
-        found = (encoder_problem(pin, _encoder(hub, pin.name)) for pin in variant.encoders)
+        found = (encoder_problem(pin, _encoder(hub, pin.name, readers)) for pin in variant.encoders)
         if problems := [problem for problem in found if problem]:
             reasons = () if fit.fits else fit.reasons
             fit = dataclasses.replace(fit, fits=False, reasons=(*reasons, *problems))
         yield fit
 
 
-def _encoder(hub: LocalHub, name: str) -> Artifact | None:
+def _encoder(hub: LocalHub, name: str, readers: tuple[str, ...] | None) -> Artifact | None:
     try:
-        return hub.registry.get(name)
+        return hub.registry.get(name, readers)
     except HubError:
-        return None  # It names an upstream repository, or one in another registry.
+        return None  # It names an upstream repository, one in another registry, or one that the caller cannot see.
 
 
 def _has_same_conditioning(one: Artifact, other: Artifact) -> bool:

@@ -95,7 +95,7 @@ def get_leaderboard(
     """Return the leaderboard of a benchmark and metric, with confidence intervals."""
     contest = LeaderboardQuery(
         benchmark=benchmark, metric=metric, language=language, split=split, base=base, provenance=Provenance(provenance),
-        readers=caller_of(request, hub).owners(),
+        readers=caller_of(request, hub).readers(),
     )  # fmt: skip
     entries, total = leaderboard(hub.registry.database, contest, limit)
     rows = [

@@ -97,7 +97,9 @@ def _list_refs(request: Request, mirror: Mirror, repo: MirroredRepository) -> Re
 
 
 def _check_reading(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
-    mirror.check_access(repo, _commit(request, mirror, repo, revision="main"), is_account=_is_account(request, mirror))
+    mirror.check_access(
+        repo, _commit(request, mirror, repo, revision="main"), is_account=_is_account(request, mirror, repo)
+    )
     return JSONResponse({})
 
 
@@ -106,7 +108,7 @@ def _resolve(request: Request, mirror: Mirror, repo: MirroredRepository) -> Resp
     path = unquote(request.path_params["path"])
     check_path(path)
     file = mirror.file(commit, path)
-    mirror.check_access(repo, commit, is_account=_is_account(request, mirror))
+    mirror.check_access(repo, commit, is_account=_is_account(request, mirror, repo))
     headers = _headers(request, commit, file)
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
@@ -134,13 +136,13 @@ def _refuse(request: Request, mirror: Mirror, repo: MirroredRepository) -> Respo
 def _commit(request: Request, mirror: Mirror, repo: MirroredRepository, revision: str = "") -> MirroredCommit:
     name = revision or unquote(request.path_params.get("revision", "main"))
     commit, request.state.warning = mirror.commit(repo, name)
-    mirror.check_visible(repo, commit, is_account=_is_account(request, mirror))
+    mirror.check_visible(repo, commit, is_account=_is_account(request, mirror, repo))
     request.state.commit = commit.commit_id
     return commit
 
 
-def _is_account(request: Request, mirror: Mirror) -> bool:
-    return caller_of(request, mirror.hub).account is not None
+def _is_account(request: Request, mirror: Mirror, repo: MirroredRepository) -> bool:
+    return caller_of(request, mirror.hub).has_account_for(repo.name)
 
 
 def _warning(request: Request) -> dict[str, str]:

@@ -100,8 +100,7 @@ def owner_of(request: Request, hub: LocalHub, *, writes: bool = False) -> tuple[
     """Return the caller and their account. Raises Unauthenticated; Forbidden for a token without access to webhooks."""
     caller = caller_of(request, hub)
     account = account_of(caller)
-    token = caller.token
-    if token is not None and (token.artifact or (writes and token.role != "write")):
+    if not (caller.may_act if writes else caller.may_list(account.name)):
         raise Forbidden(
             f"webhooks of `{account.name}` need a token with the role `write` that is not limited to one repository."
         )

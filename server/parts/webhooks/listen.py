@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import Select, exists, or_, select
 
 from hub.names import COMMIT_DIGITS
 from hub.registry.database.clock import utc_now
@@ -34,7 +34,7 @@ def has_webhooks(session: Session) -> bool:
 def enqueue_deliveries(session: Session, event: Event) -> None:
     """Enqueue a delivery for every webhook that watches the artifact, can read it and includes the scope."""
     artifact = event.artifact
-    watchers = [each for each in _watchers(session, artifact) if _includes(each.domains, event.scope)]
+    watchers = [each for each in _watchers(session, artifact, _owners(event)) if _includes(each.domains, event.scope)]
     if not watchers:
         return
     head = session.get(RefRow, (artifact.id, "main"))
@@ -54,15 +54,24 @@ def enqueue_deliveries(session: Session, event: Event) -> None:
         enqueue(session, DELIVER, row.id)
 
 
-def watch_new_name(session: Session, key: str, target: str) -> None:
-    """Move the watches of a renamed repository to its new name."""
-    for watch in session.scalars(select(WatchRow).where(WatchRow.key == key)).all():
+def watch_new_name(session: Session, event: Event) -> None:
+    """Move the watches of a renamed repository to its new name; of a private one, only those whose owners can read it there."""
+    target = event.facts["movedTo"]["name"]
+    readers = _readers(event.artifact, _owners(event)).with_only_columns(WebhookRow.id)
+    watches = select(WatchRow).where(WatchRow.key == event.artifact.key, WatchRow.webhook_id.in_(readers))
+    for watch in session.scalars(watches).all():
         session.delete(watch)
         session.merge(WatchRow(webhook_id=watch.webhook_id, kind=watch.kind, key=target.lower(), name=target))
 
 
-def _watchers(session: Session, artifact: ArtifactRow) -> Iterable[WebhookRow]:
-    """Return the enabled webhooks that watch the artifact and whose owners can read it."""
+def _owners(event: Event) -> set[str]:
+    """Return the owner of the artifact, and its next one after a move, in lower case."""
+    moved = event.facts["movedTo"]["owner"]["id"] if event.action == "move" else event.artifact.owner
+    return {event.artifact.owner.lower(), moved.lower()}
+
+
+def _watchers(session: Session, artifact: ArtifactRow, owners: Iterable[str]) -> Iterable[WebhookRow]:
+    """Return the enabled webhooks that watch the artifact and whose owners can read it; see `_readers`."""
     owner = artifact.owner.lower()
     repository = "dataset" if artifact.kind == "dataset" else "model"
     watching = exists().where(
@@ -73,18 +82,20 @@ def _watchers(session: Session, artifact: ArtifactRow) -> Iterable[WebhookRow]:
             WatchRow.key == "*",
         ),
     )
-    query = (
-        select(WebhookRow)
-        .join(AccountRow, AccountRow.id == WebhookRow.account_id)
-        .where(~WebhookRow.disabled, watching)
-    )
-    if artifact.private:
+    query = _readers(artifact, owners).where(~WebhookRow.disabled, watching)
+    return session.scalars(query.order_by(WebhookRow.id)).all()
+
+
+def _readers(artifact: ArtifactRow, owners: Iterable[str]) -> Select[WebhookRow]:
+    """Return a query of the webhooks whose owners can read the artifact under each of `owners`."""
+    query = select(WebhookRow).join(AccountRow, AccountRow.id == WebhookRow.account_id)
+    for owner in owners if artifact.private else ():
         organisation = select(AccountRow.id).where(AccountRow.key == owner).scalar_subquery()
         member = exists().where(
             MembershipRow.user_id == WebhookRow.account_id, MembershipRow.organisation_id == organisation
         )
-        query = query.where(or_(AccountRow.is_admin, func.lower(AccountRow.name) == owner, member))
-    return session.scalars(query.order_by(WebhookRow.id)).all()
+        query = query.where(or_(AccountRow.is_admin, AccountRow.key == owner, member))
+    return query
 
 
 def _includes(domains: Iterable[str], scope: str) -> bool:

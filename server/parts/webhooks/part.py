@@ -38,7 +38,7 @@ class WebhooksPart(ServerPart):
 
         enqueue_deliveries(session, event)
         if event.action == "move":
-            watch_new_name(session, event.artifact.key, event.facts["movedTo"]["name"])
+            watch_new_name(session, event)
 
     def routes(self) -> Sequence[RouteSpec]:
         """Return the endpoints of the API and those of huggingface_hub."""

@@ -13,7 +13,7 @@ from hub.local import LocalHub
 from hub.registry.accounts.permissions import Account
 from hub.registry.artifacts.access_requests import access_requests, add_request, set_status, status_of
 from server.auth.access import AdministeredArtifact, Hub, VisibleArtifact
-from server.auth.caller import account_of, actor_of, caller_of
+from server.auth.caller import actor_of, caller_of, require_acting
 from server.http.times import to_rfc3339
 from server.http.urls import Segment
 from server.protocol.accounts.whoami import person
@@ -34,9 +34,13 @@ class AccessReply(AccessGrant):
 
 
 def request_file_access(request: Request, hub: Hub, artifact: VisibleArtifact) -> Response:
-    """Request access to the files: `accepted` immediately for automatic gates, otherwise `pending`. Raises Unauthenticated."""
+    """Request access to the files: `accepted` immediately for automatic gates, otherwise `pending`.
+
+    Raises Unauthenticated, and Forbidden for a token that only reads or has one artifact.
+    """
     caller = caller_of(request, hub)
-    status = add_request(hub.registry.database, artifact, account_of(caller), actor_of(request, caller))
+    account = require_acting(caller, artifact.name, "request access to")
+    status = add_request(hub.registry.database, artifact, account, actor_of(request, caller))
     return JSONResponse({"status": status})
 
 

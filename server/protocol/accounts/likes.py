@@ -8,22 +8,24 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import UnknownAccount, UnknownArtifact
 from hub.registry.artifacts.repositories import like, liked_by, likers, unlike
 from server.auth.access import Hub, VisibleArtifact, get_artifact
-from server.auth.caller import account_of, actor_of, caller_of
+from server.auth.caller import actor_of, caller_of, require_acting
 from server.http.urls import Segment, is_dataset
 from server.protocol.accounts.whoami import person
 
 
 def add_like(request: Request, hub: Hub, artifact: VisibleArtifact) -> Response:
-    """Like an artifact as the caller. Raises Unauthenticated."""
+    """Like an artifact as the caller. Raises Unauthenticated, and Forbidden for a token that only reads or has one artifact."""
     caller = caller_of(request, hub)
-    like(hub.registry.database, artifact.name, account_of(caller), actor_of(request, caller))
+    account = require_acting(caller, artifact.name, "like")
+    like(hub.registry.database, artifact.name, account, actor_of(request, caller))
     return JSONResponse({})
 
 
 def remove_like(request: Request, hub: Hub, artifact: VisibleArtifact) -> Response:
-    """Remove the like of the caller. Raises Unauthenticated."""
+    """Remove the like of the caller. Raises as `add_like`."""
     caller = caller_of(request, hub)
-    unlike(hub.registry.database, artifact.name, account_of(caller), actor_of(request, caller))
+    account = require_acting(caller, artifact.name, "unlike")
+    unlike(hub.registry.database, artifact.name, account, actor_of(request, caller))
     return JSONResponse({})
 
 

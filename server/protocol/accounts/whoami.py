@@ -93,7 +93,7 @@ def _of_kind(hub: Hub, name: str, *, organisation: bool) -> Account:
 
 
 def _overview(request: Request, hub: Hub, account: Account) -> dict[str, Any]:
-    readers = caller_of(request, hub).owners()
+    readers = caller_of(request, hub).readers()
     page = hub.registry.find(Query(owner=account.name, limit=0, readers=readers))
     datasets = page.facets.get("kind", {}).get("dataset", 0)
     return {

@@ -87,7 +87,7 @@ def _query(request: Request, hub: LocalHub) -> Query:
         gated=is_true(request, "gated") if parameters.get("gated") else None,
         parameters=_parameter_range(parameters.get("num_parameters", "")),
         scores="best",
-        readers=caller_of(request, hub).owners(),
+        readers=caller_of(request, hub).readers(),
         sort=_SORTS[sort],
         offset=read_number("skip", parameters.get("skip", "0"), 0, 10**6),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import Forbidden, UnknownAccount
+from hub.errors import UnknownAccount
 from hub.registry.accounts.permissions import ORGANISATION
 from hub.registry.artifacts.usage import usage_by_repository
 from server.auth.access import Hub
-from server.auth.caller import account_of, caller_of
+from server.auth.caller import account_of, caller_of, require_listing
 from server.http.paging import next_link, offset_of
 from server.http.times import rfc3339_or_epoch
 from server.http.urls import Segment
@@ -19,20 +19,20 @@ PAGE = 100
 
 
 def list_own(request: Request, hub: Hub) -> Response:
-    """Return the response to `HfApi.list_user_repos`. Raises Unauthenticated."""
-    return _list(request, hub, account_of(caller_of(request, hub)).name)
+    """Return the response to `HfApi.list_user_repos`. Raises Unauthenticated, and Forbidden for a token of one repository."""
+    caller = caller_of(request, hub)
+    owner = account_of(caller).name
+    require_listing(caller, owner)
+    return _list(request, hub, owner)
 
 
 def list_of_organisation(request: Request, hub: Hub, name: Segment) -> Response:
-    """List the repositories of an organisation. Raises UnknownAccount, and Forbidden unless the caller is a member."""
+    """List the repositories of an organisation. Raises UnknownAccount, Unauthenticated, and Forbidden unless the caller can list it."""
     caller = caller_of(request, hub)
     found = hub.accounts.find(name)
     if found is None or found.kind != ORGANISATION:
         raise UnknownAccount(name)
-    if not caller.role_in(found.name) or found.key not in (caller.owners() or (found.key,)):
-        raise Forbidden(
-            f"`{account_of(caller).name}` is not a member of `{found.name}`: ask one of its administrators."
-        )
+    require_listing(caller, found.name)
     return _list(request, hub, found.name)
 
 

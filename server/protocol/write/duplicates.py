@@ -29,7 +29,7 @@ def duplicate_repository(request: Request, hub: Hub, artifact: ReadableArtifact,
     require_create(caller, target)
     if hub.registry.head(target) is not None:
         return _conflict(request, hub, target)
-    require_free_name(hub, target)
+    require_free_name(hub, target, caller)
     source = hub.registry.revision(artifact.name)
     require_room(hub, target, {file.digest: file.size_bytes for file in source.files})
     private = artifact.private if body.is_private is None else body.is_private

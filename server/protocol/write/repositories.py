@@ -14,8 +14,9 @@ from hub.names import ArtifactName
 from hub.publish.commit import create
 from hub.publish.publish import drain_outbox
 from hub.records import Artifact
+from hub.registry.accounts.permissions import Caller
 from hub.registry.artifacts.repositories import change_settings, delete_repository, move_repository, tombstone_of
-from server.auth.access import AdministeredArtifact, Hub, get_artifact
+from server.auth.access import AdministeredArtifact, Hub, get_artifact, new_name_of
 from server.auth.caller import account_of, actor_of, caller_of, require_admin, require_create
 from server.http.urls import absolute, is_dataset, page_path
 
@@ -69,7 +70,7 @@ def create_repository(request: Request, hub: Hub, body: NewRepository) -> Respon
         if is_dataset(known) != is_data:
             message = f"`{known.name}` is a {'dataset' if is_dataset(known) else 'model'}: choose another name."
         return JSONResponse({"error": message, **_url_body(request, known)}, 409)
-    require_free_name(hub, name)
+    require_free_name(hub, name, caller)
     actor = actor_of(request, caller)
     create(name, hub.registry, hub.store, actor, is_dataset=is_data, private=bool(body.is_private))
     return JSONResponse(_url_body(request, hub.registry.get(name)))
@@ -108,10 +109,11 @@ def set_repository(request: Request, hub: Hub, artifact: AdministeredArtifact, b
     return JSONResponse(settings)
 
 
-def require_free_name(hub: LocalHub, name: ArtifactName) -> None:
-    """Raise Gone for the name of a deleted or renamed repository."""
+def require_free_name(hub: LocalHub, name: ArtifactName, caller: Caller) -> None:
+    """Raise Gone for the name of a deleted or renamed repository; the new name is told only to those who can see it."""
     if (tombstone := tombstone_of(hub.registry.database, name)) is not None:
-        what = f"moved to `{tombstone.moved_to}`" if tombstone.moved_to else "deleted"
+        target = new_name_of(hub, name, caller.readers())
+        what = f"moved to `{target}`" if target else "moved" if tombstone.moved_to else "deleted"
         raise Gone(f"`{tombstone.name}` was {what}, and its name stays reserved: choose another name.")
 
 

@@ -20,7 +20,8 @@ from hub.errors import DamagedFile
 from hub.home import Home
 from hub.local import LocalHub
 from hub.names import ArtifactName
-from hub.publish.publish import publish
+from hub.publish.commit import create
+from hub.publish.publish import drain_outbox, publish
 from hub.records import Conditioning
 from hub.registry.accounts.permissions import Actor
 from hub.registry.scores.scores import Dispute
@@ -294,3 +295,18 @@ def test_a_token_is_sent_only_to_the_endpoint(hub: Any, far: LocalHub, endpoint:
         Endpoint(elsewhere.address).ask("GET", "/health/live")
     elsewhere.listener.close()
     assert b"Bearer" in seen[0]
+
+
+@pytest.mark.parametrize("command", [("show",), ("pull",), ("diff", "1"), ("alias",), ("yank", "1", "--reason", "x")])
+def test_a_private_name_of_the_endpoint_is_said_not_to_exist(
+    hub: Any, far: LocalHub, endpoint: str, as_: Any, command: tuple[str, ...]
+):
+    name = ArtifactName("ada", "yo-hidden")
+    create(name, far.registry, far.store, ROOT, is_dataset=False, private=True)
+    as_("bob")
+    asked = (command[0], str(name), *command[1:], "--endpoint", endpoint)
+    private = hub(*asked)
+    far.registry.remove(name)
+    drain_outbox(far.registry, far.store)
+    assert private == hub(*asked)
+    assert private[0] == 2 and "no artifact is called `ada/yo-hidden`. Did you mean" in private[2]

@@ -9,6 +9,7 @@ import pytest
 
 import hub.store.folder
 from hub.errors import Unreachable
+from hub.names import ArtifactName
 from hub.store import FolderStore
 
 
@@ -71,3 +72,9 @@ def test_blobs_can_be_read_by_a_server_of_another_user(tmp_path):
     assert isinstance(path, Path)
     assert path.stat().st_mode & 0o444 == 0o444
     assert path.parent.name == digest.hex[:2]
+
+
+def test_only_the_user_of_the_store_can_list_its_references(tmp_path):
+    store = FolderStore(tmp_path / "store")
+    store.write_reference(ArtifactName("ada", "hidden"), b"{}")
+    assert (tmp_path / "store" / "refs").stat().st_mode & 0o777 == 0o700

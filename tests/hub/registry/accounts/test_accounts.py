@@ -15,6 +15,7 @@ from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.audit import read_audit
 from hub.registry.accounts.permissions import ANONYMOUS, ORGANISATION, Actor
 from hub.registry.accounts.tokens import Tokens
+from tests.builders.registry import an_artifact
 
 ROOT = Actor("root")
 MODULE = ArtifactName("ada", "module")
@@ -100,7 +101,7 @@ def test_a_user_writes_to_their_own_name_and_to_organisations_by_role(accounts, 
     assert ada.may_write(MODULE) and ada.may_administer(MODULE)
     assert ada.may_write(of_lab) and not ada.may_administer(of_lab)
     assert not bob.may_write(of_lab) and not bob.may_write(MODULE)
-    assert bob.owners() == ("bob", "lab")
+    assert bob.readers() == ("bob", "lab")
     accounts.set_member(accounts.get("lab"), accounts.get("ada"), "", ROOT)
     assert not caller(accounts, tokens, "ada").may_write(of_lab)
 
@@ -113,14 +114,27 @@ def test_a_read_token_never_writes_and_a_restricted_one_reaches_one_artifact(acc
     assert narrow.may_write(MODULE)
     assert not narrow.may_create(MODULE) and not narrow.may_administer(MODULE)
     assert not narrow.may_write(ArtifactName("ada", "other"))
-    assert narrow.owners() == ()
+    assert narrow.readers() == ("ada/module",)
+    assert not narrow.may_list("ada") and not narrow.may_act and not reader.may_act
+    assert caller(accounts, tokens, "ada", artifact="bob/module").readers() == ()
+
+
+def test_a_restricted_token_opens_no_other_gate_of_its_account(accounts, tokens):
+    accounts.add("ada", ROOT)
+    whole, narrow = caller(accounts, tokens, "ada"), caller(accounts, tokens, "ada", artifact="ada/module")
+    own = an_artifact("ada/module", gated="manual")
+    other, foreign = (an_artifact(f"{owner}/other", gated="manual") for owner in ("ada", "bob"))
+    assert whole.may_download(other, accepted=False) and whole.may_download(foreign, accepted=True)
+    assert narrow.may_download(own, accepted=False)
+    assert not narrow.may_download(other, accepted=True) and not narrow.may_download(foreign, accepted=True)
+    assert not ANONYMOUS.may_download(own, accepted=True)
 
 
 def test_an_administrator_may_do_everything_and_an_anonymous_caller_nothing(accounts, tokens):
     accounts.add("root", ROOT, is_admin=True)
     root = caller(accounts, tokens, "root")
-    assert root.may_administer(MODULE) and root.owners() is None and root.is_admin
-    assert not ANONYMOUS.may_write(MODULE) and ANONYMOUS.owners() == ()
+    assert root.may_administer(MODULE) and root.readers() is None and root.is_admin
+    assert not ANONYMOUS.may_write(MODULE) and ANONYMOUS.readers() == ()
     assert not caller(accounts, tokens, "root", artifact="ada/module").is_admin
 
 

@@ -14,6 +14,7 @@ from hub.errors import DamagedFile, InvalidRequest, Unreachable
 from hub.records import Query
 from hub.registry import Registry
 from hub.registry.database.schema import HEAD, all_tables, migrate
+from hub.registry.database.sqlite import SqliteDatabase
 from tests.builders import ROOT, postgres
 from tests.builders.registry import an_artifact, fill
 
@@ -195,3 +196,26 @@ def test_opening_and_searching_a_current_registry_imports_nothing_heavy(tmp_path
     assert (
         subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True).stderr.strip() == ""
     )
+
+
+def modes(folder):
+    return {file.name: file.stat().st_mode & 0o777 for file in folder.glob("registry.db*")}
+
+
+@pytest.mark.parametrize(("former", "mode"), [(None, 0o600), (0o644, 0o600), (0o664, 0o660)])
+def test_only_its_user_and_a_group_that_shares_it_can_read_a_registry(tmp_path, former, mode):
+    path = tmp_path / "home" / "registry.db"
+    if former:
+        Registry.open(path).close()
+        path.chmod(former)
+    registry = Registry.open(path)
+    fill(registry, an_artifact())
+    assert registry.names()  # An open reader keeps the journals.
+    assert modes(path.parent) == dict.fromkeys(("registry.db", "registry.db-wal", "registry.db-shm"), mode)
+    registry.database.backup(tmp_path)
+    assert modes(tmp_path)["registry.db"] == 0o600
+    registry.close()
+    copy = Registry(SqliteDatabase(tmp_path / "copy" / "registry.db"), "local")
+    copy.database.restore(tmp_path / "registry.db")
+    assert modes(tmp_path / "copy")["registry.db"] == 0o600
+    copy.close()

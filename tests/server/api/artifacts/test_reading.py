@@ -10,9 +10,12 @@ from starlette.testclient import TestClient
 
 from hub.local import LocalHub
 from hub.names import ArtifactName
+from hub.publish.commit import create
+from hub.publish.publish import drain_outbox
 from server.api import health, languages
 from server.api.artifacts import advice, artifacts, compatible, leaderboard, revisions, scores
-from tests.builders.server.catalogue import NAME, ON_BOTH
+from tests.builders.server.catalogue import NAME, ON_BOTH, Header
+from tests.builders.server.people import ROOT
 
 BOARD = "/api/v1/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1"
 pytestmark = ON_BOTH
@@ -98,6 +101,16 @@ def test_a_module_fits_bases_with_matching_conditioning(client: TestClient):
     assert any(
         "its encoder `linguahub/emoji-xlmr` was not found" in reason for reason in fits["linguahub/twin-sd"]["reasons"]
     )
+
+
+def test_the_fit_of_a_module_tells_nothing_of_a_private_encoder(client: TestClient, hub: LocalHub, as_: Header):
+    encoder = ArtifactName("linguahub", "emoji-xlmr")
+    create(encoder, hub.registry, hub.store, ROOT, is_dataset=False, private=True)
+    missing = "its encoder `linguahub/emoji-xlmr` was not found"
+    assert missing in client.get(f"{NAME}/compatible").text
+    assert missing not in client.get(f"{NAME}/compatible", headers=as_("root")).text
+    hub.registry.remove(encoder)
+    drain_outbox(hub.registry, hub.store)
 
 
 def test_a_base_lists_modules_for_bases_with_the_same_conditioning(client: TestClient):

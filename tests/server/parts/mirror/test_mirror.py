@@ -208,8 +208,10 @@ def test_a_private_repository_needs_an_upstream_token_and_a_local_account(make_r
         api = HfApi(endpoint=mirror.address, token=tokens(hub, "near"))
         found = api.hf_hub_download(repo, "emoji-sd/model.safetensors", cache_dir=tmp_path)
         assert Path(found).read_bytes() == WEIGHTS
-        with pytest.raises(RepositoryNotFoundError):
-            HfApi(endpoint=mirror.address, token=False).model_info(repo)
+        narrow = hub.tokens.create(hub.accounts.get("near"), "read", ROOT, artifact="near/other")
+        for token in (False, narrow):
+            with pytest.raises(RepositoryNotFoundError):
+                HfApi(endpoint=mirror.address, token=token).model_info(repo)
         assert hub.registry.find(Query(text=repo.partition("/")[2], readers=())).total == 0
 
 

@@ -372,3 +372,18 @@ def test_an_administrator_lists_webhooks_and_their_deliveries(
 
 def _name(name):
     return ArtifactName.parse(name, "")
+
+
+def test_a_webhook_does_not_follow_a_private_repository_to_a_name_that_its_owner_cannot_see(trusted, as_, receiver):
+    hook = {"url": receiver.url, "watched": [{"type": "model", "name": "lab/module"}], "domains": ["repo"]}
+    as_("root", "PUT", "/api/v1/admin/organisations/lab/members/bob", {"role": "read"})
+    as_("ada", "POST", "/api/repos/create", {"name": "lab/module"})
+    made = {name: as_(name, "POST", "/api/v1/webhooks", hook).json()["id"] for name in ("ada", "bob")}
+    as_("ada", "PUT", "/api/models/lab/module/settings", {"private": True})
+    as_("ada", "POST", "/api/repos/move", {"fromRepo": "lab/module", "toRepo": "ada/secret-name"})
+    watched, told = {}, {}
+    for name, webhook in made.items():
+        watched[name] = as_(name, "GET", f"/api/v1/webhooks/{webhook}").json()["watched"][0]["name"]
+        told[name] = "secret-name" in as_(name, "GET", f"/api/v1/webhooks/{webhook}/deliveries").text
+    assert watched == {"ada": "ada/secret-name", "bob": "lab/module"}
+    assert told == {"ada": True, "bob": False}

@@ -88,7 +88,7 @@ def make_learner(features: FeatureDataset, *, hidden_width: int = 384) -> Phrase
 
 
 RECIPE = Recipe(
-    steps=600, batch_size=256, learning_rate=1e-3, warmup_steps=30, decay="linear", final_share=0.0, precision="no"
+    steps=1000, batch_size=256, learning_rate=1e-3, warmup_steps=30, decay="linear", final_share=0.0, precision="no"
 )
 PLAN = Plan(
     name="memory",

@@ -21,7 +21,7 @@ _START = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _END = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 
 
-class _Loader(_BASE):  # type: ignore[misc]
+class _Loader(_BASE):
     """Reads whole numbers of up to MAX_DIGITS digits."""
 
     def whole_number(self, node: yaml.ScalarNode) -> int:
@@ -73,7 +73,7 @@ def _check_size(written: str) -> None:
     opened: list[tuple[str | None, int]] = []  # The anchor of each open collection, and the count before it.
     count = 0
     for event in yaml.parse(written, Loader=_BASE):
-        if isinstance(event, yaml.AliasEvent):
+        if isinstance(event, yaml.AliasEvent) and event.anchor is not None:
             if any(event.anchor == anchor for anchor, _ in opened):
                 raise InvalidCard(f"the front matter refers to itself: replace the alias `*{event.anchor}` by a value.")
             count += sizes.get(event.anchor, 1)
@@ -85,6 +85,8 @@ def _check_size(written: str) -> None:
             if anchor is not None:
                 sizes[anchor] = count - before
         elif isinstance(event, yaml.ScalarEvent):
+            if "\0" in event.value:
+                raise InvalidCard(f"the front matter has a NUL character in {event.value[:40]!r}: remove it.")
             count += 1
         if len(opened) > MAX_DEPTH:
             raise InvalidCard(f"the front matter has more than {MAX_DEPTH} levels: nest it less deeply.")

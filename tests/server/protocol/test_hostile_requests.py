@@ -66,6 +66,7 @@ def test_the_header_of_an_error_repeats_a_short_message_and_cuts_a_long_one(clie
         ("/api/models/{repo}/paths-info/main", {"paths": ["%"]}),
         ("/api/models/{repo}/commit/main", {"key": "header", "value": {"summary": "%"}}),
         ("/api/models/{repo}/commit/main", {"key": "header", "value": {"summary": "x", "description": "%"}}),
+        ("/api/models/{repo}/commit/main", {"key": "file", "value": {"path": "%"}}),
         ("/api/v1/accounts/ada/signing-keys", {"name": "x", "pem": "%"}),
         ("/api/settings/webhooks", {"url": "https://%.example/", "watched": [{"type": "user", "name": "%"}]}),
         ("/api/validate-yaml", {"content": "---\na: %\n---\n"}),

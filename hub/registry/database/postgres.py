@@ -34,8 +34,6 @@ CONNECT_TIMEOUT_S = 10
 """How long to wait for a connection, in seconds."""
 WRITER_LOCK = 0x6C696E67
 """Key of the advisory lock of writing transactions, which run one at a time, as in SQLite."""
-_MAX_LEXEME = 2046
-"""Maximum length of a lexeme in bytes; none in the index is that long."""
 _NAME = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 
@@ -236,8 +234,7 @@ def _tsquery(words: Sequence[str], facets: Sequence[Sequence[str]]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Quote a lexeme of a text search query; of one longer than PostgreSQL allows, the start, which nothing matches."""
-    text = text.encode("utf-8", "replace")[:_MAX_LEXEME].decode("utf-8", "ignore")
+    """Quote a lexeme of a text search query."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 

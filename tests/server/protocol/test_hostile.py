@@ -254,6 +254,16 @@ def test_a_card_with_an_odd_licence_is_accepted_or_refused_with_one_line(commit,
         assert client.get(path, headers={**headers, "accept": accept}).status_code == 200
 
 
+@pytest.mark.parametrize("text", ["語" * 900, "a-" * 20_000], ids=["in UTF-8", "hyphens"])
+@pytest.mark.parametrize("field", ["summary", "method"])
+def test_a_card_with_a_very_long_word_can_be_read_again(commit, client, repo, field, text):
+    fields = {"kind": "adapter", "summary": "s", field: text}
+    card = f"---\nlicense: mit\nlanguage: en\nlinguahub: {json.dumps(fields)}\n---\n"
+    assert commit(HEADER, a_file("README.md", card.encode())).status_code == 200
+    assert client.get(f"/api/models/{repo}").status_code == 200
+    assert client.get("/api/v1/search", params={"owner": "ada"}).status_code == 200
+
+
 @pytest.mark.parametrize(
     "yaml", ["a: &a [*a]", "a: " + "[" * 100_000, "a: " + "9" * 5000, "a: 2024-13-45", "a: !!bool x"]
 )

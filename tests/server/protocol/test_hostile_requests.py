@@ -8,6 +8,12 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server import create_app
+from tests.builders.serving import served
 
 PRINTABLE = set(map(chr, range(0x20, 0x7F)))
 
@@ -148,3 +154,15 @@ def test_a_filter_that_nothing_can_match_finds_nothing(client, name, value):
 def test_a_search_that_nothing_can_match_finds_nothing(client, name, value):
     response = client.get("/api/v1/search", params={name: value})
     assert (response.status_code, response.json()["total"]) == (200, 0)
+
+
+def test_an_exception_that_reaches_the_top_fails_a_test(hub, no_tracebacks):
+    def crash(_: Request) -> Response:
+        raise RuntimeError("a bug")
+
+    app = create_app(hub)
+    app.router.routes.insert(0, Route("/crash", crash))
+    with served(app) as running:
+        assert httpx.get(f"{running.address}/crash").status_code == 500
+    assert [str(each.exc_info[1]) for each in no_tracebacks] == ["a bug"]
+    no_tracebacks.clear()

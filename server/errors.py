@@ -6,6 +6,7 @@ Hugging Face clients choose their exception by the header `X-Error-Code`, and sh
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -45,6 +46,11 @@ CODES: dict[type[HubError], str] = {
 """Values of `X-Error-Code`, which the client maps to exceptions such as RepositoryNotFoundError."""
 _SHOWN_ERRORS = (NotServed, OverQuota, UpstreamDown)
 """Errors with a status of 500 or more whose message is shown to the client: it is useful and reveals nothing about this machine."""
+_MAX_HEADER = 500
+"""Maximum length of `X-Error-Message`: proxies refuse responses with headers of a few KB."""
+_MAX_PROBLEMS = 10
+"""Invalid parameters that an error lists."""
+_BLANKS = re.compile(r"[\x00-\x20\x7f]+")
 _log = logging.getLogger("server.errors")
 
 
@@ -112,8 +118,10 @@ def _allowed(request: Request) -> str:
 
 async def _invalid_parameters(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = "; ".join(f"`{'.'.join(map(str, each['loc'][1:]))}`: {each['msg']}" for each in error.errors())
-    return error_response(request, HTTPStatus.BAD_REQUEST, f"invalid parameters: {problems}.")
+    listed = error.errors()
+    problems = [f"`{'.'.join(map(str, each['loc'][1:]))[:80]}`: {each['msg'][:200]}" for each in listed[:_MAX_PROBLEMS]]
+    problems += [f"{len(listed) - _MAX_PROBLEMS} more"] * (len(listed) > _MAX_PROBLEMS)
+    return error_response(request, HTTPStatus.BAD_REQUEST, f"invalid parameters: {'; '.join(problems)}.")
 
 
 async def _crash(request: Request, _error: Exception) -> Response:
@@ -132,8 +140,8 @@ def error_response(
     error: HubError | None = None,
 ) -> Response:
     """Return an error as JSON, as a page, or in the format of a client that a part supports."""
-    in_ascii = " ".join(message.split()).encode("ascii", "backslashreplace").decode()  # Headers are Latin-1 at best.
-    headers = {"X-Error-Message": in_ascii, "Cache-Control": "no-store", **(headers or {})}
+    message = message.encode("utf-8", "backslashreplace").decode()  # It may repeat a file with half a surrogate pair.
+    headers = {"X-Error-Message": _in_header(message), "Cache-Control": "no-store", **(headers or {})}
     if commit := getattr(request.state, "commit", ""):
         headers["X-Repo-Commit"] = commit  # Clients cache that this revision lacks the file.
     parts: Sequence[ServerPart] = request.app.state.error_writers
@@ -144,6 +152,12 @@ def error_response(
         context = {"status": status, "phrase": HTTPStatus(status).phrase, "message": message}
         return render("error.html", context, request=request, status=status, headers=headers)
     return JSONResponse({"error": message}, status, headers)
+
+
+def _in_header(message: str) -> str:
+    """Return a message as printable ASCII of bounded length: servers drop the connection rather than send control characters."""
+    written = _BLANKS.sub(" ", message[:_MAX_HEADER]).strip().encode("ascii", "backslashreplace").decode()
+    return written if len(message) <= _MAX_HEADER >= len(written) else f"{written[: _MAX_HEADER - 3]}..."
 
 
 def _request_id(request: Request) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 from hub.cards.card import FILE, NAMESPACE
 from hub.cards.licenses import parse_license
-from hub.cards.read_card import read_card, split_front_matter
+from hub.cards.front_matter import split_front_matter
+from hub.cards.read_card import read_card
 from hub.cards.variant_config import read_variant, variant_folders
 from hub.errors import UnknownLanguage, InvalidCard
 from hub.languages import parse_language

@@ -16,14 +16,25 @@ MODEL_LICENSES = frozenset({
 })  # fmt: skip
 """Source: the Hub's documentation, "Licenses". `other` needs `license_name` and `license_link` beside it."""
 
+MAX_LENGTH = 1000
+"""Longest licence in characters."""
+
 
 def parse_license(text: str) -> str | None:
     """Return a licence as spelled by SPDX or Hugging Face, `Apache-2.0` for `apache-2.0`, or None if unknown."""
     wanted = text.strip()
     if wanted.lower() in MODEL_LICENSES:
         return wanted.lower()
-    found = _spdx().validate(wanted) if wanted else None
-    return None if found is None or found.errors else str(found.normalized_expression)
+    if not wanted or len(wanted) > MAX_LENGTH:
+        return None
+    from boolean import ParseError
+    from license_expression import ExpressionError
+
+    try:
+        # Not `validate`, which expects an attribute that syntax errors, such as that of `MIT, Apache-2.0`, do not have.
+        return str(_spdx().parse(wanted, validate=True, strict=True))
+    except (ExpressionError, ParseError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # The parser raises the last four for text such as `()` and `mit AND`.
 
 
 def for_front_matter(license: str) -> str | list[str]:

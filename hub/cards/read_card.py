@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from hub.cards.card import FILE, NAMESPACE, Card
+from hub.cards.front_matter import split_front_matter
 from hub.cards.licenses import parse_license
 from hub.cards.model_index import from_result
 from hub.cards.variant_config import conditioning_problems, read_conditioning
@@ -19,9 +18,6 @@ from hub.records import KINDS, Conditioning, Score, Upstream, Wheel
 
 _OURS = {"kind", "method", "encoder", "summary", "conditioning", "upstream", "owner", "parameters", "gated"}
 _UPSTREAM = {"repository", "file", "size_bytes", "revision", "digest", "wheel"}
-_FENCE = "---"
-MAX_VALUES = 100_000
-"""Maximum number of values in front matter: a few lines of YAML aliases can expand to billions."""
 
 
 def read_card(path: Path, name: ArtifactName) -> Card:
@@ -35,47 +31,6 @@ def read_card(path: Path, name: ArtifactName) -> Card:
         raise InvalidCard(f"the card of `{name}` cannot be read: {error}.") from error
     front_matter, prose = split_front_matter(text)
     return _CardParser(front_matter, name).card(prose)
-
-
-def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
-    """Return the front matter and prose of a README.md. Raises InvalidCard for invalid front matter.
-
-    `huggingface_hub.ModelCard` would parse it in pure Python, ten times slower, and import an HTTP client first.
-    """
-    lines = text.splitlines(keepends=True)
-    if not lines or lines[0].rstrip() != _FENCE:
-        raise InvalidCard(
-            f"the card has no front matter: start {FILE} with a line `{_FENCE}`, YAML, and another `{_FENCE}`."
-        )
-    end = next((number for number, line in enumerate(lines[1:], 1) if line.rstrip() == _FENCE), None)
-    if end is None:
-        raise InvalidCard(f"the front matter is not closed: add a line `{_FENCE}`.")
-    try:
-        front_matter = yaml.load("".join(lines[1:end]), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" in line {mark.line + 2}" if mark else ""
-        raise InvalidCard(
-            f"the front matter is not valid YAML{line}: {getattr(error, 'problem', None) or error}."
-        ) from error
-    except RecursionError as error:
-        raise InvalidCard("the front matter is nested too deeply.") from error
-    if not isinstance(front_matter, dict):
-        raise InvalidCard("the front matter is not a mapping: write `key: value` lines.")
-    if _remaining(front_matter, MAX_VALUES) < 0:
-        raise InvalidCard(f"the front matter expands to more than {MAX_VALUES} values.")
-    return front_matter, "".join(lines[end + 1 :]).strip()
-
-
-def _remaining(value: Any, left: int) -> int:
-    """Return `left` minus the number of values in `value`, or a negative number. Aliased values count each time."""
-    left -= 1
-    parts = (*value.keys(), *value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for part in parts:
-        if left < 0:
-            break
-        left = _remaining(part, left)
-    return left
 
 
 class _CardParser:
@@ -129,7 +84,7 @@ class _CardParser:
         text = " AND ".join(map(str, given)) if isinstance(given, list) else str(given)
         license = parse_license(text)
         if license is None:
-            self.problems.append(f"license {text!r} is neither an SPDX expression nor a Hugging Face licence id")
+            self.problems.append(f"license {text[:100]!r} is neither an SPDX expression nor a Hugging Face licence id")
         return license or ""
 
     def languages(self) -> tuple[str, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from hub.errors import InvalidCard
 from hub.records import Conditioning, Pin, Variant
+from hub.strict_json import parse_json
 
 FILE = "config.json"
 FORMAT = 1
@@ -24,8 +24,8 @@ def read_variant(path: Path) -> Variant:
     file = path / FILE if path.is_dir() else path
     where = f"{file.parent.name}/{FILE}"
     try:
-        config = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        config = parse_json(file.read_bytes())
+    except (OSError, ValueError) as error:
         raise InvalidCard(f"{where} cannot be read: {error}.") from error
     if not isinstance(config, dict):
         raise InvalidCard(f"{where} is not a JSON object.")

@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.cards.card import FILE, NAMESPACE, Card
 from hub.cards.licenses import for_front_matter
-from hub.cards.read_card import split_front_matter
+from hub.cards.front_matter import split_front_matter
 from hub.cards.model_index import to_result
 from hub.errors import Unreachable
 from hub.records import Upstream

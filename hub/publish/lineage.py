@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -10,6 +9,7 @@ from typing import Any
 
 from hub.records import Revision, join_names
 from hub.store import BlobStore
+from hub.strict_json import parse_json
 
 _MAX_BYTES = 4 << 20
 """Maximum size of a config.json, in bytes."""
@@ -48,8 +48,8 @@ def lineages(revision: Revision, store: BlobStore) -> Iterator[Lineage]:
         if fnmatch(file.path, "*/config.json") and file.path.count("/") == 1 and file.size_bytes <= _MAX_BYTES:
             with store.open(file.digest) as opened:
                 try:
-                    config = json.loads(opened.read())
-                except (ValueError, RecursionError):
+                    config = parse_json(opened.read())
+                except ValueError:
                     continue  # Plain repositories can contain any file.
             if isinstance(config, dict):
                 yield _lineage(file.path.partition("/")[0], config)

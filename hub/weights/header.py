@@ -5,10 +5,11 @@ Source: the safetensors README, "Format": 8 bytes of length, JSON, then the tens
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from math import prod
 from typing import Any, BinaryIO
+
+from hub.strict_json import parse_json
 
 SUFFIX = ".safetensors"
 MAX_HEADER_BYTES = 25 << 20
@@ -49,8 +50,8 @@ def read_header(opened: BinaryIO) -> dict[str, Any]:
     if len(start) < 8 or len(text := opened.read(length)) < length:
         raise ValueError("it ends within its header")
     try:
-        header = json.loads(text.decode(), object_pairs_hook=_refuse_duplicates)
-    except (ValueError, RecursionError) as error:
+        header = parse_json(text, object_pairs_hook=_refuse_duplicates)
+    except ValueError as error:
         raise ValueError(f"its header is not valid JSON: {str(error)[:80]}") from error
     if not isinstance(header, dict):
         raise ValueError("its header is not a JSON object")  # noqa: TRY004 - callers handle one error for a bad file

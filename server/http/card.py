@@ -20,7 +20,7 @@ from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 
 from hub.cards.card import FILE
-from hub.cards.read_card import split_front_matter
+from hub.cards.front_matter import split_front_matter
 from hub.errors import InvalidCard
 from hub.records import File, Revision
 from hub.store import BlobStore

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute
 from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from hub.strict_json import parse_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class RouteSpec:
 
 def register(app: FastAPI, routes: Iterable[RouteSpec]) -> None:
     """Register routes in this order: the first one that matches a request handles it."""
+    app.router.route_class = StrictRoute
     for each in routes:
         methods = each.methods.split()
         if "GET" in methods and "HEAD" not in methods:
@@ -37,6 +43,30 @@ def register(app: FastAPI, routes: Iterable[RouteSpec]) -> None:
 def below(prefix: str, *routes: RouteSpec) -> tuple[RouteSpec, ...]:
     """Return the same routes below a path prefix."""
     return tuple(replace(each, path=prefix + each.path) for each in routes)
+
+
+class StrictRequest(Request):
+    """A request whose JSON can be stored and sent again."""
+
+    async def json(self) -> Any:
+        """Return the body as parsed by `hub.strict_json`. Raises HTTPException 400: FastAPI hides what other errors say."""
+        try:
+            return parse_json(await self.body())
+        except ValueError as error:
+            raise HTTPException(400, f"the request body is not valid JSON: {error}.") from error
+
+
+class StrictRoute(APIRoute):
+    """A route that reads JSON with `StrictRequest`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler of FastAPI with another class of requests."""
+        handle = super().get_route_handler()
+
+        async def handle_strictly(request: Request) -> Response:
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return handle_strictly
 
 
 class Repository(StringConvertor):

@@ -181,8 +181,9 @@ def _make_private(path: Path) -> None:
 
 
 def _quoted(text: str) -> str:
-    """Quote a string of an FTS5 query."""
-    return f'"{text.replace(chr(34), chr(34) * 2)}"'
+    """Quote a string of an FTS5 query. A NUL character would end the query: nothing matches its replacement."""
+    quoted = text.replace('"', '""').replace("\0", "\ufffd")
+    return f'"{quoted}"'
 
 
 def _to_hub_error(error: sqlite3.Error, path: Path) -> HubError:

@@ -15,6 +15,8 @@ _KEPT = frozenset({"Ll", "Lu", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "Mc", "Co"})
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
 MAX_WORDS = 32
 """Maximum number of words of a query; further ones are ignored."""
+MAX_WORD = 500
+"""Characters of a word that are indexed and searched: PostgreSQL silently damages the index for a word of 2 KB or more."""
 
 
 def fold(text: str) -> list[str]:
@@ -36,7 +38,7 @@ def query_words(text: str) -> list[str]:
 
     A word that is a prefix of another one is redundant and dropped.
     """
-    items = ("-".join(fold(item)) for item in text.split())
+    items = ("-".join(fold(item))[:MAX_WORD] for item in text.split())
     asked = list(dict.fromkeys(item for item in items if item))[:MAX_WORDS]
     return [word for word in asked if not any(other != word and other.startswith(word) for other in asked)]
 
@@ -49,7 +51,10 @@ def words_in(texts: Iterable[str]) -> str:
 @functools.lru_cache(maxsize=4096)
 def _words_of_item(item: str) -> tuple[str, ...]:
     parts = fold(item)
-    return (*parts, *("-".join(parts[place:]) for place in range(len(parts) - 1)))
+    joined = (
+        range(len(parts) - 1) if len(item) <= MAX_WORD else ()
+    )  # The endings of a long item would need its length squared.
+    return tuple(each[:MAX_WORD] for each in (*parts, *("-".join(parts[place:]) for place in joined)))
 
 
 def words_of(artifact: Artifact) -> str:
@@ -61,7 +66,7 @@ def words_of(artifact: Artifact) -> str:
 
 def facet_word(facet: str, value: str) -> str:
     """Return the index word of a facet, which cannot occur in text: `_language:yo`."""
-    return f"_{facet}:{'-'.join(value.lower().split())}"
+    return f"_{facet}:{'-'.join(value.lower().split())}"[:MAX_WORD]
 
 
 def facets_of(artifact: Artifact) -> Iterator[tuple[str, str]]:

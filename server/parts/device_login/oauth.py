@@ -5,7 +5,6 @@ Errors follow OAuth: status 400, a code in `error`, a sentence in `error_descrip
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 from urllib.parse import parse_qsl, quote
 
@@ -14,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from hub.errors import InvalidRequest
 from hub.registry.accounts.login_throttle import AttemptLimit, count_attempt
+from hub.strict_json import parse_json
 from server.auth.access import Hub
 from server.auth.browser_session import client_address
 from server.http.request_bodies import read_body
@@ -48,9 +48,9 @@ async def _parameters(request: Request) -> dict[str, str]:
     body = await read_body(request, _MAX_BYTES)
     try:
         if request.headers.get("content-type", "").startswith("application/json"):
-            return {str(key): str(value) for key, value in json.loads(body).items()}
+            return {str(key): str(value) for key, value in parse_json(body).items()}
         return dict(parse_qsl(body.decode(), max_num_fields=50))
-    except (ValueError, AttributeError, RecursionError) as error:
+    except (ValueError, AttributeError) as error:
         raise InvalidRequest("the request body is neither a form nor a JSON object.") from error
 
 

@@ -5,7 +5,6 @@ The token is only sent to the origin of the upstream, and never appears in messa
 
 from __future__ import annotations
 
-import json
 import re
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -30,6 +29,7 @@ from hub.errors import (
 )  # fmt: skip
 from hub.names import check_path
 from hub.registry.database.clock import utc_now
+from hub.strict_json import parse_json
 from server.parts.mirror.mirrored_repositories import MirroredCommit, MirroredFile, MirroredRepository
 from server.parts.mirror.redirects import checked_addresses, origin
 
@@ -132,8 +132,8 @@ class UpstreamClient:
                         f"the description of `{repo}` at {self.address} exceeds {MAX_DESCRIPTION} bytes."
                     )
         try:
-            found = json.loads(body)
-        except (ValueError, RecursionError) as error:
+            found = parse_json(bytes(body))
+        except ValueError as error:
             raise InvalidUpstreamResponse(f"{self.address} returned invalid JSON for `{repo}`.") from error
         if not isinstance(found, dict):
             raise InvalidUpstreamResponse(f"{self.address} returned JSON for `{repo}` that is not an object.")

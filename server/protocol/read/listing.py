@@ -39,7 +39,7 @@ _SHORT = (
 _FULL = ("author", "disabled", "gated", "lastModified", "sha", "siblings", "description")
 _UNSUPPORTED_FILTERS = ("apps", "inference", "inference_provider", "benchmark")
 """Filters by features that no artifact here has: applications, inference providers, official benchmarks."""
-_RANGE = re.compile(r"(min|max):(\d+(?:\.\d+)?)([KMBT]?)")
+_RANGE = re.compile(r"(min|max):(\d{1,18}(?:\.\d{1,18})?)([KMBT]?)")
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 

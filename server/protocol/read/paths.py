@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from hub.records import Artifact
+from hub.strict_json import parse_json
 from server.auth.access import Hub, VisibleArtifact
 from server.http.request_bodies import MAX_BODY, read_body
 from server.http.urls import Segment, commit_id
@@ -50,8 +50,8 @@ def requested_paths(body: bytes, *, is_json: bool) -> list[str]:
 
 def _read(body: bytes, *, is_json: bool) -> dict[str, Any]:
     try:
-        found = json.loads(body) if is_json else parse_qs(body.decode(), max_num_fields=2 * _MAX)
-    except (ValueError, RecursionError) as error:
+        found = parse_json(body) if is_json else parse_qs(body.decode(), max_num_fields=2 * _MAX)
+    except ValueError as error:
         raise InvalidRequest("the request body has no `paths`.") from error
     if not isinstance(found, dict):
         raise InvalidRequest("the request body has no `paths`.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +9,7 @@ from hub.local import LocalHub
 from hub.publish.publish import count_weights
 from hub.records import Artifact, File, Revision
 from hub.registry.artifacts.repositories import used_bytes
+from hub.strict_json import parse_json
 from server.http.card import front_matter_of
 from server.http.urls import is_dataset
 
@@ -69,8 +69,8 @@ class RepositoryView:
             if file.path == path and file.size_bytes <= _MAX_CONFIG:
                 with self.hub.store.open(file.digest) as opened:
                     try:
-                        found = json.load(opened)
-                    except (ValueError, RecursionError):
+                        found = parse_json(opened.read())
+                    except ValueError:
                         return {}
                 return found if isinstance(found, dict) else {}
         return {}

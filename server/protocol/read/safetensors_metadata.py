@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import InvalidSource
 from hub.records import File
 from hub.store import BlobStore
+from hub.strict_json import parse_json
 from hub.weights.header import read_header
 from server.auth.access import Hub, ReadableArtifact
 from server.http.urls import Segment
@@ -51,9 +51,9 @@ def _read_index(store: BlobStore, file: File) -> tuple[dict[str, Any], list[str]
         raise invalid
     with store.open(file.digest) as opened:
         try:
-            index = json.load(opened)
+            index = parse_json(opened.read())
             names = sorted(set(index["weight_map"].values()))
-        except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise invalid from error
     if len(names) > _MAX_SHARDS or not all(isinstance(each, str) for each in names):
         raise invalid

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from hub.publish.commit import Change, Deletion, commit
 from hub.records import Artifact, File, Revision
 from hub.registry.accounts.permissions import Caller
 from hub.registry.uploads.uploads import record_upload, size_of_upload
+from hub.strict_json import parse_json
 from server.auth.access import Hub, WritableArtifact
 from server.auth.caller import account_of, actor_of, caller_of
 from server.auth.quota import require_room
@@ -95,11 +95,12 @@ def _lines(body: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
         if number > _MAX_CHANGES:
             raise InvalidRequest(f"a commit has at most {_MAX_CHANGES} lines: split it into several commits.")
         try:
-            found = json.loads(line)
+            found = parse_json(line)
             key, value = found["key"], found["value"]
-        except (ValueError, RecursionError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError) as error:
+            reason = f" ({error})" if type(error) is ValueError else ""
             raise InvalidRequest(
-                f"line {number} of this commit is not a JSON object with `key` and `value`."
+                f"line {number} of this commit is not a JSON object with `key` and `value`{reason}."
             ) from error
         if not isinstance(key, str) or not isinstance(value, dict):
             raise InvalidRequest(f"line {number} of this commit must have a string as `key` and an object as `value`.")

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from hub.cards import read_card
 from hub.cards.card import FILE, NAMESPACE
-from hub.cards.read_card import split_front_matter
+from hub.cards.front_matter import split_front_matter
 from hub.errors import InvalidCard
 from hub.names import ArtifactName
 

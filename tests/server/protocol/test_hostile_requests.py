@@ -1,0 +1,168 @@
+"""No request is a 500: whatever a client sends is refused with one line, and the connection stays usable."""
+
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import quote
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server import create_app
+from tests.builders.serving import served
+
+PRINTABLE = set(map(chr, range(0x20, 0x7F)))
+
+
+def is_safe(response) -> bool:
+    """Return whether an error is a client's, in one line, and its message a header that every server and proxy sends."""
+    shown = response.headers["x-error-message"]
+    return 400 <= response.status_code < 500 and len(shown) <= 500 and set(shown) <= PRINTABLE
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/models/x%00y", "/api/models/ada/x%00y", "/x%00y", "/ada/%1b%5b31m", "/api/datasets/%0d%0aX-Evil:%20y", "/api/models/x%7f",
+        "/api/models/%C2%85", "/api/models/%ED%A0%80", "/api/models/%FF", "/ada/x/resolve/%00/a", "/api/models/ada/x/tree/main/%00",
+        "/api/users/x%00y/overview", "/api/v1/artifacts/ada/x%00y", "/api/v1/search?offset=x%00y", "/api/v1/search?%00=1",
+        "/api/models?sort=%00", "/api/models?expand=%00", "/api/models/" + "x" * 20_000, "/api/models/" + "%00" * 5000,
+    ],
+)  # fmt: skip
+def test_a_path_or_query_with_control_characters_is_answered_by_a_real_server(endpoint, path):
+    with httpx.Client(base_url=endpoint) as client:
+        for accept in ("application/json", "text/html"):
+            response = client.get(path, headers={"accept": accept})
+            assert is_safe(response), response.text
+        assert client.get("/api/v1/health/live").status_code == 200
+
+
+def test_an_error_lists_a_few_of_many_invalid_parameters(client, token_of):
+    body = {f"{number}{'x' * 1000}": 1 for number in range(5000)}
+    headers = {"authorization": f"Bearer {token_of('root')}"}
+    response = client.post("/api/v1/admin/users", json=body, headers=headers)
+    assert is_safe(response)
+    assert len(response.json()["error"]) < 4000
+    assert response.json()["error"].endswith(" more.")
+
+
+def test_the_header_of_an_error_repeats_a_short_message_and_cuts_a_long_one(client):
+    response = client.get("/api/models/ada/nothing")
+    assert response.headers["x-error-message"] == response.json()["error"]
+    response = client.get(f"/api/models/ada/{'é' * 400}")
+    assert response.headers["x-error-message"].startswith("no artifact is called `ada/\\xe9")
+    assert response.headers["x-error-message"].endswith("...")
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\udfffb", "a\0b"], ids=["high", "low", "NUL"])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/repos/create", {"name": "%"}),
+        ("/api/repos/move", {"fromRepo": "%", "toRepo": "x"}),
+        ("/api/models/{repo}/tag/main", {"tag": "x", "message": "%"}),
+        ("/api/models/{repo}/super-squash/main", {"message": "%"}),
+        ("/api/models/{repo}/branch/b", {"startingPoint": "%"}),
+        ("/api/models/{repo}/lfs-files/duplicate", {"target": {"name": "ada/x"}, "files": [{"sha256": "%", "filename": "%"}]}),
+        ("/api/models/{repo}/preupload/main", {"files": [{"path": "%", "size": 1}]}),
+        ("/api/models/{repo}/paths-info/main", {"paths": ["%"]}),
+        ("/api/models/{repo}/commit/main", {"key": "header", "value": {"summary": "%"}}),
+        ("/api/models/{repo}/commit/main", {"key": "header", "value": {"summary": "x", "description": "%"}}),
+        ("/api/models/{repo}/commit/main", {"key": "file", "value": {"path": "%"}}),
+        ("/api/v1/accounts/ada/signing-keys", {"name": "x", "pem": "%"}),
+        ("/api/settings/webhooks", {"url": "https://%.example/", "watched": [{"type": "user", "name": "%"}]}),
+        ("/api/validate-yaml", {"content": "---\na: %\n---\n"}),
+        ("/oauth/token", {"grant_type": "%"}),
+        ("/{repo}.git/info/lfs/objects/batch", {"operation": "upload", "objects": [], "ref": {"name": "%"}}),
+    ],
+)  # fmt: skip
+def test_half_a_surrogate_pair_or_a_nul_in_json_is_refused(client, token_of, repo, path, body, text):
+    headers = {"authorization": f"Bearer {token_of('ada')}", "content-type": "application/json"}
+    content = json.dumps(body).replace("%", json.dumps(text)[1:-1])
+    response = client.post(path.format(repo=repo), content=content, headers=headers)
+    assert is_safe(response), response.text
+    assert response.status_code == 400, response.text
+
+
+@pytest.mark.parametrize(
+    "body", ['{"name": "\\ud800', "[" * 100_000, b'{"name": "\xed\xa0\x80"}', b"\xff", '{"name": NaN}', "1" * 9000]
+)
+def test_a_body_that_is_not_json_is_refused(client, token_of, body):
+    headers = {"authorization": f"Bearer {token_of('ada')}", "content-type": "application/json"}
+    response = client.post("/api/repos/create", content=body, headers=headers)
+    assert (response.status_code, is_safe(response)) == (400, True)
+    assert response.json()["error"].startswith("the request body is not valid JSON: ")
+
+
+HUGE = str(10**30)
+NO_CURSORS = (
+    "W10",
+    "MTA.x",
+    base64.urlsafe_b64encode(f"[{HUGE}, {{}}]".encode()).decode(),
+    f"{HUGE}.{HUGE}",
+    "\0",
+    "é" * 500,
+    "." * 1000,
+)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(f"{name}={value}" for name in ("limit", "offset") for value in (HUGE, f"-{HUGE}", "1e9", "٣", "²", "9" * 5000)),
+        f"min=1e{HUGE}", "max=nan", f"metric=fid&min={'9' * 999}",
+        *(f"cursor={quote(each)}" for each in NO_CURSORS),
+    ],
+)  # fmt: skip
+def test_numbers_and_cursors_out_of_range_are_refused_by_the_search(client, query):
+    response = client.get(f"/api/v1/search?{query}")
+    assert (response.status_code, is_safe(response)) == (400, True), response.text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"limit={HUGE}", f"skip={HUGE}", f"num_parameters=min:{'9' * 400}T", f"num_parameters=max:{'9' * 5000}B", "num_parameters=min:1e9",
+        *(f"cursor={quote(each)}" for each in NO_CURSORS),
+    ],
+)  # fmt: skip
+def test_numbers_and_cursors_out_of_range_are_refused_by_lists(client, query):
+    response = client.get(f"/api/models?{query}")
+    assert (response.status_code, is_safe(response)) == (400, True), response.text
+
+
+@pytest.mark.parametrize("cursor", NO_CURSORS)
+@pytest.mark.parametrize("path", ["commits/main", "tree/main", "lfs-files"])
+def test_cursors_of_the_wrong_shape_are_refused_by_lists_of_a_repository(client, repo, cursor, path):
+    response = client.get(f"/api/models/{repo}/{path}", params={"cursor": cursor})
+    assert (response.status_code, is_safe(response)) == (400, True), response.text
+
+
+@pytest.mark.parametrize("value", ["x\0y", "x" * 20_000, "語" * 900], ids=["NUL", "long", "long in UTF-8"])
+@pytest.mark.parametrize("name", ["search", "filter", "author", "pipeline_tag"])
+def test_a_filter_that_nothing_can_match_finds_nothing(client, name, value):
+    response = client.get("/api/models", params={name: value})
+    assert (response.status_code, response.json()) == (200, [])
+
+
+@pytest.mark.parametrize("value", ["x\0y", "語" * 900], ids=["NUL", "long in UTF-8"])
+@pytest.mark.parametrize("name", ["q", "kind", "base", "method", "license", "owner"])
+def test_a_search_that_nothing_can_match_finds_nothing(client, name, value):
+    response = client.get("/api/v1/search", params={name: value})
+    assert (response.status_code, response.json()["total"]) == (200, 0)
+
+
+def test_an_exception_that_reaches_the_top_fails_a_test(hub, no_tracebacks):
+    def crash(_: Request) -> Response:
+        raise RuntimeError("a bug")
+
+    app = create_app(hub)
+    app.router.routes.insert(0, Route("/crash", crash))
+    with served(app) as running:
+        assert httpx.get(f"{running.address}/crash").status_code == 500
+    assert [str(each.exc_info[1]) for each in no_tracebacks] == ["a bug"]
+    no_tracebacks.clear()

@@ -28,8 +28,9 @@ FOOT = """
 R@k is the share of images whose correct English name is among the k names that `emoji-judge` ranks nearest, out of 1,176. `mclip` and
 `mclip+` retrieve images instead of generating them; for these, R@k is text-to-image recall. *English R@1 lost* is R@1 of the base on
 English prompts minus R@1 of the same prompts through the module. `mulan` is trained on English only: its *seen* names are English, its
-*held-out* names come from the five languages. Without a module, the base reaches an R@1 of .00 to .02 on the same prompts. Device-seconds
-were measured on one CPU thread with other jobs running.
+*held-out* names come from the five languages. `memory` reads prompts as English phrases ([how](../internals/transfer.md)); `memory-many`
+is measured on languages that it never saw, on its card. Without a module, the base reaches an R@1 of .00 to .02 on the same prompts.
+Device-seconds were measured on one CPU thread with other jobs running.
 
 Sheets show the same ten emoji for prompts in five languages; create them with `python -m trainers.lab.report.contact_sheets`. For
 comparison: [the base alone](../images/methods/base-alone.webp)."""

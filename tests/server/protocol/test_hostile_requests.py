@@ -142,14 +142,14 @@ def test_cursors_of_the_wrong_shape_are_refused_by_lists_of_a_repository(client,
     assert (response.status_code, is_safe(response)) == (400, True), response.text
 
 
-@pytest.mark.parametrize("value", ["x\0y", "x" * 20_000, "語" * 900], ids=["NUL", "long", "long in UTF-8"])
+@pytest.mark.parametrize("value", ["x\0y", "x" * 20_000, "鱟" * 900], ids=["NUL", "long", "long in UTF-8"])
 @pytest.mark.parametrize("name", ["search", "filter", "author", "pipeline_tag"])
 def test_a_filter_that_nothing_can_match_finds_nothing(client, name, value):
     response = client.get("/api/models", params={name: value})
     assert (response.status_code, response.json()) == (200, [])
 
 
-@pytest.mark.parametrize("value", ["x\0y", "語" * 900], ids=["NUL", "long in UTF-8"])
+@pytest.mark.parametrize("value", ["x\0y", "鱟" * 900], ids=["NUL", "long in UTF-8"])
 @pytest.mark.parametrize("name", ["q", "kind", "base", "method", "license", "owner"])
 def test_a_search_that_nothing_can_match_finds_nothing(client, name, value):
     response = client.get("/api/v1/search", params={name: value})

@@ -34,6 +34,8 @@ PHRASES = "phrases.json"
 """File of the variant with the phrases, a JSON list in the order of the keys."""
 LONGEST = 4
 """Most parts that are read together."""
+BATCH_SIZE = 64
+"""Texts that the encoders read at once: a long prompt has many parts."""
 PUNCTUATION = {
     ",": ", ", ";": "; ", ":": ": ", "،": ", ", "؛": "; ", "，": ", ", "、": ", ", "；": "; ", "：": ": ", "።": ". ", "፣": ", ", "፤": "; ",
     "፦": ": ", "。": ". ", "।": ". ",
@@ -115,10 +117,12 @@ class PhraseReader:
     @torch.no_grad()
     def similarities(self, texts: Sequence[str]) -> Tensor:
         """Return the similarity of each whole text to each phrase, (B, P)."""
-        weight = self.model.keys_PE
-        tokens_B1E, _ = self.encoder().encode(texts, self.length)
-        found_BP: Tensor = self.model(tokens_B1E[:, 0].to(weight.device, weight.dtype))
-        return found_BP
+        weight, encoder = self.model.keys_PE, self.encoder()
+        found = []
+        for first in range(0, len(texts), BATCH_SIZE):
+            tokens_B1E, _ = encoder.encode(texts[first : first + BATCH_SIZE], self.length)
+            found.append(self.model(tokens_B1E[:, 0].to(weight.device, weight.dtype)))
+        return torch.cat(found)
 
 
 def _spans(line: Sequence[str]) -> list[tuple[int, int, str]]:

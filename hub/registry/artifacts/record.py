@@ -14,6 +14,7 @@ from hub.names import COMMIT_DIGITS, ArtifactName
 from hub.records import Artifact, Revision, join_names
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.files import add_files
 from hub.registry.database.clock import UNDATED
 from hub.registry.events import CONFIG, REPO, SCORE, emit, emit_ref, has_listeners, score_event
 from hub.registry.index.facet_counts import EVERYTHING, facets_in, recount
@@ -210,11 +211,7 @@ def add_revision(session: Session, artifact_id: int, number: int, revision: Revi
         )
         session.execute(insert, [{"digest": digest, "size_bytes": size} for digest, size in blobs.items()])
     session.flush()
-    session.add_all(
-        FileRow(revision_id=revision.id, path=file.path, digest=file.digest.hex, size_bytes=file.size_bytes)
-        for file in revision.files
-    )
-    session.flush()
+    add_files(session, revision.id, revision.files)
 
 
 def _scores(session: Session, row: ArtifactRow) -> list[dict[str, Any]]:

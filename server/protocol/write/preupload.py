@@ -9,13 +9,14 @@ from fastapi import Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
+from hub.git_objects import blob_id
 from hub.local import LocalHub
 from hub.names import check_path
 from hub.records import File
+from hub.registry.artifacts.files import find_files
 from server.auth.access import Hub, WritableArtifact
 from server.auth.quota import require_room
 from server.http.urls import Segment, commit_id
-from server.protocol.read.git_objects import blob_id
 from server.protocol.write.unsupported import refuse_pull_requests
 
 MAX_INLINE = 1 << 20
@@ -46,8 +47,8 @@ def plan_upload(
     Raises NotServed, OverQuota, DiskFull.
     """
     refuse_pull_requests(request)
-    head = hub.registry.tip(artifact.name, revision)
-    known = {file.path: file for file in head.files}
+    head = hub.registry.tip(artifact.name, revision, with_files=False)
+    known = find_files(hub.registry.database, head.id, [each.path for each in body.files])
     changed = (each.size for each in body.files if each.path not in known or known[each.path].size_bytes != each.size)
     require_room(hub, artifact.name, {}, unknown_bytes=sum(changed))
     files = [_plan(hub, each, known.get(each.path)) for each in body.files]

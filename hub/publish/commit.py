@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -160,14 +161,19 @@ def yank(
 def apply(head: Revision, changes: Sequence[Change]) -> tuple[File, ...]:
     """Return the files of `head` after `changes` in order, sorted by path. Raises UnknownFile for the deletion of an unknown file."""
     files = {file.path: file for file in head.files}
+    ordered = sorted(files)  # In which the content of a folder is found without reading all paths.
     for change in changes:
         if isinstance(change, File):
+            if change.path not in files:
+                insort(ordered, change.path)
             files[change.path] = change
             continue
         path = change.path.rstrip("/")
-        deleted = (
-            [each for each in files if each.startswith(f"{path}/")] if change.is_folder else [path] * (path in files)
-        )
+        deleted = [path]
+        if change.is_folder:  # `0` follows `/`.
+            deleted = ordered[bisect_left(ordered, f"{path}/") : bisect_left(ordered, f"{path}0")]
+            del ordered[bisect_left(ordered, f"{path}/") : bisect_left(ordered, f"{path}0")]
+        deleted = list(dict.fromkeys(each for each in deleted if each in files))
         if not deleted:
             raise UnknownFile(path, files, listing=f"hub show {head.artifact}")
         for each in deleted:

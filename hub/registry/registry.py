@@ -27,8 +27,8 @@ ALL_CARDS = "."
 """The entry of `indexed` for all curated folders together."""
 TAG = "tag"
 """The kind of a ref that never moves, and so is a pin."""
-_MAX_NEIGHBOURS = 20_000
-"""Maximum number of names that a misspelt name is compared with."""
+_MAX_NEIGHBOURS = 1000
+"""Maximum number of names with the same beginning, and of the most downloaded ones, that a misspelt name is compared with."""
 _MAX_LISTED = 200
 """Maximum number of revisions that a misspelt one is compared with."""
 
@@ -274,9 +274,15 @@ class Registry:
         if rows:
             return int(rows[0]["id"])
         column = "owner || '/' || name" if not bare else "name"
-        question = f"SELECT {column} FROM artifacts WHERE {visible} ORDER BY downloads DESC LIMIT {_MAX_NEIGHBOURS}"
-        known = self.database.rows(question, values)
-        raise UnknownArtifact(str(name), known=dict.fromkeys(row[0] for row in known))
+        begin = (bare or str(name).rpartition("/")[2])[:2].lower()
+        likely = "bare_key >= :first AND bare_key < :last"
+        values = {**values, "first": begin, "last": f"{begin}\U0010ffff"}
+        questions = (
+            f"SELECT {column} FROM artifacts WHERE {likely} AND {visible} ORDER BY bare_key, key LIMIT {_MAX_NEIGHBOURS}",
+            f"SELECT {column} FROM artifacts WHERE {visible} ORDER BY downloads DESC LIMIT {_MAX_NEIGHBOURS}",
+        )
+        known = [row[0] for question in questions for row in self.database.rows(question, values)]
+        raise UnknownArtifact(str(name), known)
 
     def _candidates(self, name: str | ArtifactName) -> list[ArtifactName]:
         """Return the full names to look up for `name`, in order."""

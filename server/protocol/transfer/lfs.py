@@ -34,8 +34,8 @@ _MAX_OBJECTS = 1000
 class LargeObject(BaseModel):
     """An object to upload or download."""
 
-    oid: str
-    size: int
+    oid: str = Field(max_length=200)
+    size: int = Field(ge=-(2**63), lt=2**63)
 
 
 class LfsBatch(BaseModel):

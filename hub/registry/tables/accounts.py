@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.registry.tables.base import Table
@@ -165,6 +165,8 @@ class UploadRow(Table):
     at: Mapped[datetime]
     owner: Mapped[str] = mapped_column(server_default="")
     """Owner of the repository that it was uploaded for, in lower case, whose quota it counts against; empty if none."""
+    is_part: Mapped[bool] = mapped_column(server_default=false())
+    """Whether it is only a part of an object."""
 
 
 class XorbRow(Table):

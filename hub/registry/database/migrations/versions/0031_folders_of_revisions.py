@@ -38,6 +38,7 @@ def upgrade() -> None:
     for table, time in (("uploads", "at"), ("xorbs", "used_at")):
         op.add_column(table, sa.Column("owner", TEXT, nullable=False, server_default=""))
         op.create_index(f"{table}_by_owner", table, ["owner", time])
+    op.add_column("uploads", sa.Column("is_part", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
 def _index(connection: sa.Connection, revision_id: str) -> None:

@@ -135,10 +135,10 @@ class Mirror:
 
     def file(self, commit: MirroredCommit, path: str) -> MirroredFile:
         """Return a file of a commit. Raises UnknownFile."""
-        for file in commit.files:
-            if file.path == path:
-                return file
-        raise UnknownFile(path, [file.path for file in commit.files])
+        file = commit.by_path.get(path)
+        if file is None:
+            raise UnknownFile(path, commit.by_path)
+        return file
 
     def bytes_of(self, repo: MirroredRepository, commit: MirroredCommit, file: MirroredFile) -> Digest | FetchReader:
         """Return the blob of a file, or a reader of its download. Raises as `commit`."""

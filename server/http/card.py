@@ -24,6 +24,7 @@ from hub.cards.front_matter import split_front_matter
 from hub.errors import InvalidCard
 from hub.records import File, Revision
 from hub.store import BlobStore
+from hub.store.read_whole import read_whole
 
 _RECIPE = re.compile(r"^ {4}(hub train \S.*)$", re.MULTILINE)
 """The command as `hub train` writes it into cards: indented code."""
@@ -37,7 +38,9 @@ def front_matter_of(store: BlobStore, files: Iterable[File]) -> dict[str, Any] |
 
 
 def prose(store: BlobStore, revision: Revision, url_of: Callable[[str], str]) -> Markup:
-    """Return the card's prose as HTML. `url_of` turns a path in the repository into a URL."""
+    """Return the card's prose as HTML, or why it cannot be read. `url_of` turns a path in the repository into a URL."""
+    if any(file.path == FILE and not store.holds(file.digest, file.size_bytes) for file in revision.files):
+        return Markup("<p>{}</p>").format(f"The stored bytes of {FILE} are damaged: push it again.")
     _, text = _read(store, revision.files)
     rendered = _markdown().render(text, {"url_of": url_of})
     return Markup(rendered)  # noqa: S704 - the renderer escapes every text and passes no HTML through
@@ -54,8 +57,7 @@ def _read(store: BlobStore, files: Iterable[File]) -> tuple[dict[str, Any], str]
     """Return front matter and prose; both are empty without a card, the front matter also if it is invalid."""
     for file in files:
         if file.path == FILE:
-            with store.open(file.digest) as card:
-                text = card.read().decode("utf-8-sig", "replace")
+            text = (read_whole(store, file.digest, file.size_bytes) or b"").decode("utf-8-sig", "replace")
             try:
                 return split_front_matter(text)
             except InvalidCard:

@@ -122,7 +122,7 @@ def _put(hub: LocalHub, account: Account, source: BinaryIO, expected: Digest | N
 
 def _uploaded_size(hub: LocalHub, account: Account, digest: Digest) -> int:
     size = uploaded_size(hub.registry.database, account, digest)
-    if size is None or digest not in hub.store:
+    if size is None or not hub.store.holds(digest, size):
         raise InvalidSource(f"{digest} was not uploaded: upload it again.")
     return size
 

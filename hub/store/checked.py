@@ -165,7 +165,11 @@ class CheckedStore(ABC):
 
     def _verify(self, digest: Digest, found: Stored, pace: Callable[[int], None] | None = None) -> None:
         with self._open(digest) as opened:
+            if pace is not None:
+                self._uncache(opened)
             hashed = _hash(opened, pace)
+            if pace is not None:
+                self._uncache(opened)
         self._check(digest, found, hashed)
         self._remember(digest, found.stamp)
 
@@ -193,6 +197,9 @@ class CheckedStore(ABC):
         while len(self._verified) >= _MAX_VERIFIED:
             self._verified.pop(next(iter(self._verified)), None)
         self._verified[digest] = stamp
+
+    def _uncache(self, opened: BinaryIO) -> None:
+        """Drop a blob from the system's cache, so that a scrub reads the disk and does not displace what readers need."""
 
     _has_urls = False
 

@@ -158,6 +158,10 @@ class FolderStore(CheckedStore):
         except OSError as error:
             raise Unreachable(f"cannot read {self._file(digest)}: {error.strerror}.") from error
 
+    def _uncache(self, opened: BinaryIO) -> None:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
     def _path(self, digest: Digest) -> Path | None:
         return self._file(digest)
 

@@ -34,9 +34,9 @@ def create_app(
 ) -> FastAPI:
     """Create the application around an open hub; the caller closes the hub after the last request.
 
-    `worker` runs outbox jobs and `scrubber` compares blobs with their digests while the server runs. `offload` is the nginx location from which nginx sends blobs; see
-    `server.http.accel_redirect`. `parts` are the optional features (default: all enabled ones). `rates=None` disables rate
-    limits.
+    `worker` runs outbox jobs and `scrubber` compares blobs with their digests while the server runs. `offload` is the nginx location
+    from which nginx sends blobs; see `server.http.accel_redirect`. `parts` are the optional features (default: all enabled ones).
+    `rates=None` disables rate limits.
     """
     enabled = server_parts() if parts is None else tuple(parts)
     app = FastAPI(

@@ -19,7 +19,10 @@ class Pace:
     """Called with the bytes that were just read, sleeps until they fit the rate."""
 
     def __init__(
-        self, megabytes_per_s: float, stopped: threading.Event | None = None, on_progress: Callable[[], None] | None = None
+        self,
+        megabytes_per_s: float,
+        stopped: threading.Event | None = None,
+        on_progress: Callable[[], None] | None = None,
     ) -> None:
         """`on_progress` is called after each chunk."""
         self._bytes_per_s = megabytes_per_s * MEGABYTE

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -100,7 +99,7 @@ def _remote_copies(hub: LocalHub, digest: Digest, endpoint: str) -> Iterator[Bin
     """Download files that should have the bytes: of the same artifact at `endpoint`, and of upstream repositories."""
     with tempfile.TemporaryDirectory(prefix="hub-repair-") as scratch:
         for number, source in enumerate(_sources(hub, digest, endpoint)):
-            if found := _fetch(*source, os.path.join(scratch, str(number))):
+            if found := _fetch(*source, Path(scratch, str(number))):
                 yield found.open("rb")
 
 
@@ -120,7 +119,7 @@ def _sources(hub: LocalHub, digest: Digest, endpoint: str) -> Iterator[tuple[str
                 yield endpoint, "model", each.repository, each.revision or "main", each.file
 
 
-def _fetch(endpoint: str, kind: str, repository: str, revision: str, path: str, scratch: str) -> Path | None:
+def _fetch(endpoint: str, kind: str, repository: str, revision: str, path: str, scratch: Path) -> Path | None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
 

@@ -67,9 +67,7 @@ def verify(registry: Registry, store: BlobStore, pace: Callable[[int], None] | N
     return problems
 
 
-def _fault(
-    store: BlobStore, digest: Digest, size_bytes: int | None, pace: Callable[[int], None] | None
-) -> str | None:
+def _fault(store: BlobStore, digest: Digest, size_bytes: int | None, pace: Callable[[int], None] | None) -> str | None:
     try:
         store.verify(digest, size_bytes, pace)
     except Unknown:

@@ -15,7 +15,16 @@ from pathlib import Path, PurePosixPath
 
 from hub.cards.describe import DATASET, describe_repository
 from hub.cards.policy import check_duplicates, file_problem, kind_of
-from hub.errors import Conflict, DamagedBlob, DamagedFile, InvalidCard, InvalidSource, StaleParent, UnknownFile, UnknownRevision
+from hub.errors import (
+    Conflict,
+    DamagedBlob,
+    DamagedFile,
+    InvalidCard,
+    InvalidSource,
+    StaleParent,
+    UnknownFile,
+    UnknownRevision,
+)
 from hub.names import ArtifactName
 from hub.publish.publish import drain_outbox, make_revision, record, with_files
 from hub.records import PLAIN, Artifact, File, Revision

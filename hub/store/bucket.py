@@ -1,8 +1,9 @@
 """A store in an S3-compatible bucket, which many machines can share.
 
-Keys are the paths of a folder store below the prefix: `blobs/ab/abcdef…`, `refs/owner/name.json`, `quarantine/abcdef…`. Bytes are first written to a
-temporary file, and uploaded once their digest is verified, large ones in parts. An object appears when its last part has been
-uploaded. Parts of interrupted uploads stay hidden: configure the bucket to delete incomplete uploads after some days.
+Keys are the paths of a folder store below the prefix: `blobs/ab/abcdef…`, `refs/owner/name.json`, `quarantine/abcdef…`. Bytes
+are first written to a temporary file, and uploaded once their digest is verified, large ones in parts. An object appears when its
+last part has been uploaded. Parts of interrupted uploads stay hidden: configure the bucket to delete incomplete uploads after some
+days.
 """
 
 from __future__ import annotations
@@ -124,7 +125,9 @@ class BucketStore(CheckedStore):
         if not self._keeps(digest, size):
             source.seek(0)
             with self._translate_errors():
-                put = obstore.put(self._store, _key(digest), cast("Any", source), chunk_size=PART_BYTES, max_concurrency=4)
+                put = obstore.put(
+                    self._store, _key(digest), cast("Any", source), chunk_size=PART_BYTES, max_concurrency=4
+                )
             self._remember(digest, str(put["e_tag"]))
         return digest, size
 

@@ -160,7 +160,9 @@ class CheckedStore(ABC):
         found = self._get(digest)
         if size_bytes is not None and found.size_bytes != size_bytes:
             self._verify(digest, found)  # A wrong expectation must not set a right blob aside.
-            raise DamagedFile(f"blob {digest} has {found.size_bytes} bytes, not {size_bytes}: check it with `hub verify`.")
+            raise DamagedFile(
+                f"blob {digest} has {found.size_bytes} bytes, not {size_bytes}: check it with `hub verify`."
+            )
         return found
 
     def _verify(self, digest: Digest, found: Stored, pace: Callable[[int], None] | None = None) -> None:
@@ -198,7 +200,7 @@ class CheckedStore(ABC):
             self._verified.pop(next(iter(self._verified)), None)
         self._verified[digest] = stamp
 
-    def _uncache(self, opened: BinaryIO) -> None:
+    def _uncache(self, opened: BinaryIO) -> None:  # noqa: B027 - only a folder has such a cache
         """Drop a blob from the system's cache, so that a scrub reads the disk and does not displace what readers need."""
 
     _has_urls = False

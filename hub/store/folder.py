@@ -177,7 +177,9 @@ class FolderStore(CheckedStore):
         try:
             aside.parent.mkdir(mode=0o700, exist_ok=True)
             self._file(digest).rename(aside)
-            if _stamp(aside.stat()) != stamp:  # Put again since it was read: move it back, unless that happened once more.
+            if (
+                _stamp(aside.stat()) != stamp
+            ):  # Put again since it was read: move it back, unless that happened once more.
                 with suppress(FileExistsError):
                     self._file(digest).hardlink_to(aside)
                 aside.unlink()

@@ -16,7 +16,9 @@ def verify(
     name: Annotated[str, Argument(help="With --signature or --cache: artifact, `owner/name` or `name`.")] = "",
     repair: Annotated[
         bool,
-        Option("--repair", help="Restore missing and damaged blobs from copies on this machine, --from and --endpoint."),
+        Option(
+            "--repair", help="Restore missing and damaged blobs from copies on this machine, --from and --endpoint."
+        ),
     ] = False,
     copies: Annotated[
         list[str] | None,

@@ -119,7 +119,7 @@ def touch_xorbs(database: Database, account_id: int, hashes: list[str]) -> None:
 
 
 def forget_xorbs(database: Database, digest: Digest) -> None:
-    """Forget the xorbs that are this blob, whose bytes are lost. Clients skip what they have sent before, so they are told to start over."""
+    """Forget the xorbs that are this blob, whose bytes are lost, and make clients send again what they have sent before."""
     from sqlalchemy import delete
 
     from hub.registry.tables.accounts import XorbRow

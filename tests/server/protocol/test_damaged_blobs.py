@@ -144,7 +144,9 @@ def test_a_commit_on_top_of_damaged_bytes_is_refused_until_they_are_sent_again_o
     upload(api, repo, large)
     damage(hub.store, digest_of(large))
     find_damage(hub, large)
-    with pytest.raises(BadRequestError, match=r"`model.safetensors` \([0-9a-f]{64}\) are damaged: upload the file again"):
+    with pytest.raises(
+        BadRequestError, match=r"`model.safetensors` \([0-9a-f]{64}\) are damaged: upload the file again"
+    ):
         upload(api, repo, b"notes", "notes.txt")
     with pytest.raises(HfHubHTTPError, match="are damaged"):
         api.duplicate_repo(repo, f"{repo}-copy") if hasattr(api, "duplicate_repo") else api.duplicate_space(repo)

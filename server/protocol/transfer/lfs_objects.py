@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from typing import Any, BinaryIO, cast
@@ -75,7 +75,7 @@ def _complete(hub: LocalHub, token: str, body: Completion) -> None:
     sizes = [_uploaded_size(hub, account, digest) for digest in digests]
     if sum(sizes) != claims["size"]:
         raise InvalidSource(f"the parts have {sum(sizes)} bytes in total, and {claims['size']} were announced.")
-    _put(hub, account, cast(BinaryIO, JoinedChunks(_read_chunks(hub.store, digests))), oid)
+    _put(hub, account, cast(BinaryIO, JoinedChunks(_read_chunks(hub.store, zip(digests, sizes, strict=True)))), oid)
 
 
 def verify_object(hub: Hub, token: str, body: LargeObject) -> Response:
@@ -127,7 +127,7 @@ def _uploaded_size(hub: LocalHub, account: Account, digest: Digest) -> int:
     return size
 
 
-def _read_chunks(store: BlobStore, digests: Sequence[Digest]) -> Iterator[bytes]:
-    for digest in digests:
-        with store.open(digest) as opened:
+def _read_chunks(store: BlobStore, parts: Iterable[tuple[Digest, int]]) -> Iterator[bytes]:
+    for digest, size_bytes in parts:
+        with store.open(digest, size_bytes) as opened:
             yield from iter(partial(opened.read, _STEP), b"")

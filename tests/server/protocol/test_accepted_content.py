@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+pytestmark = pytest.mark.slow
 ODD = [
     "\ud800",
     "\u202e",
@@ -44,30 +45,48 @@ VALUE = st.recursive(
 )
 LICENSE = st.sampled_from(["mit", "apache-2.0", "MIT OR Apache-2.0", ["mit", "other"], "other"]) | VALUE
 LANGUAGE = st.sampled_from(["yo", "en", ["yo", "ar"], ["zh-Hans", "pt-BR"], "mul"]) | VALUE
-SCORE = st.fixed_dictionaries(
-    {"task": VALUE, "dataset": st.fixed_dictionaries({"name": TEXT, "type": TEXT}) | VALUE},
-    optional={"metrics": st.lists(st.fixed_dictionaries({"type": TEXT, "value": NUMBER | VALUE}), max_size=2) | VALUE},
-)
-MODEL_INDEX = st.lists(
-    st.fixed_dictionaries({"name": TEXT, "results": st.lists(SCORE, max_size=2) | VALUE}), max_size=2
-)
-OURS = st.fixed_dictionaries(
-    {"kind": st.sampled_from(["adapter", "projector", "encoder", "delta", "dataset"]), "summary": TEXT},
-    optional={
-        "method": TEXT, "encoder": TEXT, "conditioning": VALUE, "upstream": VALUE, "parameters": VALUE, "gated": VALUE,
-    },
+RESULT = {
+    "task": {"type": "text-to-image"},
+    "dataset": {"name": "emoji", "type": "emoji", "split": "seen", "config": "yo", "revision": "a"},
+    "metrics": [
+        {"type": "r_precision_at_1", "value": 0.5, "name": "R@1", "config": "yo", "args": {"low": 0.4, "high": 0.6}}
+    ],
+    "source": {"name": "x", "url": "https://example.org"},
+}
+OURS = {
+    "kind": "adapter", "summary": "a test", "method": "mulan", "encoder": "multilingual-e5-small", "gated": False,
+    "parameters": {"module": 4}, "upstream": [{"repository": "a/b", "file": "model.bin", "size_bytes": 3}],
+}  # fmt: skip
+VALID = {
+    "license": "mit", "language": ["yo", "ar"], "tags": ["a"], "base_model": ["emoji-sd"],
+    "model-index": [{"name": "x", "results": [RESULT]}],
+}  # fmt: skip
+OF_HUGGING_FACE = (
+    "pipeline_tag", "library_name", "datasets", "metrics", "widget", "thumbnail", "pretty_name", "task_categories", "configs",
+    "size_categories", "dataset_info", "paperswithcode_id", "co2_eq_emissions", "license_name", "license_link", "inference",
+    "extra_gated_prompt", "extra_gated_fields", "base_model_relation", "model_name", "train-eval-index", "annotations_creators",
 )  # fmt: skip
-CARD = st.fixed_dictionaries(
-    {},
-    optional={
-        "license": LICENSE, "language": LANGUAGE, "linguahub": OURS, "model-index": MODEL_INDEX | VALUE,
-        "tags": st.lists(TEXT, max_size=3) | VALUE, "base_model": st.lists(TEXT, max_size=2) | VALUE,
-        "pipeline_tag": VALUE, "library_name": VALUE, "datasets": VALUE, "metrics": VALUE, "widget": VALUE,
-        "thumbnail": VALUE, "pretty_name": VALUE, "task_categories": VALUE, "size_categories": VALUE,
-        "configs": VALUE, "dataset_info": VALUE, "paperswithcode_id": VALUE, "co2_eq_emissions": VALUE,
-        "license_name": VALUE, "inference": VALUE, "extra_gated_prompt": VALUE, "base_model_relation": VALUE,
-    },
-)  # fmt: skip
+
+
+def odd(valid: dict[str, object], extra: tuple[str, ...] = (), most: int = 2) -> st.SearchStrategy[dict[str, object]]:
+    """Return a valid mapping in which a few values are anything."""
+    changes = st.dictionaries(st.sampled_from([*valid, *extra]), VALUE, max_size=most)
+    return changes.map(lambda each: {**valid, **each})
+
+
+SCORE = odd(RESULT, most=1) | st.builds(
+    lambda metric: {**RESULT, "metrics": [metric]},
+    odd(RESULT["metrics"][0], ("verified", "verifyToken", "sample_size", "unit")),
+)
+MODEL_INDEX = st.lists(SCORE, max_size=2).map(lambda results: [{"name": "x", "results": results}])
+CARD = st.one_of(
+    odd(VALID, (*OF_HUGGING_FACE, "linguahub")),
+    st.builds(
+        lambda card, ours: {**card, "linguahub": ours}, odd(VALID, most=1), odd(OURS, ("conditioning", "owner"), most=1)
+    ),
+    st.builds(lambda scores, ours: {**VALID, "model-index": scores, "linguahub": ours}, MODEL_INDEX, st.just(OURS)),
+    st.builds(lambda license, language: {"license": license, "language": language}, LICENSE, LANGUAGE),
+)
 PROSE = st.lists(
     TEXT
     | st.sampled_from(
@@ -89,9 +108,9 @@ CONFIG = st.one_of(
 )  # fmt: skip
 
 
-def a_card(front_matter: dict[str, object], prose: str) -> bytes:
-    """Return a README.md. JSON is YAML; escapes in it can be half a surrogate pair."""
-    return f"---\n{json.dumps(front_matter)}\n---\n{prose}".encode("utf-8", "replace")
+def a_card(front_matter: dict[str, object], prose: str, *, is_escaped: bool = False, errors: str = "replace") -> bytes:
+    """Return a README.md. JSON is YAML; without escapes, half a surrogate pair in it may become invalid UTF-8."""
+    return f"---\n{json.dumps(front_matter, ensure_ascii=is_escaped)}\n---\n{prose}".encode("utf-8", errors)
 
 
 def weights(tensors: dict[str, str], metadata: dict[str, str]) -> bytes:
@@ -104,7 +123,9 @@ def weights(tensors: dict[str, str], metadata: dict[str, str]) -> bytes:
 
 
 FILES = st.fixed_dictionaries(
-    {"README.md": st.builds(a_card, CARD, PROSE)},
+    {"README.md": st.builds(
+            a_card, CARD, PROSE, is_escaped=st.booleans(), errors=st.sampled_from(["replace", "surrogatepass"])
+        )},
     optional={
         path: CONFIG.map(lambda each: json.dumps(each).encode())
         for path in ("config.json", "model_index.json", "adapter_config.json", "emoji-sd/config.json")
@@ -171,7 +192,7 @@ def urls(page: str, api: str, repo: str, files: dict[str, bytes]) -> Iterator[st
 
 
 QUIETLY = settings(
-    max_examples=40,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     database=None,

@@ -85,7 +85,7 @@ CARD = st.one_of(
         lambda card, ours: {**card, "linguahub": ours}, odd(VALID, most=1), odd(OURS, ("conditioning", "owner"), most=1)
     ),
     st.builds(lambda scores, ours: {**VALID, "model-index": scores, "linguahub": ours}, MODEL_INDEX, st.just(OURS)),
-    st.builds(lambda license, language: {"license": license, "language": language}, LICENSE, LANGUAGE),
+    st.fixed_dictionaries({"license": LICENSE, "language": LANGUAGE}),
 )
 PROSE = st.lists(
     TEXT

@@ -27,9 +27,9 @@ def calls_without_size(file: Path) -> Iterator[str]:
             is_short = len(node.args) + len(node.keywords) < 2
             if is_short and node.args and node.func.attr in {"open", "path", "url", "holds", "confirm", "refresh"}:
                 yield ast.unparse(node)
-        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
-            if is_store(node.comparators[0]):
-                yield ast.unparse(node)
+        is_search = isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn)
+        if is_search and is_store(node.comparators[0]):
+            yield ast.unparse(node)
 
 
 def test_blobs_are_opened_with_their_size():

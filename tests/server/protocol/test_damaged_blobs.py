@@ -20,7 +20,6 @@ from hub.publish.publish import publish
 from tests.builders.damage import damage
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
-CARD = b"---\nlicense: mit\n---\nA card.\n"
 
 
 def weights(numbers: int, seed: int) -> bytes:
@@ -105,17 +104,18 @@ def send_by_lfs(api, repo: str, content: bytes) -> None:
     assert httpx.put(href, content=content).status_code == 200
 
 
-def test_a_small_text_is_healed_by_uploading_it_again(api, repo, hub):
-    upload(api, repo, CARD, "README.md")
-    damage(hub.store, digest_of(CARD))
+def test_a_small_text_is_healed_by_uploading_it_again(api, repo, hub, seed):
+    card = f"---\nlicense: mit\n---\nCard {seed}.\n".encode()  # Parsed cards are kept in memory.
+    upload(api, repo, card, "README.md")
+    damage(hub.store, digest_of(card))
     page = httpx.get(f"{api.endpoint}/{repo}", headers={"accept": "text/html"})
     assert page.status_code == 200
     assert "The stored bytes of README.md are damaged" in page.text
     assert api.model_info(repo).card_data is None
     assert httpx.get(f"{api.endpoint}/api/v1/artifacts/{repo}").status_code == 200
-    upload(api, repo, CARD, "README.md")
+    upload(api, repo, card, "README.md")
     assert api.model_info(repo).card_data["license"] == "mit"
-    assert get(api, repo, "README.md").content == CARD
+    assert get(api, repo, "README.md").content == card
 
 
 def test_a_commit_that_names_damaged_bytes_is_refused_even_if_nothing_has_found_them_yet(api, repo, hub, large):

@@ -64,10 +64,12 @@ class Unknown(InvalidRequest):
     listing = "hub search"
     """The command that lists what exists; an instance may name a more specific one."""
 
-    def __init__(self, name: str, known: Iterable[str] = (), *, listing: str = "") -> None:
+    def __init__(self, name: str, known: Iterable[str] = (), *, meant: Iterable[str] = (), listing: str = "") -> None:
+        """`known`: names of which similar ones are suggested, after those that are certainly `meant`."""
         self.name = name
         self.listing = listing or self.listing
-        self.suggestions = difflib.get_close_matches(name, list(dict.fromkeys(known)), n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name, list(dict.fromkeys(known)), n=3, cutoff=0.5)
+        self.suggestions = list(dict.fromkeys([*meant, *near]))[:3]
         hint = f" Did you mean {', '.join(f'`{each}`' for each in self.suggestions)}?" if self.suggestions else ""
         super().__init__(f"no {self.noun} is called `{name}`.{hint} List them with `{self.listing}`.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hub.cards.card import FILE, NAMESPACE
+from hub.cards.card import FILE, NAMESPACE, Card
 from hub.cards.licenses import parse_licenses
 from hub.cards.front_matter import split_front_matter
 from hub.cards.read_card import read_card
@@ -20,9 +20,9 @@ PLAIN_KINDS = {"base", DATASET}
 """Kinds without variants: repositories in the layout of diffusers or datasets."""
 
 
-def describe(folder: Path, name: ArtifactName) -> Artifact:
-    """Return the artifact in `folder`, from its card and variants. Raises InvalidCard."""
-    card = read_card(folder, name)
+def describe(folder: Path, name: ArtifactName, card: Card | None = None) -> Artifact:
+    """Return the artifact in `folder`, from its card, unless that was read already, and variants. Raises InvalidCard."""
+    card = card or read_card(folder, name)
     variants = () if is_plain(folder, card.kind) else _variants(folder, name)
     encoders = {join_names(pin.name for pin in variant.encoders) for variant in variants if variant.encoder}
     methods = {variant.method for variant in variants}

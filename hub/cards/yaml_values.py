@@ -74,8 +74,11 @@ class _Builder:
         self._count = 0
 
     def add(self, event: Any) -> None:
-        if isinstance(event, yaml.ScalarEvent):
-            self._put(self._scalar(event), event, 1)
+        if type(event) is yaml.ScalarEvent:  # Nearly all events are scalars.
+            value = self._scalar(event)
+            if event.anchor is not None:
+                self._anchors[event.anchor] = value, 1
+            self._put(value, event, 1)
         elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
             is_mapping = isinstance(event, yaml.MappingStartEvent)
             if event.tag not in {None, "!", _TAG + ("map" if is_mapping else "seq")}:
@@ -102,8 +105,6 @@ class _Builder:
     def _put(self, value: Any, event: Any, count: int) -> None:
         """Put a complete value into the innermost open collection; `count` values are new."""
         self._add_values(count)
-        if isinstance(event, yaml.ScalarEvent) and event.anchor is not None:
-            self._anchors[event.anchor] = value, 1
         if not self._opened:
             self.value = value
         elif (problem := self._opened[-1].take(value)) is not None:

@@ -6,6 +6,7 @@ request, 130 interrupted.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -27,6 +28,8 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `hub` with `arguments` (default: those of the process) and return the exit code."""
+    if sys.stderr.isatty():
+        _show_progress()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", YankedRevision)
@@ -53,6 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.", 1)
     return code if isinstance(code, int) else 0
+
+
+def _show_progress() -> None:
+    """Print what takes long before the command's own work, such as building the registry on first use."""
+    log = logging.getLogger("hub.local")
+    if not log.handlers:
+        log.addHandler(logging.StreamHandler())
+        log.setLevel(logging.INFO)
 
 
 def _warn(show: Callable[..., None], message: Warning | str, category: type[Warning], *rest: Any) -> None:

@@ -5,7 +5,7 @@
     │   ├── Unknown              exit 2, HTTP 404: not found; suggests similar names
     │   │   ├── UnknownArtifact · UnknownBase · UnknownLanguage · UnknownMethod · UnknownFile
     │   │   ├── UnknownRevision · AllYanked · UnknownCorpus · UnknownBenchmark · UnknownRecipe
-    │   │   ├── UnknownAccount · UnknownToken · UnknownWebhook · UnknownDelivery · UnknownSigningKey
+    │   │   ├── UnknownKind · UnknownMetric · UnknownAccount · UnknownToken · UnknownWebhook · UnknownDelivery · UnknownSigningKey
     │   ├── InvalidName · InvalidCard · InvalidSource · InvalidSignature
     │   │   └── InvalidPath        HTTP 422
     │   ├── DoesNotFit           a module and a base, or weights and a module, do not match
@@ -99,6 +99,20 @@ class UnknownMethod(Unknown):
 
     noun = "method"
     listing = "hub train --help"
+
+
+class UnknownKind(Unknown):
+    """No kind of artifact has this name."""
+
+    noun = "kind"
+    listing = "hub search --help"
+
+
+class UnknownMetric(Unknown):
+    """No score has this metric."""
+
+    noun = "metric"
+    listing = "hub leaderboard"
 
 
 class UnknownCorpus(Unknown):

@@ -92,14 +92,16 @@ def as_(far: LocalHub, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]
         ("search", "--metric", "fid", "--max", "40", "--sort", "metric"), ("search", "nothing-like-this"), ("show", "ada/yo"),
         ("show", "yo", "--json"), ("show", "ada/yo", "--revision", "1"), ("show", "emoji-sd"), ("diff", "ada/yo", "1"),
         ("diff", "yo", "1", "2", "--json"), ("leaderboard", "emoji-generation", "r_precision_at_1"), ("alias", "ada/yo"),
-        ("leaderboard", "emoji-generation", "r_precision_at_1", "--lang", "sw", "--json"), ("leaderboard", "none", "fid"),
+        ("leaderboard", "emoji-generation", "r_precision_at_1", "--lang", "sw", "--json"), ("leaderboard",), ("search", "yorba"),
     ],
     ids=" ".join,
 )  # fmt: skip
 def test_an_endpoint_says_what_its_own_installation_says(
     hub: Any, far: LocalHub, endpoint: str, command: tuple[str, ...]
 ):
-    there = hub(*command, "--endpoint", endpoint)
+    code, out, err = hub(*command, "--endpoint", endpoint)
+    pull_first = [line for line in out.splitlines() if "HF_ENDPOINT=" in line]
+    there = (code, out.replace("".join(f"{line}\n" for line in pull_first), "").replace(f" --endpoint {endpoint}", ""), err)
     here = hub(*command, home=far.home.folder)
     assert there == here
     assert there[0] == 0
@@ -108,7 +110,7 @@ def test_an_endpoint_says_what_its_own_installation_says(
 
 @pytest.mark.parametrize(
     "command", [("show", "ada/yoo"), ("show", "ada/yo", "--revision", "9"), ("search", "--metric", "fid", "--sort", "luck"),
-    ("search", "--min", "0.5"), ("search", "--lang", "Yorubaa"), ("show", "ada/b c")], ids=" ".join,
+    ("search", "--min", "0.5"), ("leaderboard", "none", "fid"), ("search", "--kind", "lora"), ("search", "--base", "emoji-sdd"), ("search", "--lang", "Yorubaa"), ("show", "ada/b c")], ids=" ".join,
 )  # fmt: skip
 def test_errors_are_the_same_too(hub: Any, far: LocalHub, endpoint: str, command: tuple[str, ...]):
     there = hub(*command, "--endpoint", endpoint)
@@ -116,6 +118,13 @@ def test_errors_are_the_same_too(hub: Any, far: LocalHub, endpoint: str, command
     assert there[0] == here[0] == 2
     assert there[2].splitlines() == here[2].splitlines()
     assert len(there[2].splitlines()) == 1
+
+
+def test_commands_to_copy_name_the_server(hub: Any, endpoint: str):
+    _, out, _ = hub("show", "ada/yo", "--endpoint", endpoint)
+    assert f"hub pull ada/yo --endpoint {endpoint}" in out
+    assert f"HF_ENDPOINT={endpoint}" in out
+    assert f"hub show ada/yo --endpoint {endpoint} --card" in out
 
 
 @pytest.mark.parametrize("address", ["hub.example", "ftp://hub.example", "http://", "http://a?b"])

@@ -24,6 +24,12 @@ __all__ = ["main"]
 
 INTERRUPTED = 130
 """128 + SIGINT, as in shells."""
+LIBRARIES = (
+    "accelerate", "bitsandbytes", "diffusers", "huggingface_hub", "kernels", "peft", "torch.utils._pytree", "torchao", "transformers",
+)  # fmt: skip
+"""Loggers that libraries warn with."""
+OWN_PACKAGES = {"hub", "server", "trainers"}
+"""Packages whose warnings are for the people who run a command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("always", YankedRevision)
             warnings.showwarning = partial(_warn, warnings.showwarning)
+            _quiet_libraries()
             code = program().main(args=arguments, prog_name="hub", standalone_mode=False)
         sys.stdout.flush()
     except HubError as error:
@@ -66,11 +73,18 @@ def _show_progress() -> None:
         log.setLevel(logging.INFO)
 
 
+def _quiet_libraries() -> None:
+    """Hide the warnings that libraries log while they are imported: about optional kernels, none of which is used here."""
+    for library in LIBRARIES:
+        if not logging.getLogger(library).level:
+            logging.getLogger(library).setLevel(logging.ERROR)
+
+
 def _warn(show: Callable[..., None], message: Warning | str, category: type[Warning], *rest: Any) -> None:
-    """Print linguahub's warnings on one line, like errors, and others as Python does."""
-    if issubclass(category, YankedRevision):
+    """Print linguahub's warnings on one line, like errors, and others only if Python's `-W` or PYTHONWARNINGS asks for them."""
+    if category.__module__.partition(".")[0] in OWN_PACKAGES:
         print(f"hub: {message}", file=sys.stderr)
-    else:
+    elif sys.warnoptions:
         show(message, category, *rest)
 
 

@@ -64,7 +64,12 @@ def train(
     recipe: RecipeName = "",
     sets: Sets = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Training steps over all phases.  [default: from the recipe]")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Training steps over all phases; with --resume, more than before continue a finished run.  "
+            "[default: from the recipe]",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     accumulate: Annotated[int, typer.Option(min=1, help="Gradient accumulation steps.")] = 1,
@@ -86,12 +91,16 @@ def train(
         float, typer.Option(min=0, help="Price of one device in dollars per hour, for the cost in the card.")
     ] = 0.0,
     push: Annotated[bool, typer.Option("--push", help="Publish the trained artifact.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume a stopped run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume a stopped run, or continue one with more --steps.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Run directory.  [default: HUB_HOME/runs/NAME]")] = None,
     evaluate: Annotated[
         bool, typer.Option("--evaluate/--no-evaluate", help="Evaluate the trained artifact for its card.")
     ] = True,
-    n: Annotated[int, typer.Option(min=1, help="Evaluation prompts per language and split.")] = 128,
+    n: Annotated[
+        int, typer.Option(min=1, help="Evaluation prompts per language and split; 128 for scores to publish.")
+    ] = 16,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Train a language module for a frozen base.

@@ -15,8 +15,8 @@ from hub.errors import DamagedFile, DoesNotFit, InvalidRequest, InvalidSource, U
 from hub.languages import MULTILINGUAL
 from hub.loader.modules.module_config import ModuleConfig, read_config
 from hub.publish.card_only import missing_weights
-from hub.publish.composition import find_base, find_module, no_variant
 from hub.publish.compatibility import conditioning_problem, has_other_digest
+from hub.publish.composition import find_base, find_module, no_variant
 from hub.records import Artifact, Conditioning, Pin, Query, Upstream, weights_digest
 from hub.remote.configurations import fetch_configuration, fetch_encoder
 from hub.weights.digest import digest_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from hub.cards import Card, read_card, read_variant
@@ -30,20 +30,19 @@ def check_folder(folder: Path, name: ArtifactName, find: Find) -> None:
         card = read_card(folder, name)
     except InvalidCard as error:
         mistakes.append(error)
-    bases = dict.fromkeys(card.bases) if card else {}
     for each in variant_folders(folder) if card is None or card.kind not in {"base", "dataset"} else []:
         try:
-            bases.setdefault(read_variant(each).base.name)
+            read_variant(each)
         except InvalidCard as error:
             mistakes.append(error)
-    mistakes += _unknown_bases(bases, find)
+    mistakes += _unknown_bases(card.bases if card else (), find)
     if len(mistakes) == 1:
         raise mistakes[0]
     if mistakes:
         raise InvalidCard(f"{len(mistakes)} mistakes in `{folder.name}`. {' '.join(map(str, mistakes))}")
 
 
-def _unknown_bases(bases: dict[str, None], find: Find) -> Iterator[InvalidCard]:
+def _unknown_bases(bases: Iterable[str], find: Find) -> Iterator[InvalidCard]:
     """Yield an error for each base that is neither on the hub nor the id of an upstream repository, which cannot be checked."""
     for base in bases:
         owner, slash, _ = base.partition("/")

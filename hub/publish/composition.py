@@ -62,7 +62,9 @@ def _check_fit(module: Artifact, base: Artifact) -> None:
     if base.conditioning is None:
         return
     if problem := conditioning_problem(folders[base.name.name], base.name.name, base.conditioning):
-        raise DoesNotFit(f"`{module.name.name}` {problem}. Find modules that fit with `hub search --base {base.name.name}`.")
+        raise DoesNotFit(
+            f"`{module.name.name}` {problem}. Find modules that fit with `hub search --base {base.name.name}`."
+        )
 
 
 def no_variant(module: str, base: str, variants: Sequence[str]) -> DoesNotFit:

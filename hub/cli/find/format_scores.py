@@ -19,7 +19,9 @@ _OURS = {"measured", "reproduced"}
 def format_value(score: Score) -> str:
     """Format a value with its unit and 95 % interval: `0.712 [0.66–0.76]`."""
     unit = "" if score.unit in {"", "1"} else f" {score.unit}"
-    interval = f" [{_bound(score.low)}–{_bound(score.high)}]" if score.low is not None and score.high is not None else ""
+    interval = (
+        f" [{_bound(score.low)}–{_bound(score.high)}]" if score.low is not None and score.high is not None else ""
+    )
     return f"{score.value:.4g}{unit}{interval}"
 
 
@@ -45,4 +47,3 @@ def format_score(score: Score) -> str:
 def as_json(score: Score) -> dict[str, Any]:
     """Return a score's fields, ready for `json.dumps`."""
     return asdict(score)
-

@@ -59,8 +59,11 @@ def leaderboard(
          each["score"]["language"] or "–", each["score"]["base"] or "–", str(each["score"]["sample_size"] or "–"), each["author"] or "card")
         for each in places
     ]  # fmt: skip
-    print_table(("RANK", "ARTIFACT", "VALUE [95 %]", "SPLIT", "LANGUAGE", "BASE", "N", "SUBMITTED BY"), rows,
-                drop=("SUBMITTED BY", "N", "BASE", "SPLIT", "LANGUAGE"))
+    print_table(
+        ("RANK", "ARTIFACT", "VALUE [95 %]", "SPLIT", "LANGUAGE", "BASE", "N", "SUBMITTED BY"),
+        rows,
+        drop=("SUBMITTED BY", "N", "BASE", "SPLIT", "LANGUAGE"),
+    )
     if any(each["is_tied"] for each in places[1:]):
         print("= not significantly different from the best (overlapping intervals)")
 
@@ -81,7 +84,9 @@ def _print_metrics(benchmark: str, endpoint: str, *, as_objects: bool) -> None:
         objects = [{"benchmark": each, "metric": metric, "artifacts": number} for each, metric, number in rows]
         print(json.dumps(objects, ensure_ascii=False, indent=2))
     elif rows:
-        print_table(("BENCHMARK", "METRIC", "ARTIFACTS"), [(each, metric, str(number)) for each, metric, number in rows])
+        print_table(
+            ("BENCHMARK", "METRIC", "ARTIFACTS"), [(each, metric, str(number)) for each, metric, number in rows]
+        )
         print(f"\nShow one with `hub leaderboard {rows[0][0]} {rows[0][1]}`.")
     else:
         print("No artifact has scores. `hub evaluate NAME` measures them.")

@@ -108,5 +108,3 @@ def _is_unused(find: Find, **filters: str) -> bool:
 
 def _bare(base: str) -> str:
     return base.rpartition("/")[2].lower()
-
-

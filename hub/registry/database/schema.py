@@ -82,7 +82,9 @@ def migrate(connection: Connection) -> None:
             all_tables().create_all(connection)
             # As Alembic's `stamp` does, whose import takes as long as creating the tables.
             connection.execute(
-                text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)")
+                text(
+                    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)"
+                )
             )
             connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
 

@@ -73,7 +73,9 @@ def enqueue_all(session: Session, task: str, subjects: Sequence[str], detail: di
     at = utc_now()
     same = update(OutboxRow).where(OutboxRow.task == task, OutboxRow.subject.in_(subjects), OutboxRow.due_at > at)
     session.execute(same.values(due_at=at), execution_options={"synchronize_session": False})
-    rows = [{"task": task, "subject": each, "detail": detail or {}, "created_at": at, "due_at": at} for each in subjects]
+    rows = [
+        {"task": task, "subject": each, "detail": detail or {}, "created_at": at, "due_at": at} for each in subjects
+    ]
     session.execute(insert(OutboxRow), rows)
 
 

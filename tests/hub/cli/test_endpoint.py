@@ -101,7 +101,11 @@ def test_an_endpoint_says_what_its_own_installation_says(
 ):
     code, out, err = hub(*command, "--endpoint", endpoint)
     pull_first = [line for line in out.splitlines() if "HF_ENDPOINT=" in line]
-    there = (code, out.replace("".join(f"{line}\n" for line in pull_first), "").replace(f" --endpoint {endpoint}", ""), err)
+    there = (
+        code,
+        out.replace("".join(f"{line}\n" for line in pull_first), "").replace(f" --endpoint {endpoint}", ""),
+        err,
+    )
     here = hub(*command, home=far.home.folder)
     assert there == here
     assert there[0] == 0
@@ -183,7 +187,7 @@ def test_an_older_revision_by_alias_is_pulled_beside_the_newest(
 
 
 def test_a_local_revision_is_not_replaced_by_one_of_the_endpoint(hub: Any, endpoint: str, tmp_path: Path):
-    hub("push", str(a_folder(tmp_path / "sw")), "--name", "ada/sw")
+    hub("push", str(a_folder(tmp_path / "sw", a_card(bases=()))), "--name", "ada/sw")
     code, _, complaint = hub("pull", "ada/sw", "--endpoint", endpoint)
     assert code == 1
     assert "was published locally" in complaint
@@ -226,7 +230,7 @@ def test_a_push_makes_the_folder_the_newest_revision_there(
 
 def test_a_folder_that_would_be_refused_is_not_sent(hub: Any, far: LocalHub, endpoint: str, as_: Any, tmp_path: Path):
     as_("ada")
-    folder = a_folder(tmp_path / "bad")
+    folder = a_folder(tmp_path / "bad", a_card(bases=()))
     (folder / "weights.pkl").write_bytes(b"\x80\x04.")
     there, here = hub("push", str(folder), "--endpoint", endpoint), hub("push", str(folder))
     assert there == here

@@ -68,7 +68,7 @@ def test_show_has_card_scores_files_revisions_and_how_to_load(hub):
 def test_show_is_a_summary_and_has_everything_on_request(hub, tmp_path):
     folder = tmp_path / "many"
     scores = tuple(a_score(0.1 + number / 100, language="sw", split=f"split-{number}") for number in range(9))
-    write_card(a_card(languages=("sw",), scores=scores), folder)
+    write_card(a_card(languages=("sw",), bases=(), scores=scores), folder)
     for number in range(12):
         (folder / f"notes-{number:02}.txt").write_text("a note")
         if number > 7:
@@ -278,6 +278,7 @@ def test_without_diffusers_a_base_upstream_names_the_extra(hub, cards, monkeypat
     )  # fmt: skip
     write_card(base, cards / "bases" / "far-sd")
     monkeypatch.setitem(sys.modules, "diffusers", None)
+    monkeypatch.setattr("hub.remote.upstream.is_online", lambda: True)
     answer = hub("pull", "far-sd")
     assert answer.code == 2
     assert "linguahub[load]" in answer.err

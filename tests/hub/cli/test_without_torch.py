@@ -29,7 +29,10 @@ sys.exit(code)
         ("generate x --base mulan-yo", "`mulan-yo` is of kind adapter, not a base."),
         ("generate x --base small-sd --adapter pea-upstream", "the weights of `pea-upstream` have not been downloaded"),
         ("generate x --base far-base", "`far-base` is not on this machine"),
-        ("generate x --base far-base --adapter trained", "`trained` has no variant for `far-base`, only for `small-sd`"),
+        (
+            "generate x --base far-base --adapter trained",
+            "`trained` has no variant for `far-base`, only for `small-sd`",
+        ),
         ("pull far-base", "`far-base` is not on this machine"),
         ("pull far-encoder", "`far-encoder` is not on this machine"),
         ("evaluate typo", "no artifact is called `typo`"),

@@ -96,14 +96,19 @@ def test_a_wrong_request_is_one_line_and_exit_code_2(hub, arguments, message):
     assert answer.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["--kind", "delta"], ["--metric", "clip_score"], ["--base", "small-sd", "--lang", "fr", "--kind", "base"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--kind", "delta"], ["--metric", "clip_score"], ["--base", "small-sd", "--lang", "fr", "--kind", "base"]],
+)
 def test_a_filter_that_exists_and_selects_nothing_is_no_mistake(hub, arguments):
     answer = hub("search", *arguments)
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.startswith("No artifacts match.")
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("yorba", "yoruba"), ("mulan-jo", "mulan-yo"), ("pea upstraem", "upstream")])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("yorba", "yoruba"), ("mulan-jo", "mulan-yo"), ("pea upstraem", "upstream")]
+)
 def test_a_misspelt_word_is_answered_with_a_similar_one(hub, typed, meant):
     assert f"`{meant}`" in hub("search", typed).out
 
@@ -124,7 +129,9 @@ def narrow(hub, monkeypatch):
 LONG = "a-module-with-a-long-name-for-many-bases"
 
 
-@pytest.mark.parametrize("command", [("search",), ("leaderboard", "emoji-generation", "r_precision_at_1"), ("bases",), ("show", LONG)])
+@pytest.mark.parametrize(
+    "command", [("search",), ("leaderboard", "emoji-generation", "r_precision_at_1"), ("bases",), ("show", LONG)]
+)
 def test_names_are_whole_at_80_columns(narrow, cards, command):
     for kind in ("bases", "adapters"):
         text = (cards / kind / ("small-sd" if kind == "bases" else "mulan-yo") / "README.md").read_text()

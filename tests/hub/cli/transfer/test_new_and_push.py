@@ -23,7 +23,11 @@ def test_a_new_card_is_pushed_once_it_is_filled_in(hub, here):
     assert made.out.splitlines()[0] == "mulan-sw/README.md"
     card = here / "mulan-sw" / "README.md"
     front_matter, _ = split_front_matter(card.read_text())
-    assert (front_matter["language"], front_matter["base_model"], front_matter["license"]) == ("sw", "small-sd", "apache-2.0")
+    assert (front_matter["language"], front_matter["base_model"], front_matter["license"]) == (
+        "sw",
+        "small-sd",
+        "apache-2.0",
+    )
     refused = hub("push", "mulan-sw")
     assert (refused.code, "`linguahub.summary` is missing" in refused.err) == (2, True)
     card.write_text(card.read_text().replace("summary:", "summary: Swahili for a small base."))
@@ -67,7 +71,11 @@ def test_all_mistakes_of_a_folder_are_told_at_once_in_one_line(hub, folder):
     for mistake in ("a pickle", "language 'jp' is unknown (similar: ja)", "license 'nope'", "`format` is 7"):
         assert mistake in refused.err
     card.write_text(text.replace("small-sd", "small-sdd").replace("jp", "sw").replace("nope", "mit"))
-    for mistake in ("a pickle", "`format` is 7", "the base `linguahub/small-sdd` does not exist on this hub. Did you mean"):
+    for mistake in (
+        "a pickle",
+        "`format` is 7",
+        "the base `linguahub/small-sdd` does not exist on this hub. Did you mean",
+    ):
         assert mistake in hub("push", folder).err
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from hub.cli.find.format_scores import format_value
-from hub.cli.find.search import ENDPOINT, finder, tag_of
+from hub.cli.find.search import ENDPOINT, finder, on, tag_of
 from hub.cli.find.unknown import Known, check_metric
 from hub.cli.terminal import print_table, short_name
 from hub.errors import InvalidRequest
@@ -87,7 +88,7 @@ def _print_metrics(benchmark: str, endpoint: str, *, as_objects: bool) -> None:
         print_table(
             ("BENCHMARK", "METRIC", "ARTIFACTS"), [(each, metric, str(number)) for each, metric, number in rows]
         )
-        print(f"\nShow one with `hub leaderboard {rows[0][0]} {rows[0][1]}`.")
+        print(f"\nShow one with `hub leaderboard {rows[0][0]} {shlex.quote(rows[0][1])}{on(endpoint)}`.")
     else:
         print("No artifact has scores. `hub evaluate NAME` measures them.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -68,7 +69,12 @@ def search(
         _print_page(page, tag)
     else:
         hint = f" Did you mean {' or '.join(f'`{each}`' for each in near)}?" if near else ""
-        print(f"No artifacts match.{hint} Remove a filter, or list everything with `hub search`.")
+        print(f"No artifacts match.{hint} Remove a filter, or list everything with `hub search{on(endpoint)}`.")
+
+
+def on(endpoint: str) -> str:
+    """Return the option for commands that people copy: ` --endpoint URL`, or nothing for the local registry."""
+    return f" --endpoint {shlex.quote(endpoint)}" if endpoint else ""
 
 
 @contextmanager

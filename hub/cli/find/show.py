@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from typer import Argument, Option
 
 from hub.cli.find.facts import general, lineage, own_encoders, requirements, trust
 from hub.cli.find.format_scores import as_json, format_value
-from hub.cli.find.search import ENDPOINT
+from hub.cli.find.search import ENDPOINT, on
 from hub.cli.terminal import bold, print_table, short_name, size
 from hub.errors import UnknownRevision
 from hub.publish.lineage import lineages
@@ -189,7 +188,7 @@ def _print_usage(artifact: Artifact, endpoint: str) -> None:
 
 def _command(command: str, artifact: Artifact, endpoint: str) -> str:
     """Return a command about an artifact that can be copied, with the server that has it."""
-    return f"hub {command} {short_name(artifact.name)}{f' --endpoint {shlex.quote(endpoint)}' if endpoint else ''}"
+    return f"hub {command} {short_name(artifact.name)}{on(endpoint)}"
 
 
 def _section(title: str, body: Any, *arguments: Any) -> None:

@@ -21,12 +21,16 @@ _MEANT = {"lora": "delta", "loras": "delta", "checkpoint": "base", "pipeline": "
 def check_filters(query: Query, find: Find) -> None:
     """Raise the Unknown error of the first filter whose value nothing has, with similar values. Call it for an empty result."""
     known = Known(find)
-    if query.kind and query.kind not in {*KINDS, PLAIN, *advertised("hub.kinds")} and _is_unused(find, kind=query.kind):
+    if (
+        query.kind
+        and query.kind not in {*KINDS, PLAIN, *advertised("hub.kinds")}
+        and _is_unused(find, Query(kind=query.kind))
+    ):
         kinds = {*KINDS, *advertised("hub.kinds"), *known.kinds}
         raise UnknownKind(query.kind, kinds, meant=[_MEANT[query.kind]] if query.kind in _MEANT else ())
-    if query.base and _bare(query.base) not in known.bases and _is_unused(find, base=query.base):
+    if query.base and _bare(query.base) not in known.bases and _is_unused(find, Query(base=query.base)):
         raise UnknownBase(query.base, known.bases)
-    if query.method and _is_unused(find, method=query.method):
+    if query.method and _is_unused(find, Query(method=query.method)):
         raise UnknownMethod(query.method, known.methods)
     check_metric(query.benchmark, query.metric, known.metrics)
 
@@ -102,8 +106,8 @@ def _words_of(artifact: Artifact) -> Iterator[str]:
         yield from (word for word in re.findall(r"[^\W_]+", text.lower()) if len(word) > 2)
 
 
-def _is_unused(find: Find, **filters: str) -> bool:
-    return find(replace(Query(limit=0), **filters)).total == 0
+def _is_unused(find: Find, query: Query) -> bool:
+    return find(replace(query, limit=0)).total == 0
 
 
 def _bare(base: str) -> str:

@@ -71,11 +71,12 @@ def new(
             find_base(hub.registry, base)
     if (folder / "README.md").exists():
         raise Conflict(f"`{folder}/README.md` already exists: edit it, or choose another name.")
-    needs_base = kind in {"adapter", "projector", "delta"}
+    hint = "" if base else "                  # a name of `hub bases`, or a repository"
+    has_base = bool(base) or kind in {"adapter", "projector", "delta"}
     text = TEMPLATE.format(
         name=folder.name, kind=kind, license=license.lower(), usage=base or "emoji-sd",
         language=tags[0] if len(tags) == 1 else f"[{', '.join(tags)}]",
-        base=f"base_model: {base}{'' if base else '                  # a name of `hub bases`, or a repository'}\n" if base or needs_base else "",
+        base=f"base_model: {base}{hint}\n" if has_base else "",
         method=f"  method: {method}\n" if method else "",
     )  # fmt: skip
     try:

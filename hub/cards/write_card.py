@@ -55,7 +55,7 @@ def render(card: Card, title: str, kept: dict[str, Any] | None = None) -> str:
         NAMESPACE: _ours(card),
     }
     others = {key: value for key, value in (kept or {}).items() if key not in {*front_matter, "model-index"}}
-    data = ModelCardData(**front_matter, **others).to_dict()
+    data = ModelCardData(**front_matter, **others).to_dict()  # type: ignore[no-untyped-call]
     ordered = {key: data.pop(key) for key in (*front_matter, "model-index") if key in data} | data
     return f"---\n{write_yaml(ordered)}\n---\n\n{card.prose.strip()}\n"
 

@@ -16,11 +16,14 @@ SPDX = {
         "CC-BY-2.5", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-NC-2.0", "CC-BY-NC-3.0", "CC-BY-NC-4.0", "CC-BY-NC-ND-3.0",
         "CC-BY-NC-ND-4.0", "CC-BY-NC-SA-2.0", "CC-BY-NC-SA-3.0", "CC-BY-NC-SA-4.0", "CC-BY-ND-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0",
         "CC0-1.0", "CDLA-Permissive-1.0", "CDLA-Permissive-2.0", "CDLA-Sharing-1.0", "ECL-2.0", "EPL-1.0", "EPL-2.0", "EUPL-1.1",
-        "EUPL-1.2", "ISC", "LPPL-1.3c", "MIT", "MPL-2.0", "MS-PL", "NCSA", "OFL-1.1", "OSL-3.0", "PostgreSQL", "Unlicense", "WTFPL",
-        "Zlib", "etalab-2.0",
+        "EUPL-1.2", "ISC", "LPPL-1.3c", "MIT", "MPL-2.0", "MS-PL", "NCSA", "OFL-1.1", "OSL-3.0", "PostgreSQL", "Unicode-3.0",
+        "Unlicense", "WTFPL", "Zlib", "etalab-2.0",
     )
 }  # fmt: skip
-"""The Hub's ids of licences that SPDX calls the same → SPDX's spelling. The parser of expressions takes 50 ms to load."""
+"""The Hub's ids of licences that SPDX calls the same, and that of the lab's data → SPDX's spelling.
+
+The parser of expressions takes 50 ms to load.
+"""
 FAMILIES = frozenset({"bsd", "cc", "gfdl", "gpl", "lgpl", "lgpl-lr", "odbl", "odc-by", "pddl"})
 """The Hub's ids of families of licences, and of those that SPDX lists with a version or another spelling."""
 MODEL_LICENSES = frozenset({

@@ -75,7 +75,9 @@ class _Builder:
 
     def add(self, event: Any) -> None:
         if type(event) is yaml.ScalarEvent:  # Nearly all events are scalars.
-            value = self._scalar(event)
+            text = event.value
+            is_text = event.tag is None and (not event.implicit[0] or (text and text[0] not in _FIRST)) and "\0" not in text
+            value = text if is_text else self._scalar(event)
             if event.anchor is not None:
                 self._anchors[event.anchor] = value, 1
             self._put(value, event, 1)
@@ -121,7 +123,7 @@ class _Builder:
             raise InvalidCard(f"the front matter has a NUL character in {text[:40]!r}: remove it.")
         if event.tag is not None:
             return self._tagged(text, event)
-        if not event.implicit[0] or (text and text[0] not in _FIRST):
+        if not event.implicit[0]:
             return text
         if _NULL.fullmatch(text):
             return None

@@ -132,10 +132,10 @@ class Registry:
 
     def record_new(self, entries: Sequence[tuple[Artifact, Revision]]) -> None:
         """Record artifacts that do not exist, each with its first revision, in one transaction. Raises Conflict if one exists."""
-        from hub.registry.artifacts.record_new import record_new
+        from hub.registry.artifacts import record as writing
 
         with self.database.transaction() as session:
-            record_new(session, entries)
+            writing.record_new(session, entries)
 
     def yank(
         self,

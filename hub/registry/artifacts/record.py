@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,11 +19,11 @@ from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.files import add_files
 from hub.registry.database.clock import UNDATED
 from hub.registry.events import CONFIG, REPO, SCORE, emit, emit_ref, has_listeners, score_event
-from hub.registry.index.facet_counts import EVERYTHING, facets_in, recount
+from hub.registry.index.facet_counts import EVERYTHING, add_counts, facets_in, recount
 from hub.registry.index.ranking import UNMEASURED, ranking, ranking_in
 from hub.registry.index.tags import index_words
 from hub.registry.index.text import facets_of, words_of
-from hub.registry.outbox.queue import WRITE_REFERENCE, enqueue
+from hub.registry.outbox.queue import WRITE_REFERENCE, enqueue, enqueue_all
 from hub.registry.scores.scores import mark_disputed, rank_published, update_ranking
 from hub.registry.tables.accounts import UploadRow
 from hub.registry.tables.artifacts import (
@@ -91,6 +92,34 @@ def record(
         emit_ref(session, row, "branch", branch, found, revision.id)
     if scores := [score for score in _scores(session, row) if score not in scores_before]:
         emit(session, row, SCORE, "create", scores=scores)
+
+
+def record_new(session: Session, entries: Sequence[tuple[Artifact, Revision]]) -> None:
+    """Record artifacts with different names, each with its first revision as the head of `main`, in a few statements.
+
+    Raises Conflict if one of them exists.
+    """
+    keys, ids = [artifact.name.key for artifact, _ in entries], [revision.id for _, revision in entries]
+    known = select(ArtifactRow.id).where(ArtifactRow.key.in_(keys))
+    recorded = select(RevisionRow.id).where(RevisionRow.id.in_(ids))
+    if has_listeners(session) or session.scalar(known) or session.scalar(recorded):
+        for artifact, revision in entries:
+            record(session, artifact, revision, None)
+        return
+    columns = [new_columns(*each) | columns_of(*each) for each in entries]
+    added = session.scalars(insert(ArtifactRow).returning(ArtifactRow.id, sort_by_parameter_order=True), columns).all()
+    tables = zip(*(rows_of(each, artifact) for each, (artifact, _) in zip(added, entries, strict=True)), strict=True)
+    insert_rows(session, [(same[0][0], [row for _, rows in same for row in rows]) for same in tables])
+    revisions = [revision for _, revision in entries]
+    add_revisions(session, [(each, 1, revision) for each, revision in zip(added, revisions, strict=True)])
+    refs = [
+        {"artifact_id": each, "name": HEAD_REF, "revision_id": revision.id}
+        for each, revision in zip(added, revisions, strict=True)
+    ]
+    insert_rows(session, [(RefRow, refs)])
+    public = [artifact for artifact, _ in entries if not artifact.private]
+    add_counts(session, Counter(facet for each in public for facet in {EVERYTHING, *facets_of(each)}))
+    enqueue_all(session, WRITE_REFERENCE, [str(artifact.name) for artifact, _ in entries])
 
 
 def yank(

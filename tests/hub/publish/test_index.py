@@ -282,7 +282,7 @@ def test_the_cards_of_a_new_installation_are_recorded_in_one_transaction(tmp_pat
 def test_artifacts_recorded_together_are_those_recorded_one_by_one(tmp_path, cards, monkeypatch):
     with a_hub(tmp_path / "together", cards) as hub:
         together = everything(hub)
-    monkeypatch.setattr("hub.registry.artifacts.record_new.has_listeners", lambda _session: True)
+    monkeypatch.setattr("hub.registry.artifacts.record.has_listeners", lambda _session: True)
     with a_hub(tmp_path / "apart", cards) as hub:
         assert everything(hub) == together
 

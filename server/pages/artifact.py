@@ -113,13 +113,13 @@ def _snippets(artifact: Artifact, endpoint: str) -> list[tuple[str, str]]:
         return [shell, ("With huggingface_hub", _snapshot_download(artifact, endpoint, ', repo_type="dataset"'))]
     if artifact.kind == "base":
         return [
-            shell,
             ("In Python", _load_pipeline(f'"{name}"')),
+            shell,
             ("With diffusers", _from_pretrained(artifact, endpoint)),
         ]
     if artifact.bases:
         load = ("In Python", _load_pipeline(f'"{formatting.short_name(artifact.bases[0])}", adapter="{name}"'))
-        return [shell, load]  # What is loaded must be here first.
+        return [shell, load] if artifact.upstream else [load, shell]
     return [shell, ("With huggingface_hub", _snapshot_download(artifact, endpoint, ""))]
 
 

@@ -16,6 +16,7 @@ from hub.registry import Registry
 from tests.builders import postgres
 from tests.builders.buckets import KEYS, a_bucket
 from tests.builders.hub import a_hub
+from tests.builders.processes import running
 
 S3_SERVER = """
 from moto.server import ThreadedMotoServer
@@ -86,14 +87,11 @@ def registry(address: str, empty_registry: Path) -> Iterator[Registry]:
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """Yield the address of moto's S3 server, a process that ends with the session."""
-    running = subprocess.Popen(
-        [sys.executable, "-c", S3_SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env={**os.environ, **KEYS},
-    )  # fmt: skip
-    with running:
-        assert running.stdout is not None
-        yield f"http://127.0.0.1:{int(running.stdout.readline())}"
-        running.kill()
+    command = [sys.executable, "-c", S3_SERVER]
+    environment = {**os.environ, **KEYS}
+    with running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as server:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
 
 
 @pytest.fixture

@@ -194,7 +194,10 @@ def test_opening_and_searching_a_current_registry_imports_nothing_heavy(tmp_path
         "sys.exit(', '.join(heavy))"
     )
     assert (
-        subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True).stderr.strip() == ""
+        subprocess.run(
+            [sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=300
+        ).stderr.strip()
+        == ""
     )
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from hub.names import ArtifactName, Digest
 from hub.registry.accounts.permissions import Account, Caller
-from hub.registry.artifacts.access_requests import may_download
 from hub.registry.artifacts.rows import read_artifacts
 from hub.registry.database.clock import to_column, utc_now
 
@@ -19,22 +18,27 @@ RETENTION_DAYS = 30.0
 """How long an unreferenced upload stays usable for its account. Clients cache what they have uploaded for four weeks."""
 
 
-def record_upload(database: Database, account: Account, digest: Digest, size_bytes: int) -> None:
-    """Record that the account has just uploaded a blob."""
-    from hub.registry.tables.accounts import UploadRow
+def record_upload(database: Database, caller: Caller, digest: Digest, size_bytes: int) -> None:
+    """Record that the caller, who has an account, has just uploaded a blob."""
+    from hub.registry.tables.accounts import NarrowUploadRow, UploadRow
 
+    assert caller.account is not None, "uploads need an account"
+    own = {"account_id": caller.account.id, "digest": digest.hex}
     with database.transaction() as session:
-        session.merge(UploadRow(account_id=account.id, digest=digest.hex, size_bytes=size_bytes, at=utc_now()))
+        session.merge(UploadRow(**own, size_bytes=size_bytes, at=utc_now()))
+        if caller.limit:
+            session.merge(NarrowUploadRow(**own, artifact=caller.limit))
 
 
 def size_of_upload(database: Database, caller: Caller, digest: Digest) -> int | None:
     """Return the size in bytes of a blob that the caller may reference in a commit; None if it must be uploaded.
 
-    Allowed are blobs that the account has uploaded, and those of repositories whose files it may download.
+    Allowed are blobs that the caller has uploaded, and those of repositories whose files it may download without a request for
+    access: what was accepted for one gated repository stays in it.
     """
     if caller.account is None:
         return None
-    if (size_bytes := uploaded_size(database, caller.account, digest)) is not None:
+    if (size_bytes := uploaded_size(database, caller, digest)) is not None:
         return size_bytes
     holders = database.rows(
         "SELECT DISTINCT artifact_id, size_bytes FROM files JOIN revisions ON revisions.id = revision_id "
@@ -42,14 +46,23 @@ def size_of_upload(database: Database, caller: Caller, digest: Digest) -> int | 
         {"digest": digest.hex},
     )
     artifacts = read_artifacts(database, [row["artifact_id"] for row in holders])
-    readable = any(may_download(database, caller, each) for each in artifacts)
+    readable = any(caller.may_download(each, accepted=False) for each in artifacts)
     return int(holders[0]["size_bytes"]) if readable else None
 
 
-def uploaded_size(database: Database, account: Account, digest: Digest) -> int | None:
-    """Return the size in bytes of a blob that the account has uploaded; None if it has not."""
-    values = {"account": account.id, "digest": digest.hex}
-    rows = database.rows("SELECT size_bytes FROM uploads WHERE account_id = :account AND digest = :digest", values)
+def uploaded_size(database: Database, caller: Caller, digest: Digest) -> int | None:
+    """Return the size in bytes of a blob that the caller has uploaded; None if it has not.
+
+    A token for one artifact has uploaded only what was uploaded with such a token: it must not publish, by their digests, bytes that
+    its account has sent to another repository.
+    """
+    assert caller.account is not None, "uploads need an account"
+    values = {"account": caller.account.id, "digest": digest.hex, "artifact": caller.limit}
+    rows = database.rows(
+        "SELECT size_bytes FROM uploads WHERE account_id = :account AND digest = :digest AND (:artifact = '' OR EXISTS "
+        "(SELECT 1 FROM narrow_uploads WHERE account_id = :account AND digest = :digest AND artifact = :artifact))",
+        values,
+    )
     return int(rows[0][0]) if rows else None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from hub.errors import DamagedFile, InvalidSource, TooLarge
 from hub.names import Digest
-from hub.registry.accounts.permissions import Account
+from hub.registry.accounts.permissions import Account, Caller
 from hub.registry.uploads.uploads import find_xorb, record_upload, record_xorb, touch_xorbs
 from hub.store import BlobStore
 from hub.store.joined import JoinedChunks
@@ -37,8 +37,10 @@ def store_xorb(database: Database, store: BlobStore, account: Account, name: str
     return record_xorb(database, account, name, digest, size, write_table(chunks))
 
 
-def store_file(database: Database, store: BlobStore, account: Account, file: SentFile) -> Digest:
+def store_file(database: Database, store: BlobStore, caller: Caller, file: SentFile) -> Digest:
     """Verify a file that a shard describes, and store it. Raises InvalidSource, TooLarge."""
+    assert caller.account is not None, "uploads need an account"
+    account = caller.account
     if file.size > MAX_FILE_BYTES:
         raise TooLarge(f"the file has {file.size} bytes, the maximum is {MAX_FILE_BYTES}.")
     xorbs: dict[str, tuple[Digest, list[Chunk]]] = {}
@@ -50,7 +52,7 @@ def store_file(database: Database, store: BlobStore, account: Account, file: Sen
     if digest is None or not _is_one_blob(store, parts, digest, file.size):
         contents = _contents(store, parts, is_checked=digest is not None)
         digest, _ = store.put(cast("BinaryIO", JoinedChunks(contents)), digest)
-    record_upload(database, account, digest, file.size)
+    record_upload(database, caller, digest, file.size)
     touch_xorbs(database, account.id, list(xorbs))
     return digest
 

@@ -21,7 +21,7 @@ from hub.registry.accounts.permissions import Caller
 from hub.registry.uploads.uploads import record_upload, size_of_upload
 from hub.strict_json import parse_json
 from server.auth.access import Hub, WritableArtifact
-from server.auth.caller import account_of, actor_of, caller_of
+from server.auth.caller import actor_of, caller_of
 from server.auth.quota import require_room
 from server.http.request_bodies import MAX_COMMIT_BODY, read_body
 from server.http.urls import Segment, absolute, commit_id, page_path
@@ -124,14 +124,14 @@ def _change(hub: LocalHub, artifact: Artifact, caller: Caller, key: str, value: 
 def _inline_file(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> File:
     """Store a file whose content is in the line."""
     content, encoding = value.get("content"), value.get("encoding", "base64")
-    if not isinstance(content, str) or encoding not in {"base64", "utf-8"}:
+    if not isinstance(content, str) or encoding not in ("base64", "utf-8"):  # Not a set: the value may be an object.
         raise InvalidRequest(f"`{path}` has no base64 content.")
     try:
         raw = base64.b64decode(content, validate=True) if encoding == "base64" else content.encode()
     except ValueError as error:  # Includes binascii.Error.
         raise InvalidRequest(f"the content of `{path}` is not valid base64.") from error
     digest, size = hub.store.put(raw)
-    record_upload(hub.registry.database, account_of(caller), digest, size)
+    record_upload(hub.registry.database, caller, digest, size)
     return File(path, digest, size)
 
 

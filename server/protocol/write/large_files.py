@@ -91,7 +91,7 @@ def erase_large_files(request: Request, hub: Hub, artifact: AdministeredArtifact
 def duplicate_large_files(request: Request, hub: Hub, artifact: ReadableArtifact, body: Duplication) -> Response:
     """Allow the caller to commit files of this repository to another one without uploading them."""
     caller = caller_of(request, hub)
-    account = require_write(caller, get_artifact(hub, body.target.name, request).name)
+    require_write(caller, get_artifact(hub, body.target.name, request).name)
     failed: list[dict[str, Any]] = []
     for each in body.files:
         try:
@@ -99,7 +99,7 @@ def duplicate_large_files(request: Request, hub: Hub, artifact: ReadableArtifact
             size = size_of_upload(hub.registry.database, caller, digest)
             if size is None:
                 raise UnknownFile(each.filename or each.sha256, listing=f"hub show {artifact.name}")
-            record_upload(hub.registry.database, account, digest, size)
+            record_upload(hub.registry.database, caller, digest, size)
         except HubError as error:
             failed.append({"sha256": each.sha256, "error": str(error)})
     return JSONResponse({"failed": failed})

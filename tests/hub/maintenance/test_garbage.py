@@ -79,14 +79,14 @@ def test_blobs_that_were_put_again_or_referenced_since_they_were_listed_stay(hub
 
 
 def test_recent_uploads_stay_and_so_do_recently_used_xorbs(hub):
-    from hub.registry.accounts.permissions import Actor
+    from hub.registry.accounts.permissions import Actor, Caller
     from hub.registry.uploads.uploads import record_upload, record_xorb, touch_xorbs
 
     ada = hub.accounts.add("ada", Actor("root"))
     database = hub.registry.database
     sent, used, unused, late = (hub.store.put(word)[0] for word in (b"sent", b"used", b"unused", b"late"))
-    record_upload(database, ada, sent, 4)
-    record_upload(database, ada, late, 4)
+    record_upload(database, Caller(account=ada), sent, 4)
+    record_upload(database, Caller(account=ada), late, 4)
     for name, digest in (("used", used), ("unused", unused)):
         record_xorb(database, ada, name, digest, 4, b"")
     then = (datetime.now(UTC) - timedelta(days=31)).replace(tzinfo=None).isoformat(" ", "microseconds")

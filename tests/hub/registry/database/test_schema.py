@@ -24,7 +24,7 @@ def test_head_is_the_newest_migration():
     assert newest.name.startswith(f"{HEAD}_")
 
 
-TABLES_OF_HEAD = ("0030", "77794ff77ccc")
+TABLES_OF_HEAD = ("0034", "8db0031d44cb")
 """The revision, and the first digits of a SHA-256 over its tables and columns."""
 
 
@@ -96,6 +96,19 @@ def test_a_newer_registry_is_refused(tmp_path):
         connection.executescript("UPDATE alembic_version SET version_num = '0999';")
     with pytest.raises(DamagedFile, match=r"has schema 0999, but this linguahub supports .*: upgrade linguahub"):
         Registry.open(path)
+
+
+def test_a_registry_of_an_earlier_release_is_migrated_when_it_is_opened(address):
+    registry = Registry.open(address)
+    fill(registry, an_artifact())
+    registry.database.execute("DROP TABLE narrow_uploads")
+    registry.database.execute("UPDATE alembic_version SET version_num = '0030'")
+    registry.close()
+    registry = Registry.open(address)
+    assert registry.names() == [str(an_artifact().name)]
+    assert registry.database.rows("SELECT * FROM narrow_uploads") == []
+    assert registry.database.version() == HEAD
+    registry.close()
 
 
 def test_a_registry_from_before_the_first_release_is_refused_in_one_line_and_left_alone(address):

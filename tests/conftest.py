@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -38,6 +39,26 @@ def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.delenv("DATABASE_URL", raising=False)
         patch.delenv("STORE_URL", raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_tracebacks() -> Iterator[list[logging.LogRecord]]:
+    """Fail a test during which uvicorn logged a traceback: an exception that reaches the top is a bug.
+
+    `TestClient` raises such exceptions itself; a real server only logs them. A test that provokes one clears the list.
+    """
+    crashes: list[logging.LogRecord] = []
+
+    def collect(record: logging.LogRecord) -> bool:
+        if record.exc_info:
+            crashes.append(record)
+        return True
+
+    logger = logging.getLogger("uvicorn.error")
+    logger.addFilter(collect)  # Not a handler: uvicorn removes those when it starts.
+    yield crashes
+    logger.removeFilter(collect)
+    assert not crashes, "\n".join(map(logging.Formatter().format, crashes))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -73,3 +74,12 @@ def test_a_test_that_hangs_fails_with_the_stacks_of_its_threads(tmp_path: Path):
 
 def test_every_test_has_a_time_limit(request: pytest.FixtureRequest):
     assert 0 < float(request.config.getini("timeout")) <= 600
+
+
+def test_tests_and_checks_do_not_read_the_terminal_or_a_closed_standard_input():
+    assert re.search(r"-m pytest .*</dev/null$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    script = ROOT / ".ci" / "run"
+    if script.exists():  # It is not part of releases.
+        assert script.read_text(encoding="utf-8").index("exec </dev/null") < script.read_text(encoding="utf-8").index(
+            "make check"
+        )

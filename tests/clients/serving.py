@@ -102,3 +102,4 @@ def serving(folder: Path) -> Iterator[Service]:
                 address = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
                 assert address, log.read_text()[-3000:]
                 yield Service(address[0], hub, log, folder)
+        assert "Traceback" not in log.read_text()

@@ -216,6 +216,8 @@ def _tracebacks(report: Report) -> Iterator[list[str]]:
         ):
             lines = logging.Formatter().formatException(record.exc_info).splitlines()
             report.add("\n  ".join(["traceback:", *lines[-7:]])[:2000], current[0])
+        elif record.name == "server.errors" and "bytes, but the disk" not in (text := record.getMessage()):
+            report.add(f"logged: {text.partition(' ')[2][:200]}", current[0])
         return record
 
     logging.setLogRecordFactory(watch)

@@ -11,7 +11,7 @@ from safetensors.numpy import save
 
 from hub.local import LocalHub
 from hub.names import ArtifactName
-from hub.publish.commit import commit, create
+from hub.publish.commit import Deletion, commit, create
 from hub.records import File
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings
@@ -70,8 +70,9 @@ class World:
         registry, store = self.hub.registry, self.hub.store
         if registry.head(name) is None:
             create(name, registry, store, ADA, is_dataset=is_dataset)
-        files = [File(path, *store.put(content)) for path, content in FILES.items()]
-        commit(registry.get(name), files, registry, store, ADA, message="Restore")
+        held = [Deletion(file.path) for file in registry.revision(name).files if file.path not in FILES]
+        for changes in (held, [File(path, *store.put(content)) for path, content in FILES.items()]):
+            commit(registry.get(name), changes, registry, store, ADA, message="Restore")
         change_settings(registry.database, name, ADA, **{"private": False, "gated": "", **settings})
 
     def word(self, kind: str, default: str, chosen: float) -> str:

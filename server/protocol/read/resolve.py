@@ -26,6 +26,8 @@ _IMAGES = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".g
 _TEXTS = (".md", ".txt", ".json", ".yaml", ".yml", ".csv")
 _LARGE = 1 << 20
 """Smallest size in bytes of files that are redirected to a remote store. Images on pages are smaller and must come from this server."""
+_REDIRECT_S = 600
+"""Seconds for which a redirect to a remote store is valid; clients follow it at once, and this server cannot end it."""
 _FOREVER = "public, max-age=31536000, immutable"
 _CLIENT = re.compile(r"\bhf_hub/(\d+)\.")
 
@@ -72,7 +74,7 @@ def blob_response(
         if offload:
             return Response(headers=headers | {"X-Accel-Redirect": offload}, media_type=media_type, background=after)
         return BlobResponse(path, headers=headers, media_type=media_type, background=after)
-    if file.size_bytes >= _LARGE and (url := store.url(file.digest)) is not None:
+    if file.size_bytes >= _LARGE and (url := store.url(file.digest, _REDIRECT_S)) is not None:
         headers |= {"Location": url, "Cache-Control": "no-store"}
         return Response(status_code=302, headers=headers, background=after)
     if file.digest not in store:

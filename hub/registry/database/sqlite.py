@@ -181,9 +181,8 @@ def _make_private(path: Path) -> None:
 
 
 def _quoted(text: str) -> str:
-    """Quote a string of an FTS5 query. A NUL character would end the query: nothing matches its replacement."""
-    quoted = text.replace('"', '""').replace("\0", "\ufffd")
-    return f'"{quoted}"'
+    """Quote a string of an FTS5 query, which is one word: without white space and control characters."""
+    return '"{}"'.format(text.replace('"', '""'))
 
 
 def _to_hub_error(error: sqlite3.Error, path: Path) -> HubError:

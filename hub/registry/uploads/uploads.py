@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,14 +20,22 @@ RETENTION_DAYS = 30.0
 
 def record_upload(database: Database, caller: Caller, digest: Digest, size_bytes: int) -> None:
     """Record that the caller, who has an account, has just uploaded a blob."""
+    record_uploads(database, caller, {digest: size_bytes})
+
+
+def record_uploads(database: Database, caller: Caller, sizes: Mapping[Digest, int]) -> None:
+    """Record that the caller has just uploaded blobs of these sizes in bytes, in one transaction."""
     from hub.registry.tables.accounts import NarrowUploadRow, UploadRow
 
     assert caller.account is not None, "uploads need an account"
-    own = {"account_id": caller.account.id, "digest": digest.hex}
+    if not sizes:
+        return
     with database.transaction() as session:
-        session.merge(UploadRow(**own, size_bytes=size_bytes, at=utc_now()))
-        if caller.limit:
-            session.merge(NarrowUploadRow(**own, artifact=caller.limit))
+        for digest, size_bytes in sizes.items():
+            own = {"account_id": caller.account.id, "digest": digest.hex}
+            session.merge(UploadRow(**own, size_bytes=size_bytes, at=utc_now()))
+            if caller.limit:
+                session.merge(NarrowUploadRow(**own, artifact=caller.limit))
 
 
 def size_of_upload(database: Database, caller: Caller, digest: Digest) -> int | None:

@@ -18,7 +18,7 @@ from hub.names import Digest, check_path
 from hub.publish.commit import Change, Deletion, commit
 from hub.records import Artifact, File, Revision
 from hub.registry.accounts.permissions import Caller
-from hub.registry.uploads.uploads import record_upload, size_of_upload
+from hub.registry.uploads.uploads import record_uploads, size_of_upload
 from hub.strict_json import parse_json
 from server.auth.access import Hub, WritableArtifact
 from server.auth.caller import actor_of, caller_of
@@ -60,7 +60,9 @@ async def make_commit(request: Request, hub: Hub, artifact: WritableArtifact, re
 def _commit(request: Request, hub: LocalHub, artifact: Artifact, branch: str, body: bytes) -> Revision:
     caller = caller_of(request, hub)
     header, lines = _read(body)
-    changes = [_change(hub, artifact, caller, key, value) for key, value in lines]
+    sent: dict[Digest, int] = {}
+    changes = [_change(hub, artifact, caller, key, value, sent) for key, value in lines]
+    record_uploads(hub.registry.database, caller, sent)
     require_room(hub, artifact.name, {each.digest: each.size_bytes for each in changes if isinstance(each, File)})
     return commit(
         artifact,
@@ -107,13 +109,15 @@ def _lines(body: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
         yield key, value
 
 
-def _change(hub: LocalHub, artifact: Artifact, caller: Caller, key: str, value: dict[str, Any]) -> Change:
+def _change(
+    hub: LocalHub, artifact: Artifact, caller: Caller, key: str, value: dict[str, Any], sent: dict[Digest, int]
+) -> Change:
     path = value.get("path")
     if not isinstance(path, str):
         raise InvalidRequest(f"a `{key[:40]}` line of this commit has no `path`.")
     check_path(path.rstrip("/") if key == "deletedFolder" else path)
     if key == "file":
-        return _inline_file(hub, caller, path, value)
+        return _inline_file(hub, path, value, sent)
     if key == "lfsFile":
         return _uploaded_file(hub, caller, path, value)
     if key in {"deletedFile", "deletedFolder"}:
@@ -121,8 +125,8 @@ def _change(hub: LocalHub, artifact: Artifact, caller: Caller, key: str, value: 
     raise InvalidRequest(f"unknown change `{key[:40]}` in a commit to `{artifact.name}`.")
 
 
-def _inline_file(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> File:
-    """Store a file whose content is in the line."""
+def _inline_file(hub: LocalHub, path: str, value: dict[str, Any], sent: dict[Digest, int]) -> File:
+    """Store a file whose content is in the line, and add its size to `sent`."""
     content, encoding = value.get("content"), value.get("encoding", "base64")
     if not isinstance(content, str) or encoding not in ("base64", "utf-8"):  # Not a set: the value may be an object.
         raise InvalidRequest(f"`{path}` has no base64 content.")
@@ -131,7 +135,7 @@ def _inline_file(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]
     except ValueError as error:  # Includes binascii.Error.
         raise InvalidRequest(f"the content of `{path}` is not valid base64.") from error
     digest, size = hub.store.put(raw)
-    record_upload(hub.registry.database, caller, digest, size)
+    sent[digest] = size
     return File(path, digest, size)
 
 

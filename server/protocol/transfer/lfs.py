@@ -20,7 +20,7 @@ from hub.registry.uploads.xet_files import MAX_FILE_BYTES
 from server.auth.access import Hub, VisibleArtifact, require_download
 from server.auth.caller import caller_of, require_write
 from server.auth.links import LINK_SECONDS, sign_link, upload_seconds
-from server.auth.quota import require_room
+from server.auth.quota import require_room_for_upload
 from server.http.urls import absolute
 
 MEDIA_TYPE = "application/vnd.git-lfs+json"
@@ -33,8 +33,8 @@ _MAX_OBJECTS = 1000
 class LargeObject(BaseModel):
     """An object to upload or download."""
 
-    oid: str
-    size: int
+    oid: str = Field(max_length=200)
+    size: int = Field(ge=-(2**63), lt=2**63)
 
 
 class LfsBatch(BaseModel):
@@ -78,7 +78,7 @@ def _upload(
     if known is not None and digest in hub.store:
         return {} if known == each.size else _error(422, f"this object has {known} bytes, not {each.size}.")
     try:
-        require_room(hub, artifact.name, {digest: each.size})
+        require_room_for_upload(hub, artifact.name.owner, {digest: each.size})
     except OverQuota as error:
         return _error(507, str(error))
 

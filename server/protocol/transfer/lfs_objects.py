@@ -22,6 +22,7 @@ from hub.store import BlobStore
 from hub.store.joined import JoinedChunks
 from server.auth.access import Hub
 from server.auth.links import Link, reading_link, writing_link
+from server.auth.quota import require_room_for_upload
 from server.http.accel_redirect import offload_path
 from server.http.request_bodies import BodyReader, read_in_thread
 from server.http.signed_links import INVALID_LINK
@@ -79,7 +80,7 @@ def _complete(hub: LocalHub, token: str, body: Completion) -> None:
     sizes = [_uploaded_size(hub, link.caller, digest) for digest in digests]
     if sum(sizes) != link.claims["size"]:
         raise InvalidSource(f"the parts have {sum(sizes)} bytes in total, and {link.claims['size']} were announced.")
-    _put(hub, link.caller, cast(BinaryIO, JoinedChunks(_read_chunks(hub.store, digests))), oid)
+    _put(hub, link, cast(BinaryIO, JoinedChunks(_read_chunks(hub.store, digests))), oid)
 
 
 def verify_object(hub: Hub, token: str, body: LargeObject) -> Response:
@@ -115,15 +116,26 @@ async def _store_object(request: Request, hub: LocalHub, link: Link, expected: D
         raise InvalidRequest(f"this link is for {size_bytes} bytes, and the request body has {announced}.")
     with closing(BodyReader(request, size_bytes)) as body:
         source = cast(BinaryIO, body)
-        return await read_in_thread(request, lambda: _put(hub, link.caller, source, expected))
+        return await read_in_thread(request, lambda: _receive(hub, link, source, expected))
 
 
-def _put(hub: LocalHub, caller: Caller, source: BinaryIO, expected: Digest | None) -> Digest:
+def _receive(hub: LocalHub, link: Link, source: BinaryIO, expected: Digest | None) -> Digest:
+    """Store an object, or a part without an expected digest. Raises OverQuota before anything is read."""
+    owner, size = link.artifact.name.owner, link.claims["size"]
+    if expected is None:
+        require_room_for_upload(hub, owner, {}, raw_bytes=size)
+    else:
+        require_room_for_upload(hub, owner, {expected: size})
+    return _put(hub, link, source, expected)
+
+
+def _put(hub: LocalHub, link: Link, source: BinaryIO, expected: Digest | None) -> Digest:
     try:
         digest, size = hub.store.put(source, expected)
     except DamagedFile as error:
         raise InvalidSource(str(error)) from error
-    record_upload(hub.registry.database, caller, digest, size)
+    owner = link.artifact.name.owner
+    record_upload(hub.registry.database, link.caller, digest, size, owner=owner, is_part=expected is None)
     return digest
 
 

@@ -34,7 +34,7 @@ from hub.xet.hashes import hex_to_hash
 from server.auth.access import Hub, WritableArtifact
 from server.auth.caller import account_of, caller_of
 from server.auth.links import LINK_SECONDS, Link, sign_link, writing_link
-from server.auth.quota import require_room
+from server.auth.quota import require_room, require_room_for_upload
 from server.http.request_bodies import BodyReader, read_body, read_in_thread, require_size
 from server.http.urls import absolute
 from server.protocol.write.unsupported import refuse_pull_requests
@@ -69,11 +69,14 @@ async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash
         hex_to_hash(hash)
     except ValueError as error:
         raise InvalidRequest(f"{error}.") from error
-    account = account_of(link.caller)
+    account, owner = account_of(link.caller), link.artifact.name.owner
+    announced = request.headers.get("content-length", "")
+    size = int(announced) if announced.isdecimal() else xorb.MAX_SENT
+    await run_in_threadpool(_require_room, hub, owner, size)
     with closing(BodyReader(request, xorb.MAX_SENT, at_most=True)) as body:
         sent = cast(BinaryIO, io.BufferedReader(body, 1 << 20))
         is_new = await read_in_thread(
-            request, lambda: store_xorb(hub.registry.database, hub.store, account, hash, sent)
+            request, lambda: store_xorb(hub.registry.database, hub.store, account, hash, sent, owner=owner)
         )
     return JSONResponse({"was_inserted": is_new})
 
@@ -102,11 +105,18 @@ def _store_files(hub: LocalHub, link: Link, sent: bytes) -> None:
     try:
         require_room(hub, link.artifact.name, {file.sha256 or Digest(file.hash.hex()): file.size for file in files})
         for file in files:
-            store_file(hub.registry.database, hub.store, link.caller, file)
+            store_file(hub.registry.database, hub.store, link.caller, file, owner=link.artifact.name.owner)
     except DamagedFile as error:
         raise InvalidSource(str(error)) from error
     except OverQuota as error:
         raise TooLarge(str(error)) from error  # Clients retry any 5xx for minutes.
+
+
+def _require_room(hub: LocalHub, owner: str, size: int) -> None:
+    try:
+        require_room_for_upload(hub, owner, {}, raw_bytes=size)
+    except OverQuota as error:
+        raise TooLarge(str(error)) from error  # As in `_store_files`.
 
 
 def _link(request: Request, hub: LocalHub, requested_epoch: str, tenant: str) -> Link:

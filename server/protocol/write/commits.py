@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from hub.registry.uploads.uploads import record_uploads, size_of_upload
 from hub.strict_json import parse_json
 from server.auth.access import Hub, WritableArtifact
 from server.auth.caller import actor_of, caller_of
-from server.auth.quota import require_room
+from server.auth.quota import has_quota, require_room
 from server.http.request_bodies import MAX_COMMIT_BODY, read_body
 from server.http.urls import Segment, absolute, commit_id, page_path
 from server.protocol.write.unsupported import refuse_pull_requests
@@ -60,9 +61,11 @@ async def make_commit(request: Request, hub: Hub, artifact: WritableArtifact, re
 def _commit(request: Request, hub: LocalHub, artifact: Artifact, branch: str, body: bytes) -> Revision:
     caller = caller_of(request, hub)
     header, lines = _read(body)
+    if has_quota(hub, artifact.name):  # Before anything is stored.
+        require_room(hub, artifact.name, _inline_sizes(lines))
     sent: dict[Digest, int] = {}
     changes = [_change(hub, artifact, caller, key, value, sent) for key, value in lines]
-    record_uploads(hub.registry.database, caller, sent)
+    record_uploads(hub.registry.database, caller, sent, owner=artifact.name.owner)
     require_room(hub, artifact.name, {each.digest: each.size_bytes for each in changes if isinstance(each, File)})
     return commit(
         artifact,
@@ -125,18 +128,27 @@ def _change(
     raise InvalidRequest(f"unknown change `{key[:40]}` in a commit to `{artifact.name}`.")
 
 
+def _inline_sizes(lines: list[tuple[str, dict[str, Any]]]) -> dict[Digest, int]:
+    """Return digests and sizes of the files whose content is in the lines."""
+    contents = (_content(str(value.get("path"))[:200], value) for key, value in lines if key == "file")
+    return {Digest(hashlib.sha256(content).hexdigest()): len(content) for content in contents}
+
+
 def _inline_file(hub: LocalHub, path: str, value: dict[str, Any], sent: dict[Digest, int]) -> File:
     """Store a file whose content is in the line, and add its size to `sent`."""
+    digest, size = hub.store.put(_content(path, value))
+    sent[digest] = size
+    return File(path, digest, size)
+
+
+def _content(path: str, value: dict[str, Any]) -> bytes:
     content, encoding = value.get("content"), value.get("encoding", "base64")
     if not isinstance(content, str) or encoding not in ("base64", "utf-8"):  # Not a set: the value may be an object.
         raise InvalidRequest(f"`{path}` has no base64 content.")
     try:
-        raw = base64.b64decode(content, validate=True) if encoding == "base64" else content.encode()
+        return base64.b64decode(content, validate=True) if encoding == "base64" else content.encode()
     except ValueError as error:  # Includes binascii.Error.
         raise InvalidRequest(f"the content of `{path}` is not valid base64.") from error
-    digest, size = hub.store.put(raw)
-    sent[digest] = size
-    return File(path, digest, size)
 
 
 def _uploaded_file(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> File:

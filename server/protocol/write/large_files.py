@@ -91,7 +91,8 @@ def erase_large_files(request: Request, hub: Hub, artifact: AdministeredArtifact
 def duplicate_large_files(request: Request, hub: Hub, artifact: ReadableArtifact, body: Duplication) -> Response:
     """Allow the caller to commit files of this repository to another one without uploading them."""
     caller = caller_of(request, hub)
-    require_write(caller, get_artifact(hub, body.target.name, request).name)
+    target = get_artifact(hub, body.target.name, request).name
+    require_write(caller, target)
     failed: list[dict[str, Any]] = []
     allowed: dict[Digest, int] = {}
     for sha256, filename in {each.sha256: each.filename for each in body.files}.items():
@@ -103,7 +104,7 @@ def duplicate_large_files(request: Request, hub: Hub, artifact: ReadableArtifact
             allowed[digest] = size
         except HubError as error:
             failed.append({"sha256": sha256, "error": str(error)})
-    record_uploads(hub.registry.database, caller, allowed)
+    record_uploads(hub.registry.database, caller, allowed, owner=target.owner)
     return JSONResponse({"failed": failed})
 
 

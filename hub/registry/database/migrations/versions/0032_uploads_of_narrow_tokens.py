@@ -1,14 +1,14 @@
 """Record which uploads were made with a token for one artifact.
 
-Revision ID: 0034
+Revision ID: 0032
 """
 
 from alembic import op
 
 from hub.registry.database.schema import all_tables
 
-revision = "0034"
-down_revision = "0030"
+revision = "0032"
+down_revision = "0031"
 
 
 def upgrade() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from typing import BinaryIO, cast
@@ -80,7 +80,8 @@ def _complete(hub: LocalHub, token: str, body: Completion) -> None:
     sizes = [_uploaded_size(hub, link.caller, digest) for digest in digests]
     if sum(sizes) != link.claims["size"]:
         raise InvalidSource(f"the parts have {sum(sizes)} bytes in total, and {link.claims['size']} were announced.")
-    _put(hub, link, cast(BinaryIO, JoinedChunks(_read_chunks(hub.store, digests))), oid)
+    source = cast(BinaryIO, JoinedChunks(_read_chunks(hub.store, zip(digests, sizes, strict=True))))
+    _put(hub, link, source, oid)
 
 
 def verify_object(hub: Hub, token: str, body: LargeObject) -> Response:
@@ -141,12 +142,12 @@ def _put(hub: LocalHub, link: Link, source: BinaryIO, expected: Digest | None) -
 
 def _uploaded_size(hub: LocalHub, caller: Caller, digest: Digest) -> int:
     size = uploaded_size(hub.registry.database, caller, digest)
-    if size is None or digest not in hub.store:
+    if size is None or not hub.store.holds(digest, size):
         raise InvalidSource(f"{digest} was not uploaded: upload it again.")
     return size
 
 
-def _read_chunks(store: BlobStore, digests: Sequence[Digest]) -> Iterator[bytes]:
-    for digest in digests:
-        with store.open(digest) as opened:
+def _read_chunks(store: BlobStore, parts: Iterable[tuple[Digest, int]]) -> Iterator[bytes]:
+    for digest, size_bytes in parts:
+        with store.open(digest, size_bytes) as opened:
             yield from iter(partial(opened.read, _STEP), b"")

@@ -28,6 +28,7 @@ from hub.errors import (
 from hub.local import LocalHub
 from hub.names import Digest
 from hub.registry.accounts.server_settings import epoch
+from hub.registry.uploads.uploads import forget_xorbs
 from hub.registry.uploads.xet_files import store_file, store_xorb
 from hub.xet import shard, xorb
 from hub.xet.hashes import hex_to_hash
@@ -49,6 +50,8 @@ def grant_writing(request: Request, hub: Hub, artifact: WritableArtifact) -> Res
     account = account_of(caller)
     if caller.in_browser:  # A cookie only authorizes reading.
         raise Forbidden("uploads need a token: create one on the page Settings.")
+    for damaged in hub.store.quarantined():
+        forget_xorbs(hub.registry.database, damaged)
     address = absolute(request, f"/cas/{epoch(hub.registry.database)}/{account.id}")
     token = sign_link(hub, _PURPOSE, caller, artifact, LINK_SECONDS)
     until = int(time.time()) + LINK_SECONDS

@@ -75,12 +75,12 @@ def create(
 def duplicate(
     artifact: Artifact, target: ArtifactName, registry: Registry, store: BlobStore, actor: Actor, *, private: bool
 ) -> Revision:
-    """Create an artifact with the files of another one's head.
+    """Create an artifact with the files of another one's head. It is gated like the other one.
 
     Raises Conflict if the name is taken, InvalidSource for files that are allowed only in the original.
     """
     source = registry.revision(artifact.name)
-    renamed = dataclasses.replace(artifact, name=target, private=private, gated="", allow_unsafe_files=False)
+    renamed = dataclasses.replace(artifact, name=target, private=private, allow_unsafe_files=False)
     if artifact.allow_unsafe_files:  # The permission does not extend to the duplicate.
         check(renamed, source.files, (), store)
     check_bytes(artifact.name, source.files, source.files, store)

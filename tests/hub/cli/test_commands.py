@@ -112,7 +112,7 @@ def test_a_fault_of_ours_is_not_hidden(hub, monkeypatch):
 
 def test_a_reader_that_has_seen_enough_is_no_reason_to_complain(home):
     script = f"{sys.executable} -c 'import sys; from hub.cli import main; sys.exit(main([\"languages\"]))' | true"
-    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, timeout=300)
     assert done.stderr == ""
 
 

@@ -326,10 +326,7 @@ class DamagedFile(HubError):
 
 
 class DamagedBlob(DamagedFile):
-    """A blob whose stored bytes are damaged or missing. They are never served; sending the right bytes again heals it.
-
-    The status is 410 because a retry does not help, and Hugging Face's clients repeat other errors of a server for minutes.
-    """
+    """A blob whose stored bytes are damaged or missing, so never served. Not a 5xx, which clients repeat for minutes in vain."""
 
     status = 410
 

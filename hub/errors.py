@@ -120,7 +120,6 @@ class UnknownMetric(Unknown):
     """No score has this metric."""
 
     noun = "metric"
-    listing = "hub leaderboard"
 
 
 class UnknownCorpus(Unknown):

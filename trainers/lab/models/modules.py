@@ -46,11 +46,11 @@ def train_module(name: str, languages: tuple[str, ...], prompts: int, arguments:
     `prompts` is the number of prompts per score; with 0 the module is measured later, by `measure`.
     """
     script = str(Path(sys.executable).with_name("hub"))
-    work, overrides = arguments.work, arguments.set
+    work: Path = arguments.work
     command = [script, "train", arguments.method, "--base", arguments.base, "--name", name, "--out", str(work / name)]
     command += ["--encoder", arguments.encoder] if arguments.encoder else []
     command += [word for tag in languages for word in ("--lang", tag)]
-    command += [word for override in overrides for word in ("--set", override)]
+    command += [word for override in arguments.set for word in ("--set", override)]
     command += ["--n", str(prompts)] if prompts else ["--no-evaluate"]
     subprocess.run([*command, "--price-per-hour", str(PRICE_PER_HOUR)], check=True)
     return work / name / name

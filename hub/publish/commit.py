@@ -133,6 +133,7 @@ def squash(
 ) -> Revision:
     """Replace the head of a branch by a revision with the same files and no parent. Earlier revisions stay available by id."""
     head = registry.tip(artifact.name, branch)
+    check_bytes(artifact.name, head.files, head.files, store)
     revision = make_revision(artifact.name, head.files, message=message, created_at=datetime.now(UTC))
     revision = dataclasses.replace(revision, yanked=head.yanked)
     described = with_files(describe_files(artifact, head.files, store), head.files, store, artifact.weights)

@@ -73,17 +73,28 @@ def migrate(connection: Connection) -> None:
 
     Nothing happens if another process has done so in the meantime.
     """
-    from alembic.command import stamp, upgrade
+    from sqlalchemy import inspect, text
+
+    with _MIGRATION_LOCK, connection.begin():
+        if inspect(connection).has_table("alembic_version"):
+            _upgrade(connection)
+        else:
+            all_tables().create_all(connection)
+            # As Alembic's `stamp` does, whose import takes as long as creating the tables.
+            connection.execute(
+                text(
+                    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)"
+                )
+            )
+            connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic.command import upgrade
     from alembic.config import Config
-    from sqlalchemy import inspect
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    with _MIGRATION_LOCK, connection.begin():
-        if inspect(connection).has_table("alembic_version"):
-            upgrade(config, "head")
-        else:
-            all_tables().create_all(connection)
-            stamp(config, "head")
+    upgrade(config, "head")

@@ -235,9 +235,7 @@ def test_a_card_with_a_very_long_word_can_be_read_again(commit, client, repo, fi
     assert client.get("/api/v1/search", params={"owner": "ada"}).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "yaml", ["a: &a [*a]", "a: " + "[" * 100_000, "a: " + "9" * 5000, "a: 2024-13-45", "a: !!bool x"]
-)
+@pytest.mark.parametrize("yaml", ["a: &a [*a]", "a: " + "[" * 100_000, "a: " + "9" * 5000, "a: !!bool x"])
 def test_yaml_that_is_deep_or_refers_to_itself_is_refused(commit, client, yaml):
     card = f"---\n{yaml}\n---\n"
     for response in (

@@ -60,7 +60,12 @@ def test_a_mistake_is_told_in_one_line_before_torch(home: Path, cards: Path, com
     a_folder(cards / "adapters" / "trained", a_card(bases=("small-sd",)), variants=("small-sd",))
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(home / "hf"), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", CODE, *command.split()], capture_output=True, text=True, env=environment, check=False
+        [sys.executable, "-c", CODE, *command.split()],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=300,
     )
     assert done.returncode in {1, 2}, done.stderr
     assert done.stdout == "[]\n"

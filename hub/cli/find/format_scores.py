@@ -18,7 +18,7 @@ def format_value(score: Score) -> str:
 
 
 def format_score(score: Score) -> str:
-    """Format a score: `r_precision_at_1 0.71 [0.66–0.76] on emoji-generation/seen, yo, measured`."""
+    """Format a score: `r_precision_at_1 0.71 [0.66–0.76] on emoji-generation/seen, yo, reproduced`."""
     where = "/".join(filter(None, (score.benchmark, score.split)))
     language = f", {score.language}" if score.language else ""
     return f"{score.metric} {format_value(score)} on {where}{language}, {score.provenance}"

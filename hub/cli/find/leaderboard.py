@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from hub.cli.find.format_scores import format_value
-from hub.cli.find.search import ENDPOINT, tag_of
+from hub.cli.find.search import ENDPOINT, elsewhere, tag_of
 from hub.cli.terminal import print_table
 from hub.errors import InvalidRequest
 from hub.records import Provenance, Score
@@ -21,7 +21,7 @@ def leaderboard(
     lang: Annotated[str, Option(help="Language tag or name.", show_default=False)] = "",
     split: Annotated[str, Option(help="Split of the benchmark.", show_default=False)] = "",
     base: Annotated[str, Option(help="Base the score was measured on.", show_default=False)] = "",
-    provenance: Annotated[str, Option(help="Provenance of the scores: measured, reported or disputed.")] = "measured",
+    provenance: Annotated[str, Option(help="Provenance of the scores: reproduced, self-reported, reported or disputed.")] = "reproduced",
     limit: Annotated[int, Option(min=1, max=1000, help="Maximum number of results.")] = 20,
     as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
@@ -37,7 +37,7 @@ def leaderboard(
         print(json.dumps(places, ensure_ascii=False, indent=2))
         return
     if not places:
-        print("No scores for this benchmark and metric. `hub show NAME` lists the scores of an artifact.")
+        print(f"No {provenance} scores for this benchmark and metric.{elsewhere(provenance)}")
         return
     rows = [
         (f"{each['rank']}{'=' * each['is_tied']}", each["artifact"], _value(each["score"]), each["score"]["split"] or "–",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from hub.errors import Conflict
 from hub.names import COMMIT_DIGITS, ArtifactName
-from hub.records import Artifact, Revision, join_names
+from hub.records import Artifact, Provenance, Revision, Score, join_names
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
 from hub.registry.database.clock import UNDATED
@@ -21,7 +22,8 @@ from hub.registry.index.ranking import UNMEASURED, ranking
 from hub.registry.index.tags import index_words
 from hub.registry.index.text import facets_of, words_of
 from hub.registry.outbox.queue import WRITE_REFERENCE, enqueue
-from hub.registry.scores.scores import mark_disputed, rank_published, update_ranking
+from hub.registry.scores.evaluations import add_reproduced, forget_evaluations, keep_evaluations
+from hub.registry.scores.scores import mark_disputed, update_ranking
 from hub.registry.tables.artifacts import (
     ArtifactRow,
     BaseRow,
@@ -111,6 +113,20 @@ def yank(
     emit(session, session.get_one(ArtifactRow, row.artifact_id), CONFIG, "update", updatedConfig=config)
 
 
+def reproduce(
+    session: Session, artifact: Artifact, revision: Revision, scores: Sequence[Score], actor: Actor
+) -> None:
+    """Record what this hub has measured on the current revision of an artifact; see `hub.publish.reproduce`."""
+    row = artifact_row(session, artifact.name)
+    assert row is not None, "the artifact was found before"
+    keep_evaluations(session, row, revision.id, scores)
+    describe(session, row, artifact, revision)
+    log_action(session, actor, "score.reproduce", str(artifact.name), revision=revision.id, scores=len(scores))
+    reproduced = (ScoreRow.artifact_id == row.id, ScoreRow.provenance == Provenance.REPRODUCED.value)
+    shown = session.scalars(select(ScoreRow).where(*reproduced).order_by(ScoreRow.position))
+    emit(session, row, SCORE, "create", scores=[score_event(each) for each in shown])
+
+
 def remove(session: Session, name: ArtifactName) -> None:
     """Delete an artifact with everything that belongs to it. Its blobs stay in the store until they are garbage-collected."""
     row = artifact_row(session, name)
@@ -118,6 +134,7 @@ def remove(session: Session, name: ArtifactName) -> None:
         return
     emit(session, row, REPO, "delete")
     recount(session, facets_in(session, row), ())
+    forget_evaluations(session, row)
     for table in (RefRow, ScoreRow, VariantRow, BaseRow, LanguageRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.delete(row)
@@ -155,7 +172,7 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
     recount(session, former, [] if row.private else [EVERYTHING, *facets])
     for table in (LanguageRow, BaseRow, VariantRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
-    session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))
+    session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))  # Reproduced ones as well.
     session.add_all(
         LanguageRow(artifact_id=row.id, position=position, tag=tag, ranking=UNMEASURED)
         for position, tag in enumerate(artifact.languages)
@@ -177,13 +194,13 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
         ScoreRow(
             artifact_id=row.id,
             position=position,
-            ranking=ranking(score, artifact.languages),
+            ranking=ranking(score, artifact.languages, row.owner),
             **dataclasses.asdict(score),
         )
-        for position, score in enumerate(artifact.scores)
+        for position, score in enumerate(map(_claim, artifact.scores))
     )  # fmt: skip
     session.flush()
-    rank_published(session, row, revision.id)
+    add_reproduced(session, row, revision.id)
     mark_disputed(session, row)
     update_ranking(session, row)
     return row
@@ -215,6 +232,12 @@ def add_revision(session: Session, artifact_id: int, number: int, revision: Revi
         for file in revision.files
     )
     session.flush()
+
+
+def _claim(score: Score) -> Score:
+    """Return a score of a card as a claim: only `add_reproduced` makes reproduced ones."""
+    is_ours = score.provenance is Provenance.REPRODUCED
+    return dataclasses.replace(score, provenance=Provenance.SELF_REPORTED) if is_ours else score
 
 
 def _scores(session: Session, row: ArtifactRow) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from hub.records import Conditioning, Provenance
 from server import create_app
 from tests.builders import postgres
 from tests.builders.artifacts import a_card, a_folder, a_score, some_weights
+from tests.builders.registry import reproduce_claims
 from tests.builders.server.people import ROOT
 
 Header = Callable[..., dict[str, str]]
@@ -62,6 +63,7 @@ def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         put("linguahub/mulan-yo", a_folder(folder / "mulan-yo", a_card(encoder="", languages=("sw",), scores=())))
         reported = a_score(0.99, provenance=Provenance.REPORTED, source="a paper, table 2", low=None, high=None)
         put("ada/claims", a_folder(folder / "claims", a_card(scores=(reported, a_score(0.5)))))
+        reproduce_claims(opened, "ada/yo")
         yield opened
 
 

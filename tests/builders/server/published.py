@@ -18,6 +18,7 @@ from hub.names import ArtifactName
 from hub.publish.publish import publish
 from hub.records import Conditioning, Provenance, Score
 from server import create_app
+from tests.builders.registry import reproduce_claims
 from tests.builders.serving import serving
 
 CONDITIONING = Conditioning(width=4, length=2)
@@ -46,7 +47,7 @@ Trained on *CLDR* names. See [its configuration](emoji-sd/config.json) and [the 
 def a_score(value: float, **changes: object) -> Score:
     fields: dict[str, object] = {
         "metric": "r_precision_at_1", "benchmark": "emoji-generation", "split": "seen", "language": "yo",
-        "base": "emoji-sd", "provenance": Provenance.MEASURED,
+        "base": "emoji-sd", "provenance": Provenance.SELF_REPORTED,
         "source": "hub evaluate emoji-generation, revision 1, 2 cores", "sample_size": 256, "low": value - 0.06,
         "high": value + 0.06,
     }  # fmt: skip
@@ -130,6 +131,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
     publisher.adapter(
         "ada/first-yo", ("yo",), (a_score(0.61), a_score(0.2, metric="fid", better="down", low=None, high=None)), PROSE
     )
+    reproduce_claims(hub, "ada/first-yo")
     doubted = a_score(
         0.9, language="ar", provenance=Provenance.DISPUTED, source="a blog", reason="the test set was never published"
     )

@@ -26,7 +26,7 @@ from trainers.corpora import open_corpus
 from trainers.evaluation.evaluate import EvaluationRequest, evaluate_for_card, module_subject, run_benchmarks
 from trainers.lab.dataset.splits import HELD_OUT_LANGUAGES
 from trainers.lab.stage_options import CARDS
-from trainers.publish_module import default_name, rescore
+from trainers.publish_module import default_name, update_scores
 
 BASE = "emoji-sd"
 FOCUS = ("yo", "sw", "hi", "zh", "ar")
@@ -91,7 +91,7 @@ def measure(
                 subject, EvaluationRequest(GENERATION, splits, languages, count), corpus, hub, quiet=False
             )
         kept = [score for score in scores if not score.metric.startswith("judge_ceiling")]
-        rescore(folder, name, kept)
+        update_scores(folder, name, kept)
 
 
 def main() -> None:

@@ -11,12 +11,15 @@ from contextlib import closing
 import pytest
 
 from hub.errors import DamagedFile, InvalidRequest, Unreachable
-from hub.records import Query
+from hub.records import Provenance, Query
 from hub.registry import Registry
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.record import reproduce
 from hub.registry.database.schema import HEAD, all_tables, migrate
 from hub.registry.database.sqlite import SqliteDatabase
 from tests.builders import ROOT, postgres
-from tests.builders.registry import an_artifact, fill
+from tests.builders.artifacts import a_score
+from tests.builders.registry import a_revision, an_artifact, fill, names
 
 
 def test_head_is_the_newest_migration():
@@ -24,7 +27,7 @@ def test_head_is_the_newest_migration():
     assert newest.name.startswith(f"{HEAD}_")
 
 
-TABLES_OF_HEAD = ("0030", "77794ff77ccc")
+TABLES_OF_HEAD = ("0031", "54a935ffa5e8")
 """The revision, and the first digits of a SHA-256 over its tables and columns."""
 
 
@@ -43,12 +46,17 @@ KEPT_BY_THE_DATABASE = {"search", "artifacts_by_words"}
 
 
 def test_a_new_registry_has_exactly_the_tables_of_the_code(address):
+    registry = Registry.open(address)
+    check_tables(registry)
+    registry.close()
+
+
+def check_tables(registry):
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
     from sqlalchemy.schema import CreateIndex
 
     tables = all_tables()
-    registry = Registry.open(address)
     orders = {
         index.name: index
         for index in tables.tables["artifacts"].indexes
@@ -65,7 +73,6 @@ def test_a_new_registry_has_exactly_the_tables_of_the_code(address):
             made = dict(connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'index'").all())
             for name, index in orders.items():
                 assert made[name].replace('"', "") == str(CreateIndex(index).compile(connection)).replace('"', "")
-    registry.close()
 
 
 @pytest.mark.parametrize(
@@ -106,6 +113,54 @@ def test_a_registry_from_before_the_first_release_is_refused_in_one_line_and_lef
         with pytest.raises(DamagedFile, match=r"older development version \(schema 0028.*hub index") as raised:
             Registry.open(address)
         assert "\n" not in str(raised.value)
+
+
+def test_scores_of_an_older_registry_become_self_reported_and_rank_as_if_published_now(address):
+    claims = (a_score(0.7), a_score(0.9, language="hi"), a_score(0.4, metric="base_alone_r_precision_at_1"))
+    reported = a_score(0.99, provenance=Provenance.REPORTED, source="a paper")
+    registry = Registry.open(address)
+    fill(
+        registry,
+        an_artifact("linguahub/good", scores=(*claims, reported)),
+        an_artifact("ada/copy", scores=(a_score(0.9999),)),
+        reproduced=False,
+    )
+    ranks = "SELECT key, position, provenance, scores.ranking, artifacts.ranking AS best FROM scores JOIN artifacts ON artifacts.id = artifact_id ORDER BY 1, 2"
+    languages = "SELECT artifact_id, tag, ranking FROM artifact_languages ORDER BY 1, 2"
+    expected = [[tuple(row) for row in registry.database.rows(each)] for each in (ranks, languages)]
+    to_schema_0030(registry)
+    registry.close()
+    registry = Registry.open(address)
+    assert registry.database.version() == HEAD
+    assert [[tuple(row) for row in registry.database.rows(each)] for each in (ranks, languages)] == expected
+    assert names(registry.find(Query(language="yo"))) == ["good", "copy"]
+    with registry.database.transaction() as session:
+        reproduce(session, an_artifact("ada/copy"), a_revision("ada/copy", "1"), [a_score(0.5)], Actor("test"))
+    assert names(registry.find(Query(language="yo"))) == ["copy", "good"]
+    check_tables(registry)
+    registry.close()
+
+
+def to_schema_0030(registry):
+    """Make a registry what the first release made of the same artifacts."""
+    new, old = ("'reproduced', 'self-reported', 'reported', 'disputed'", "'reported', 'measured', 'disputed'")
+    check = "scores_have_a_provenance"
+    with registry.database.engine.begin() as connection:
+        run = connection.exec_driver_sql
+        run("DROP TABLE evaluations")
+        if connection.dialect.name == "sqlite":
+            run("PRAGMA writable_schema = ON")
+            run("UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = 'scores'", (new, old))
+            run("PRAGMA writable_schema = RESET")
+        else:
+            run(f"ALTER TABLE scores DROP CONSTRAINT {check}")
+        run("UPDATE scores SET provenance = 'measured' WHERE provenance = 'self-reported'")
+        # One place less: every measured score ranked its artifact, and reported ones came next.
+        run("UPDATE scores SET ranking = -0.999 * value WHERE ranking = 1001 OR ranking < 1000")
+        run("UPDATE scores SET ranking = ranking - 1 WHERE ranking > 1000 AND ranking < 2000")
+        if connection.dialect.name == "postgresql":
+            run(f"ALTER TABLE scores ADD CONSTRAINT {check} CHECK (provenance in ({old}))")
+        run("UPDATE alembic_version SET version_num = '0030'")
 
 
 def test_tables_are_created_once_and_left_alone_afterwards(address):

@@ -19,7 +19,7 @@ from hub.registry.database.schema import HEAD, all_tables, migrate
 from hub.registry.database.sqlite import SqliteDatabase
 from tests.builders import ROOT, postgres
 from tests.builders.artifacts import a_score
-from tests.builders.registry import a_revision, an_artifact, fill, names
+from tests.builders.registry import a_revision, an_artifact, fill, names, put
 
 
 def test_head_is_the_newest_migration():
@@ -274,3 +274,23 @@ def test_only_its_user_and_a_group_that_shares_it_can_read_a_registry(tmp_path, 
     copy.database.restore(tmp_path / "registry.db")
     assert modes(tmp_path / "copy")["registry.db"] == 0o600
     copy.close()
+
+
+def test_opening_a_registry_twice_in_a_process_keeps_its_locks(tmp_path):
+    path = tmp_path / "registry.db"
+    script = f"import sys; from hub.registry import Registry; r = Registry.open({str(path)!r}); print(len(r.names())); r.close()"
+
+    def ask_another_process():
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        return done.stdout.strip() or done.stderr
+
+    registry = Registry.open(path)
+    fill(registry, an_artifact("a/first"))
+    assert registry.names() == ["a/first"]  # An open reader keeps the journals.
+    Registry.open(path).close()
+    assert ask_another_process() == "1"
+    assert (tmp_path / "registry.db-wal").exists(), "the other process was not the last one to close it"
+    put(registry, an_artifact("a/second"), "1")
+    assert ask_another_process() == "2"
+    assert registry.database.rows("PRAGMA integrity_check")[0][0] == "ok"
+    registry.close()

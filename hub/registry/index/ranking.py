@@ -39,8 +39,8 @@ FOREIGN_LANGUAGE = 100.0
 CURATED_CLAIM = 200.0
 """Added to the ranking of what a curated card reports of itself: after everything reproduced, before all other artifacts."""
 UNMEASURED = 1000.0
-"""Minimum ranking of scores that nobody but their owner vouches for, or in other languages than the artifact's. They do not
-rank artifacts."""
+"""Minimum ranking of scores that only their owner vouches for, or in other languages than the artifact's. They do not rank
+artifacts."""
 NEVER = 2000.0
 """Ranking of controls, which are never shown as the score of an artifact."""
 _FOREIGN = 10.0

@@ -36,9 +36,10 @@ def fill(registry, *artifacts, reproduced=True):
         put(registry, artifact, f"{number:x}", reproduced=reproduced)
 
 
-def put(registry, artifact, digit, *, reproduced=True):
-    revision = a_revision(str(artifact.name), digit)
-    registry.record(artifact, revision, None)
+def put(registry, artifact, digit, parent="", *, reproduced=True):
+    """Record one artifact, or its next revision, as `fill` does."""
+    revision = a_revision(str(artifact.name), digit, parent)
+    registry.record(artifact, revision, parent or None)
     if scores := claims_of(artifact) if reproduced else ():
         with registry.database.transaction() as session:
             reproduce(session, artifact, revision, scores, Actor("test"))

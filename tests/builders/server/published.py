@@ -138,6 +138,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
     publisher.adapter("ada/first-ar", ("ar",), (doubted,), license="mit", method="pea")
     reported = a_score(0.5, language="sw", provenance=Provenance.REPORTED, source="a paper, table 2")
     publisher.adapter("ada/many", ("sw", "yo", "hi", "am", "th", "zh", "ar"), (reported, a_score(0.4)))
+    reproduce_claims(hub, "ada/many")
     publisher.adapter("bob/withdrawn", ("ha",))
     publisher.adapter("bob/withdrawn", ("ha",), (a_score(0.3, language="ha"),))
     hub.registry.yank(ArtifactName("bob", "withdrawn"), "1")

@@ -22,7 +22,7 @@ def test_a_program_gets_a_list_of_objects_with_these_keys(hub):
     assert found["languages"] == ["yo"]
     (score,) = found["scores"]
     assert {"metric", "value", "benchmark", "split", "language", "provenance"} <= score.keys()
-    assert (score["metric"], score["value"], score["provenance"]) == ("r_precision_at_1", 0.7125, "measured")
+    assert (score["metric"], score["value"], score["provenance"]) == ("r_precision_at_1", 0.7125, "self-reported")
 
 
 @pytest.mark.parametrize("spelling", ["yo", "yor", "Yoruba", "Yorùbá", "Èdè Yorùbá"])
@@ -30,11 +30,11 @@ def test_a_language_may_be_spelt_as_people_do(hub, spelling):
     assert names(hub("search", "--lang", spelling, "--json")) == ["mulan-yo", "pea-many"]
 
 
-def test_the_best_measured_artifact_is_first_and_a_multilingual_one_is_found_too(hub):
+def test_the_best_curated_artifact_is_first_and_a_multilingual_one_is_found_too(hub):
     lines = hub("search", "--lang", "yo").out.splitlines()
     assert lines[0].split() == ["NAME", "KIND", "METHOD", "BASES", "LANGUAGES", "BEST", "SCORE", "LICENCE"]
     assert "linguahub/mulan-yo" in lines[1]
-    assert "r_precision_at_1 0.7125 [0.65–0.77] on emoji-generation/seen, yo, measured" in lines[1]
+    assert "r_precision_at_1 0.7125 [0.65–0.77] on emoji-generation/seen, yo, self-reported" in lines[1]
     assert "linguahub/pea-many" in lines[2]
     assert "yo + 5 more" in lines[2]
     assert "reported" in lines[2]

@@ -52,7 +52,9 @@ def open_subject(artifact: Artifact, base: str, hub: LocalHub, device: str | Non
     short = artifact.name.name
     pinned = f"{artifact.name}@{artifact.revision or 'main'}"
     if artifact.kind == "base":
-        pipeline = load_pipeline(str(artifact.name), device=device, hub=hub, revision=artifact.revision if artifact.weights_digest else None)
+        pipeline = load_pipeline(
+            str(artifact.name), device=device, hub=hub, revision=artifact.revision if artifact.weights_digest else None
+        )
         return EvaluationSubject(short, artifact.revision, short, pipeline, pipeline)
     if artifact.kind == "encoder" and not artifact.variants:
         folder = hub.snapshot(artifact.name, artifact.revision or "main")

@@ -37,7 +37,9 @@ def rescore(
     lang: Annotated[
         list[str] | None, typer.Option(help="Only scores in this language; repeat for several.  [default: all]")
     ] = None,
-    n: Annotated[int, typer.Option(min=0, help="Maximum number of prompts per language and split (0 = as claimed).")] = 0,
+    n: Annotated[
+        int, typer.Option(min=0, help="Maximum number of prompts per language and split (0 = as claimed).")
+    ] = 0,
     device: Device = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
@@ -99,9 +101,7 @@ def evaluate(
     from hub.local import LocalHub
     from trainers.rescoring.worker import Limits, evaluate_pushed
 
-    limits = Limits(
-        timeout_s=timeout, memory_bytes=int(memory * GIB), prompts=n, trials=trials, device=device or "cpu"
-    )
+    limits = Limits(timeout_s=timeout, memory_bytes=int(memory * GIB), prompts=n, trials=trials, device=device or "cpu")
     with LocalHub.open() as hub:
         if not once:
             typer.echo("Evaluating pushed artifacts. Stop with Ctrl+C.")

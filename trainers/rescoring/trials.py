@@ -36,7 +36,13 @@ def known_benchmarks() -> list[str]:
 
 
 def trials_of(
-    artifact: Artifact, hub: LocalHub, *, languages: Iterable[str] = (), splits: Iterable[str] = (), base: str = "", most: int = 0
+    artifact: Artifact,
+    hub: LocalHub,
+    *,
+    languages: Iterable[str] = (),
+    splits: Iterable[str] = (),
+    base: str = "",
+    most: int = 0,
 ) -> list[Trial]:
     """Return the runs that repeat the scores of a card, in its order; empty filters let everything pass.
 
@@ -58,7 +64,9 @@ def trials_of(
             base=name, seed=score.seed or 0, count=0,
         )  # fmt: skip
         found[trial] = max(found.get(trial, 0), score.sample_size or 0)
-    return [replace(trial, count=min(count, most) if most and count else count or most) for trial, count in found.items()]
+    return [
+        replace(trial, count=min(count, most) if most and count else count or most) for trial, count in found.items()
+    ]
 
 
 def is_curated(trial: Trial) -> bool:

@@ -21,7 +21,9 @@ def leaderboard(
     lang: Annotated[str, Option(help="Language tag or name.", show_default=False)] = "",
     split: Annotated[str, Option(help="Split of the benchmark.", show_default=False)] = "",
     base: Annotated[str, Option(help="Base the score was measured on.", show_default=False)] = "",
-    provenance: Annotated[str, Option(help="Provenance of the scores: reproduced, self-reported, reported or disputed.")] = "reproduced",
+    provenance: Annotated[
+        str, Option(help="Provenance of the scores: reproduced, self-reported, reported or disputed.")
+    ] = "reproduced",
     limit: Annotated[int, Option(min=1, max=1000, help="Maximum number of results.")] = 20,
     as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",

@@ -113,9 +113,7 @@ def yank(
     emit(session, session.get_one(ArtifactRow, row.artifact_id), CONFIG, "update", updatedConfig=config)
 
 
-def reproduce(
-    session: Session, artifact: Artifact, revision: Revision, scores: Sequence[Score], actor: Actor
-) -> None:
+def reproduce(session: Session, artifact: Artifact, revision: Revision, scores: Sequence[Score], actor: Actor) -> None:
     """Record what this hub has measured on the current revision of an artifact; see `hub.publish.reproduce`."""
     row = artifact_row(session, artifact.name)
     assert row is not None, "the artifact was found before"
@@ -172,7 +170,9 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
     recount(session, former, [] if row.private else [EVERYTHING, *facets])
     for table in (LanguageRow, BaseRow, VariantRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
-    session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))  # Reproduced ones as well.
+    session.execute(
+        delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == "")
+    )  # Reproduced ones as well.
     session.add_all(
         LanguageRow(artifact_id=row.id, position=position, tag=tag, ranking=UNMEASURED)
         for position, tag in enumerate(artifact.languages)

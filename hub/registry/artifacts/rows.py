@@ -51,7 +51,9 @@ def read_artifacts(
     scores = (
         {each: [score] for each, score in headlines.items()}
         if headlines is not None
-        else {each: without_repeated([*map(read_score, found)]) for each, found in rows_of("scores", "position").items()}
+        else {
+            each: without_repeated([*map(read_score, found)]) for each, found in rows_of("scores", "position").items()
+        }
     )
     heads = current_revisions(database, ids)
     artifacts = {

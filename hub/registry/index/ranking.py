@@ -3,7 +3,8 @@
 Values of different metrics cannot be compared, so artifacts are ordered by metric first and by value second: `ranking` is the
 position of the metric in HEADLINES minus the value scaled to [0, 1). Lower is better. What this hub has not reproduced does not
 rank an artifact, whatever its value, except among the curated cards, which come with linguahub: see docs/internals/scores.md.
-Controls come last: a module's card also has the scores of the base for English prompts, which are much better. Rankings are stored with the scores, so that an index finds the best one: see `hub.registry.scores.rows.headlines`.
+Controls come last: a module's card also has the scores of the base for English prompts, which are much
+better. Rankings are stored with the scores, so that an index finds the best one: see `hub.registry.scores.rows.headlines`.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ THIS_HUB = "this hub"
 TOLERANCE = 0.05
 """Largest relative difference of two values without an interval, such as FIDs, that agree."""
 
+
 def agrees(claim: Score | ScoreRow, found: Score | EvaluationRow) -> bool:
     """Return whether the claimed value lies in the interval that this hub found, or within TOLERANCE if there is none.
 
@@ -90,9 +91,7 @@ def add_reproduced(session: Session, row: ArtifactRow, revision: str) -> None:
     languages = languages_of(session, row)
     fields = [name for name in Score.__slots__ if name not in {"provenance", "reason"}]
     for place, each in enumerate(evaluations):
-        score = Score(
-            provenance=Provenance.REPRODUCED, **{name: getattr(each, name) for name in fields}
-        )
+        score = Score(provenance=Provenance.REPRODUCED, **{name: getattr(each, name) for name in fields})
         session.add(
             ScoreRow(
                 artifact_id=row.id, position=FIRST_REPRODUCED + place, revision=revision, published_at=each.at,

@@ -32,9 +32,7 @@ def without_repeated(scores: Sequence[Score]) -> tuple[Score, ...]:
     """Leave out what an owner claims and this hub has reproduced: the reproduced score says it better."""
     found = {question_of(score) for score in scores if score.provenance is Provenance.REPRODUCED}
     return tuple(
-        score
-        for score in scores
-        if score.provenance is not Provenance.SELF_REPORTED or question_of(score) not in found
+        score for score in scores if score.provenance is not Provenance.SELF_REPORTED or question_of(score) not in found
     )
 
 

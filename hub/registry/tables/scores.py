@@ -17,7 +17,9 @@ class ScoreRow(Table):
 
     __tablename__ = "scores"
     __table_args__ = (
-        CheckConstraint("provenance in ('reproduced', 'self-reported', 'reported', 'disputed')", name="scores_have_a_provenance"),
+        CheckConstraint(
+            "provenance in ('reproduced', 'self-reported', 'reported', 'disputed')", name="scores_have_a_provenance"
+        ),
         CheckConstraint("source <> ''", name="scores_have_a_source"),
         Index("scores_by_ranking", "artifact_id", "language", "ranking"),
         Index("scores_by_place", "artifact_id", "ranking"),

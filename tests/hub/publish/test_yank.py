@@ -12,8 +12,8 @@ from hub.publish.publish import drain_outbox, publish
 from hub.records import Conditioning, Query
 from hub.registry.accounts.permissions import Actor
 from tests.builders.artifacts import a_card, a_folder, a_score
-from tests.builders.registry import reproduce_claims
 from tests.builders.hub import a_hub, delete_registry
+from tests.builders.registry import reproduce_claims
 
 NAME = ArtifactName("ada", "yo")
 ADA = Actor("ada")

@@ -21,7 +21,6 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.publish import publish
 from hub.records import Provenance, Query, Score
-from hub.registry.accounts.permissions import Actor
 from server import create_app
 from tests.builders import ROOT
 from tests.builders.training.commands import TINY, json_of, run
@@ -44,13 +43,18 @@ def pushed(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> Path:
 def claimed(folder: Path, name: str, hub: LocalHub, value: float) -> None:
     """Publish a copy of the folder whose card claims `value` for everything that it claims."""
     card = read_card(folder, ArtifactName.parse(name, ""))
-    changed = [replace(score, value=value, low=0.0, high=1.0) if "precision" in score.metric else score for score in card.scores]
+    changed = [
+        replace(score, value=value, low=0.0, high=1.0) if "precision" in score.metric else score
+        for score in card.scores
+    ]
     write_card(replace(card, scores=tuple(changed)), folder)
     publish(folder, ArtifactName.parse(name, ""), hub.registry, hub.store)
 
 
 def best(hub: LocalHub, name: str) -> list[tuple[str, float]]:
-    scores = [score for score in hub.registry.get(name).scores if score.metric == "r_precision_at_1" and score.split == "seen"]
+    scores = [
+        score for score in hub.registry.get(name).scores if score.metric == "r_precision_at_1" and score.split == "seen"
+    ]
     return [(str(score.provenance), score.value) for score in scores if score.language == "yo"]
 
 
@@ -101,7 +105,9 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package.mkdir(parents=True)
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
     (package / "entry_points.txt").write_text("[hub.corpora]\ntoy = tests.builders.training.toy:ToyCorpus\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(package.parent), str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(package.parent), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    )
 
 
 @pytest.mark.usefixtures("apart")
@@ -131,7 +137,9 @@ def test_the_worker_leaves_scores_on_bases_of_strangers_alone(
     [job] = [job for job in hub.registry.jobs() if job.task == EVALUATE]
     assert job.given_up_at is not None
     assert "no score of `local/token-kd-yo` is about a curated base" in job.error
-    assert evaluate_pushed(hub, LIMITS, threading.Event(), 1, once=True) == 0, "what was given up is not asked for again"
+    assert evaluate_pushed(hub, LIMITS, threading.Event(), 1, once=True) == 0, (
+        "what was given up is not asked for again"
+    )
 
 
 def test_a_revision_that_was_replaced_meanwhile_is_not_recorded(
@@ -169,5 +177,7 @@ def test_the_worker_waits_without_torch(hub: LocalHub) -> None:
         "as_command('worker', worker).main(args=['evaluate', '--once'], standalone_mode=False)\n"
         "print(json.dumps(sorted({'torch', 'diffusers', 'transformers'} & set(sys.modules))))"
     )
-    done = subprocess.run([sys.executable, "-c", f"import json; {script}"], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import json; {script}"], capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
     assert json.loads(done.stdout.splitlines()[-1]) == [], done.stderr

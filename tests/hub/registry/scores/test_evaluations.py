@@ -25,7 +25,11 @@ BOARD = {"benchmark": "emoji-generation", "metric": "r_precision_at_1"}
 def reproduced_here(registry, name, *scores, digit="0"):
     """Record what this hub measured, as `hub.publish.reproduce` does with the card that the claims are in."""
     claims = (Provenance.SELF_REPORTED, Provenance.DISPUTED)
-    card = [each.score for each in published_scores(registry.database, ArtifactName.parse(name, "")) if each.score.provenance in claims]
+    card = [
+        each.score
+        for each in published_scores(registry.database, ArtifactName.parse(name, ""))
+        if each.score.provenance in claims
+    ]
     artifact = replace(
         registry.get(name), scores=tuple(replace(each, provenance=Provenance.SELF_REPORTED, reason="") for each in card)
     )

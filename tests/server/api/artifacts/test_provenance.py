@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,7 +49,12 @@ def commit(client: TestClient, folder: Path, name: str = "mulan-yo"):
     lines = [{"key": "header", "value": {"summary": "Upload"}}]
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         content = base64.b64encode(path.read_bytes()).decode()
-        lines.append({"key": "file", "value": {"path": path.relative_to(folder).as_posix(), "content": content, "encoding": "base64"}})
+        lines.append(
+            {
+                "key": "file",
+                "value": {"path": path.relative_to(folder).as_posix(), "content": content, "encoding": "base64"},
+            }
+        )
     body = "\n".join(map(json.dumps, lines))
     return client.post(
         f"/api/models/eve/{name}/commit/main", content=body, headers={"Content-Type": "application/x-ndjson"}
@@ -137,4 +142,6 @@ def test_a_score_of_a_revision_with_other_weights_is_refused(hub: LocalHub, clie
     assert response.status_code == 400
     assert f"was measured on revision {measured[:12]}, which has other weights" in response.json()["error"]
     hub.registry.database.execute("UPDATE artifacts SET private = TRUE WHERE owner = 'linguahub'")
-    assert commit(client, a_folder(tmp_path / "other", card, seed=7), "other").status_code == 200, "private revisions tell nothing"
+    assert commit(client, a_folder(tmp_path / "other", card, seed=7), "other").status_code == 200, (
+        "private revisions tell nothing"
+    )

@@ -127,7 +127,9 @@ def test_a_base_lists_modules_for_bases_with_the_same_conditioning(client: TestC
 
 def test_advice_is_based_on_reproduced_scores(client: TestClient):
     found = client.get("/api/v1/advice?language=yo&base=emoji-sd").json()
-    assert found["advice"][0].startswith("Use `ada/yo`: r_precision_at_1 0.7 in Yoruba on `emoji-sd`, the best reproduced here.")
+    assert found["advice"][0].startswith(
+        "Use `ada/yo`: r_precision_at_1 0.7 in Yoruba on `emoji-sd`, the best reproduced here."
+    )
     assert [each["method"] for each in found["methods"]] == ["mulan"]
     unknown = client.get("/api/v1/advice?language=ha").json()
     assert unknown["ready"] == []

@@ -25,7 +25,9 @@ def by_author(client: TestClient, author: str) -> list[dict[str, Any]]:
     return [each for each in client.get(f"{NAME}/scores").json()["scores"] if each["author"] == author]
 
 
-def test_a_score_is_stored_with_author_and_revision_and_is_a_claim(client: TestClient, as_: Header, new_score: NewScore):
+def test_a_score_is_stored_with_author_and_revision_and_is_a_claim(
+    client: TestClient, as_: Header, new_score: NewScore
+):
     response = client.post(f"{NAME}/scores", json=new_score(seed=11), headers=as_("bob"))
     assert response.status_code == 201
     published = response.json()
@@ -110,7 +112,10 @@ def test_a_dispute_marks_a_claim_as_disputed_and_survives_a_new_card(
     assert again.status_code == 409
     client.post(f"{at}/{measured['id']}/disputes", json={"reason": "too few"}, headers=as_("bob"))
     doubted = client.post(f"{at}/{reproduced['id']}/disputes", json={"reason": "lucky"}, headers=as_("root")).json()
-    assert (doubted["provenance"], [each["reason"] for each in doubted["disputes"]]) == ("reproduced", ["too few", "lucky"])
+    assert (doubted["provenance"], [each["reason"] for each in doubted["disputes"]]) == (
+        "reproduced",
+        ["too few", "lucky"],
+    )
     from hub.records import Provenance
 
     paper = a_score(0.99, provenance=Provenance.REPORTED, source="a paper, table 2", low=None, high=None)

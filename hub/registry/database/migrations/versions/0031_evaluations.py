@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - only constants are put into SQL here.
 """Keep this hub's own evaluations, and call every other measured score self-reported.
 
 Revision ID: 0031
@@ -32,7 +33,9 @@ def upgrade() -> None:
     _without_check()
     # Rankings as in hub.registry.index.ranking: 1000 plus the place of the provenance, plus 10 in another language.
     op.execute("UPDATE scores SET ranking = ranking + 1 WHERE ranking >= 1000 AND ranking < 2000")
-    op.execute("UPDATE scores SET provenance = 'reported' WHERE provenance = 'measured' AND author <> '' AND ranking >= 1000")
+    op.execute(
+        "UPDATE scores SET provenance = 'reported' WHERE provenance = 'measured' AND author <> '' AND ranking >= 1000"
+    )
     op.execute("UPDATE scores SET provenance = 'self-reported' WHERE provenance = 'measured'")
     op.execute(f"UPDATE scores SET ranking = 1001 WHERE {_RANKED} AND (author <> '' OR NOT {_CURATED})")
     op.execute(f"UPDATE scores SET ranking = ranking + 200 WHERE {_RANKED}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GIB = 1 << 30
 worker = typer.Typer(
-    help="Run background work of a hub beside its server.", rich_markup_mode=None, no_args_is_help=True
+    help="Run background work of a hub beside its server.", rich_markup_mode=None, add_completion=False, no_args_is_help=True
 )
 
 

@@ -17,6 +17,7 @@ from dulwich.objects import Blob, Commit, ObjectID, RawObjectID, ShaFile, Tree
 from dulwich.refs import DictRefsContainer, Ref
 from dulwich.repo import BaseRepo
 
+from hub.git_objects import pointer
 from hub.local import LocalHub
 from hub.names import ArtifactName, Digest
 from hub.records import File, Revision
@@ -24,7 +25,6 @@ from hub.registry.artifacts.branches import ref_kinds
 from hub.store import BlobStore
 from server.parts.git.attributes import ATTRIBUTES, attributes, in_git
 from server.parts.git.commits import note_commits
-from server.protocol.read.git_objects import pointer
 
 TRAILER = "Linguahub-Revision"
 """Last line of every commit message: the full revision id, whose first 40 digits are the commit id in the Hub protocol."""

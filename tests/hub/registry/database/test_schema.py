@@ -1,5 +1,6 @@
 """Current, outdated and foreign databases."""
 
+import dataclasses
 import hashlib
 import logging
 import multiprocessing
@@ -11,7 +12,8 @@ from contextlib import closing
 import pytest
 
 from hub.errors import DamagedFile, InvalidRequest, Unreachable
-from hub.records import Provenance, Query
+from hub.names import Digest
+from hub.records import File, Provenance, Query
 from hub.registry import Registry
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.record import reproduce
@@ -27,7 +29,7 @@ def test_head_is_the_newest_migration():
     assert newest.name.startswith(f"{HEAD}_")
 
 
-TABLES_OF_HEAD = ("0031", "54a935ffa5e8")
+TABLES_OF_HEAD = ("0032", "909f14cb8392")
 """The revision, and the first digits of a SHA-256 over its tables and columns."""
 
 
@@ -128,7 +130,7 @@ def test_scores_of_an_older_registry_become_self_reported_and_rank_as_if_publish
     ranks = "SELECT key, position, provenance, scores.ranking, artifacts.ranking AS best FROM scores JOIN artifacts ON artifacts.id = artifact_id ORDER BY 1, 2"
     languages = "SELECT artifact_id, tag, ranking FROM artifact_languages ORDER BY 1, 2"
     expected = [[tuple(row) for row in registry.database.rows(each)] for each in (ranks, languages)]
-    to_schema_0030(registry)
+    without_0032(registry)
     registry.close()
     registry = Registry.open(address)
     assert registry.database.version() == HEAD
@@ -141,8 +143,8 @@ def test_scores_of_an_older_registry_become_self_reported_and_rank_as_if_publish
     registry.close()
 
 
-def to_schema_0030(registry):
-    """Make a registry what the first release made of the same artifacts."""
+def without_0032(registry):
+    """Make a registry what version 0031 made of the same artifacts."""
     new, old = ("'reproduced', 'self-reported', 'reported', 'disputed'", "'reported', 'measured', 'disputed'")
     check = "scores_have_a_provenance"
     with registry.database.engine.begin() as connection:
@@ -160,7 +162,35 @@ def to_schema_0030(registry):
         run("UPDATE scores SET ranking = ranking - 1 WHERE ranking > 1000 AND ranking < 2000")
         if connection.dialect.name == "postgresql":
             run(f"ALTER TABLE scores ADD CONSTRAINT {check} CHECK (provenance in ({old}))")
-        run("UPDATE alembic_version SET version_num = '0030'")
+        run("UPDATE alembic_version SET version_num = '0031'")
+
+
+FILES = ("README.md", "emoji-sd/config.json", "emoji-sd/model.safetensors", "emoji-sd/text/vocab.json")
+WITHOUT_0031 = (
+    "DROP INDEX files_by_folder", "ALTER TABLE files DROP COLUMN folder", "ALTER TABLE files DROP COLUMN is_counted",
+    "DROP TABLE folders", "DROP INDEX uploads_by_owner", "ALTER TABLE uploads DROP COLUMN owner", "ALTER TABLE uploads DROP COLUMN is_part",
+    "DROP INDEX xorbs_by_owner", "ALTER TABLE xorbs DROP COLUMN owner", "UPDATE alembic_version SET version_num = '0030'",
+)  # fmt: skip
+
+
+def test_a_registry_of_schema_0030_gets_the_folders_of_its_revisions(address):
+    files = tuple(File(path, Digest(f"{size:064x}"), size) for size, path in enumerate(FILES))
+    registry = Registry.open(address)
+    artifact = an_artifact()
+    registry.record(artifact, dataclasses.replace(a_revision(), files=files), None)
+    questions = ("SELECT * FROM folders ORDER BY path", "SELECT path, folder, is_counted FROM files ORDER BY path")
+    expected = [[tuple(row) for row in registry.database.rows(question)] for question in questions]
+    assert [row[1] for row in expected[0]] == ["emoji-sd", "emoji-sd/text"]
+    assert [row[0] for row in expected[1] if row[2]] == ["emoji-sd/config.json"]
+    without_0032(registry)
+    for statement in WITHOUT_0031:
+        registry.database.execute(statement)
+    registry.close()
+    migrated = Registry.open(address)
+    assert migrated.database.version() == HEAD
+    assert [[tuple(row) for row in migrated.database.rows(question)] for question in questions] == expected
+    assert migrated.revision(artifact.name).files == files
+    migrated.close()
 
 
 def test_tables_are_created_once_and_left_alone_afterwards(address):

@@ -1,7 +1,7 @@
 # ruff: noqa: S608 - only constants are put into SQL here.
 """Keep this hub's own evaluations, and call every other measured score self-reported.
 
-Revision ID: 0031
+Revision ID: 0032
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from hub.registry.tables.base import TEXT, WHOLE, Time
 
-revision = "0031"
-down_revision = "0030"
+revision = "0032"
+down_revision = "0031"
 
 _PROVENANCES = "provenance in ('reproduced', 'self-reported', 'reported', 'disputed')"
 _CHECK = "scores_have_a_provenance"
@@ -24,10 +24,10 @@ def upgrade() -> None:
         "evaluations",
         sa.Column("artifact_id", WHOLE, sa.ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True),
         *(sa.Column(name, TEXT, primary_key=True) for name in keys),
-        sa.Column("value", sa.Float, nullable=False),
+        sa.Column("value", sa.Double, nullable=False),
         *(sa.Column(name, TEXT, nullable=False) for name in ("unit", "better", "source")),
         *(sa.Column(name, WHOLE) for name in ("sample_size", "seed")),
-        *(sa.Column(name, sa.Float) for name in ("low", "high")),
+        *(sa.Column(name, sa.Double) for name in ("low", "high")),
         sa.Column("at", Time, nullable=False),
     )
     _without_check()

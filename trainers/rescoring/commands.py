@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 GIB = 1 << 30
 worker = typer.Typer(
-    help="Run background work of a hub beside its server.", rich_markup_mode=None, add_completion=False, no_args_is_help=True
+    help="Run background work of a hub beside its server.",
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
 )
 
 
@@ -99,7 +102,7 @@ def evaluate(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     from hub.local import LocalHub
-    from trainers.rescoring.worker import Limits, evaluate_pushed
+    from trainers.rescoring.evaluate_pushed import Limits, evaluate_pushed
 
     limits = Limits(timeout_s=timeout, memory_bytes=int(memory * GIB), prompts=n, trials=trials, device=device or "cpu")
     with LocalHub.open() as hub:

@@ -25,9 +25,9 @@ from server import create_app
 from tests.builders import ROOT
 from tests.builders.training.commands import TINY, json_of, run
 from trainers.cli import train
-from trainers.rescoring import worker
+from trainers.rescoring import evaluate_pushed as module
 from trainers.rescoring.commands import rescore
-from trainers.rescoring.worker import EVALUATE, Limits, evaluate_pushed
+from trainers.rescoring.evaluate_pushed import EVALUATE, Limits, evaluate_pushed
 
 LIMITS = Limits(timeout_s=120, memory_bytes=0, prompts=4, trials=2)
 BADGE = '<span class="badge reproduced"'
@@ -151,11 +151,11 @@ def test_a_revision_that_was_replaced_meanwhile_is_not_recorded(
         claimed(pushed, "local/token-kd-yo", hub, 0.5)
         return [score], ""
 
-    monkeypatch.setattr(worker, "_measure_apart", measured)
-    task = worker.evaluation_task(hub, LIMITS, threading.Event())
+    monkeypatch.setattr(module, "_measure_apart", measured)
+    task = module.evaluation_task(hub, LIMITS, threading.Event())
     revision = hub.registry.get("token-kd-yo").revision
-    worker.request_once(hub.registry.database, EVALUATE, revision, {"artifact": "local/token-kd-yo"})
-    worker.run_due(hub.registry.database, [task])
+    module.request_once(hub.registry.database, EVALUATE, revision, {"artifact": "local/token-kd-yo"})
+    module.run_due(hub.registry.database, [task])
     provenances = {each.provenance for each in hub.registry.get("token-kd-yo").scores}
     assert Provenance.REPRODUCED not in provenances
 

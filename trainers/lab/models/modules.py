@@ -53,7 +53,7 @@ def train_module(name: str, languages: tuple[str, ...], prompts: int, arguments:
     command += [word for override in overrides for word in ("--set", override)]
     command += ["--n", str(prompts)] if prompts else ["--no-evaluate"]
     subprocess.run([*command, "--price-per-hour", str(PRICE_PER_HOUR)], check=True)
-    return work / name / name
+    return Path(work, name, name)
 
 
 def copy_to_cards(folder: Path) -> Path:

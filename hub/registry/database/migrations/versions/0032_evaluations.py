@@ -1,9 +1,9 @@
-# ruff: noqa: S608 - only constants are put into SQL here.
 """Keep this hub's own evaluations, and call every other measured score self-reported.
 
 Revision ID: 0032
 """
 
+# ruff: noqa: S608 - only constants are put into SQL here.
 import sqlalchemy as sa
 from alembic import op
 

@@ -87,7 +87,7 @@ def evaluate(
     memory: Annotated[
         float, typer.Option(min=0, help="Maximum address space per artifact in GiB (0 = no limit, as CUDA needs).")
     ] = 16.0,
-    n: Annotated[int, typer.Option(min=1, help="Maximum number of prompts per language and split.")] = 128,
+    n: Annotated[int, typer.Option(min=1, help="Maximum number of prompts per language and split.")] = 256,
     trials: Annotated[int, typer.Option(min=1, help="Maximum number of languages and splits per artifact.")] = 8,
     pause: Annotated[float, typer.Option(min=0.1, help="Seconds between looking for work.")] = 30.0,
     device: Annotated[str, typer.Option(help="Device, cpu or cuda.")] = "cpu",

@@ -35,11 +35,14 @@ TOLERANCE = 0.05
 def agrees(claim: Score | ScoreRow, found: Score | EvaluationRow) -> bool:
     """Return whether the claimed value lies in the interval that this hub found, or within TOLERANCE if there is none.
 
-    The claim's own interval is not asked: it is as wide as its author wishes.
+    The claim's own interval is not asked: it is as wide as its author wishes. Without an interval, values of different sample
+    sizes cannot be compared, because a Fréchet distance falls with n, so nothing speaks against the claim.
     """
     if found.low is not None and found.high is not None:
         return found.low <= claim.value <= found.high
-    return abs(claim.value - found.value) <= TOLERANCE * max(abs(claim.value), abs(found.value))
+    return claim.sample_size != found.sample_size or abs(claim.value - found.value) <= TOLERANCE * max(
+        abs(claim.value), abs(found.value)
+    )
 
 
 def keep_evaluations(session: Session, row: ArtifactRow, revision: str, scores: Iterable[Score]) -> None:

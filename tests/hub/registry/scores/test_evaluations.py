@@ -79,6 +79,7 @@ def test_values_without_an_interval_agree_within_five_percent():
 
     assert agrees(fid(10.0), fid(10.4))
     assert not agrees(fid(10.0), fid(11.0))
+    assert agrees(fid(10.0), replace(fid(40.0), sample_size=8)), "a distance at another n proves nothing"
 
 
 @pytest.mark.parametrize("change", ["commit", "rename", "copy", "create again"])

@@ -32,7 +32,7 @@ def test_a_copied_card_with_a_better_number_is_not_first(hub, copied: str, repro
             reproduce_claims(opened, "linguahub/mulan-yo")
     for options in ((), ("--lang", "yo"), ("--kind", "adapter"), ("mulan",)):
         lines = hub("search", *options).out.splitlines()
-        assert lines[1].startswith("linguahub/mulan-yo"), options
+        assert lines[1].split()[0] == "mulan-yo", options
     shown = hub("show", copied).out
     assert "0.9999 [0.65–1]" in shown
     assert "self-reported" in shown
@@ -41,7 +41,7 @@ def test_a_copied_card_with_a_better_number_is_not_first(hub, copied: str, repro
     by_metric = hub("search", "--metric", "r_precision_at_1", "--sort", "metric").out
     for out in (board, by_metric):
         assert copied not in out
-        assert ("linguahub/mulan-yo" in out) is reproduced
+        assert (" mulan-yo " in f" {out}".replace("\n", " ")) is reproduced
         assert ("--provenance self-reported" in out) is not reproduced
     assert copied in hub("leaderboard", "emoji-generation", "r_precision_at_1", "--provenance", "self-reported").out
     assert copied in hub("search", "--metric", "r_precision_at_1", "--provenance", "self-reported").out

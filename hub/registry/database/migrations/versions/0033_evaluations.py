@@ -1,6 +1,6 @@
 """Keep this hub's own evaluations, and call every other measured score self-reported.
 
-Revision ID: 0032
+Revision ID: 0033
 """
 
 # ruff: noqa: S608 - only constants are put into SQL here.
@@ -9,8 +9,8 @@ from alembic import op
 
 from hub.registry.tables.base import TEXT, WHOLE, Time
 
-revision = "0032"
-down_revision = "0031"
+revision = "0033"
+down_revision = "0032"
 
 _PROVENANCES = "provenance in ('reproduced', 'self-reported', 'reported', 'disputed')"
 _CHECK = "scores_have_a_provenance"

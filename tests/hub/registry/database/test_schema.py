@@ -328,7 +328,7 @@ def test_opening_a_registry_twice_in_a_process_keeps_its_locks(tmp_path):
     script = f"import sys; from hub.registry import Registry; r = Registry.open({str(path)!r}); print(len(r.names())); r.close()"
 
     def ask_another_process():
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
         return done.stdout.strip() or done.stderr
 
     registry = Registry.open(path)

@@ -3,7 +3,7 @@
 python -m benchmarks.search FOLDER [--artifacts 1000000]
 
 The registry is synthetic and built once in FOLDER, in a few minutes; an interrupted build resumes. Languages follow
-Zipf's law, and one word is in every summary. A tenth of the artifacts have measured scores, a seventh of these on another
+Zipf's law, and one word is in every summary. A tenth of the artifacts have reproduced scores, a seventh of these on another
 benchmark and one in ninety on another split.
 """
 
@@ -184,7 +184,7 @@ def _add(tables: dict[str, list[dict[str, Any]]], number: int) -> None:
     benchmark, split = "xtd10" if number % 70 == 0 else "emoji-generation", "pairs" if number % 900 == 0 else "seen"
     scores = [
         {"artifact_id": number, "position": place, "metric": "r_precision_at_1", "value": value, "benchmark": benchmark,
-         "benchmark_digest": "", "split": split, "language": tag, "base": bases[0], "unit": "1", "better": "up", "provenance": "measured",
+         "benchmark_digest": "", "split": split, "language": tag, "base": bases[0], "unit": "1", "better": "up", "provenance": "reproduced",
          "source": "hub evaluate", "reason": "", "sample_size": 256, "seed": 0, "low": None, "high": None, "ranking": -0.999 * value}
         for place, tag in enumerate(languages) if number % 10 == 0 and (value := draw.random()) is not None
     ]  # fmt: skip

@@ -20,14 +20,16 @@ PLAIN = "model"
 
 
 class Provenance(StrEnum):
-    """The origin of a score."""
+    """The origin of a score, the most trusted first."""
 
+    REPRODUCED = "reproduced"
+    """Measured by this hub on the bytes of this revision. No card and no request can say so; see `hub.publish.reproduce`."""
+    SELF_REPORTED = "self-reported"
+    """Measured by the owner, as the card says; `source` is the run record."""
     REPORTED = "reported"
-    """Published by a third party or the author; `source` names them."""
-    MEASURED = "measured"
-    """Measured by linguahub; `source` names the reproducible run."""
+    """Published by a third party; `source` names them."""
     DISPUTED = "disputed"
-    """Reported and doubted; `reason` says why."""
+    """Claimed and doubted; `reason` says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class Score:
     """`emoji-generation`, `xtd10` …"""
     provenance: Provenance
     source: str
-    """Reported: author and place of publication. Measured: command, revision and machine."""
+    """Reported: author and place of publication. Otherwise the run record: command, revision and machine."""
     split: str = ""
     language: str = ""
     """BCP-47 tag; empty for a score without a language."""
@@ -307,13 +309,13 @@ class Query:
     """Only artifacts with a score of this metric, in `language` if given, on `benchmark` and `split`."""
     benchmark: str = ""
     split: str = ""
-    provenance: str = Provenance.MEASURED
+    provenance: str = Provenance.REPRODUCED
     """Provenance of the scores of `metric`; scores of different provenance are not comparable."""
     min_value: float | None = None
     """Minimum value of `metric`, in its unit."""
     max_value: float | None = None
     sort: str = "score"
-    """`score` (best measured first), `metric` (best value first), `updated`, `downloads`, `name`, `created`, `likes` or `trend`."""
+    """`score` (best reproduced first), `metric` (best value first), `updated`, `downloads`, `name`, `created`, `likes` or `trend`."""
     scores: str = "all"
     """`all` scores of each artifact, or only the `best` one."""
     limit: int = 20

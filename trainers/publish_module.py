@@ -100,7 +100,7 @@ def card_languages(trained: RunResult) -> tuple[str, ...]:
     return (MULTILINGUAL,) if set(trained.request.languages) <= {"en"} else trained.request.languages
 
 
-def rescore(folder: Path, name: ArtifactName, scores: Sequence[Score]) -> Card:
+def update_scores(folder: Path, name: ArtifactName, scores: Sequence[Score]) -> Card:
     """Write new scores into a card, replacing older ones of the same metric and subject."""
     card = read_card(folder, name)
     new = {_question(score) for score in scores}
@@ -125,7 +125,7 @@ def publish_scores(artifact: Artifact, scores: Sequence[Score], hub: LocalHub) -
         folder = Path(place) / artifact.name.name
         shutil.copytree(hub.snapshot(artifact.name), folder)  # Snapshots are read-only links to blobs.
         (folder / "README.md").chmod(0o644)
-        rescore(folder, artifact.name, scores)
+        update_scores(folder, artifact.name, scores)
         return push(folder, str(artifact.name), hub, "Measure")
 
 

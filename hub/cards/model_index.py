@@ -6,6 +6,9 @@ Fields of Hugging Face's format hold benchmark, language, split, benchmark diges
     dataset.config        language         metrics[].value   value
     dataset.split         split            metrics[].args    everything else: provenance, source, interval …
     dataset.revision      benchmark digest
+
+`provenance` in a card says how the number came about: `measured` (with its run record), `reported` or `disputed`. What the
+owner has measured is self-reported for everybody else; only this hub says `reproduced`, and never because a card does.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
+from hub.cards.score_rules import score_problems
 from hub.records import Provenance, Score
 
 if TYPE_CHECKING:
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
 _PLACED = {"metric", "value", "benchmark", "language", "split", "benchmark_digest"}
 _ARGUMENTS = {each.name: each for each in dataclasses.fields(Score) if each.name not in _PLACED}
+_WORDS = {"measured": Provenance.SELF_REPORTED, **{each.value: each for each in Provenance if each != Provenance.REPRODUCED}}
+"""Provenance in a card → provenance of the score."""
 _NUMBERS = {"low", "high"}
 _WHOLE_NUMBERS = {"sample_size", "seed"}
 
@@ -29,7 +35,11 @@ def to_result(score: Score, task: str) -> EvalResult:
     """Convert a score to a result of a `model-index`."""
     from huggingface_hub.repocard_data import EvalResult
 
-    arguments: dict[str, Any] = {"provenance": score.provenance.value, "source": score.source}
+    is_measured = score.provenance in {Provenance.SELF_REPORTED, Provenance.REPRODUCED}
+    arguments: dict[str, Any] = {
+        "provenance": "measured" if is_measured else score.provenance.value,
+        "source": score.source,
+    }
     for name, field in _ARGUMENTS.items():
         value = getattr(score, name)
         if name not in arguments and value != field.default:
@@ -62,21 +72,22 @@ def from_result(result: EvalResult) -> tuple[Score | None, list[str]]:
     problems += [
         f"{where}: `{name}` is {given!r}, not text" for name, given in fields.items() if not _fits(name, given)
     ]
-    try:
-        fields["provenance"] = Provenance(fields.get("provenance", Provenance.REPORTED))
-    except ValueError:
-        known = ", ".join(Provenance)
-        problems.append(f"{where}: provenance {fields['provenance']!r} is not one of {known}")
+    word = fields.get("provenance", Provenance.REPORTED.value)
+    if word == Provenance.REPRODUCED:
+        problems.append(f"{where}: a card cannot say `reproduced`, only this hub's own evaluation does: write `measured`")
+    elif str(word) not in _WORDS:
+        problems.append(f"{where}: provenance {word!r} is not one of measured, reported, disputed")
+    fields["provenance"] = _WORDS.get(str(word))
     fields.setdefault("source", " ".join(filter(None, (result.source_name, result.source_url))))
     if not fields["source"]:
-        problems.append(f"{where}: a score needs a source (reported: author and publication; measured: the run)")
+        problems.append(f"{where}: a score needs a source (reported: author and publication; measured: the run record)")
     if fields["provenance"] == Provenance.DISPUTED and not fields.get("reason"):
         problems.append(f"{where}: a disputed score needs a reason")
-    if fields.get("better", "up") not in {"up", "down"}:
+    if fields.get("better", "up") not in ("up", "down"):  # A card can hold a list here, which no set can look up.
         problems.append(f"{where}: better is `up` or `down`, not {fields['better']!r}")
     if problems or value is None:
         return None, problems
-    return Score(
+    score = Score(
         metric=str(result.metric_type),
         value=value,
         benchmark=str(result.dataset_type),
@@ -84,7 +95,9 @@ def from_result(result: EvalResult) -> tuple[Score | None, list[str]]:
         split=str(result.dataset_split or ""),
         benchmark_digest=str(result.dataset_revision or ""),
         **fields,
-    ), []
+    )
+    problems = [f"{where}: {problem}" for problem in score_problems(score)]
+    return (None, problems) if problems else (score, [])
 
 
 def _number(value: object) -> float | None:

@@ -27,6 +27,7 @@ from hub.errors import (
     UnknownRevision,
 )
 from hub.names import ArtifactName
+from hub.publish.claims import check_claims
 from hub.publish.publish import drain_outbox, make_revision, record, with_files
 from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import Registry
@@ -118,6 +119,7 @@ def commit(
         if files == head.files:
             return head
         described = with_files(check(artifact, files, head.files, store), files, store, artifact.weights)
+        check_claims(described, files, registry)
         if artifact.allow_unsafe_files:
             mark_unsafe_files(registry.database, unsafe_files(files, head.files, store))
         revision = make_revision(artifact.name, files, message=message, parent=head.id, created_at=datetime.now(UTC))

@@ -20,6 +20,7 @@ from hub.cards.describe import DATASET
 from hub.cards.policy import check_contents
 from hub.errors import Conflict, DamagedFile, InvalidName, UnknownFile
 from hub.names import ArtifactName, Digest
+from hub.publish.claims import check_claims
 from hub.records import PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Job, Registry
 from hub.registry.accounts.permissions import Actor
@@ -62,6 +63,7 @@ def publish(
     files = _store_files(folder, paths, store)
     if head is not None and head.files == files:
         return head
+    check_claims(artifact, files, registry)
     revision = make_revision(name, files, message=message, parent=head_id, created_at=datetime.now(UTC))
     return record(with_files(artifact, files, store), revision, head_id, registry, store)
 

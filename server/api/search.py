@@ -15,7 +15,7 @@ from server.http.urls import absolute, with_parameters
 
 
 def search_artifacts(request: Request, hub: Hub) -> Response:
-    """Search artifacts, best measured score first, with total and facet counts.
+    """Search artifacts, best reproduced score first, with total and facet counts.
 
     Raises UnknownLanguage, and InvalidRequest for unknown parameters and invalid values.
     """

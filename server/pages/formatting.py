@@ -19,9 +19,10 @@ _RIGHT_TO_LEFT = {"Adlm", "Arab", "Aran", "Hebr", "Mand", "Nkoo", "Rohg", "Samr"
 _SPELLINGS = {"fid": "FID", "kid": "KID", "cmmd": "CMMD", "clip": "CLIP", "ocr": "OCR", "r precision": "R-precision"}
 """Spelling of words in metric names that differs from the code."""
 _MEANINGS = {
-    Provenance.MEASURED: "Measured by linguahub; reproducible",
-    Provenance.REPORTED: "Reported by the author, not reproduced here",
-    Provenance.DISPUTED: "Reported and disputed",
+    Provenance.REPRODUCED: "Measured by this hub on the files of this revision",
+    Provenance.SELF_REPORTED: "Measured by the owner, as the card says; not reproduced here",
+    Provenance.REPORTED: "Reported by a third party, not reproduced here",
+    Provenance.DISPUTED: "Claimed and disputed",
 }
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from hub.names import ArtifactName, Digest
-from hub.records import Artifact, File, Revision
+from hub.publish.reproduce import record_reproduced
+from hub.records import Artifact, File, Provenance, Revision
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.record import reproduce
+from hub.registry.scores.rows import question_of
 from tests.builders.artifacts import a_score
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 123456, tzinfo=UTC)
@@ -26,9 +30,36 @@ def a_revision(name="local/mulan-yo", digit="1", parent="", days=0):
     )  # fmt: skip
 
 
-def fill(registry, *artifacts):
+def fill(registry, *artifacts, reproduced=True):
+    """Record artifacts. What they report of themselves is reproduced, too, as if this hub had measured it."""
     for number, artifact in enumerate(artifacts):
-        registry.record(artifact, a_revision(str(artifact.name), f"{number:x}"), None)
+        put(registry, artifact, f"{number:x}", reproduced=reproduced)
+
+
+def put(registry, artifact, digit, parent="", *, reproduced=True):
+    """Record one artifact, or its next revision, as `fill` does."""
+    revision = a_revision(str(artifact.name), digit, parent)
+    registry.record(artifact, revision, parent or None)
+    if scores := claims_of(artifact) if reproduced else ():
+        with registry.database.transaction() as session:
+            reproduce(session, artifact, revision, scores, Actor("test"))
+
+
+def claims_of(artifact):
+    """Return what an artifact reports of itself, the first answer to each question."""
+    found = {}
+    for score in artifact.scores:
+        if score.provenance is Provenance.SELF_REPORTED:
+            found.setdefault(question_of(score), score)
+    return tuple(found.values())
+
+
+def reproduce_claims(hub, name):
+    """Record what the current revision reports of itself as reproduced, as `hub rescore` does when everything agrees."""
+    artifact = hub.registry.get(name)
+    return record_reproduced(
+        artifact.name, artifact.revision, claims_of(artifact), hub.registry, hub.store, Actor("test")
+    )
 
 
 def names(page):

@@ -47,7 +47,7 @@ def test_a_trained_module_is_published_found_loaded_and_generates(
     assert wanted <= {score.metric for score in found.scores}
     score = next(score for score in found.scores if score.metric == "r_precision_at_1" and score.split == "pairs")
     assert (score.provenance, score.language, score.sample_size, score.benchmark_digest) == (
-        "measured",
+        "self-reported",
         "yo",
         2,
         "0" * 64,

@@ -45,16 +45,19 @@ class EvaluationRequest:
 
 
 def open_subject(artifact: Artifact, base: str, hub: LocalHub, device: str | None) -> EvaluationSubject:
-    """Load the subject of `hub evaluate NAME`: a base, a module on its base, an encoder or a retriever.
+    """Load the subject of `hub evaluate NAME`: a base, a module on its base, an encoder or a retriever, at `artifact.revision`.
 
     Raises `InvalidRequest` for a dataset, and the errors of `load_pipeline` and `load_retriever`.
     """
     short = artifact.name.name
+    pinned = f"{artifact.name}@{artifact.revision or 'main'}"
     if artifact.kind == "base":
-        pipeline = load_pipeline(str(artifact.name), device=device, hub=hub)
+        pipeline = load_pipeline(
+            str(artifact.name), device=device, hub=hub, revision=artifact.revision if artifact.weights_digest else None
+        )
         return EvaluationSubject(short, artifact.revision, short, pipeline, pipeline)
     if artifact.kind == "encoder" and not artifact.variants:
-        folder = hub.snapshot(artifact.name)
+        folder = hub.snapshot(artifact.name, artifact.revision or "main")
         if "vision_config" in read_json(folder / "config.json"):
             return retriever_subject(short, None, str(artifact.name), hub, device, revision=artifact.revision)
         return EvaluationSubject(short, artifact.revision, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
@@ -62,8 +65,8 @@ def open_subject(artifact: Artifact, base: str, hub: LocalHub, device: str | Non
         raise InvalidRequest(f"`{short}` is a dataset: evaluate a base, a module or an encoder.")
     base = base or (artifact.bases[0] if artifact.bases else "")
     if any(retrieves(variant.architecture) for variant in artifact.variants):
-        return retriever_subject(short, str(artifact.name), base, hub, device, revision=artifact.revision)
-    return module_subject(short, str(artifact.name), base, hub, device, revision=artifact.revision)
+        return retriever_subject(short, pinned, base, hub, device, revision=artifact.revision)
+    return module_subject(short, pinned, base, hub, device, revision=artifact.revision)
 
 
 def evaluate_artifact(
@@ -231,7 +234,7 @@ def _base_scores(evaluator: GenerationEvaluator, plain: EvaluationSubject, task:
     parts = [task.split, task.language, task.translated, task.count, task.seed, GUIDANCE, STEPS]
     path = task.hub.home.caches / f"scores-{key_of(*digests, task.corpus.digest, *parts, machine())[:40]}.json"
     if path.is_file():
-        return [Score(**{**row, "provenance": Provenance(row["provenance"])}) for row in json.loads(path.read_text())]
+        return [Score(**{**row, "provenance": Provenance.SELF_REPORTED}) for row in json.loads(path.read_text())]
     scores = evaluator.evaluate(plain, task)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")

@@ -101,7 +101,10 @@ class Evaluator(Protocol):
 def make_score(
     metric: str, value: float | Interval, benchmark: str, subject: EvaluationSubject, task: EvaluationTask, **other: Any
 ) -> Score:
-    """Create a measured score, with the command that reproduces it."""
+    """Create the score of a run on this machine, with the command that repeats it.
+
+    It is self-reported: only `hub rescore` records scores as reproduced.
+    """
     interval = value if isinstance(value, Interval) else None
     command = f"hub evaluate {subject.name} --benchmark {benchmark} --split {task.split} --lang {task.language}"
     command += f" --n {task.count} --seed {task.seed}" + (f" --base {subject.base}" if subject.base else "")
@@ -112,7 +115,7 @@ def make_score(
         metric=metric,
         value=round(interval.value if interval else float(value), 6),  # type: ignore[arg-type]
         benchmark=benchmark,
-        provenance=Provenance.MEASURED,
+        provenance=Provenance.SELF_REPORTED,
         source=f"{command}; revision {subject.revision[:12] or 'unpublished'}; {machine()}",
         split=task.split,
         language=task.language,

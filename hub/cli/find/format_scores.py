@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from hub.records import Score
+from hub.records import Provenance, Score
 
 _SHORT = {
     "r_precision_at_1": "R@1", "r_precision_at_10": "R@10", "recall_at_1": "recall@1", "recall_at_10": "recall@10",
     "clip_score": "CLIP", "fid": "FID", "text_accuracy": "accuracy",
 }  # fmt: skip
 """Metric → its short name in lists. The order of lists is explained by the whole score in `hub show`."""
-_OURS = {"measured", "reproduced"}
-"""Provenance of the scores that rank artifacts."""
 
 
 def format_value(score: Score) -> str:
@@ -30,15 +28,15 @@ def _bound(value: float) -> str:
 
 
 def short_score(score: Score) -> str:
-    """Format a score for a list: `R@1 0.84`, with its provenance unless it was measured here."""
+    """Format a score for a list: `R@1 0.84`, with its provenance unless this hub has reproduced it."""
     metric = _SHORT.get(score.metric, score.metric)
     unit = score.unit if score.unit == "%" else ""
-    note = "" if score.provenance.value in _OURS else f" ({score.provenance.value})"
+    note = "" if score.provenance is Provenance.REPRODUCED else f" ({score.provenance.value})"
     return f"{metric} {score.value:.3g}{unit}{note}"
 
 
 def format_score(score: Score) -> str:
-    """Format a score: `r_precision_at_1 0.71 [0.66–0.76] on emoji-generation/seen, yo, measured`."""
+    """Format a score: `r_precision_at_1 0.71 [0.66–0.76] on emoji-generation/seen, yo, reproduced`."""
     where = "/".join(filter(None, (score.benchmark, score.split)))
     language = f", {score.language}" if score.language else ""
     return f"{score.metric} {format_value(score)} on {where}{language}, {score.provenance}"

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from hub.cli.find.format_scores import format_value
-from hub.cli.find.search import ENDPOINT, finder, on, tag_of
+from hub.cli.find.search import ENDPOINT, elsewhere, finder, on, tag_of
 from hub.cli.find.unknown import Known, check_metric
 from hub.cli.terminal import print_table, short_name
 from hub.errors import InvalidRequest
@@ -28,7 +28,9 @@ def leaderboard(
     lang: Annotated[str, Option(help="Language tag or name.", show_default=False)] = "",
     split: Annotated[str, Option(help="Split of the benchmark.", show_default=False)] = "",
     base: Annotated[str, Option(help="Base the score was measured on.", show_default=False)] = "",
-    provenance: Annotated[str, Option(help="Provenance of the scores: measured, reported or disputed.")] = "measured",
+    provenance: Annotated[
+        str, Option(help="Provenance of the scores: reproduced, self-reported, reported or disputed.")
+    ] = "reproduced",
     limit: Annotated[int, Option(min=1, max=1000, help="Maximum number of results.")] = 20,
     as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
@@ -53,7 +55,7 @@ def leaderboard(
         print(json.dumps(places, ensure_ascii=False, indent=2))
         return
     if not places:
-        print(f"No {provenance} scores with these filters. Remove one, or choose another `--provenance`.")
+        print(f"No {provenance} scores with these filters.{elsewhere(provenance)}")
         return
     rows = [
         (f"{each['rank']}{'=' * each['is_tied']}", short_name(each["artifact"]), _value(each["score"]), each["score"]["split"] or "–",

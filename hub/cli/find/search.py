@@ -13,7 +13,7 @@ from typer import Argument, Option
 from hub.cli.find.format_scores import as_json, short_score
 from hub.cli.terminal import print_table, short_name
 from hub.errors import InvalidRequest
-from hub.records import Artifact, Page, Query
+from hub.records import Artifact, Page, Provenance, Query
 
 ORDERS = ("score", "updated", "downloads", "name", "metric")
 ENDPOINT = (
@@ -35,24 +35,29 @@ def search(
     method: Annotated[str, Option(help="Training method, such as mulan or pea.", show_default=False)] = "",
     license: Annotated[str, Option(help="Licence: an SPDX identifier or Hugging Face id.", show_default=False)] = "",
     metric: Annotated[
-        str, Option(help="Only artifacts with a measured score of this metric.", show_default=False)
+        str, Option(help="Only artifacts with a score of this metric; see --provenance.", show_default=False)
     ] = "",
     min_value: Annotated[float | None, Option("--min", help="Minimum value of --metric.", show_default=False)] = None,
     max_value: Annotated[float | None, Option("--max", help="Maximum value of --metric.", show_default=False)] = None,
     benchmark: Annotated[str, Option(help="Benchmark that --metric refers to.", show_default=False)] = "",
     split: Annotated[str, Option(help="Split of the benchmark that --metric refers to.", show_default=False)] = "",
+    provenance: Annotated[
+        str, Option(help="Provenance of the scores of --metric: reproduced, self-reported, reported or disputed.")
+    ] = "reproduced",
     sort: Annotated[str, Option(help="Sort by score, updated, downloads, name or metric (best first).")] = "score",
     limit: Annotated[int, Option(min=1, max=MAX_LIMIT, help="Maximum number of results.")] = 20,
     as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """Search for artifacts, best scores first."""
+    """Search for artifacts, best scores first: those that this hub has reproduced."""
     if sort not in ORDERS:
         raise InvalidRequest(f"unknown sort order `{sort}`: choose one of {', '.join(ORDERS)}.")
+    if provenance not in list(Provenance):
+        raise InvalidRequest(f"unknown provenance `{provenance}`: choose one of {', '.join(Provenance)}.")
     tag = tag_of(lang)
     query = Query(
         text=text, language=tag, kind=kind, base=base, method=method, license=license, metric=metric,
-        min_value=min_value, max_value=max_value, benchmark=benchmark, split=split,
+        min_value=min_value, max_value=max_value, benchmark=benchmark, split=split, provenance=provenance,
         sort=sort, limit=limit, scores="all" if as_objects else "best",
     )  # fmt: skip
     with finder(endpoint) as find:
@@ -68,7 +73,8 @@ def search(
     elif page.items:
         _print_page(page, tag)
     else:
-        hint = f" Did you mean {' or '.join(f'`{each}`' for each in near)}?" if near else ""
+        hint = elsewhere(provenance) if metric else ""
+        hint += f" Did you mean {' or '.join(f'`{each}`' for each in near)}?" if near else ""
         print(f"No artifacts match.{hint} Remove a filter, or list everything with `hub search{on(endpoint)}`.")
 
 
@@ -114,6 +120,13 @@ def tag_of(lang: str) -> str:
     from hub.languages import parse_language
 
     return parse_language(lang)
+
+
+def elsewhere(provenance: str) -> str:
+    """Return where else to look for scores, if none have this provenance."""
+    if provenance != Provenance.REPRODUCED:
+        return " `hub show NAME` lists the scores of an artifact."
+    return " See what owners claim with `--provenance self-reported`, and repeat it with `hub rescore NAME`."
 
 
 def _print_page(page: Page, language: str) -> None:

@@ -20,6 +20,7 @@ from hub.publish.lineage import lineages
 from hub.records import Artifact, Revision, Score
 from hub.registry.artifacts.scans import scans_in
 from hub.registry.index.ranking import ranking
+from hub.registry.index.tags import CURATED_OWNER
 from hub.remote.client import Description, Endpoint
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ def _print_scores(artifact: Artifact, show_all: bool) -> None:
     if not artifact.scores:
         print("No scores.")
         return
-    ranked = sorted(artifact.scores, key=lambda score: ranking(score, artifact.languages))  # Stable: the card's order.
+    # The claims of one artifact may be ordered by value, as those of curated cards are. Stable: the card's order.
+    ranked = sorted(artifact.scores, key=lambda score: ranking(score, artifact.languages, CURATED_OWNER))
     kept = artifact.scores if show_all else ranked[:MAX_SCORES]
     rows = [
         (

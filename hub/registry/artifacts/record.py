@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from hub.errors import Conflict
 from hub.names import COMMIT_DIGITS, ArtifactName
-from hub.records import Artifact, Revision, Score, join_names
+from hub.records import Artifact, Provenance, Revision, Score, join_names
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.files import add_files
@@ -24,7 +24,8 @@ from hub.registry.index.ranking import UNMEASURED, ranking, ranking_in
 from hub.registry.index.tags import index_words
 from hub.registry.index.text import facets_of, words_of
 from hub.registry.outbox.queue import WRITE_REFERENCE, enqueue, enqueue_all
-from hub.registry.scores.scores import mark_disputed, rank_published, update_ranking
+from hub.registry.scores.evaluations import add_reproduced, forget_evaluations, keep_evaluations
+from hub.registry.scores.scores import mark_disputed, update_ranking
 from hub.registry.tables.accounts import UploadRow
 from hub.registry.tables.artifacts import (
     ArtifactRow,
@@ -146,6 +147,18 @@ def yank(
     emit(session, session.get_one(ArtifactRow, row.artifact_id), CONFIG, "update", updatedConfig=config)
 
 
+def reproduce(session: Session, artifact: Artifact, revision: Revision, scores: Sequence[Score], actor: Actor) -> None:
+    """Record what this hub has measured on the current revision of an artifact; see `hub.publish.reproduce`."""
+    row = artifact_row(session, artifact.name)
+    assert row is not None, "the artifact was found before"
+    keep_evaluations(session, row, revision.id, scores)
+    describe(session, row, artifact, revision)
+    log_action(session, actor, "score.reproduce", str(artifact.name), revision=revision.id, scores=len(scores))
+    reproduced = (ScoreRow.artifact_id == row.id, ScoreRow.provenance == Provenance.REPRODUCED.value)
+    shown = session.scalars(select(ScoreRow).where(*reproduced).order_by(ScoreRow.position))
+    emit(session, row, SCORE, "create", scores=[score_event(each) for each in shown])
+
+
 def remove(session: Session, name: ArtifactName) -> None:
     """Delete an artifact with everything that belongs to it. Its blobs stay in the store until they are garbage-collected."""
     row = artifact_row(session, name)
@@ -153,6 +166,7 @@ def remove(session: Session, name: ArtifactName) -> None:
         return
     emit(session, row, REPO, "delete")
     recount(session, facets_in(session, row), ())
+    forget_evaluations(session, row)
     gone = _only_in(session, row)
     for table in (RefRow, ScoreRow, VariantRow, BaseRow, LanguageRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
@@ -196,7 +210,7 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))
     insert_rows(session, rows_of(row.id, artifact))
-    rank_published(session, row, revision.id)
+    add_reproduced(session, row, revision.id)
     mark_disputed(session, row)
     update_ranking(session, row)
     return row
@@ -227,6 +241,7 @@ def columns_of(artifact: Artifact, revision: Revision) -> dict[str, Any]:
 
 def rows_of(artifact_id: int, artifact: Artifact) -> list[tuple[type[Table], list[dict[str, Any]]]]:
     """Return the rows of the languages, bases, variants and scores of an artifact's card, by table."""
+    artifact = dataclasses.replace(artifact, scores=tuple(map(_claim, artifact.scores)))
     rankings = _rankings(artifact)
     rows: dict[type[Table], list[dict[str, Any]]] = {
         LanguageRow: [
@@ -265,7 +280,10 @@ def insert_rows(session: Session, rows: Iterable[tuple[type[Table], list[dict[st
 
 def _rankings(artifact: Artifact) -> list[tuple[str, float]]:
     """Return the language and the ranking of each score."""
-    return [(score.language, ranking(score, artifact.languages)) for score in artifact.scores]
+    return [
+        (score.language, ranking(score, artifact.languages, artifact.name.owner))
+        for score in map(_claim, artifact.scores)
+    ]
 
 
 def add_revision(session: Session, artifact_id: int, number: int, revision: Revision) -> None:
@@ -298,6 +316,12 @@ def add_revisions(session: Session, revisions: Sequence[tuple[int, int, Revision
         session.execute(statement, [{"digest": digest, "size_bytes": size} for digest, size in blobs.items()])
     for _, _, each in revisions:
         add_files(session, each.id, each.files)
+
+
+def _claim(score: Score) -> Score:
+    """Return a score of a card as a claim: only `add_reproduced` makes reproduced ones."""
+    is_ours = score.provenance is Provenance.REPRODUCED
+    return dataclasses.replace(score, provenance=Provenance.SELF_REPORTED) if is_ours else score
 
 
 def _scores(session: Session, row: ArtifactRow) -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ from hub.registry.events import CONFIG, REPO, emit
 from hub.registry.index.tags import CURATED_OWNER, index_words
 from hub.registry.index.text import words_of
 from hub.registry.index.trending import LIKE, weight
+from hub.registry.scores.evaluations import forget_evaluations
+from hub.registry.scores.scores import rank_again
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -93,6 +95,8 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
         renamed = dataclasses.replace(read_artifacts(database, [row.id])[0], name=target)
         row.words, row.facets = words_of(renamed), index_words(renamed)
         recount(session, former, facets_in(session, row))
+        forget_evaluations(session, row)
+        rank_again(session, row)
         moved = update(TombstoneRow).where(TombstoneRow.moved_to == str(name)).values(moved_to=str(target))
         session.execute(moved)
         if target.key != name.key:

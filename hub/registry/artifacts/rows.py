@@ -23,7 +23,7 @@ from hub.records import (
 )
 from hub.registry.database.clock import known_time
 from hub.registry.index.current_revisions import current_revisions
-from hub.registry.scores.rows import read_score
+from hub.registry.scores.rows import read_score, without_repeated
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database, ResultRow
@@ -51,7 +51,9 @@ def read_artifacts(
     scores = (
         {each: [score] for each, score in headlines.items()}
         if headlines is not None
-        else {each: list(map(read_score, found)) for each, found in rows_of("scores", "position").items()}
+        else {
+            each: without_repeated([*map(read_score, found)]) for each, found in rows_of("scores", "position").items()
+        }
     )
     heads = current_revisions(database, ids)
     artifacts = {
@@ -130,6 +132,16 @@ def read_files(database: Database, revision_ids: Sequence[str]) -> dict[str, tup
     for row in database.rows(f"SELECT * FROM files WHERE {among} ORDER BY revision_id, path", values):
         files[row["revision_id"]].append(File(row["path"], Digest(row["digest"]), row["size_bytes"]))
     return {each: tuple(found) for each, found in files.items()}
+
+
+def visible_revisions(database: Database, name: ArtifactName, start: str) -> list[str]:
+    """Return the ids that begin with `start`, of revisions of `name` and of public artifacts."""
+    rows = database.rows(
+        "SELECT revisions.id FROM revisions JOIN artifacts ON artifacts.id = artifact_id "
+        "WHERE revisions.id >= :start AND revisions.id < :end AND (key = :key OR NOT private)",
+        {"start": start, "end": f"{start}g", "key": name.key},
+    )
+    return [row["id"] for row in rows]
 
 
 def _signature(row: ResultRow) -> Signature:

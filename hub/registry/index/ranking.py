@@ -1,8 +1,9 @@
-"""Rank artifacts by their best measured score in a language that they were made for.
+"""Rank artifacts by their best reproduced score in a language that they were made for.
 
 Values of different metrics cannot be compared, so artifacts are ordered by metric first and by value second: `ranking` is the
-position of the metric in HEADLINES minus the value scaled to [0, 1). Lower is better. Scores that were not measured come after
-all measured ones, and controls come last: a module's card also has the scores of the base for English prompts, which are much
+position of the metric in HEADLINES minus the value scaled to [0, 1). Lower is better. What this hub has not reproduced does not
+rank an artifact, whatever its value, except among the curated cards, which come with linguahub: see docs/internals/scores.md.
+Controls come last: a module's card also has the scores of the base for English prompts, which are much
 better. Rankings are stored with the scores, so that an index finds the best one: see `hub.registry.scores.rows.headlines`.
 """
 
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from hub.languages import MULTILINGUAL
 from hub.records import Provenance, Score
+from hub.registry.index.tags import CURATED_OWNER
 
 if TYPE_CHECKING:
     from hub.registry.tables.scores import ScoreRow
@@ -35,34 +37,45 @@ CONTROLS = (BASE_ALONE, ENGLISH_BASE, "english_drop_", "fid_floor", "judge_ceili
 """Prefixes of metrics of the base, the benchmark or its judge, which put a module's own scores into perspective."""
 FOREIGN_LANGUAGE = 100.0
 """Added to the ranking of a score in another language than the requested one."""
+CURATED_CLAIM = 200.0
+"""Added to the ranking of what a curated card reports of itself: after everything reproduced, before all other artifacts."""
 UNMEASURED = 1000.0
-"""Minimum ranking of scores that are not measured or are in other languages than the artifact's. They do not rank artifacts."""
+"""Minimum ranking of scores that only their owner vouches for, or in other languages than the artifact's. They do not rank
+artifacts."""
 NEVER = 2000.0
 """Ranking of controls, which are never shown as the score of an artifact."""
 _FOREIGN = 10.0
 """Added to the ranking of an unmeasured score in a language that the artifact was not made for."""
-_TRUST = (Provenance.MEASURED, Provenance.REPORTED, Provenance.DISPUTED)
-"""Most trusted first: reproducible numbers come before reported ones."""
+_TRUST = tuple(Provenance)
+"""Most trusted first."""
 _MAX_SHARE = {"1": 1.0, "%": 100.0}
 """Unit → maximum value of a share."""
 
 
-def ranking(score: Score | ScoreRow, languages: Iterable[str]) -> float:
-    """Return the ranking of one score of an artifact for `languages`."""
+def ranking(score: Score | ScoreRow, languages: Iterable[str], owner: str) -> float:
+    """Return the ranking of one score of an artifact of `owner` for `languages`."""
     if is_control(score):
         return NEVER
     foreign = is_foreign(score, languages)
-    if foreign or score.provenance != Provenance.MEASURED:
+    if foreign or not is_trusted(score, owner):
         return UNMEASURED + foreign * _FOREIGN + _TRUST.index(Provenance(score.provenance))
     rank = HEADLINES.index(score.metric) if score.metric in HEADLINES else len(HEADLINES)
-    return rank - _quality(score)
+    claimed = 0.0 if score.provenance == Provenance.REPRODUCED else CURATED_CLAIM
+    return rank - _quality(score) + claimed
+
+
+def is_trusted(score: Score | ScoreRow, owner: str) -> bool:
+    """Return whether the value may order artifacts: this hub reproduced it, or it is a curated card's own."""
+    if score.provenance == Provenance.REPRODUCED:
+        return True
+    return score.provenance == Provenance.SELF_REPORTED and owner == CURATED_OWNER
 
 
 def ranking_in(tag: str, scores: Iterable[tuple[str, float]]) -> float:
     """Return the ranking of an artifact among those for the language `tag`, from the languages and rankings of its scores."""
-    measured = ((language, rank) for language, rank in scores if rank < UNMEASURED)
+    trusted = ((language, rank) for language, rank in scores if rank < UNMEASURED)
     return min(
-        (rank + (0.0 if language == tag else FOREIGN_LANGUAGE) for language, rank in measured), default=UNMEASURED
+        (rank + (0.0 if language == tag else FOREIGN_LANGUAGE) for language, rank in trusted), default=UNMEASURED
     )
 
 

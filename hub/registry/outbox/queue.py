@@ -79,6 +79,14 @@ def enqueue_all(session: Session, task: str, subjects: Sequence[str], detail: di
     session.execute(insert(OutboxRow), rows)
 
 
+def request_once(database: Database, task: str, subject: str, detail: dict[str, Any]) -> None:
+    """Enqueue a job unless there is one with this task and subject, including one that was given up."""
+    known = "SELECT 1 FROM outbox WHERE task = :task AND subject = :subject LIMIT 1"
+    if not database.rows(known, {"task": task, "subject": subject}):
+        with database.transaction() as session:
+            enqueue(session, task, subject, detail)
+
+
 def claim(database: Database, task: str, lease_s: float, limit: int = 1) -> list[Job]:
     """Claim up to `limit` due jobs of `task` for `lease_s` seconds; empty if none is due."""
     now = utc_now()

@@ -1,8 +1,8 @@
 """Find artifacts by the value of a metric.
 
-Only scores of one provenance are compared: measured and reported numbers are not comparable. Four indexes order scores by value:
-by metric, by language, by benchmark and split, and by all of these. A query becomes a few ranges of one index; the best scores
-are at one end of each range.
+Only scores of one provenance are compared: what this hub has reproduced and what others claim are not comparable. Four indexes
+order scores by value: by metric, by language, by benchmark and split, and by all of these. A query becomes a few ranges of one
+index; the best scores are at one end of each range.
 """
 
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.

@@ -30,7 +30,7 @@ class LeaderboardQuery:
     language: str = ""
     split: str = ""
     base: str = ""
-    provenance: str = Provenance.MEASURED
+    provenance: str = Provenance.REPRODUCED
     readers: tuple[str, ...] | None = None
     """Owners whose private artifacts are included, as in `Query`."""
 

@@ -11,6 +11,9 @@ from hub.registry.index.ranking import NEVER, UNMEASURED
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database, ResultRow
+    from hub.registry.tables.scores import EvaluationRow, ScoreRow
+
+_QUESTION = ("metric", "benchmark", "benchmark_digest", "split", "language", "base")
 
 
 def read_score(row: ResultRow) -> Score:
@@ -20,10 +23,23 @@ def read_score(row: ResultRow) -> Score:
     return Score(**fields)
 
 
+def question_of(score: Score | ScoreRow | EvaluationRow) -> tuple[str, ...]:
+    """Return what a score answers: scores with equal questions are about the same thing."""
+    return tuple(getattr(score, name) for name in _QUESTION)
+
+
+def without_repeated(scores: Sequence[Score]) -> tuple[Score, ...]:
+    """Leave out what an owner claims and this hub has reproduced: the reproduced score says it better."""
+    found = {question_of(score) for score in scores if score.provenance is Provenance.REPRODUCED}
+    return tuple(
+        score for score in scores if score.provenance is not Provenance.SELF_REPORTED or question_of(score) not in found
+    )
+
+
 def headlines(database: Database, ids: Sequence[int], language: str) -> dict[int, Score]:
     """Map artifact ids to the score that search sorts by and lists show; artifacts with controls only are left out.
 
-    Measured scores come first, in `language` before others. A multilingual module has a thousand scores, so an index finds the best.
+    Reproduced scores come first, in `language` before others. A multilingual module has a thousand scores, so an index finds the best.
     """
     found: dict[int, Score] = {}
     narrowings = ("AND best.language = :language", "") if language else ("",)

@@ -1,7 +1,8 @@
 """Scores of an artifact: those of its card, those published by accounts, and disputes.
 
 A score of the card has no author. A published score names its account, the measured revision, the run and the machine, and is
-deleted with the artifact. A dispute is stored beside the score that it is about.
+deleted with the artifact. A dispute is stored beside the score that it is about. Scores that this hub has reproduced are in
+`hub.registry.scores.evaluations`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from hub.registry.tables.artifacts import ArtifactRow
     from hub.registry.tables.scores import ScoreRow
 
+FIRST_REPRODUCED = -1_000_000
+"""Position of the first reproduced score, before all scores of any card."""
 FIRST_PUBLISHED = 1_000_000
 """Position of the first published score, after all scores of any card."""
 MAX_PUBLISHED = 10_000
@@ -108,20 +111,26 @@ def published_scores(database: Database, name: ArtifactName) -> list[PublishedSc
 
 
 def publish_score(
-    database: Database, name: ArtifactName, score: Score, measurement: Measurement, actor: Actor, *, counts: bool
+    database: Database, name: ArtifactName, score: Score, measurement: Measurement, actor: Actor
 ) -> PublishedScore:
-    """Publish a measured score. `counts`: whether it affects the artifact's ranking, as scores of its maintainers do.
+    """Publish a score that an account has measured. It does not affect the artifact's rank.
 
-    Publishing the same score again from the same account does nothing. Raises InvalidRequest if the artifact has too many scores.
+    Publishing the same score again from the same account does nothing. Raises InvalidRequest for another revision than the
+    current one, and if the artifact has too many scores.
     """
     from sqlalchemy import func, select
 
     from hub.registry.events import SCORE, emit, score_event
     from hub.registry.tables.scores import ScoreRow
 
-    assert score.provenance is Provenance.MEASURED
+    assert score.provenance in {Provenance.SELF_REPORTED, Provenance.REPORTED}
     with database.transaction() as session:
         row = _get_row(session, name)
+        current = current_revisions(database, [row.id]).get(row.id, "")
+        if measurement.revision != current:
+            raise InvalidRequest(
+                f"the score is for revision {measurement.revision[:12]}, but `{name}` is at {current[:12] or 'none'}: measure that one."
+            )
         published = session.scalars(select(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author != "")).all()
         known = score_id(score)
         for each in published:
@@ -142,15 +151,12 @@ def publish_score(
             )
         last = session.scalar(select(func.max(ScoreRow.position)).where(ScoreRow.artifact_id == row.id)) or 0
         at = utc_now()
-        is_current = counts and measurement.revision == current_revisions(database, [row.id]).get(row.id)
-        rank = ranking(score, _languages(session, row))
         kept = ScoreRow(
             artifact_id=row.id, position=max(last + 1, FIRST_PUBLISHED), author=actor.name, published_at=at,
-            ranking=rank if is_current else max(rank, UNMEASURED), **asdict(measurement), **asdict(score),
+            ranking=max(ranking(score, languages_of(session, row), row.owner), UNMEASURED), **asdict(measurement), **asdict(score),
         )  # fmt: skip
         session.add(kept)
         session.flush()
-        update_ranking(session, row)
         log_action(
             session, actor, "score.publish", str(name), score=known, metric=score.metric, revision=measurement.revision
         )
@@ -159,7 +165,7 @@ def publish_score(
 
 
 def dispute(database: Database, name: ArtifactName, score: str, reason: str, actor: Actor) -> PublishedScore:
-    """Dispute a score. A reported score becomes `disputed`; a measured one stays measured.
+    """Dispute a score. What somebody claims becomes `disputed`; what this hub has reproduced stays so and shows the dispute.
 
     Raises UnknownScore, and Conflict for the account's own score or one that it already disputes.
     """
@@ -177,12 +183,13 @@ def dispute(database: Database, name: ArtifactName, score: str, reason: str, act
         session.add(DisputeRow(artifact_id=row.id, score=score, account=actor.name, reason=reason, at=utc_now()))
         session.flush()
         mark_disputed(session, row)
+        update_ranking(session, row)
         log_action(session, actor, "score.dispute", str(name), score=score, reason=reason)
     return next(each for each in published_scores(database, name) if each.id == score)
 
 
 def mark_disputed(session: Session, row: ArtifactRow) -> None:
-    """Mark the reported scores that accounts dispute as disputed. Run again whenever the scores of a card are rewritten."""
+    """Mark the claims that accounts or this hub dispute as disputed. Run again whenever the scores of a card are rewritten."""
     from sqlalchemy import select
 
     from hub.registry.tables.scores import DisputeRow, ScoreRow
@@ -192,34 +199,26 @@ def mark_disputed(session: Session, row: ArtifactRow) -> None:
         disputes[each.score].append(f"{each.reason} ({each.account})")
     if not disputes:
         return
-    reported = select(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.provenance == Provenance.REPORTED.value)
-    for found in session.scalars(reported):
+    languages = languages_of(session, row)
+    claims = ScoreRow.provenance.in_((Provenance.REPORTED.value, Provenance.SELF_REPORTED.value))
+    for found in session.scalars(select(ScoreRow).where(ScoreRow.artifact_id == row.id, claims)).all():
         if reasons := disputes.get(score_id(found)):
             found.provenance, found.reason = Provenance.DISPUTED.value, "; ".join(reasons)
-            found.ranking = ranking(found, _languages(session, row))
+            ranked = ranking(found, languages, row.owner)
+            found.ranking = max(ranked, UNMEASURED) if found.author else ranked
 
 
-def rank_published(session: Session, row: ArtifactRow, current: str) -> None:
-    """Rank the published scores of the current revision by the artifact's maintainers, and no other published ones."""
-    from sqlalchemy import or_, select, update
+def rank_again(session: Session, row: ArtifactRow) -> None:
+    """Rank the scores of an artifact's card again, after its owner has changed."""
+    from sqlalchemy import select
 
-    from hub.registry.tables.accounts import AccountRow, MembershipRow
     from hub.registry.tables.scores import ScoreRow
 
-    published = (ScoreRow.artifact_id == row.id, ScoreRow.author != "")
-    stale = update(ScoreRow).where(*published, ScoreRow.revision != current, ScoreRow.ranking < UNMEASURED)
-    session.execute(stale.values(ranking=UNMEASURED))
-    organisation = select(AccountRow.id).where(AccountRow.key == row.owner.lower()).scalar_subquery()
-    writers = select(MembershipRow.user_id).where(
-        MembershipRow.organisation_id == organisation, MembershipRow.role.in_(("write", "admin"))
-    )
-    maintainers = select(AccountRow.name).where(
-        or_(AccountRow.is_admin, AccountRow.key == row.owner.lower(), AccountRow.id.in_(writers))
-    )
-    current_scores = (*published, ScoreRow.revision == current, ScoreRow.author.in_(maintainers))
-    for each in session.scalars(select(ScoreRow).where(*current_scores)):
-        score = Score(**{name: getattr(each, name) for name in Score.__slots__} | {"provenance": Provenance.MEASURED})
-        each.ranking = ranking(score, _languages(session, row))
+    languages = languages_of(session, row)
+    for each in session.scalars(select(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == "")).all():
+        each.ranking = ranking(each, languages, row.owner)
+    session.flush()
+    update_ranking(session, row)
 
 
 def update_ranking(session: Session, row: ArtifactRow) -> None:
@@ -244,7 +243,8 @@ def _get_row(session: Session, name: ArtifactName) -> ArtifactRow:
     return row
 
 
-def _languages(session: Session, row: ArtifactRow) -> list[str]:
+def languages_of(session: Session, row: ArtifactRow) -> list[str]:
+    """Return the languages that the artifact was made for."""
     from sqlalchemy import select
 
     from hub.registry.tables.artifacts import LanguageRow

@@ -1,4 +1,4 @@
-"""Find artifacts by words and facets in one index, best measured score first.
+"""Find artifacts by words and facets in one index, best reproduced score first.
 
 The cost of a search does not grow with the number of matches. Up to CANDIDATES matches are ranked and counted, which is exact.
 Beyond that, matches are frequent, so scanning the index of the sort order soon finds the best ones, which is exact, too; only

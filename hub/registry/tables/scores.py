@@ -17,7 +17,9 @@ class ScoreRow(Table):
 
     __tablename__ = "scores"
     __table_args__ = (
-        CheckConstraint("provenance in ('reported', 'measured', 'disputed')", name="scores_have_a_provenance"),
+        CheckConstraint(
+            "provenance in ('reproduced', 'self-reported', 'reported', 'disputed')", name="scores_have_a_provenance"
+        ),
         CheckConstraint("source <> ''", name="scores_have_a_source"),
         Index("scores_by_ranking", "artifact_id", "language", "ranking"),
         Index("scores_by_place", "artifact_id", "ranking"),
@@ -51,10 +53,34 @@ class ScoreRow(Table):
     author: Mapped[str] = mapped_column(default="", server_default="")
     """The account that published it through the server; empty for a score of the card."""
     revision: Mapped[str] = mapped_column(default="", server_default="")
-    """Id of the measured revision; this and the next three columns are only for published scores."""
+    """Id of the measured revision; this and the next three columns are for published scores. Reproduced ones have it, too."""
     run: Mapped[str] = mapped_column(default="", server_default="")
     machine: Mapped[str] = mapped_column(default="", server_default="")
     published_at: Mapped[datetime | None]
+
+
+class EvaluationRow(Table):
+    """A value that this hub has measured on a revision, from which reproduced scores are derived."""
+
+    __tablename__ = "evaluations"
+
+    artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
+    revision: Mapped[str] = mapped_column(primary_key=True)
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    benchmark: Mapped[str] = mapped_column(primary_key=True)
+    benchmark_digest: Mapped[str] = mapped_column(primary_key=True)
+    split: Mapped[str] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    base: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float]
+    unit: Mapped[str]
+    better: Mapped[str]
+    source: Mapped[str]
+    sample_size: Mapped[int | None]
+    seed: Mapped[int | None]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    at: Mapped[datetime]
 
 
 class DisputeRow(Table):

@@ -1,4 +1,4 @@
-"""GET /api/v1/advice: recommend modules and training methods for a language, from scores measured here."""
+"""GET /api/v1/advice: recommend modules and training methods for a language, from scores that this hub trusts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from hub.languages import language_name
 from hub.local import LocalHub
 from hub.publish.lineage import lineages
 from hub.records import Artifact, Provenance, Query, Score
+from hub.registry.index.ranking import is_trusted
 from server.auth.access import Hub
 from server.auth.caller import caller_of
 from server.http.response_bodies import ArtifactBody, Body, artifact_body, json_response
 from server.openapi.parameters import Language, Word
 
 MAX_MODULES = 100
-"""Modules of a base that are compared, the best measured first."""
+"""Modules of a base that are compared, the best first."""
 
 
 class MethodBody(Body):
@@ -39,13 +40,13 @@ class MethodBody(Body):
 
 
 class AdviceBody(Body):
-    """The best measured modules, and methods for training one."""
+    """The best modules, and methods for training one."""
 
     language: str
     base: str
     advice: list[str] = Field(description="Recommendations as sentences, the most useful first.")
-    ready: list[ArtifactBody] = Field(description="Modules with a measured score in the language, the best first.")
-    unmeasured: int = Field(description="Modules for the language without a measured score in it.")
+    ready: list[ArtifactBody] = Field(description="Modules with a trusted score in the language, the best first.")
+    unmeasured: int = Field(description="Modules for the language without a trusted score in it.")
     methods: list[MethodBody] = Field(description="Methods for training a module, the best median first.")
 
 
@@ -58,10 +59,13 @@ def get_advice(
         float | None, Parameter(ge=0, le=1e12, description="Training budget in device-seconds.", examples=[600])
     ] = None,
 ) -> Response:
-    """Recommend modules for a language and a training method for a budget, based on measured scores."""
+    """Recommend modules for a language and a training method for a budget, based on scores that this hub trusts.
+
+    These are scores that it has reproduced, and those of the curated cards.
+    """
     readers = caller_of(request, hub).readers()
     page = hub.registry.find(Query(language=language, base=base, limit=MAX_MODULES, readers=readers, scores="best"))
-    ready = [each for each in page.items if _is_measured(each, language)]
+    ready = [each for each in page.items if _is_ready(each, language)]
     methods = _methods(hub, base, readers, budget)
     return json_response(
         {
@@ -75,8 +79,8 @@ def get_advice(
     )
 
 
-def _is_measured(artifact: Artifact, language: str) -> bool:
-    return any(score.provenance is Provenance.MEASURED and score.language == language for score in artifact.scores)
+def _is_ready(artifact: Artifact, language: str) -> bool:
+    return any(is_trusted(score, artifact.name.owner) and score.language == language for score in artifact.scores)
 
 
 def _methods(
@@ -85,7 +89,7 @@ def _methods(
     """Summarize the methods on a base, in any language, by the most common headline metric."""
     found = hub.registry.find(Query(base=base, limit=MAX_MODULES, readers=readers, scores="best")).items
     best = [(each, each.scores[0]) for each in found if each.method and each.scores]
-    measured = [(each, score) for each, score in best if score.provenance is Provenance.MEASURED]
+    measured = [(each, score) for each, score in best if is_trusted(score, each.name.owner)]
     metrics = [score.metric for _, score in measured]
     if not metrics:
         return []
@@ -125,6 +129,13 @@ def _device_seconds(hub: LocalHub, artifact: Artifact) -> float | None:
     return max((each.device_seconds for each in variants if each.device_seconds is not None), default=None)
 
 
+def _standing(best: Score) -> str:
+    """Return why a module is recommended."""
+    if best.provenance is Provenance.REPRODUCED:
+        return "the best reproduced here"
+    return "the best among the curated cards; not reproduced here yet"
+
+
 def _sentences(
     language: str,
     base: str,
@@ -134,10 +145,10 @@ def _sentences(
 ) -> list[str]:
     where = f" on `{base}`" if base else ""
     name = language_name(language)
-    sentences = [f"No module has a measured score in {name}{where}. Try a module that lists the language."]
+    sentences = [f"No module has a score in {name}{where} that this hub trusts. Try a module that lists the language."]
     if ready:
         best = ready[0].scores[0]
-        sentences = [f"Use `{ready[0].name}`: {best.metric} {best.value:.3g} in {name}{where}, the best measured here."]
+        sentences = [f"Use `{ready[0].name}`: {best.metric} {best.value:.3g} in {name}{where}, {_standing(best)}."]
     if row := next((row for row in methods if row["within_budget"]), None):
         sentences.append(
             f"To train one within {budget:g} device-seconds: `{row['method']}`, whose {row['artifacts']} measured modules{where} "

@@ -71,7 +71,7 @@ def get_compatible(
 def _modules(
     hub: LocalHub, base: Artifact, bases: tuple[Artifact, ...], readers: tuple[str, ...] | None, limit: int, offset: int
 ) -> tuple[list[Fit], int]:
-    """Return the modules for this base, then those for bases with the same conditioning, each best measured first."""
+    """Return the modules for this base, then those for bases with the same conditioning, each best reproduced first."""
     similar = [each for each in bases if each.name != base.name and _has_same_conditioning(each, base)]
     found, total = list[Fit](), 0
     for each in (base, *similar):

@@ -88,8 +88,9 @@ def get_leaderboard(
         Word, Query(description="Base that the scores were measured with (default: all bases).", examples=["emoji-sd"])
     ] = "",
     provenance: Annotated[
-        Literal["measured", "reported", "disputed"], Query(description="Provenance of the scores.")
-    ] = "measured",
+        Literal["reproduced", "self-reported", "reported", "disputed"],
+        Query(description="Provenance of the scores: what this hub reproduced, or what others claim."),
+    ] = "reproduced",
     limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of entries.")] = 50,
 ) -> Response:
     """Return the leaderboard of a benchmark and metric, with confidence intervals."""

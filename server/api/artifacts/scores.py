@@ -10,6 +10,7 @@ from fastapi import Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from hub.cards.score_rules import score_problems
 from hub.errors import InvalidRequest
 from hub.records import Provenance, Score
 from hub.registry.scores.scores import Dispute, Measurement, PublishedScore, dispute, publish_score, published_scores
@@ -41,7 +42,7 @@ class ScoresBody(Body):
 
 
 class NewScore(BaseModel):
-    """A measured score. Reported scores belong in the card, with their source."""
+    """A score that the caller has measured. Others' numbers belong in the card, with their source."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -71,7 +72,7 @@ class NewScore(BaseModel):
     low: Number | None = None
     high: Number | None = None
     provenance: Literal["measured"] = "measured"
-    revision: Word = Field(min_length=1, description="The measured revision.")
+    revision: Word = Field(min_length=1, description="The measured revision, which must be the current one.")
     run: Line = Field(description="Command or run that reproduces it.")
     machine: Line
 
@@ -93,26 +94,24 @@ def get_scores(hub: Hub, artifact: ApiArtifact) -> Response:
 
 
 def post_score(request: Request, hub: Hub, artifact: ApiArtifact, body: NewScore) -> Response:
-    """Publish a measured score under the caller's name.
+    """Publish a score that the caller has measured on the current revision, under the caller's name.
 
-    A score counts for the rank in searches if the caller has write access to the artifact and the measured revision is the
-    newest one.
+    It becomes `self-reported` if the caller has write access to the artifact, and `reported` otherwise. Neither affects the rank
+    in searches: only scores that this hub has reproduced do.
 
     Raises Unauthenticated, Forbidden, UnknownRevision, InvalidRequest.
     """
     caller = caller_of(request, hub)
     require_scoring(caller, artifact)
-    if body.low is not None and body.high is not None and not body.low <= body.value <= body.high:
-        raise InvalidRequest(f"the value {body.value} is outside its interval from {body.low} to {body.high}.")
     measured = hub.registry.revision(artifact.name, body.revision)
     measurement = Measurement(revision=measured.id, run=body.run, machine=body.machine)
     given = body.model_dump(exclude={"revision", "run", "machine", "provenance"})
     source = f"{body.run}, revision {measured.id[:12]}, {body.machine}; published by {account_of(caller).name}"
-    score = Score(**given, provenance=Provenance.MEASURED, source=source)
-    counts = caller.may_write(artifact.name)
-    published = publish_score(
-        hub.registry.database, artifact.name, score, measurement, actor_of(request, caller), counts=counts
-    )
+    provenance = Provenance.SELF_REPORTED if caller.may_write(artifact.name) else Provenance.REPORTED
+    score = Score(**given, provenance=provenance, source=source)
+    if problems := score_problems(score):
+        raise InvalidRequest(f"the score is impossible: {'; '.join(problems)}.")
+    published = publish_score(hub.registry.database, artifact.name, score, measurement, actor_of(request, caller))
     return json_response(score_body(published), 201)
 
 
@@ -123,7 +122,7 @@ def post_dispute(
     score: Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="Id of the score.")],
     body: NewDispute,
 ) -> Response:
-    """Dispute a score of another account and give a reason. A reported score becomes `disputed`; a measured one stays `measured`.
+    """Dispute a score of another account and give a reason. A claim becomes `disputed`; a reproduced score stays `reproduced`.
 
     Raises Unauthenticated, Forbidden, UnknownScore, Conflict.
     """

@@ -78,7 +78,7 @@ def _card_files(hub: LocalHub, commit: MirroredCommit, read: Callable[[MirroredF
 def _artifact(
     hub: LocalHub, repo: MirroredRepository, commit: MirroredCommit, files: tuple[File, ...], upstream: str
 ) -> Artifact:
-    """Return the artifact that the card describes. Scores measured upstream become `reported` because they were not reproduced here."""
+    """Return the artifact that the card describes. Its own scores become `reported`: this hub is told of them."""
     kind = DATASET if repo.collection == "datasets" else PLAIN
     bare = Artifact(name=repo.name, kind=kind, summary="", license="", languages=())
     try:
@@ -93,7 +93,7 @@ def _artifact(
         found,
         scores=tuple(
             dataclasses.replace(each, provenance=Provenance.REPORTED, source=f"{upstream}/{repo}: {each.source}")
-            if each.provenance is Provenance.MEASURED
+            if each.provenance is Provenance.SELF_REPORTED
             else each
             for each in found.scores
         ),

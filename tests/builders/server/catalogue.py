@@ -17,6 +17,7 @@ from hub.records import Conditioning, Provenance
 from server import create_app
 from tests.builders import postgres
 from tests.builders.artifacts import a_card, a_folder, a_score, some_weights
+from tests.builders.registry import reproduce_claims
 from tests.builders.server.people import ROOT
 
 Header = Callable[..., dict[str, str]]
@@ -38,7 +39,8 @@ def _home(request: pytest.FixtureRequest, folder: Path) -> Home:
 def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
     """Yield a hub on SQLite, or also on PostgreSQL for a test module that is marked with ON_BOTH.
 
-    `ada/yo` has two revisions and fits two of three bases; `ada/claims` has a good, self-reported score."""
+    `ada/yo` has two revisions and fits two of three bases; `ada/claims` has a good score that a paper reports. What both report of
+    themselves is reproduced."""
     folder = tmp_path_factory.mktemp("hub")
     with LocalHub.open(_home(request, folder)) as opened:
         for name in ("ada", "bob"):
@@ -62,6 +64,8 @@ def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         put("linguahub/mulan-yo", a_folder(folder / "mulan-yo", a_card(encoder="", languages=("sw",), scores=())))
         reported = a_score(0.99, provenance=Provenance.REPORTED, source="a paper, table 2", low=None, high=None)
         put("ada/claims", a_folder(folder / "claims", a_card(scores=(reported, a_score(0.5)))))
+        for name in ("ada/yo", "ada/claims"):
+            reproduce_claims(opened, name)
         yield opened
 
 

@@ -18,6 +18,7 @@ from hub.names import ArtifactName
 from hub.publish.publish import publish
 from hub.records import Conditioning, Provenance, Score
 from server import create_app
+from tests.builders.registry import reproduce_claims
 from tests.builders.serving import serving
 
 CONDITIONING = Conditioning(width=4, length=2)
@@ -46,7 +47,7 @@ Trained on *CLDR* names. See [its configuration](emoji-sd/config.json) and [the 
 def a_score(value: float, **changes: object) -> Score:
     fields: dict[str, object] = {
         "metric": "r_precision_at_1", "benchmark": "emoji-generation", "split": "seen", "language": "yo",
-        "base": "emoji-sd", "provenance": Provenance.MEASURED,
+        "base": "emoji-sd", "provenance": Provenance.SELF_REPORTED,
         "source": "hub evaluate emoji-generation, revision 1, 2 cores", "sample_size": 256, "low": value - 0.06,
         "high": value + 0.06,
     }  # fmt: skip
@@ -130,12 +131,14 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
     publisher.adapter(
         "ada/first-yo", ("yo",), (a_score(0.61), a_score(0.2, metric="fid", better="down", low=None, high=None)), PROSE
     )
+    reproduce_claims(hub, "ada/first-yo")
     doubted = a_score(
         0.9, language="ar", provenance=Provenance.DISPUTED, source="a blog", reason="the test set was never published"
     )
     publisher.adapter("ada/first-ar", ("ar",), (doubted,), license="mit", method="pea")
     reported = a_score(0.5, language="sw", provenance=Provenance.REPORTED, source="a paper, table 2")
     publisher.adapter("ada/many", ("sw", "yo", "hi", "am", "th", "zh", "ar"), (reported, a_score(0.4)))
+    reproduce_claims(hub, "ada/many")
     publisher.adapter("bob/withdrawn", ("ha",))
     publisher.adapter("bob/withdrawn", ("ha",), (a_score(0.3, language="ha"),))
     hub.registry.yank(ArtifactName("bob", "withdrawn"), "1")

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -6,6 +7,7 @@ from huggingface_hub import ModelCard
 
 from hub.cards import describe, read_card, read_variant, write_card
 from hub.cards.licenses import parse_license
+from hub.cards.score_rules import SPLIT_SIZES
 from hub.errors import InvalidCard
 from hub.names import ArtifactName
 from hub.records import Conditioning, Pin, Provenance, Upstream, Wheel
@@ -95,6 +97,46 @@ def test_a_result_in_a_card_of_another_library_counts_as_reported(tmp_path):
     assert (score.benchmark, score.language, score.value) == ("xtd10", "yo", 0.9)
 
 
+def test_measured_in_a_card_is_self_reported_and_reproduced_is_refused(tmp_path):
+    write_card(a_card(scores=(a_score(0.84),)), tmp_path)
+    text = (tmp_path / "README.md").read_text()
+    assert "provenance: measured" in text
+    assert [score.provenance for score in read_card(tmp_path, NAME).scores] == [Provenance.SELF_REPORTED]
+    (tmp_path / "README.md").write_text(text.replace("provenance: measured", "provenance: reproduced"))
+    with pytest.raises(InvalidCard, match="a card cannot say `reproduced`"):
+        read_card(tmp_path, NAME)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"low": 0.6}, "the value 0.5 is outside its interval, 0.6 to 0.55"),
+        ({"high": 0.4, "low": None}, "the value 0.5 is outside its interval, ? to 0.4"),
+        ({"sample_size": 0}, "n is 0"), ({"sample_size": -1}, "n is -1"), ({"value": 50.0, "low": None, "high": None}, "not a share of 1"),
+        ({"benchmark_digest": next(iter(SPLIT_SIZES)), "sample_size": 1177}, "n is 1177, but split `seen` has 1176"),
+    ],
+)  # fmt: skip
+def test_an_impossible_score_is_refused(tmp_path, changes, reason):
+    write_card(a_card(scores=(replace(a_score(0.5), **changes),)), tmp_path)
+    with pytest.raises(InvalidCard) as raised:
+        read_card(tmp_path, NAME)
+    assert reason in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("field", ["provenance", "better", "source", "low", "sample_size"])
+@pytest.mark.parametrize("value", [[], {}, [1], True, "nan"])
+def test_a_field_of_the_wrong_type_is_a_problem_and_no_crash(tmp_path, field, value):
+    arguments = {"provenance": "measured", "source": "s", field: value}
+    result = {"task": {"type": "t"}, "dataset": {"type": "b", "name": "b"}, "metrics": [{"type": "m", "value": 1.0, "args": arguments}]}
+    text = front_matter(**{"model-index": [{"name": "x", "results": [result]}]})
+    if field == "source" and value == "nan":
+        assert read_card(written(tmp_path, text), NAME).scores
+        return
+    with pytest.raises(InvalidCard, match="score m on b"):
+        read_card(written(tmp_path, text), NAME)
+
+
 def test_every_problem_is_listed_at_once_in_one_line(tmp_path):
     result = {
         "task": {"type": "t"},
@@ -116,7 +158,7 @@ def test_every_problem_is_listed_at_once_in_one_line(tmp_path):
     for part in (
         "language 'Elbonian' is unknown", "language 'jp' is unknown (similar: ja)", "language 'a' is unknown", "license 'my-own'", "unknown kind 'adaptor'; choose one of adapter",
         "`linguahub.summary` is missing", "`linguahub.colour` is unknown", "`tags` is 3", "a score needs a source",
-        "a disputed score needs a reason", "'guessed' is not one of reported, measured, disputed", "'good' is not a number", "`luck`",
+        "a disputed score needs a reason", "'guessed' is not one of measured, reported, disputed", "'good' is not a number", "`luck`",
     ):  # fmt: skip
         assert part in text
 

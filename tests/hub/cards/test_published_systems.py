@@ -98,7 +98,7 @@ def test_every_score_of_a_published_system_has_a_source_and_a_doubt_has_a_reason
     for name in PUBLISHED:
         for score in hub.registry.get(name).scores:
             assert score.source
-            assert score.provenance is not Provenance.MEASURED
+            assert score.provenance is not Provenance.SELF_REPORTED
             assert bool(score.reason) is (score.provenance is Provenance.DISPUTED)
 
 

@@ -32,7 +32,7 @@ def cards(tmp_path: Path) -> Path:
     )  # fmt: skip
     measured = Score(
         metric="r_precision_at_1", value=0.7125, low=0.65, high=0.77, benchmark="emoji-generation", split="seen", language="yo",
-        provenance=Provenance.MEASURED, source="hub evaluate", sample_size=256, base="small-sd",
+        provenance=Provenance.SELF_REPORTED, source="hub evaluate", sample_size=256, base="small-sd",
     )  # fmt: skip
     reported = Score(
         metric="clip_score", value=0.9, benchmark="lingt2i", provenance=Provenance.REPORTED, source="A paper, table 3",

@@ -57,7 +57,7 @@ def test_an_old_revision_can_be_pulled(hub, folder):
 def test_show_has_card_scores_files_revisions_and_how_to_load(hub):
     shown = hub("show", "mulan-yo").out
     for expected in (
-        "mulan-yo", "Yoruba for a small base.", "0.7125 [0.65–0.77]", "emoji-generation/seen/yo", "256", "measured",
+        "mulan-yo", "Yoruba for a small base.", "0.7125 [0.65–0.77]", "emoji-generation/seen/yo", "256", "self-reported",
         "README.md", "From the curated cards.", 'pipe = load_pipeline("small-sd", adapter="mulan-yo")', "hub show mulan-yo --card",
     ):  # fmt: skip
         assert expected in shown

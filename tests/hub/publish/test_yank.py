@@ -11,9 +11,9 @@ from hub.publish.commit import Deletion, commit, duplicate, squash, yank
 from hub.publish.publish import drain_outbox, publish
 from hub.records import Conditioning, Query
 from hub.registry.accounts.permissions import Actor
-from hub.registry.scores.scores import Measurement, publish_score, published_scores
 from tests.builders.artifacts import a_card, a_folder, a_score
 from tests.builders.hub import a_hub, delete_registry
+from tests.builders.registry import reproduce_claims
 
 NAME = ArtifactName("ada", "yo")
 ADA = Actor("ada")
@@ -44,27 +44,20 @@ def test_the_artifact_is_described_by_the_current_revision(hub, two):
     assert hub.registry.find(Query(text="cheating")).total == 1
 
 
-def test_a_published_score_ranks_the_artifact_while_its_revision_is_current(hub, two):
-    hub.accounts.add("ada", Actor("root"))
-
+def test_a_reproduced_score_ranks_the_artifact_while_its_revision_is_current(hub, two):
     def ranking():
         return hub.registry.database.rows("SELECT ranking FROM artifacts")[0][0]
 
-    def publish_of(revision, value):
-        measurement = Measurement(revision=revision, run="r", machine="m")
-        publish_score(hub.registry.database, NAME, a_score(value), measurement, ADA, counts=True)
-
-    first, second = hub.registry.revision(NAME, "1"), hub.registry.revision(NAME, "2")
-    publish_of(second.id, 0.99)
+    unranked = ranking()
+    reproduce_claims(hub, NAME)
     best = ranking()
+    assert best < unranked
     withdraw(hub)
-    fallen = ranking()
-    assert fallen > best
-    publish_of(first.id, 0.6)
-    assert best < ranking() < fallen
+    assert ranking() == unranked
+    reproduce_claims(hub, NAME)
+    assert best < ranking() < unranked
     withdraw(hub, yanked=False)
     assert ranking() == best
-    assert len([each for each in published_scores(hub.registry.database, NAME) if each.author]) == 2
 
 
 def test_a_snapshot_uses_the_revision_before_and_warns_of_a_pinned_one(hub, two):

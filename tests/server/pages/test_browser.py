@@ -34,7 +34,7 @@ def test_a_reader_finds_a_yoruba_module_and_downloads_its_weights(page: Page, tm
     expect(page.get_by_role("heading", name="1 artifact")).to_be_visible()
     page.get_by_role("link", name="ada/first-yo").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("first-yo")
-    expect(page.get_by_role("cell", name="measured").first).to_be_visible()
+    expect(page.get_by_role("cell", name="reproduced").first).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="emoji-sd/model.safetensors").click()
     download.value.save_as(tmp_path / "model.safetensors")

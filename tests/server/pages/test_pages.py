@@ -25,11 +25,8 @@ def test_the_first_page_lists_artifacts_with_names_scores_and_labels(client: Tes
     assert '<bdi lang="yo" dir="ltr">Èdè Yorùbá</bdi>' in text
     assert "0.610" in text
     assert "0.550–0.670" in text
-    assert (
-        {"measured", "disputed", "reported"}
-        >= set(re.findall(r'class="badge (\w+)"', text))
-        >= {"measured", "disputed"}
-    )
+    assert set(re.findall(r'class="badge (\w+)"', text)) == {"reproduced"}, "only what was reproduced has a badge"
+    assert 'class="provenance disputed"' in text
 
 
 def test_right_to_left_scripts_have_direction_rtl(client: TestClient):

@@ -133,7 +133,7 @@ def make_score(
         metric=metric,
         value=round(value, 4),
         benchmark="emoji-retrieval",
-        provenance=Provenance.MEASURED,
+        provenance=Provenance.SELF_REPORTED,
         source=f"{command}; {machine()}",
         split=split,
         language=language,

@@ -27,7 +27,7 @@ from trainers.corpora import open_corpus
 from trainers.evaluation.evaluate import EvaluationRequest, evaluate_for_card, module_subject, run_benchmarks
 from trainers.lab.dataset.splits import HELD_OUT_LANGUAGES
 from trainers.lab.stage_options import CARDS
-from trainers.publish_module import default_name, rescore
+from trainers.publish_module import default_name, update_scores
 
 BASE = "emoji-sd"
 FOCUS = ("yo", "sw", "hi", "zh", "ar")
@@ -53,7 +53,7 @@ def train_module(name: str, languages: tuple[str, ...], prompts: int, arguments:
     command += [word for override in arguments.set for word in ("--set", override)]
     command += ["--n", str(prompts)] if prompts else ["--no-evaluate"]
     subprocess.run([*command, "--price-per-hour", str(PRICE_PER_HOUR)], check=True)
-    return work / name / name
+    return Path(work, name, name)
 
 
 def copy_to_cards(folder: Path) -> Path:
@@ -91,7 +91,7 @@ def measure(
                 subject, EvaluationRequest(GENERATION, splits, languages, count), corpus, hub, quiet=False
             )
         kept = [score for score in scores if not score.metric.startswith("judge_ceiling")]
-        rescore(folder, name, kept)
+        update_scores(folder, name, kept)
 
 
 def main() -> None:

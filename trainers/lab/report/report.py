@@ -41,7 +41,8 @@ def table_row(card: Card, name: str) -> str | None:
     own = [
         score
         for score in card.scores
-        if score.provenance is Provenance.MEASURED and (score.language in card.languages or card.languages == ("mul",))
+        if score.provenance is Provenance.SELF_REPORTED
+        and (score.language in card.languages or card.languages == ("mul",))
     ]
     metric = "text_to_image_recall" if any(each.metric.startswith("text_to_image") for each in own) else "r_precision"
 

@@ -23,7 +23,7 @@ def test_a_program_gets_a_list_of_objects_with_these_keys(hub):
     assert found["languages"] == ["yo"]
     (score,) = found["scores"]
     assert {"metric", "value", "benchmark", "split", "language", "provenance"} <= score.keys()
-    assert (score["metric"], score["value"], score["provenance"]) == ("r_precision_at_1", 0.7125, "measured")
+    assert (score["metric"], score["value"], score["provenance"]) == ("r_precision_at_1", 0.7125, "self-reported")
 
 
 @pytest.mark.parametrize("spelling", ["yo", "yor", "Yoruba", "Yorùbá", "Èdè Yorùbá"])
@@ -31,11 +31,11 @@ def test_a_language_may_be_spelt_as_people_do(hub, spelling):
     assert names(hub("search", "--lang", spelling, "--json")) == ["mulan-yo", "pea-many"]
 
 
-def test_the_best_measured_artifact_is_first_and_a_multilingual_one_is_found_too(hub):
+def test_the_best_curated_artifact_is_first_and_a_multilingual_one_is_found_too(hub):
     lines = hub("search", "--lang", "yo").out.splitlines()
     assert lines[0].split() == ["NAME", "KIND", "METHOD", "BASES", "LANGUAGES", "BEST", "SCORE", "LICENCE"]
     assert lines[1].split()[0] == "mulan-yo"
-    assert "R@1 0.713  " in lines[1]
+    assert "R@1 0.713 (self-reported)  " in lines[1]
     assert lines[2].split()[0] == "pea-many"
     assert "yo + 5 more" in lines[2]
     assert "CLIP 0.9 (reported)" in lines[2]

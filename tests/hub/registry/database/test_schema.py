@@ -13,12 +13,15 @@ import pytest
 
 from hub.errors import DamagedFile, InvalidRequest, Unreachable
 from hub.names import Digest
-from hub.records import File, Query
+from hub.records import File, Provenance, Query
 from hub.registry import Registry
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.record import reproduce
 from hub.registry.database.schema import HEAD, all_tables, migrate
 from hub.registry.database.sqlite import SqliteDatabase
 from tests.builders import ROOT, postgres
-from tests.builders.registry import a_revision, an_artifact, fill
+from tests.builders.artifacts import a_score
+from tests.builders.registry import a_revision, an_artifact, fill, names, put
 
 
 def test_head_is_the_newest_migration():
@@ -26,7 +29,7 @@ def test_head_is_the_newest_migration():
     assert newest.name.startswith(f"{HEAD}_")
 
 
-TABLES_OF_HEAD = ("0032", "4bb3e58f9c00")
+TABLES_OF_HEAD = ("0033", "3629b512573d")
 """The revision, and the first digits of a SHA-256 over its tables and columns."""
 
 
@@ -45,12 +48,17 @@ KEPT_BY_THE_DATABASE = {"search", "artifacts_by_words"}
 
 
 def test_a_new_registry_has_exactly_the_tables_of_the_code(address):
+    registry = Registry.open(address)
+    check_tables(registry)
+    registry.close()
+
+
+def check_tables(registry):
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
     from sqlalchemy.schema import CreateIndex
 
     tables = all_tables()
-    registry = Registry.open(address)
     orders = {
         index.name: index
         for index in tables.tables["artifacts"].indexes
@@ -67,7 +75,6 @@ def test_a_new_registry_has_exactly_the_tables_of_the_code(address):
             made = dict(connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'index'").all())
             for name, index in orders.items():
                 assert made[name].replace('"', "") == str(CreateIndex(index).compile(connection)).replace('"', "")
-    registry.close()
 
 
 @pytest.mark.parametrize(
@@ -103,6 +110,7 @@ def test_a_newer_registry_is_refused(tmp_path):
 def test_a_registry_of_schema_0031_gets_the_table_of_narrow_uploads(address):
     registry = Registry.open(address)
     fill(registry, an_artifact())
+    without_0033(registry)
     registry.database.execute("DROP TABLE narrow_uploads")
     registry.database.execute("UPDATE alembic_version SET version_num = '0031'")
     registry.close()
@@ -123,6 +131,54 @@ def test_a_registry_from_before_the_first_release_is_refused_in_one_line_and_lef
         assert "\n" not in str(raised.value)
 
 
+def test_scores_of_an_older_registry_become_self_reported_and_rank_as_if_published_now(address):
+    claims = (a_score(0.7), a_score(0.9, language="hi"), a_score(0.4, metric="base_alone_r_precision_at_1"))
+    reported = a_score(0.99, provenance=Provenance.REPORTED, source="a paper")
+    registry = Registry.open(address)
+    fill(
+        registry,
+        an_artifact("linguahub/good", scores=(*claims, reported)),
+        an_artifact("ada/copy", scores=(a_score(0.9999),)),
+        reproduced=False,
+    )
+    ranks = "SELECT key, position, provenance, scores.ranking, artifacts.ranking AS best FROM scores JOIN artifacts ON artifacts.id = artifact_id ORDER BY 1, 2"
+    languages = "SELECT artifact_id, tag, ranking FROM artifact_languages ORDER BY 1, 2"
+    expected = [[tuple(row) for row in registry.database.rows(each)] for each in (ranks, languages)]
+    without_0033(registry)
+    registry.close()
+    registry = Registry.open(address)
+    assert registry.database.version() == HEAD
+    assert [[tuple(row) for row in registry.database.rows(each)] for each in (ranks, languages)] == expected
+    assert names(registry.find(Query(language="yo"))) == ["good", "copy"]
+    with registry.database.transaction() as session:
+        reproduce(session, an_artifact("ada/copy"), a_revision("ada/copy", "1"), [a_score(0.5)], Actor("test"))
+    assert names(registry.find(Query(language="yo"))) == ["copy", "good"]
+    check_tables(registry)
+    registry.close()
+
+
+def without_0033(registry):
+    """Make a registry what version 0032 made of the same artifacts."""
+    new, old = ("'reproduced', 'self-reported', 'reported', 'disputed'", "'reported', 'measured', 'disputed'")
+    check = "scores_have_a_provenance"
+    with registry.database.engine.begin() as connection:
+        run = connection.exec_driver_sql
+        run("DROP TABLE evaluations")
+        if connection.dialect.name == "sqlite":
+            run("PRAGMA writable_schema = ON")
+            run("UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = 'scores'", (new, old))
+            run("PRAGMA writable_schema = RESET")
+        else:
+            run(f"ALTER TABLE scores DROP CONSTRAINT {check}")
+        run("UPDATE scores SET provenance = 'measured' WHERE provenance = 'self-reported'")
+        # One place less: every measured score ranked its artifact, and reported ones came next.
+        run("UPDATE scores SET ranking = -0.999 * value WHERE ranking = 1001 OR ranking < 1000")
+        run("UPDATE scores SET ranking = ranking - 1 WHERE ranking > 1000 AND ranking < 2000")
+        if connection.dialect.name == "postgresql":
+            run(f"ALTER TABLE scores ADD CONSTRAINT {check} CHECK (provenance in ({old}))")
+        run("UPDATE alembic_version SET version_num = '0032'")
+
+
 FILES = ("README.md", "emoji-sd/config.json", "emoji-sd/model.safetensors", "emoji-sd/text/vocab.json")
 WITHOUT_0031 = (
     "DROP TABLE narrow_uploads", "DROP INDEX files_by_folder", "ALTER TABLE files DROP COLUMN folder", "ALTER TABLE files DROP COLUMN is_counted",
@@ -140,6 +196,7 @@ def test_a_registry_of_schema_0030_gets_the_folders_of_its_revisions(address):
     expected = [[tuple(row) for row in registry.database.rows(question)] for question in questions]
     assert [row[1] for row in expected[0]] == ["emoji-sd", "emoji-sd/text"]
     assert [row[0] for row in expected[1] if row[2]] == ["emoji-sd/config.json"]
+    without_0033(registry)
     for statement in WITHOUT_0031:
         registry.database.execute(statement)
     registry.close()
@@ -264,3 +321,23 @@ def test_only_its_user_and_a_group_that_shares_it_can_read_a_registry(tmp_path, 
     copy.database.restore(tmp_path / "registry.db")
     assert modes(tmp_path / "copy")["registry.db"] == 0o600
     copy.close()
+
+
+def test_opening_a_registry_twice_in_a_process_keeps_its_locks(tmp_path):
+    path = tmp_path / "registry.db"
+    script = f"import sys; from hub.registry import Registry; r = Registry.open({str(path)!r}); print(len(r.names())); r.close()"
+
+    def ask_another_process():
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+        return done.stdout.strip() or done.stderr
+
+    registry = Registry.open(path)
+    fill(registry, an_artifact("a/first"))
+    assert registry.names() == ["a/first"]  # An open reader keeps the journals.
+    Registry.open(path).close()
+    assert ask_another_process() == "1"
+    assert (tmp_path / "registry.db-wal").exists(), "the other process was not the last one to close it"
+    put(registry, an_artifact("a/second"), "1")
+    assert ask_another_process() == "2"
+    assert registry.database.rows("PRAGMA integrity_check")[0][0] == "ok"
+    registry.close()

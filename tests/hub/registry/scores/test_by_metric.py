@@ -14,7 +14,7 @@ from hub.registry.scores import by_metric
 from hub.registry.search.search import find
 from tests.builders import postgres
 from tests.builders.artifacts import a_score
-from tests.builders.registry import a_revision, an_artifact, fill, names
+from tests.builders.registry import an_artifact, fill, names, put
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -132,7 +132,7 @@ def test_a_page_starts_after_the_last_artifact_even_if_others_were_added(registr
     fill(registry, *(an_artifact(f"a/m{number}", scores=(a_score(number / 10),)) for number in (9, 7, 5, 3)))
     first = registry.find(Query(limit=2))
     assert names(first) == ["m9", "m7"]
-    registry.record(an_artifact("a/m8", scores=(a_score(0.8),)), a_revision("a/m8", "e"), None)
+    put(registry, an_artifact("a/m8", scores=(a_score(0.8),)), "e")
     by_place = registry.find(Query(limit=2, offset=2))
     assert names(by_place) == ["m7", "m5"]
     behind = registry.find(Query(limit=2, offset=2, after=first.items[-1].name.key))

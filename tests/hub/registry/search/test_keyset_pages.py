@@ -11,7 +11,7 @@ from hub.registry.search import search
 from hub.registry.search.search import SORTS, find
 from tests.builders import postgres
 from tests.builders.artifacts import a_score
-from tests.builders.registry import a_revision, an_artifact, fill, names
+from tests.builders.registry import a_revision, an_artifact, fill, names, put
 
 LANGUAGES = (("yo",), ("yo", "sw"), ("sw",), ("mul",))
 
@@ -83,5 +83,5 @@ def test_ranking_more_matches_than_are_counted_gives_the_order_of_the_index(shel
 
 def test_the_list_continues_at_the_new_position_of_an_artifact_that_has_moved(registry):
     fill(registry, *(an_artifact(f"a/m{number}", scores=(a_score(number / 10),)) for number in (9, 7, 5, 3)))
-    registry.record(an_artifact("a/m9", scores=(a_score(0.4),)), a_revision("a/m9", "e", "0" * 64), "0" * 64)
+    put(registry, an_artifact("a/m9", scores=(a_score(0.4),)), "e", parent="0" * 64)
     assert names(registry.find(Query(limit=2, offset=1, after="a/m9"))) == ["m3"]

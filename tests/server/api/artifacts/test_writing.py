@@ -25,11 +25,13 @@ def by_author(client: TestClient, author: str) -> list[dict[str, Any]]:
     return [each for each in client.get(f"{NAME}/scores").json()["scores"] if each["author"] == author]
 
 
-def test_a_measured_score_is_stored_with_author_and_revision(client: TestClient, as_: Header, new_score: NewScore):
+def test_a_score_is_stored_with_author_and_revision_and_is_a_claim(
+    client: TestClient, as_: Header, new_score: NewScore
+):
     response = client.post(f"{NAME}/scores", json=new_score(seed=11), headers=as_("bob"))
     assert response.status_code == 201
     published = response.json()
-    assert (published["author"], published["provenance"]) == ("bob", "measured")
+    assert (published["author"], published["provenance"]) == ("bob", "reported")
     assert published["measurement"]["revision"] == client.get(f"{NAME}/revisions/main").json()["id"]
     assert published["source"].endswith("two cores; published by bob")
     assert by_author(client, "bob")[0]["id"] == published["id"]
@@ -42,7 +44,7 @@ def test_a_measured_score_is_stored_with_author_and_revision(client: TestClient,
     "changes",
     [
         {"provenance": "reported"}, {"sample_size": 0}, {"seed": -1}, {"benchmark_digest": "abc"}, {"run": ""}, {"machine": ""},
-        {"revision": ""}, {"value": "0.9"}, {"low": 0.95, "high": 0.99}, {"language": "no such language"}, {"more": 1}, {"metric": "a\nb"},
+        {"revision": ""}, {"value": "0.9"}, {"provenance": "reproduced"}, {"value": 1.5, "low": None, "high": None}, {"low": 0.95, "high": 0.99}, {"language": "no such language"}, {"more": 1}, {"metric": "a\nb"},
     ],
 )  # fmt: skip
 def test_a_score_that_cannot_be_reproduced_is_refused(
@@ -65,41 +67,39 @@ def test_publishing_scores_needs_a_write_token(client: TestClient, as_: Header, 
     assert client.post(f"{NAME}/scores", json=new_score(), headers=as_("bob", artifact="ada/claims")).status_code == 403
 
 
-def test_scores_by_users_with_write_access_affect_the_rank_while_their_revision_is_the_newest(
+def test_published_scores_never_affect_the_rank(
     hub: LocalHub, client: TestClient, as_: Header, new_score: NewScore, tmp_path: Any
 ):
     from hub.publish.publish import publish
 
     folder = a_folder(tmp_path / "m", a_card(encoder="", scores=(a_score(0.1),)))
     name = ArtifactName("ada", "moving")
-    publish(folder, name, hub.registry, hub.store)
+    first = publish(folder, name, hub.registry, hub.store)
 
     def rank() -> int:
         return [str(each.name) for each in hub.registry.find(Query(language="yo", limit=50)).items].index(str(name))
 
     last = rank()
     at = f"/api/v1/artifacts/{name}/scores"
-    assert client.post(at, json=new_score(value=0.99, low=None, high=None), headers=as_("bob")).status_code == 201
-    assert rank() == last
-    assert client.post(at, json=new_score(value=0.99, low=None, high=None), headers=as_("ada")).status_code == 201
-    assert rank() == 0
-    publish(
-        a_folder(tmp_path / "m", a_card(encoder="", summary="New.", scores=(a_score(0.1),))),
-        name,
-        hub.registry,
-        hub.store,
-    )
-    assert rank() == last
+    for author, provenance in (("bob", "reported"), ("ada", "self-reported")):
+        response = client.post(at, json=new_score(value=0.99, low=None, high=None), headers=as_(author))
+        assert (response.status_code, response.json()["provenance"]) == (201, provenance)
+        assert rank() == last
+    changed = a_card(encoder="", summary="New.", scores=(a_score(0.1),))
+    publish(a_folder(tmp_path / "m", changed), name, hub.registry, hub.store)
     assert {each.author for each in published_scores(hub.registry.database, name)} == {"", "ada", "bob"}
+    refused = client.post(at, json=new_score(revision=first.id), headers=as_("ada"))
+    assert refused.status_code == 400
+    assert refused.json()["error"].startswith(f"the score is for revision {first.id[:12]}, but `ada/moving` is at")
 
 
-def test_a_dispute_marks_a_reported_score_as_disputed_and_survives_a_new_card(
+def test_a_dispute_marks_a_claim_as_disputed_and_survives_a_new_card(
     hub: LocalHub, client: TestClient, as_: Header, tmp_path: Any
 ):
     from hub.publish.publish import publish
 
     at = "/api/v1/artifacts/ada/claims/scores"
-    reported, measured = client.get(at).json()["scores"]
+    reproduced, reported, measured = client.get(at).json()["scores"]
     response = client.post(
         f"{at}/{reported['id']}/disputes", json={"reason": "the test set is not public"}, headers=as_("bob")
     )
@@ -111,16 +111,19 @@ def test_a_dispute_marks_a_reported_score_as_disputed_and_survives_a_new_card(
     again = client.post(f"{at}/{reported['id']}/disputes", json={"reason": "still"}, headers=as_("bob"))
     assert again.status_code == 409
     client.post(f"{at}/{measured['id']}/disputes", json={"reason": "too few"}, headers=as_("bob"))
-    card = a_card(summary="Again.", scores=hub.registry.get("ada/claims").scores)
-    from dataclasses import replace
-
+    doubted = client.post(f"{at}/{reproduced['id']}/disputes", json={"reason": "lucky"}, headers=as_("root")).json()
+    assert (doubted["provenance"], [each["reason"] for each in doubted["disputes"]]) == (
+        "reproduced",
+        ["too few", "lucky"],
+    )
     from hub.records import Provenance
 
-    fresh = replace(card, scores=(replace(card.scores[0], provenance=Provenance.REPORTED, reason=""), card.scores[1]))
+    paper = a_score(0.99, provenance=Provenance.REPORTED, source="a paper, table 2", low=None, high=None)
+    fresh = a_card(summary="Again.", scores=(paper, a_score(0.5)))
     publish(a_folder(tmp_path / "c", fresh), ArtifactName("ada", "claims"), hub.registry, hub.store)
     first, second = client.get(at).json()["scores"]
     assert (first["provenance"], first["disputes"][0]["account"]) == ("disputed", "bob")
-    assert (second["provenance"], second["disputes"][0]["reason"]) == ("measured", "too few")
+    assert (second["provenance"], second["disputes"][0]["reason"]) == ("disputed", "too few")
     assert client.post(f"{at}/{'0' * 16}/disputes", json={"reason": "x"}, headers=as_("bob")).status_code == 404
 
 

@@ -1,0 +1,95 @@
+"""Choose what to run so that the scores in a card are repeated. Torch is not imported here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from hub.errors import UnknownArtifact
+from hub.local import LocalHub
+from hub.plugins import names
+from hub.records import Artifact, Provenance, Score
+from hub.registry import CURATED_OWNER
+from hub.registry.index.ranking import is_control
+from trainers.evaluation import BENCHMARKS, GROUP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One run of a benchmark, which answers every score of the same split, language, base and seed."""
+
+    benchmark: str
+    digest: str
+    """Digest of the benchmark that the scores were measured on."""
+    split: str
+    language: str
+    base: str
+    """Full name of the base to load; empty for an encoder."""
+    seed: int
+    count: int
+    """Number of prompts, as claimed."""
+
+
+def known_benchmarks() -> list[str]:
+    """Return the names of the benchmarks that this hub can run."""
+    return names(GROUP, BENCHMARKS)
+
+
+def trials_of(
+    artifact: Artifact,
+    hub: LocalHub,
+    *,
+    languages: Iterable[str] = (),
+    splits: Iterable[str] = (),
+    base: str = "",
+    most: int = 0,
+) -> list[Trial]:
+    """Return the runs that repeat the scores of a card, in its order; empty filters let everything pass.
+
+    Left out are scores of third parties, of benchmarks and bases that this hub does not have, and of the base alone. `most` is
+    the maximum number of prompts of a run; 0 means as many as claimed.
+    """
+    benchmarks, languages, splits = set(known_benchmarks()), set(languages), set(splits)
+    found: dict[Trial, int] = {}
+    for score in artifact.scores:
+        if score.provenance is Provenance.REPORTED or is_control(score) or score.benchmark not in benchmarks:
+            continue
+        if (languages and score.language not in languages) or (splits and score.split not in splits):
+            continue
+        name = _base_of(score, artifact, hub)
+        if name is None or (base and base not in {name, name.rpartition("/")[2]}):
+            continue
+        trial = Trial(
+            benchmark=score.benchmark, digest=score.benchmark_digest, split=score.split, language=score.language,
+            base=name, seed=score.seed or 0, count=0,
+        )  # fmt: skip
+        found[trial] = max(found.get(trial, 0), score.sample_size or 0)
+    return [
+        replace(trial, count=min(count, most) if most and count else count or most) for trial, count in found.items()
+    ]
+
+
+def is_curated(trial: Trial) -> bool:
+    """Return whether the base comes with linguahub, so that its images are no work of the author of the score."""
+    return not trial.base or trial.base.startswith(f"{CURATED_OWNER}/")
+
+
+def base_in_score(trial: Trial) -> str:
+    """Return the base as a score names it: without the owner if it is curated."""
+    return trial.base.removeprefix(f"{CURATED_OWNER}/")
+
+
+def _base_of(score: Score, artifact: Artifact, hub: LocalHub) -> str | None:
+    """Return the full name of the base of a score; empty for an encoder alone, None if this hub does not have it."""
+    if artifact.kind == "base":
+        return str(artifact.name) if score.base in {"", artifact.name.name, str(artifact.name)} else None
+    if not artifact.variants:
+        return "" if not score.base else None
+    for variant in artifact.variants:
+        wanted = variant.base.name
+        if score.base in {wanted, wanted.rpartition("/")[2]}:
+            try:
+                return str(hub.registry.get(wanted).name)
+            except UnknownArtifact:
+                return None
+    return None

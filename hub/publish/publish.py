@@ -17,14 +17,16 @@ from typing import Any
 
 from hub.cards import describe
 from hub.cards.describe import DATASET
-from hub.cards.policy import check_contents
+from hub.cards.policy import SAFETENSORS_ONLY, check_contents
 from hub.errors import Conflict, InvalidName
 from hub.names import ArtifactName, Digest
+from hub.publish.mark_files import mark_files
 from hub.records import PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Job, Registry
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.aliases import aliases
 from hub.registry.artifacts.branches import ref_kinds
+from hub.registry.artifacts.file_policy import file_policy
 from hub.registry.outbox.queue import WRITE_REFERENCE
 from hub.registry.outbox.worker import Task, run_due
 from hub.registry.parts import origin_of, signature_in
@@ -51,9 +53,10 @@ def publish(
     `parent`: the revision that must still be the head (default: the head at the beginning of the call). Raises InvalidCard,
     InvalidSource or InvalidName for invalid content, Conflict if someone else was first, Unreachable if blobs cannot be stored.
     """
-    paths = check_contents(folder)
-    artifact = describe(folder, name)
     head = _head(name, registry)
+    is_allowed = head is not None and registry.get(name).allow_unsafe_files
+    paths = check_contents(folder, file_policy(registry.database, name.owner, allow_unsafe_files=is_allowed))
+    artifact = describe(folder, name)
     head_id = head.id if head else ""
     if parent is not None and parent != head_id:
         raise Conflict(
@@ -62,6 +65,7 @@ def publish(
     files = _store_files(folder, paths, store)
     if head is not None and head.files == files:
         return head
+    mark_files(files, registry, store)
     revision = make_revision(name, files, message=message, parent=head_id, created_at=datetime.now(UTC))
     return record(with_files(artifact, files, store), revision, head_id, registry, store)
 
@@ -72,7 +76,7 @@ def publish_card(folder: Path, name: ArtifactName, registry: Registry, store: Bl
     Therefore the revision has neither time nor parent. A head that was built on the same content, such as by `hub pull`, which adds
     weights to a card, stays the head. Raises like `publish`.
     """
-    paths = check_contents(folder)
+    paths = check_contents(folder, SAFETENSORS_ONLY)
     artifact = describe(folder, name)
     head = _head(name, registry)
     files = _store_files(folder, paths, store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hub.cli.admin.audit import audit
+from hub.cli.admin.files import files
 from hub.cli.admin.options import group
 from hub.cli.admin.organisations import organisations
 from hub.cli.admin.outbox import outbox
@@ -21,6 +22,7 @@ admin.add_typer(organisations, name="org")
 admin.add_typer(tokens, name="token")
 admin.add_typer(quotas, name="quota")
 admin.add_typer(repositories, name="repo")
+admin.add_typer(files, name="file")
 for part in parts():
     for name, target in part.admin_commands.items():
         admin.add_typer(resolve(target), name=name)

@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from hub.errors import DamagedFile, UnknownFile
 from hub.names import check_path
 from hub.records import File, Revision
+from hub.registry.artifacts.scans import require_harmless
 from hub.store import BlobStore
 from server.auth.access import Hub, ReadableArtifact
 from server.http.accel_redirect import offload_path
@@ -35,6 +36,7 @@ def resolve_file(request: Request, hub: Hub, artifact: ReadableArtifact, revisio
     found = hub.registry.revision(artifact.name, revision)
     request.state.commit = commit_id(found.id)
     file = get_file(found, path)
+    require_harmless(hub.registry.database, file)
     headers = _headers(file, found, revision_name=revision)
     if artifact.private or artifact.gated:  # A shared cache would return its copy to anyone.
         headers["Cache-Control"] = f"private, {headers['Cache-Control'].removeprefix('public, ')}"

@@ -16,6 +16,7 @@ from hub.local import LocalHub
 from hub.names import Digest
 from hub.records import File
 from hub.registry.accounts.permissions import Account
+from hub.registry.artifacts.scans import require_harmless
 from hub.registry.uploads.uploads import record_upload, uploaded_size
 from hub.store import BlobStore
 from hub.store.joined import JoinedChunks
@@ -92,11 +93,12 @@ def verify_object(hub: Hub, token: str, body: LargeObject) -> Response:
 
 
 def send_object(request: Request, hub: Hub, token: str) -> Response:
-    """Return the bytes of an object, for git-lfs. Raises Unauthenticated."""
+    """Return the bytes of an object, for git-lfs. Raises Unauthenticated, BlockedFile."""
     claims = claims_of(hub, "objects", token)
     if "account" in claims:
         raise Unauthenticated("this link is for uploads only.")
     file = File(claims["oid"], Digest(claims["oid"]), claims["size"])
+    require_harmless(hub.registry.database, file)
     headers = {"ETag": f'"{file.digest}"'}
     return blob_response(hub.store, file, headers, None, offload_path(request, file.digest))
 

@@ -13,6 +13,7 @@ import pytest
 from hub.errors import DamagedFile, InvalidRequest, Unreachable
 from hub.records import Query
 from hub.registry import Registry
+from hub.registry.artifacts.scans import malicious_files
 from hub.registry.database.schema import HEAD, all_tables, migrate
 from hub.registry.database.sqlite import SqliteDatabase
 from tests.builders import ROOT, postgres
@@ -24,7 +25,7 @@ def test_head_is_the_newest_migration():
     assert newest.name.startswith(f"{HEAD}_")
 
 
-TABLES_OF_HEAD = ("0030", "77794ff77ccc")
+TABLES_OF_HEAD = ("0031", "44a7a15eac34")
 """The revision, and the first digits of a SHA-256 over its tables and columns."""
 
 
@@ -36,6 +37,26 @@ def test_tables_change_only_together_with_the_revision():
     )
     digest = hashlib.sha256("\n".join(columns).encode()).hexdigest()[:12]
     assert (HEAD, digest) == TABLES_OF_HEAD, "add a migration, or an older registry passes as current; then update both"
+
+
+def test_a_registry_of_an_older_release_is_migrated_when_it_is_opened(address):
+    registry = Registry.open(address)
+    fill(registry, an_artifact())
+    for statement in (
+        "DROP INDEX scans_by_verdict",
+        "ALTER TABLE scans DROP COLUMN allowed_by",
+        "INSERT INTO scans (digest, name, kind, verdict, scanner, report) VALUES ('"
+        + "a" * 64
+        + "', 'x.pkl', 'pickle', 'malicious', '', '{}')",
+        "UPDATE alembic_version SET version_num = '0030'",
+    ):
+        registry.database.execute(statement)
+    registry.close()
+    registry = Registry.open(address)
+    assert registry.names() == [str(an_artifact().name)]
+    [(scan, _)] = malicious_files(registry.database, 10)
+    assert (scan.name, scan.is_blocked) == ("x.pkl", True)
+    registry.close()
 
 
 KEPT_BY_THE_DATABASE = {"search", "artifacts_by_words"}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from hub.cards import describe
 from hub.cards.describe import DATASET
-from hub.cards.policy import ANY, check_contents
+from hub.cards.policy import SCAN, check_contents
 from hub.errors import Conflict, DamagedFile, Forbidden, HubError, InvalidRequest, Unauthenticated, Unreachable
 from hub.names import COMMIT_DIGITS, ArtifactName, Digest
 from hub.publish.commit import check, yank
@@ -58,13 +58,13 @@ def pull(hub: LocalHub, endpoint: Endpoint, name: str, revision: str = "main") -
 
 
 def push(folder: Path, endpoint: Endpoint, name: str, message: str) -> tuple[Artifact, Revision]:
-    """Upload a folder, after the checks of a local push. Which kinds of files it accepts, the endpoint says before anything is sent.
+    """Upload a folder, after the checks of a local push: nothing is sent that the endpoint would refuse. Return what it published.
 
-    Returns what it published.
+    An endpoint with a stricter policy than the usual one refuses files by their names and first bytes, before they are sent.
     """
     from huggingface_hub import HfApi
 
-    paths = check_contents(folder, ANY)
+    paths = check_contents(folder, SCAN)
     target = ArtifactName.parse(name, "local")
     artifact = describe(folder, target)
     kind = "dataset" if artifact.kind == DATASET else "model"

@@ -23,6 +23,7 @@
     ├── OverQuota                exit 1, HTTP 507
     ├── NotServed                exit 1, HTTP 501: a feature of the Hugging Face Hub that is not supported
     ├── DamagedFile              exit 1: bytes that do not match their digest, format or schema
+    │   └── DamagedBlob          HTTP 410: stored bytes that are lost or damaged, and not served
     ├── OutOfMemory              exit 1: the device is too small; suggests what fits
     ├── Diverged                 exit 1: the loss or a gradient is not finite
     └── Unreachable              exit 1, HTTP 502: a remote hub, or an unwritable folder
@@ -36,6 +37,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+MAX_SHOWN = 300
+"""Characters of an unknown name that a message repeats."""
+_MAX_NEAR = 200
+"""Length of the longest names that are compared, in characters: that of `owner/name` and of usual paths."""
+_MAX_COMPARED = 1_000_000
+"""Maximum sum of the products of the lengths of compared names. Measured: 0.1 s at worst, 5 ms with usual names."""
 
 
 class HubError(Exception):
@@ -67,9 +75,10 @@ class Unknown(InvalidRequest):
     def __init__(self, name: str, known: Iterable[str] = (), *, listing: str = "") -> None:
         self.name = name
         self.listing = listing or self.listing
-        self.suggestions = difflib.get_close_matches(name, list(dict.fromkeys(known)), n=3, cutoff=0.5)
+        self.suggestions = near_names(name, known)
         hint = f" Did you mean {', '.join(f'`{each}`' for each in self.suggestions)}?" if self.suggestions else ""
-        super().__init__(f"no {self.noun} is called `{name}`.{hint} List them with `{self.listing}`.")
+        shown = name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}…"
+        super().__init__(f"no {self.noun} is called `{shown}`.{hint} List them with `{self.listing}`.")
 
 
 class UnknownArtifact(Unknown):
@@ -305,6 +314,22 @@ class DamagedFile(HubError):
     """Bytes that do not match their digest, format or schema."""
 
 
+class DamagedBlob(DamagedFile):
+    """A blob whose stored bytes are damaged or missing. They are never served; sending the right bytes again heals it.
+
+    The status is 410 because a retry does not help, and Hugging Face's clients repeat other errors of a server for minutes.
+    """
+
+    status = 410
+
+    def __init__(self, digest: str, *, is_missing: bool = False) -> None:
+        self.digest = digest
+        super().__init__(
+            f"the stored bytes of blob {digest} are {'missing' if is_missing else 'damaged'} and not served: push the file "
+            "again, or restore it with `hub verify --repair`."
+        )
+
+
 class OutOfMemory(HubError):
     """A device is out of memory; the message suggests what fits."""
 
@@ -346,3 +371,20 @@ class DiskFull(Unreachable):
     """The disk is full; the partial file was removed."""
 
     status = 507
+
+
+def near_names(name: str, known: Iterable[str], *, count: int = 3) -> list[str]:
+    """Return up to `count` of the `known` names that are like `name`, best first.
+
+    Comparing two names takes time in proportion to the product of their lengths. So long names have no neighbours, and of many
+    known ones only the first are compared: put the likely ones first.
+    """
+    candidates: dict[str, None] = {}
+    left = _MAX_COMPARED if len(name) <= _MAX_NEAR else 0
+    for each in known:
+        if len(each) <= _MAX_NEAR and each not in candidates:
+            left -= len(name) * len(each)
+            if left <= 0:
+                break
+            candidates[each] = None
+    return difflib.get_close_matches(name, candidates, n=count, cutoff=0.5)

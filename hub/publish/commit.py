@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,7 +16,16 @@ from pathlib import Path, PurePosixPath
 
 from hub.cards.describe import DATASET, describe_repository
 from hub.cards.policy import ANY, check_duplicates, file_problem
-from hub.errors import Conflict, InvalidCard, InvalidSource, StaleParent, UnknownFile, UnknownRevision
+from hub.errors import (
+    Conflict,
+    DamagedBlob,
+    DamagedFile,
+    InvalidCard,
+    InvalidSource,
+    StaleParent,
+    UnknownFile,
+    UnknownRevision,
+)
 from hub.names import ArtifactName
 from hub.publish.mark_files import mark_files
 from hub.publish.new_repository import ATTRIBUTES, attributes_of_new
@@ -32,6 +42,8 @@ INITIAL_MESSAGE = "initial commit"
 """Message of the first revision of a new repository, which has a `.gitattributes`."""
 MAX_FILES = 100_000
 """Maximum number of files of a revision."""
+MAX_FOLDERS = 100_000
+"""Maximum number of folders of a revision: files with 500 folders above each would have millions."""
 _MAX_CARD = 4 << 20
 """Maximum size of README.md and of a variant's config.json, in bytes."""
 _MAX_ATTEMPTS = 20
@@ -74,6 +86,7 @@ def duplicate(
     renamed = dataclasses.replace(artifact, name=target, private=private, gated="", allow_unsafe_files=False)
     if policy_of(renamed, registry) != policy_of(artifact, registry):
         check(renamed, source.files, (), registry, store)
+    check_bytes(artifact.name, source.files, source.files, store)
     described = with_files(describe_files(renamed, source.files, store), source.files, store, artifact.weights)
     message = f"Duplicate {artifact.name} at {source.id[:12]}"
     revision = make_revision(target, source.files, message=message, created_at=datetime.now(UTC))
@@ -159,14 +172,19 @@ def yank(
 def apply(head: Revision, changes: Sequence[Change]) -> tuple[File, ...]:
     """Return the files of `head` after `changes` in order, sorted by path. Raises UnknownFile for the deletion of an unknown file."""
     files = {file.path: file for file in head.files}
+    ordered = sorted(files)  # In which the content of a folder is found without reading all paths.
     for change in changes:
         if isinstance(change, File):
+            if change.path not in files:
+                insort(ordered, change.path)
             files[change.path] = change
             continue
         path = change.path.rstrip("/")
-        deleted = (
-            [each for each in files if each.startswith(f"{path}/")] if change.is_folder else [path] * (path in files)
-        )
+        deleted = [path]
+        if change.is_folder:  # `0` follows `/`.
+            deleted = ordered[bisect_left(ordered, f"{path}/") : bisect_left(ordered, f"{path}0")]
+            del ordered[bisect_left(ordered, f"{path}/") : bisect_left(ordered, f"{path}0")]
+        deleted = list(dict.fromkeys(each for each in deleted if each in files))
         if not deleted:
             raise UnknownFile(path, files, listing=f"hub show {head.artifact}")
         for each in deleted:
@@ -184,14 +202,17 @@ def check(
     if len(files) > MAX_FILES:
         raise InvalidSource(f"`{artifact.name}` would have {len(files)} files, the maximum is {MAX_FILES}.")
     check_duplicates(file.path for file in files)
-    folders = {parent.as_posix() for file in files for parent in PurePosixPath(file.path).parents}
+    folders = _folders(file.path for file in files)
+    if len(folders) > MAX_FOLDERS:
+        raise InvalidSource(f"`{artifact.name}` would have more than {MAX_FOLDERS} folders: nest them less deeply.")
     problems = [f"`{file.path}` is a file and a folder" for file in files if file.path in folders]
+    check_bytes(artifact.name, files, before, store)
     policy = policy_of(artifact, registry)
     known = {(file.path, file.digest) for file in before}
     changed = [file for file in files if (file.path, file.digest) not in known]
     refused = []
     for file in changed:
-        with store.open(file.digest) as opened:
+        with store.open(file.digest, file.size_bytes) as opened:
             problem = file_problem(file.path, opened, file.size_bytes, policy=policy)
         refused += [problem] if problem else []
     if problems or refused:
@@ -202,6 +223,42 @@ def check(
     described = describe_files(artifact, files, store)
     mark_files(changed, registry, store)
     return described
+
+
+def check_bytes(name: ArtifactName, files: Iterable[File], before: Iterable[File], store: BlobStore) -> None:
+    """Check that the store has the bytes of `files`: it reads all bytes of those that are not in `before`.
+
+    Bytes that this process has received or verified are not read again. Raises InvalidSource, so that clients send the bytes again.
+    """
+    known = {(file.path, file.digest) for file in before}
+    damaged = set(store.quarantined())
+    lost = []
+    for file in files:
+        try:
+            if (file.path, file.digest) not in known:
+                store.confirm(file.digest, file.size_bytes)
+            elif file.digest in damaged:
+                raise DamagedBlob(file.digest.hex)
+        except DamagedFile:
+            lost.append(f"`{file.path}` ({file.digest})")
+    if lost:
+        raise InvalidSource(
+            f"this change to `{name}` was rejected: the stored bytes of {', '.join(lost[:20])} are damaged: upload "
+            f"{'them' if lost[1:] else 'the file'} again with this change."
+        )
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    """Return the folders that contain files at these paths, or more than MAX_FOLDERS of them."""
+    found = set[str]()
+    for path in paths:
+        above = path.rpartition("/")[0]
+        while above and above not in found:
+            found.add(above)
+            above = above.rpartition("/")[0]
+        if len(found) > MAX_FOLDERS:
+            break
+    return found
 
 
 def policy_of(artifact: Artifact, registry: Registry) -> str:
@@ -229,7 +286,7 @@ def card_folder(files: Iterable[File], store: BlobStore) -> Iterator[Path]:
                     raise InvalidCard(f"`{file.path}` has {file.size_bytes} bytes, the maximum is {_MAX_CARD}.")
                 target = Path(folder, path)
                 target.parent.mkdir(exist_ok=True)
-                with store.open(file.digest) as opened:
+                with store.open(file.digest, file.size_bytes) as opened:
                     target.write_bytes(opened.read())
         yield Path(folder)
 

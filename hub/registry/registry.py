@@ -27,8 +27,10 @@ ALL_CARDS = "."
 """The entry of `indexed` for all curated folders together."""
 TAG = "tag"
 """The kind of a ref that never moves, and so is a pin."""
-_MAX_NEIGHBOURS = 20_000
-"""Maximum number of names that a misspelt name is compared with."""
+_MAX_NEIGHBOURS = 1000
+"""Maximum number of names with the same beginning, and of the most downloaded ones, that a misspelt name is compared with."""
+_MAX_LISTED = 200
+"""Maximum number of revisions that a misspelt one is compared with."""
 
 
 class Registry:
@@ -65,41 +67,31 @@ class Registry:
         """Return a page of the artifacts that match `query`, with total and facet counts. Raises InvalidRequest."""
         return find(self.database, query)
 
-    def revision(self, name: str | ArtifactName, revision: str = "main") -> Revision:
+    def revision(self, name: str | ArtifactName, revision: str = "main", *, with_files: bool = True) -> Revision:
         """Return a revision by id, at least 7 of its digits, number, ref, or an id that a part knows, such as a git commit's.
 
         A branch or alias gives its newest revision that is not yanked. All others are pins, and can give a yanked revision.
-        Raises UnknownArtifact, UnknownRevision, AllYanked.
+        `with_files=False` is much faster: `hub.registry.artifacts.files` finds single ones. Raises UnknownArtifact,
+        UnknownRevision, AllYanked.
         """
         artifact_id = self._id(name)
-        ref = bare_ref(revision)
-        question = (
-            "SELECT name, kind, revisions.id, number, yanked FROM refs JOIN revisions ON revisions.id = revision_id "
-            "WHERE refs.artifact_id = :id ORDER BY name"
-        )
-        refs = {row["name"]: row for row in self.database.rows(question, {"id": artifact_id})}
-        at = refs.get(ref)
-        wanted = at["id"] if at else revision.lower()
-        if at and at["yanked"] and at["kind"] != TAG:
-            current = current_revisions(self.database, [artifact_id], ref)
-            if artifact_id not in current:
-                raise AllYanked(str(self._name(artifact_id)), ref, at["number"])
-            wanted = current[artifact_id]
-        listed = self.database.rows("SELECT id, number FROM revisions WHERE artifact_id = :id", {"id": artifact_id})
-        found = [row["id"] for row in listed if str(row["number"]) == wanted]
-        if re.fullmatch(r"[0-9a-f]{7,64}", wanted):
-            matching = [row["id"] for row in listed if row["id"].startswith(wanted)]
-            found = matching if len(matching) == 1 else found
+        found = self._revision_id(artifact_id, revision)
         if not found:
-            found = list(filter(None, (part.revision(self.database, artifact_id, wanted) for part in parts())))
-        if found:
-            return read_revisions(self.database, self._name(artifact_id), artifact_id, only=found[0])[0]
-        known = [*refs, *(str(row["number"]) for row in listed), *(row["id"][:12] for row in listed)]
-        raise UnknownRevision(revision, known, listing=f"hub show {name}")
+            listed = self.database.rows(
+                "SELECT id, number FROM revisions WHERE artifact_id = :id ORDER BY number DESC LIMIT :limit",
+                {"id": artifact_id, "limit": _MAX_LISTED},
+            )
+            known = [
+                *self._refs(artifact_id),
+                *(str(row["number"]) for row in listed),
+                *(row["id"][:12] for row in listed),
+            ]
+            raise UnknownRevision(revision, known, listing=f"hub show {name}")
+        return read_revisions(self.database, self._name(artifact_id), artifact_id, only=found, with_files=with_files)[0]
 
-    def tip(self, name: str | ArtifactName, revision: str = "main") -> Revision:
+    def tip(self, name: str | ArtifactName, revision: str = "main", *, with_files: bool = True) -> Revision:
         """Like `revision`, but return the last revision of a branch or alias even if it is yanked: the parent of the next commit."""
-        return self.revision(name, self.refs(name).get(bare_ref(revision), revision))
+        return self.revision(name, self.refs(name).get(bare_ref(revision), revision), with_files=with_files)
 
     def revisions(self, name: str | ArtifactName, *, with_files: bool = True) -> tuple[Revision, ...]:
         """Return all revisions, newest first, including yanked ones; `with_files=False` is faster."""
@@ -229,6 +221,33 @@ class Registry:
         """Close the database's connections."""
         self.database.close()
 
+    def _revision_id(self, artifact_id: int, revision: str) -> str:
+        """Return the id of the revision that `revision` names; empty if there is none. Raises AllYanked."""
+        ref, wanted = bare_ref(revision), revision.lower()
+        question = (
+            "SELECT kind, revisions.id, number, yanked FROM refs JOIN revisions ON revisions.id = revision_id "
+            "WHERE refs.artifact_id = :id AND name = :ref"
+        )
+        for at in self.database.rows(question, {"id": artifact_id, "ref": ref}):
+            if not at["yanked"] or at["kind"] == TAG:
+                return str(at["id"])
+            current = current_revisions(self.database, [artifact_id], ref)
+            if artifact_id not in current:
+                raise AllYanked(str(self._name(artifact_id)), ref, at["number"])
+            return current[artifact_id]
+        found: list[str] = []
+        if re.fullmatch(r"[1-9][0-9]{0,17}", wanted):
+            numbered = "SELECT id FROM revisions WHERE artifact_id = :id AND number = :number"
+            found = [row[0] for row in self.database.rows(numbered, {"id": artifact_id, "number": int(wanted)})]
+        if re.fullmatch(r"[0-9a-f]{7,64}", wanted):
+            between = "SELECT id FROM revisions WHERE id >= :first AND id < :last AND artifact_id = :id LIMIT 2"
+            values = {"id": artifact_id, "first": wanted, "last": f"{wanted}g"}  # `g` follows every hex digit.
+            matching = [row[0] for row in self.database.rows(between, values)]
+            found = matching if len(matching) == 1 else found
+        if not found:
+            found = list(filter(None, (part.revision(self.database, artifact_id, wanted) for part in parts())))
+        return found[0] if found else ""
+
     def _refs(self, artifact_id: int) -> dict[str, str]:
         question = "SELECT name, revision_id FROM refs WHERE artifact_id = :id ORDER BY name"
         return {row[0]: row[1] for row in self.database.rows(question, {"id": artifact_id})}
@@ -255,9 +274,15 @@ class Registry:
         if rows:
             return int(rows[0]["id"])
         column = "owner || '/' || name" if not bare else "name"
-        question = f"SELECT {column} FROM artifacts WHERE {visible} ORDER BY downloads DESC LIMIT {_MAX_NEIGHBOURS}"
-        known = self.database.rows(question, values)
-        raise UnknownArtifact(str(name), known=dict.fromkeys(row[0] for row in known))
+        begin = (bare or str(name).rpartition("/")[2])[:2].lower()
+        likely = "bare_key >= :first AND bare_key < :last"
+        values = {**values, "first": begin, "last": f"{begin}\U0010ffff"}
+        questions = (
+            f"SELECT {column} FROM artifacts WHERE {likely} AND {visible} ORDER BY bare_key, key LIMIT {_MAX_NEIGHBOURS}",
+            f"SELECT {column} FROM artifacts WHERE {visible} ORDER BY downloads DESC LIMIT {_MAX_NEIGHBOURS}",
+        )
+        known = [row[0] for question in questions for row in self.database.rows(question, values)]
+        raise UnknownArtifact(str(name), known)
 
     def _candidates(self, name: str | ArtifactName) -> list[ArtifactName]:
         """Return the full names to look up for `name`, in order."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from hub.errors import DamagedFile, InvalidSource, TooLarge
+from hub.errors import DamagedBlob, DamagedFile, InvalidSource, TooLarge, UnknownFile
 from hub.names import Digest
 from hub.registry.accounts.permissions import Account
-from hub.registry.uploads.uploads import find_xorb, record_upload, record_xorb, touch_xorbs
+from hub.registry.uploads.uploads import find_xorb, forget_xorbs, record_upload, record_xorb, touch_xorbs
 from hub.store import BlobStore
 from hub.store.joined import JoinedChunks
 from hub.xet.hashes import file_hash, range_hash
@@ -24,8 +24,13 @@ _READ_BYTES = 1 << 20
 """Bytes of a xorb that are read at a time."""
 
 
-def store_xorb(database: Database, store: BlobStore, account: Account, name: str, sent: BinaryIO) -> bool:
-    """Verify a xorb while it is received, and store it. Return whether it is new to the account. Raises InvalidSource."""
+def store_xorb(
+    database: Database, store: BlobStore, account: Account, name: str, sent: BinaryIO, *, owner: str = ""
+) -> bool:
+    """Verify a xorb while it is received, and store it. Return whether it is new to the account. Raises InvalidSource.
+
+    `owner`: see `record_upload`.
+    """
     chunks: list[Chunk] = []
 
     def contents() -> Iterator[bytes]:
@@ -34,11 +39,11 @@ def store_xorb(database: Database, store: BlobStore, account: Account, name: str
             yield content
 
     digest, size = store.put(cast("BinaryIO", JoinedChunks(contents())))
-    return record_xorb(database, account, name, digest, size, write_table(chunks))
+    return record_xorb(database, account, name, digest, size, write_table(chunks), owner=owner)
 
 
-def store_file(database: Database, store: BlobStore, account: Account, file: SentFile) -> Digest:
-    """Verify a file that a shard describes, and store it. Raises InvalidSource, TooLarge."""
+def store_file(database: Database, store: BlobStore, account: Account, file: SentFile, *, owner: str = "") -> Digest:
+    """Verify a file that a shard describes, and store it. `owner`: see `record_upload`. Raises InvalidSource, TooLarge."""
     if file.size > MAX_FILE_BYTES:
         raise TooLarge(f"the file has {file.size} bytes, the maximum is {MAX_FILE_BYTES}.")
     xorbs: dict[str, tuple[Digest, list[Chunk]]] = {}
@@ -47,18 +52,40 @@ def store_file(database: Database, store: BlobStore, account: Account, file: Sen
     if file_hash(hashed) != file.hash:
         raise InvalidSource("the chunks in this shard do not match the hash of its file: upload it again.")
     digest = file.sha256
-    if digest is None or not _is_one_blob(store, parts, digest, file.size):
-        contents = _contents(store, parts, is_checked=digest is not None)
-        digest, _ = store.put(cast("BinaryIO", JoinedChunks(contents)), digest)
-    record_upload(database, account, digest, file.size)
+    try:
+        if digest is None or not _is_one_blob(store, parts, digest, file.size):
+            contents = _contents(store, parts, is_checked=digest is not None)
+            digest, _ = store.put(cast("BinaryIO", JoinedChunks(contents)), digest)
+    except (DamagedFile, InvalidSource, UnknownFile):
+        _forget_lost_xorbs(database, store, [xorb for xorb, _ in xorbs.values()])
+        raise
+    record_upload(database, account, digest, file.size, owner=owner)
     touch_xorbs(database, account.id, list(xorbs))
     return digest
 
 
+def _forget_lost_xorbs(database: Database, store: BlobStore, xorbs: list[Digest]) -> None:
+    """Forget those of `xorbs` that are damaged or missing, so that clients send them again, and raise DamagedBlob for the first."""
+    lost = []
+    for digest in xorbs:
+        try:
+            store.verify(digest)
+        except (DamagedBlob, UnknownFile):
+            forget_xorbs(database, digest)
+            lost.append(digest)
+    if lost:
+        raise DamagedBlob(lost[0].hex)
+
+
 def _is_one_blob(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]], digest: Digest, size: int) -> bool:
-    """Return whether a blob of the store is already the file: a xorb of uncompressed chunks, all of which are the file's."""
+    """Return whether a blob of the store is already the file: a xorb of uncompressed chunks, all of which are the file's.
+
+    Raises UnknownFile, DamagedBlob.
+    """
     is_plain = [each for each, _ in parts] == [digest] and all(chunk.is_plain for chunk in parts[0][1])
-    return is_plain and store.refresh(digest) and store.size(digest) == size
+    if is_plain:
+        store.confirm(digest, size)
+    return is_plain and store.refresh(digest, size)
 
 
 def _chunks(

@@ -17,6 +17,7 @@ from dulwich.objects import Blob, Commit, ObjectID, RawObjectID, ShaFile, Tree
 from dulwich.refs import DictRefsContainer, Ref
 from dulwich.repo import BaseRepo
 
+from hub.git_objects import pointer
 from hub.local import LocalHub
 from hub.names import ArtifactName, Digest
 from hub.records import File, Revision
@@ -24,7 +25,6 @@ from hub.registry.artifacts.branches import ref_kinds
 from hub.store import BlobStore
 from server.parts.git.attributes import ATTRIBUTES, attributes, in_git
 from server.parts.git.commits import note_commits
-from server.protocol.read.git_objects import pointer
 
 TRAILER = "Linguahub-Revision"
 """Last line of every commit message: the full revision id, whose first 40 digits are the commit id in the Hub protocol."""
@@ -58,7 +58,7 @@ class ObjectStore(MemoryObjectStore):
         if not in_git(file):
             return self.add(Blob.from_string(pointer(file)))
         if file.digest not in self._ids:
-            self._ids[file.digest] = self._read(file.digest).id
+            self._ids[file.digest] = self._read(file.digest, file.size_bytes).id
             self._texts[self._ids[file.digest]] = file.digest
         return self._ids[file.digest]
 
@@ -69,10 +69,10 @@ class ObjectStore(MemoryObjectStore):
 
     def read_text(self, file: File) -> bytes:
         """Return the content of a short text."""
-        return self._read(file.digest).data
+        return self._read(file.digest, file.size_bytes).data
 
-    def _read(self, digest: Digest) -> Blob:
-        with self._store.open(digest) as opened:
+    def _read(self, digest: Digest, size_bytes: int | None = None) -> Blob:
+        with self._store.open(digest, size_bytes) as opened:
             return Blob.from_string(opened.read())
 
 

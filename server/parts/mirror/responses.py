@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Send
 
 from hub.errors import Forbidden, HubError, NotServed, UnknownFile
+from hub.git_objects import pointer
 from hub.names import Digest, check_path
 from hub.records import File
 from hub.registry.artifacts.scans import require_harmless
@@ -23,12 +24,12 @@ from server.http.times import to_rfc3339
 from server.parts.mirror.fetch import FetchReader
 from server.parts.mirror.mirror import Mirror
 from server.parts.mirror.mirrored_repositories import MirroredCommit, MirroredFile, MirroredRepository
+from server.parts.mirror.mirrored_tree import entries_at, paths_below
 from server.protocol.accounts import whoami
 from server.protocol.read import paths, repository, resolve, tree
-from server.protocol.read.git_objects import pointer
 from server.protocol.read.properties import is_true
 from server.protocol.read.resolve import blob_response, file_headers, media_type_of
-from server.protocol.read.tree import PAGE, entries_at, paths_below
+from server.protocol.read.tree import PAGE
 from server.protocol.transfer import xet
 from server.protocol.write import branches
 
@@ -69,7 +70,7 @@ def _list_tree(request: Request, mirror: Mirror, repo: MirroredRepository) -> Re
     folder = unquote(request.path_params.get("path", "")).strip("/")
     below = paths_below((file.path for file in commit.files), folder, recursive=is_true(request, "recursive"))
     if not below and folder:
-        raise UnknownFile(folder, {file.path.rpartition("/")[0] for file in commit.files})
+        raise UnknownFile(folder, commit.folders)
     begin = offset_of(request)
     end = begin + PAGE
     headers = {"X-Repo-Commit": commit.commit_id, **_warning(request)}
@@ -198,8 +199,7 @@ class _PartialDownload(StreamingResponse):
 
 
 def _entries(commit: MirroredCommit, requested: Iterable[str]) -> list[dict[str, Any]]:
-    files = {file.path: file for file in commit.files}
-    return entries_at(requested, files, _file_entry, lambda file: file.blob_id)
+    return entries_at(requested, commit, _file_entry)
 
 
 def _file_entry(file: MirroredFile) -> dict[str, Any]:

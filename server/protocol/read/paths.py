@@ -35,7 +35,7 @@ async def describe_paths(request: Request, hub: Hub, artifact: VisibleArtifact, 
 def _describe(
     request: Request, hub: LocalHub, artifact: Artifact, revision: str, paths: list[str], *, is_expanded: bool
 ) -> Response:
-    found = hub.registry.revision(artifact.name, revision)
+    found = hub.registry.revision(artifact.name, revision, with_files=False)
     request.state.commit = commit_id(found.id)
     entries = own_entries(dict.fromkeys(each.strip("/") for each in paths), hub, found)
     if is_expanded:

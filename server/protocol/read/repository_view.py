@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+from hub.cards.card import FILE
 from hub.local import LocalHub
 from hub.publish.publish import count_weights
 from hub.records import Artifact, File, Revision
 from hub.registry.artifacts.repositories import used_bytes
+from hub.store.read_whole import read_whole
 from hub.strict_json import parse_json
 from server.http.card import front_matter_of
 from server.http.urls import is_dataset
@@ -38,7 +40,7 @@ class RepositoryView:
     @cached_property
     def card(self) -> dict[str, Any] | None:
         """Return the card's front matter; None without one."""
-        return front_matter_of(self.hub.store, self.files)
+        return front_matter_of(self.hub.store, next((file for file in self.files if file.path == FILE), None))
 
     @cached_property
     def config(self) -> dict[str, Any] | None:
@@ -67,10 +69,9 @@ class RepositoryView:
     def _json(self, path: str) -> dict[str, Any]:
         for file in self.files:
             if file.path == path and file.size_bytes <= _MAX_CONFIG:
-                with self.hub.store.open(file.digest) as opened:
-                    try:
-                        found = parse_json(opened.read())
-                    except ValueError:
-                        return {}
+                try:
+                    found = parse_json(read_whole(self.hub.store, file.digest, file.size_bytes) or b"")
+                except ValueError:
+                    return {}
                 return found if isinstance(found, dict) else {}
         return {}

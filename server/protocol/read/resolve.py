@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
+from typing import BinaryIO
 from urllib.parse import quote
 
 from fastapi import Request
 from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
 
-from hub.errors import DamagedFile, UnknownFile
+from hub.errors import DamagedBlob, UnknownFile
+from hub.local import LocalHub
 from hub.names import check_path
 from hub.records import File, Revision
+from hub.registry.artifacts.files import find_files, is_counted, paths_near
 from hub.registry.artifacts.scans import require_harmless
 from hub.store import BlobStore
+from hub.store.checked import CHECKED_BYTES
 from server.auth.access import Hub, ReadableArtifact
 from server.http.accel_redirect import offload_path
 from server.http.blob_response import CHUNK_BYTES, BlobResponse
@@ -25,17 +29,15 @@ FILE_POLICY = "default-src 'none'; sandbox"
 """A published file that a browser opens can be an image or text, but cannot run code."""
 _IMAGES = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".gif": "image/gif"}
 _TEXTS = (".md", ".txt", ".json", ".yaml", ".yml", ".csv")
-_LARGE = 1 << 20
-"""Smallest size in bytes of files that are redirected to a remote store. Images on pages are smaller and must come from this server."""
 _FOREVER = "public, max-age=31536000, immutable"
 _CLIENT = re.compile(r"\bhf_hub/(\d+)\.")
 
 
 def resolve_file(request: Request, hub: Hub, artifact: ReadableArtifact, revision: Segment, path: Segment) -> Response:
     """Return the file at `path`, or ranges of it, with the header `X-Repo-Commit`, which Hugging Face clients need."""
-    found = hub.registry.revision(artifact.name, revision)
+    found = hub.registry.revision(artifact.name, revision, with_files=False)
     request.state.commit = commit_id(found.id)
-    file = get_file(found, path)
+    file = get_file(hub, found, path)
     require_harmless(hub.registry.database, file)
     headers = _headers(file, found, revision_name=revision)
     if artifact.private or artifact.gated:  # A shared cache would return its copy to anyone.
@@ -43,18 +45,19 @@ def resolve_file(request: Request, hub: Hub, artifact: ReadableArtifact, revisio
     if headers["ETag"] in _etags(request):
         return Response(status_code=304, headers=headers)
     count = partial(hub.registry.count_download, artifact.name)
-    is_counted = _starts_download(request) and file.path in counted_files(found)
-    after = BackgroundTask(count) if is_counted else None
+    counts = _starts_download(request) and is_counted(hub.registry.database, found.id, file.path)
+    after = BackgroundTask(count) if counts else None
     return blob_response(hub.store, file, headers, after, offload_path(request, file.digest))
 
 
-def get_file(revision: Revision, path: str) -> File:
+def get_file(hub: LocalHub, revision: Revision, path: str) -> File:
     """Return the file at `path`. Raises InvalidName for an invalid path, UnknownFile for a missing one."""
     check_path(path)
-    for file in revision.files:
-        if file.path == path:
-            return file
-    raise UnknownFile(path, [file.path for file in revision.files], listing=listing_command(revision))
+    file = find_files(hub.registry.database, revision.id, [path]).get(path)
+    if file is None:
+        near = paths_near(hub.registry.database, revision.id, path)
+        raise UnknownFile(path, near, listing=listing_command(revision))
+    return file
 
 
 def listing_command(revision: Revision) -> str:
@@ -67,22 +70,22 @@ def blob_response(
 ) -> Response:
     """Return a response with a blob: from its local file, or sent by nginx from its path `offload`.
 
-    Large blobs of a remote store are redirected, small ones are streamed. Raises DamagedFile if the blob is missing.
+    Large blobs of a remote store are redirected, small ones are streamed. Raises DamagedBlob if the bytes are damaged or missing.
     """
     media_type = media_type_of(file.path)
-    if (path := store.path(file.digest)) is not None:
+    if (path := store.path(file.digest, file.size_bytes)) is not None:
         if offload:
             return Response(headers=headers | {"X-Accel-Redirect": offload}, media_type=media_type, background=after)
         return BlobResponse(path, headers=headers, media_type=media_type, background=after)
-    if file.size_bytes >= _LARGE and (url := store.url(file.digest)) is not None:
-        headers |= {"Location": url, "Cache-Control": "no-store"}
-        return Response(status_code=302, headers=headers, background=after)
-    if file.digest not in store:
-        raise DamagedFile(
-            f"the bytes of `{file.path}`, {file.digest}, are missing from the store: check it with `hub verify`."
-        )
+    try:
+        if file.size_bytes > CHECKED_BYTES and (url := store.url(file.digest, file.size_bytes)) is not None:
+            headers |= {"Location": url, "Cache-Control": "no-store"}
+            return Response(status_code=302, headers=headers, background=after)
+        opened = store.open(file.digest, file.size_bytes)
+    except UnknownFile as error:
+        raise DamagedBlob(file.digest.hex, is_missing=True) from error
     headers |= {"Content-Length": str(file.size_bytes), "Accept-Ranges": "none"}
-    return StreamingResponse(_chunks(store, file), headers=headers, media_type=media_type, background=after)
+    return StreamingResponse(_chunks(opened), headers=headers, media_type=media_type, background=after)
 
 
 def media_type_of(path: str) -> str:
@@ -97,19 +100,6 @@ def is_image(path: str) -> bool:
     return media_type_of(path).startswith("image/")
 
 
-def counted_files(revision: Revision) -> set[str]:
-    """Return the files that count as a download of the repository, as on the Hugging Face Hub: the configuration.
-
-    A pipeline's `model_index.json`, a model's `config.json`, each variant's `config.json`, else the largest file.
-    """
-    paths = {file.path for file in revision.files}
-    for name in ("model_index.json", "config.json"):
-        if name in paths:
-            return {name}
-    variants = {path for path in paths if path.endswith("/config.json")}
-    return variants or {max(revision.files, key=lambda file: file.size_bytes).path}
-
-
 def file_headers(path: str, commit: str, *, is_pinned: bool) -> dict[str, str]:
     """Return the headers of every file response, whether the file is stored here or mirrored."""
     disposition = "attachment" if media_type_of(path) == "application/octet-stream" else "inline"
@@ -121,9 +111,9 @@ def file_headers(path: str, commit: str, *, is_pinned: bool) -> dict[str, str]:
     }
 
 
-def _chunks(store: BlobStore, file: File) -> Iterator[bytes]:
-    with store.open(file.digest) as source:
-        yield from iter(partial(source.read, CHUNK_BYTES), b"")
+def _chunks(opened: BinaryIO) -> Iterator[bytes]:
+    with opened:
+        yield from iter(partial(opened.read, CHUNK_BYTES), b"")
 
 
 def _headers(file: File, revision: Revision, revision_name: str) -> dict[str, str]:

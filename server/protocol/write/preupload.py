@@ -10,17 +10,20 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
 from hub.cards.policy import sample_problem
-from hub.errors import InvalidSource
+from hub.errors import InvalidSource, TooLarge
+from hub.git_objects import blob_id
 from hub.local import LocalHub
 from hub.names import check_path
 from hub.publish.commit import policy_of
 from hub.records import Artifact, File
 from hub.registry.artifacts.file_policy import way_out
+from hub.registry.artifacts.files import find_files
+from hub.registry.uploads.xet_files import MAX_FILE_BYTES
+from hub.store.read_whole import read_whole
 from server.auth.access import Hub, WritableArtifact
 from server.auth.caller import account_of, caller_of
 from server.auth.quota import require_room
 from server.http.urls import Segment, commit_id
-from server.protocol.read.git_objects import blob_id
 from server.protocol.write.git_patterns import MAX_BYTES, Ignored, Pattern, attribute_patterns, is_lfs
 from server.protocol.write.refusals import REFUSALS
 from server.protocol.write.unsupported import refuse_pull_requests
@@ -38,7 +41,7 @@ class Candidate(BaseModel):
 
     path: str
     sample: str = ""
-    size: int = Field(ge=0)
+    size: int = Field(ge=0, lt=2**63)
 
     @property
     def start(self) -> bytes:
@@ -62,13 +65,18 @@ def plan_upload(
     """Return `lfs` or `regular` for each file with its current id, so that the client skips unchanged files.
 
     Files that `.gitignore` excludes are to be left out: the one of the request, else that of the repository. Raises NotServed, OverQuota,
-    DiskFull, and InvalidSource with all files that the policy refuses and what to do about it.
+    DiskFull, TooLarge, and InvalidSource with all files that the policy refuses and what to do about it.
     """
     refuse_pull_requests(request)
-    head = hub.registry.tip(artifact.name, revision)
-    known = {file.path: file for file in head.files}
     for each in body.files:
         check_path(each.path)
+        if each.size > MAX_FILE_BYTES:
+            raise TooLarge(
+                f"`{each.path}` has {each.size:.3g} bytes, but a file has at most {MAX_FILE_BYTES}: split it."
+            )
+    head = hub.registry.tip(artifact.name, revision, with_files=False)
+    paths = {".gitattributes", ".gitignore", *(each.path for each in body.files)}
+    known = find_files(hub.registry.database, head.id, sorted(paths))
     given = body.gitIgnore.encode(errors="replace") if body.gitIgnore is not None else _read(hub, known, ".gitignore")
     ignored = Ignored(given)
     left_out = {each.path for each in body.files if each.path in ignored}
@@ -102,12 +110,11 @@ def _refused(hub: LocalHub, artifact: Artifact, candidates: list[Candidate]) -> 
 
 
 def _read(hub: LocalHub, files: dict[str, File], path: str) -> bytes:
-    """Return a small file of the repository; nothing if it is missing or too large to be read."""
+    """Return a small file of the repository; nothing if it is missing, damaged or too large to be read."""
     file = files.get(path)
     if file is None or file.size_bytes > MAX_BYTES:
         return b""
-    with hub.store.open(file.digest) as opened:
-        return opened.read()
+    return read_whole(hub.store, file.digest, file.size_bytes) or b""
 
 
 def _plan(
@@ -119,12 +126,15 @@ def _plan(
     return {"path": candidate.path, "uploadMode": mode, "shouldIgnore": is_ignored, "oid": oid}
 
 
-def _oid(hub: LocalHub, file: File, mode: str) -> str:
-    """Return the id that the client computes: the git blob id of a regular file, the SHA-256 of a large one."""
+def _oid(hub: LocalHub, file: File, mode: str) -> str | None:
+    """Return the id that the client computes: the git blob id of a regular file, the SHA-256 of a large one.
+
+    None if the stored bytes are damaged, so that the client sends them again.
+    """
     if mode == "lfs":
-        return file.digest.hex
-    with hub.store.open(file.digest) as opened:
-        return blob_id(opened.read())
+        return file.digest.hex if hub.store.holds(file.digest, file.size_bytes) else None
+    content = read_whole(hub.store, file.digest, file.size_bytes)
+    return None if content is None else blob_id(content)
 
 
 def _is_short_text(candidate: Candidate) -> bool:

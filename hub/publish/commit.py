@@ -32,9 +32,9 @@ from hub.publish.new_repository import ATTRIBUTES, attributes_of_new
 from hub.publish.publish import drain_outbox, make_revision, record, with_files
 from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import Registry
+from hub.registry.accounts.file_policy import file_policy, way_out
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.branches import ref_kinds
-from hub.registry.artifacts.file_policy import file_policy, way_out
 from hub.registry.artifacts.history import newest_unyanked
 from hub.store import BlobStore
 

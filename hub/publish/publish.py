@@ -23,10 +23,10 @@ from hub.names import ArtifactName, Digest
 from hub.publish.mark_files import mark_files
 from hub.records import PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Job, Registry
+from hub.registry.accounts.file_policy import file_policy
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.aliases import aliases
 from hub.registry.artifacts.branches import ref_kinds
-from hub.registry.artifacts.file_policy import file_policy
 from hub.registry.outbox.queue import WRITE_REFERENCE
 from hub.registry.outbox.worker import Task, run_due
 from hub.registry.parts import origin_of, signature_in

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from hub.administration.files import AllowFile, ListMaliciousFiles
+from hub.administration.unsafe_files import AllowFile, ListMaliciousFiles
 from hub.errors import Forbidden
 from server.auth.access import Hub
 from server.auth.browser_session import BrowserSession, csrf_token_of

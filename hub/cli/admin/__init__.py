@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from hub.cli.admin.audit import audit
-from hub.cli.admin.files import files
 from hub.cli.admin.options import group
 from hub.cli.admin.organisations import organisations
 from hub.cli.admin.outbox import outbox
 from hub.cli.admin.quotas import quotas
 from hub.cli.admin.repositories import repositories
 from hub.cli.admin.tokens import tokens
+from hub.cli.admin.unsafe_files import files
 from hub.cli.admin.users import users
 from hub.plugins import resolve
 from hub.registry.parts import parts

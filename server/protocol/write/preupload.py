@@ -16,7 +16,7 @@ from hub.local import LocalHub
 from hub.names import check_path
 from hub.publish.commit import policy_of
 from hub.records import Artifact, File
-from hub.registry.artifacts.file_policy import way_out
+from hub.registry.accounts.file_policy import way_out
 from hub.registry.artifacts.files import find_files
 from hub.registry.uploads.xet_files import MAX_FILE_BYTES
 from hub.store.read_whole import read_whole

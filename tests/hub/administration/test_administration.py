@@ -10,12 +10,12 @@ import pytest
 
 from hub.administration import LocalAdministration, Operation, RemoteAdministration
 from hub.administration.audit import ListAudit
-from hub.administration.files import AllowFile, FilePolicy, ListFilePolicies, ListMaliciousFiles, SetFilePolicy
 from hub.administration.organisations import AddOrganisation, ListMembers, ListOrganisations, SetMember
 from hub.administration.outbox import Due, ListJobs, RetryJobs
 from hub.administration.quotas import ListQuotas, SetQuota, ShowQuota
 from hub.administration.repositories import AllowUnsafeFiles, FreeName
 from hub.administration.tokens import CreateToken, ListTokens, RevokeToken
+from hub.administration.unsafe_files import AllowFile, FilePolicy, ListFilePolicies, ListMaliciousFiles, SetFilePolicy
 from hub.administration.users import AddUser, ListUsers, RemoveUser, RestoreUser, SetAdmin, SetPassword
 from hub.cli import main
 from hub.errors import (
@@ -27,8 +27,8 @@ from hub.errors import (
 )
 from hub.names import ArtifactName
 from hub.publish.commit import create
+from hub.registry.accounts.file_policy import file_policy
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.file_policy import file_policy
 from hub.registry.artifacts.repositories import delete_repository
 from hub.registry.outbox.queue import claim, enqueue, jobs, retry_later
 from server.parts.signatures.operations import AddSigningKey, ListSigningKeys, RevokeSigningKey

@@ -10,8 +10,8 @@ from hub.maintenance.verify import verify
 from hub.names import ArtifactName, Digest
 from hub.publish.publish import publish
 from hub.records import weights_digest
+from hub.registry.accounts.file_policy import set_file_policy
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.file_policy import set_file_policy
 from hub.registry.artifacts.scans import scans_in
 from hub.store import FolderStore, MemoryStore
 from tests.builders.artifacts import a_card, a_folder, some_weights

@@ -14,8 +14,8 @@ from huggingface_hub.errors import BadRequestError
 
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
+from hub.registry.accounts.file_policy import file_policy, set_file_policy, way_out
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.file_policy import file_policy, set_file_policy, way_out
 from server.protocol.write import refusals
 from server.protocol.write.git_patterns import MAX_MATCHES, Ignored, attribute_patterns, is_lfs
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from hub.administration.operation import MAX_LINES, Operation, check_limit
 from hub.cards.policy import POLICIES
 from hub.names import Digest
-from hub.registry.artifacts.file_policy import file_policies, set_file_policy
+from hub.registry.accounts.file_policy import file_policies, set_file_policy
 from hub.registry.artifacts.scans import Scan, allow_file, malicious_files
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from hub.administration.files import AllowFile, ListFilePolicies, ListMaliciousFiles, SetFilePolicy
+from hub.administration.unsafe_files import AllowFile, ListFilePolicies, ListMaliciousFiles, SetFilePolicy
 from hub.cli.admin.options import Endpoint, group, lines, run
 from hub.errors import InvalidRequest
 

@@ -36,7 +36,7 @@ lab: setup ## Retrain the lab's bases, judges and encoders (hours on two cores, 
 ##@ Develop
 
 test: setup-dev programs ## Run the tests; T=tests/hub/cli selects some, JOBS=4 runs four processes
-	@$(TEST_ENVIRONMENT) $(PYTHON) -m pytest $(T) -n $(JOBS) --dist worksteal --durations 10
+	@$(TEST_ENVIRONMENT) $(PYTHON) -m pytest $(T) -n $(JOBS) --dist worksteal --durations 10 </dev/null
 
 check: setup-dev ## Run every check: lint, format, types, import contracts, documentation, tests
 	@$(VENV)/bin/ruff check .

@@ -5,7 +5,7 @@
     │   ├── Unknown              exit 2, HTTP 404: not found; suggests similar names
     │   │   ├── UnknownArtifact · UnknownBase · UnknownLanguage · UnknownMethod · UnknownFile
     │   │   ├── UnknownRevision · AllYanked · UnknownCorpus · UnknownBenchmark · UnknownRecipe
-    │   │   ├── UnknownAccount · UnknownToken · UnknownWebhook · UnknownDelivery · UnknownSigningKey
+    │   │   ├── UnknownKind · UnknownMetric · UnknownAccount · UnknownToken · UnknownWebhook · UnknownDelivery · UnknownSigningKey
     │   ├── InvalidName · InvalidCard · InvalidSource · InvalidSignature
     │   │   └── InvalidPath        HTTP 422
     │   ├── DoesNotFit           a module and a base, or weights and a module, do not match
@@ -72,10 +72,11 @@ class Unknown(InvalidRequest):
     listing = "hub search"
     """The command that lists what exists; an instance may name a more specific one."""
 
-    def __init__(self, name: str, known: Iterable[str] = (), *, listing: str = "") -> None:
+    def __init__(self, name: str, known: Iterable[str] = (), *, meant: Iterable[str] = (), listing: str = "") -> None:
+        """`known`: names of which similar ones are suggested, after those that are certainly `meant`."""
         self.name = name
         self.listing = listing or self.listing
-        self.suggestions = near_names(name, known)
+        self.suggestions = list(dict.fromkeys([*meant, *near_names(name, known)]))[:3]
         hint = f" Did you mean {', '.join(f'`{each}`' for each in self.suggestions)}?" if self.suggestions else ""
         shown = name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}…"
         super().__init__(f"no {self.noun} is called `{shown}`.{hint} List them with `{self.listing}`.")
@@ -106,6 +107,19 @@ class UnknownMethod(Unknown):
 
     noun = "method"
     listing = "hub train --help"
+
+
+class UnknownKind(Unknown):
+    """No kind of artifact has this name."""
+
+    noun = "kind"
+    listing = "hub search --help"
+
+
+class UnknownMetric(Unknown):
+    """No score has this metric."""
+
+    noun = "metric"
 
 
 class UnknownCorpus(Unknown):
@@ -315,10 +329,7 @@ class DamagedFile(HubError):
 
 
 class DamagedBlob(DamagedFile):
-    """A blob whose stored bytes are damaged or missing. They are never served; sending the right bytes again heals it.
-
-    The status is 410 because a retry does not help, and Hugging Face's clients repeat other errors of a server for minutes.
-    """
+    """A blob whose stored bytes are damaged or missing, so never served. Not a 5xx, which clients repeat for minutes in vain."""
 
     status = 410
 

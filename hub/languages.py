@@ -15,6 +15,10 @@ MULTILINGUAL = "mul"
 """ISO 639-2's tag for "multiple languages"."""
 FARTHEST_COVERED = 5
 """Maximum CLDR distance of the same written language: `en` and `en-GB` are 5 apart, `hr` and `bs` 8."""
+SHORT = 2
+"""Letters of a country's code, and of a common language's."""
+_NO_COUNTRIES = {"ZZ", "XA", "XB"}
+"""CLDR's codes for an unknown country and for tests."""
 FREQUENT = 1_000_000
 """Minimum number of writers of a language that is suggested for a misspelt name."""
 
@@ -22,12 +26,17 @@ FREQUENT = 1_000_000
 def parse_language(text: str) -> str:
     """Return the BCP-47 tag of a tag or a language's name in any CLDR language, with or without diacritics.
 
-    `yor`, `Yoruba`, `Yorùbá` and `Ede Yoruba` all give `yo`. Raises UnknownLanguage with similar names.
+    `yor`, `yor_Latn` (as in FLORES), `Yoruba`, `Yorùbá` and `Ede Yoruba` all give `yo`. Raises UnknownLanguage with similar names,
+    and for a country's code, such as `jp`, with the language of that country.
     """
     wanted = text.strip()
     if wanted.lower() in {MULTILINGUAL, "multilingual"}:
         return MULTILINGUAL
-    tag = _from_tag(wanted) or _from_name(wanted)
+    tag = _from_tag(wanted)
+    if tag is None and len(wanted) <= SHORT and wanted.isascii():
+        # Never a name: `ua`, Ukraine, is also a name of Ambrak, and `a` one of Aneme Wake.
+        raise UnknownLanguage(text, meant=_of_country(wanted))
+    tag = tag or _from_name(wanted)
     if tag is None:
         raise UnknownLanguage(text, known=[*_with_prefix_of(wanted), *_tags_by_plain_name(), *_names_in_english()])
     return tag
@@ -78,10 +87,29 @@ def _from_tag(text: str) -> str | None:
 
     try:
         language = Language.get(text)
-        is_a_language = language.is_valid() and language.language not in {None, "und", "zxx", "mis"}
-        return standardize_tag(text) if is_a_language else None
     except LanguageTagError:
         return None
+    if not language.is_valid() or language.language in {None, "und", "zxx", "mis"}:
+        return None
+    tag = standardize_tag(text)
+    if len(Language.get(tag).language or "") > SHORT:  # CLDR writes `cmn` as `zh` and `arb` as `ar`.
+        tag = standardize_tag(text, macro=True)
+    found = Language.get(tag)
+    plain = found.to_tag().replace(f"-{found.script}", "", 1)
+    return plain if found.script and _script(plain) == found.script else tag
+
+
+def _of_country(code: str) -> list[str]:
+    """Return the most spoken language of the country with this code, as a tag; empty if there is no such country."""
+    from langcodes import Language
+    from langcodes.tag_parser import LanguageTagError
+
+    try:
+        country = Language.make(territory=code.upper())
+        is_known = len(code) == SHORT and country.is_valid() and country.territory not in _NO_COUNTRIES
+        return [str(country.maximize().language)] if is_known else []
+    except LanguageTagError:
+        return []
 
 
 def _from_name(text: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import warnings
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from hub.publish.index import IndexReport
     from hub.registry.accounts.accounts import Accounts
     from hub.registry.accounts.tokens import Tokens
+
+_log = logging.getLogger("hub.local")
 
 
 class LocalHub:
@@ -56,6 +59,7 @@ class LocalHub:
         found.create()
         hub = cls(found, Registry.open(found.registry, found.owner), open_store(found.store_url or found.store))
         if hub._is_outdated():
+            _log.info("Updating the registry from the cards in %s …", found.cards)
             hub.index()
         return hub
 

@@ -58,12 +58,14 @@ def load(group: str, name: str, own: Mapping[str, str] = MappingProxyType({})) -
 
     Raises the Unknown error of the group, with similar names.
     """
-    if name in own:
-        return resolve(own[name])
-    points = advertised(group)
-    if name not in points:
+    check_name(group, name, own)
+    return resolve(own[name]) if name in own else advertised(group)[name].load()
+
+
+def check_name(group: str, name: str, own: Iterable[str] = ()) -> None:
+    """Raise the Unknown error of the group if neither `own` nor a package has `name`. Nothing is imported."""
+    if name not in own and name not in advertised(group):
         raise _UNKNOWN.get(group, Unknown)(name, known=names(group, own))
-    return points[name].load()
 
 
 def load_all(group: str) -> Iterator[Any]:

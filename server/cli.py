@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import webbrowser
 from contextlib import closing
@@ -40,13 +41,13 @@ def serve(
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Serve the web pages and the API until Ctrl-C."""
+    # Shells start background jobs with SIGINT ignored, and Python keeps it so. uvicorn handles it only once it runs.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        import uvicorn
-
         from server.app import create_app
         from server.http.accel_redirect import offload_prefix
         from server.part import server_parts
-        from server.processes import APP, run_processes
+        from server.processes import APP, run_process, run_processes
         from server.rates import configured_rates
         from server.scrubber import Scrubber, configured_scrub_rate
         from server.worker import Worker
@@ -66,19 +67,24 @@ def serve(
         part.configure()
     with closing(_listen(host, port)) as listener, closing(LocalHub.open()) as hub:
         address = _address(host, listener)
-        typer.echo(
-            f"linguahub is running at {address} (press Ctrl-C to stop). For Hugging Face clients, set HF_ENDPOINT={address}"
-        )
-        _first_administrator(hub)
-        if open_browser:
-            webbrowser.open(address)  # The listener queues the connection until the server is ready.
+
+        def announce() -> None:
+            """Say that the server responds. Its signal handlers are set by then, so that it can be stopped as well."""
+            typer.echo(
+                f"linguahub is running at {address} (press Ctrl-C to stop). For Hugging Face clients, set HF_ENDPOINT={address}"
+            )
+            with closing(LocalHub.open()) as own:  # Not `hub`, which is closed if other processes serve.
+                _first_administrator(own)
+            if open_browser:
+                webbrowser.open(address)
+
         if workers == 1:
             scrubber = Scrubber(hub, scrub_rate)
             app = create_app(hub, Worker(hub), scrubber=scrubber, offload=offload_prefix(), parts=parts, rates=rates)
-            uvicorn.Server(server_config(app, proxies=proxy, grace_s=grace)).run(sockets=[listener])
+            run_process(server_config(app, proxies=proxy, grace_s=grace), listener, announce)
             return
         hub.close()  # The schema is current and the cards are indexed. Each worker opens its own.
-        run_processes(server_config(APP, proxies=proxy, grace_s=grace, workers=workers), listener)
+        run_processes(server_config(APP, proxies=proxy, grace_s=grace, workers=workers), listener, announce)
 
 
 def _first_administrator(hub: LocalHub) -> None:

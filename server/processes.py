@@ -8,11 +8,14 @@ from __future__ import annotations
 import atexit
 import logging
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from uvicorn import Config, Server
+from uvicorn.supervisors import Multiprocess
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-    from uvicorn import Config
 
 APP = "server.processes:make_app"
 """The factory that each process calls. It opens its own hub: processes cannot share a database connection."""
@@ -39,9 +42,34 @@ def make_app() -> FastAPI:
     )
 
 
-def run_processes(config: Config, listener: socket.socket) -> None:
-    """Run the processes until a signal stops them."""
-    from uvicorn.supervisors import Multiprocess
+def run_process(config: Config, listener: socket.socket, announce: Callable[[], None]) -> None:
+    """Serve in this process until a signal stops it, and call `announce` as soon as it responds."""
+    _OneProcess(config, announce).run(sockets=[listener])
 
+
+def run_processes(config: Config, listener: socket.socket, announce: Callable[[], None]) -> None:
+    """Run the processes until a signal stops them, and call `announce` as soon as one of them responds."""
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # Reports which process died or was replaced.
-    Multiprocess(config, [listener]).run()
+    _Processes(config, listener, announce).run()
+
+
+class _OneProcess(Server):
+    def __init__(self, config: Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
+
+
+class _Processes(Multiprocess):
+    def __init__(self, config: Config, listener: socket.socket, announce: Callable[[], None]) -> None:
+        super().__init__(config, [listener])
+        self._announce: Callable[[], None] | None = announce
+
+    def keep_subprocess_alive(self) -> None:  # It runs every half second, between signals.
+        super().keep_subprocess_alive()
+        if self._announce and not self.should_exit.is_set() and any(each.is_ready() for each in self.processes):
+            self._announce()
+            self._announce = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from hub.registry import Registry
 from tests.builders import postgres
 from tests.builders.buckets import KEYS, a_bucket
 from tests.builders.hub import a_hub
+from tests.builders.processes import running
 
 S3_SERVER = """
 from moto.server import ThreadedMotoServer
@@ -37,6 +39,26 @@ def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.delenv("DATABASE_URL", raising=False)
         patch.delenv("STORE_URL", raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_tracebacks() -> Iterator[list[logging.LogRecord]]:
+    """Fail a test during which uvicorn logged a traceback: an exception that reaches the top is a bug.
+
+    `TestClient` raises such exceptions itself; a real server only logs them. A test that provokes one clears the list.
+    """
+    crashes: list[logging.LogRecord] = []
+
+    def collect(record: logging.LogRecord) -> bool:
+        if record.exc_info:
+            crashes.append(record)
+        return True
+
+    logger = logging.getLogger("uvicorn.error")
+    logger.addFilter(collect)  # Not a handler: uvicorn removes those when it starts.
+    yield crashes
+    logger.removeFilter(collect)
+    assert not crashes, "\n".join(map(logging.Formatter().format, crashes))
 
 
 @pytest.fixture(scope="session")
@@ -86,14 +108,11 @@ def registry(address: str, empty_registry: Path) -> Iterator[Registry]:
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """Yield the address of moto's S3 server, a process that ends with the session."""
-    running = subprocess.Popen(
-        [sys.executable, "-c", S3_SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env={**os.environ, **KEYS},
-    )  # fmt: skip
-    with running:
-        assert running.stdout is not None
-        yield f"http://127.0.0.1:{int(running.stdout.readline())}"
-        running.kill()
+    command = [sys.executable, "-c", S3_SERVER]
+    environment = {**os.environ, **KEYS}
+    with running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as server:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
 
 
 @pytest.fixture

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hub.errors import InvalidRequest
+from hub.plugins import check_name
 from trainers import defaults
+from trainers.evaluation import BENCHMARKS
+from trainers.evaluation import GROUP as BENCHMARK_GROUP
 from trainers.options import (
     CaptionColumns,
     Device,
@@ -19,6 +22,7 @@ from trainers.options import (
     RecipeName,
     Sets,
     check_device,
+    check_names,
     parse_languages,
     prepare_libraries,
     request_from_options,
@@ -60,7 +64,12 @@ def train(
     recipe: RecipeName = "",
     sets: Sets = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Training steps over all phases.  [default: from the recipe]")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Training steps over all phases; with --resume, more than before continue a finished run.  "
+            "[default: from the recipe]",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     accumulate: Annotated[int, typer.Option(min=1, help="Gradient accumulation steps.")] = 1,
@@ -82,12 +91,16 @@ def train(
         float, typer.Option(min=0, help="Price of one device in dollars per hour, for the cost in the card.")
     ] = 0.0,
     push: Annotated[bool, typer.Option("--push", help="Publish the trained artifact.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume a stopped run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume a stopped run, or continue one with more --steps.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Run directory.  [default: HUB_HOME/runs/NAME]")] = None,
     evaluate: Annotated[
         bool, typer.Option("--evaluate/--no-evaluate", help="Evaluate the trained artifact for its card.")
     ] = True,
-    n: Annotated[int, typer.Option(min=1, help="Evaluation prompts per language and split.")] = 128,
+    n: Annotated[
+        int, typer.Option(min=1, help="Evaluation prompts per language and split; 128 for scores to publish.")
+    ] = 16,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Train a language module for a frozen base.
@@ -96,12 +109,17 @@ def train(
     """
     if sample_prompt and not sample_every:
         raise InvalidRequest("`--sample-prompt` needs `--sample-every`: for example, `--sample-every 100`.")
+    from hub.local import LocalHub
+    from hub.names import ArtifactName
+
+    with LocalHub.open() as hub:
+        ArtifactName.parse(name or "unnamed", hub.home.owner)
+        check_names(hub, base=base, encoder=encoder)
     request = request_from_options(
         method, base=base, encoder=encoder, corpus=corpus, lang=lang, image_column=image_column,
         caption_column=caption_column, held_out_share=held_out_share, recipe=recipe, sets=sets, device=device,
         english_share=english_share, temperature=temperature, steps=steps, seed=seed, accumulation=accumulate,
     )  # fmt: skip
-    from hub.local import LocalHub
     from trainers.samples.samples import SampleRequest
     from trainers.train_and_publish import train_and_publish
 
@@ -153,14 +171,18 @@ def evaluate(
     """Evaluate a base, a module or an encoder."""
     languages = parse_languages(lang)
     check_device(device)
-    prepare_libraries()
     from hub.local import LocalHub
-    from trainers.corpora.captioned import Columns
-    from trainers.evaluation.evaluate import evaluate_artifact
-    from trainers.publish_module import publish_scores
 
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
+        check_names(hub, base=base)
+        for each in benchmark or []:
+            check_name(BENCHMARK_GROUP, each, BENCHMARKS)
+        prepare_libraries()
+        from trainers.corpora.captioned import Columns
+        from trainers.evaluation.evaluate import evaluate_artifact
+        from trainers.publish_module import publish_scores
+
         columns = Columns.parse(image_column, caption_column or [], held_out_share)
         scores = evaluate_artifact(
             artifact, hub, base=base, benchmarks=tuple(benchmark or ()), splits=tuple(split or ["seen"]),

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hub.errors import InvalidRequest, MissingExtra
+from hub.plugins import check_name
 from trainers import defaults
+from trainers.methods import GROUP as METHOD_GROUP
+from trainers.methods import METHODS
 
 if TYPE_CHECKING:
+    from hub.local import LocalHub
     from trainers.recipes.overrides import Overrides
     from trainers.run import RunRequest
 
@@ -41,6 +45,23 @@ EncoderName = Annotated[
 ]
 
 
+def check_names(hub: LocalHub, *, base: str = "", encoder: str = "") -> None:
+    """Check that a base and encoders, as given, exist, before torch is imported. Raises `UnknownBase` and `UnknownArtifact`."""
+    from pathlib import Path
+
+    from hub.errors import UnknownArtifact, UnknownBase
+    from hub.publish.composition import base_names
+    from hub.records import split_names
+
+    if base and not Path(base).is_dir():
+        try:
+            hub.registry.get(base)
+        except UnknownArtifact as error:  # For some methods, a dual encoder is the base.
+            raise UnknownBase(base, known=[*base_names(hub.registry), *error.suggestions]) from error
+    for each in split_names(encoder) if not Path(encoder).is_dir() else ():
+        hub.registry.get(each)
+
+
 def request_from_options(
     method: str,
     *,
@@ -64,6 +85,7 @@ def request_from_options(
     if not languages:
         raise InvalidRequest("missing --lang: name at least one language, for example `--lang yo`.")
     check_device(device)
+    check_name(METHOD_GROUP, method, METHODS)
     prepare_libraries()
     from trainers.corpora.captioned import Columns
     from trainers.run import RunRequest

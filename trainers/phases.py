@@ -19,7 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from trainers.inputs.features import FeatureDataset
 from trainers.loop import sharding
-from trainers.loop.checkpoint import gather_parts, trainable_tensors, write_tensors
+from trainers.loop.checkpoint import gather_parts, keep_newest, trainable_tensors, write_tensors
 from trainers.loop.distributed import device_of
 from trainers.loop.failures import catch_write_errors
 from trainers.loop.loop import train
@@ -56,14 +56,15 @@ def run_phase(
 ) -> PhaseOutcome:
     """Train the module in place, with checkpoints in `place`; load a finished phase from there instead.
 
-    Raises the errors of `trainers.loop.loop.train`.
+    A finished phase whose recipe has more steps now is continued. Raises the errors of `trainers.loop.loop.train`.
     """
     device, main, is_sharded = device_of(accelerator), accelerator.is_main_process, sharding.is_requested(accelerator)
     # A sharded module cannot be gathered in place: a copy is trained, and its weights are then loaded into the module.
     working = copy.deepcopy(module).to(device) if is_sharded else module
     method = phase.make(working, features)  # It marks the trainable parameters, also of a finished phase.
     parameters = {name: value.numel() for name, value in working.named_parameters() if value.requires_grad}
-    if (finished := _read_outcome(place)) is not None:
+    finished = _read_outcome(place)
+    if finished is not None and phase.recipe.steps <= finished.get("steps", phase.recipe.steps):
         _load_weights(module, [*trainable_tensors(working)], place)
         return PhaseOutcome(finished["seconds"], finished["losses"], parameters)
     with attention_backend(device), limit_threads(device):
@@ -81,7 +82,7 @@ def run_phase(
     working.eval()
     tensors = gather_parts(trainable_tensors(working), main=main)
     if main:
-        _finish(place, tensors, {"seconds": run.seconds, "losses": run.last_losses})
+        _finish(place, tensors, {"seconds": run.seconds, "losses": run.last_losses, "steps": run.steps})
     accelerator.wait_for_everyone()
     if is_sharded:
         _load_weights(module, [*trainable_tensors(working)], place)
@@ -117,8 +118,7 @@ def _finish(place: Path, weights: dict[str, Tensor], outcome: dict[str, Any]) ->
     with catch_write_errors(f"the result of phase {place.name}", "free some space, then continue with `--resume`."):
         (place / "finished.part").write_text(json.dumps(outcome))
         (place / "finished.part").replace(place / "finished.json")
-    for path in place.glob("checkpoint-*"):
-        path.unlink()
+    keep_newest(place)
 
 
 @torch.no_grad()

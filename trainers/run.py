@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,9 +113,20 @@ NO_SAMPLES = SampleRequest()
 
 
 def train_module(
-    request: RunRequest, hub: LocalHub, folder: Path, *, resume: bool, quiet: bool, sample: SampleRequest = NO_SAMPLES
+    request: RunRequest,
+    hub: LocalHub,
+    folder: Path,
+    *,
+    resume: bool,
+    quiet: bool,
+    sample: SampleRequest = NO_SAMPLES,
+    on_ready: Callable[[RunInputs, str], None] | None = None,
 ) -> RunResult:
     """Run every phase below `folder`; a resumed run skips the finished phases.
+
+    `on_ready` is called by the main process before anything expensive, with the inputs and the name of the device.
+
+    A resumed run whose request has more steps than before gives them to its last phase, also if that is finished.
 
     Raises `UnknownMethod`, `UnknownBase`, `UnknownCorpus`, and `InvalidRequest` for languages without texts, or if there
     is no run to resume or it used different settings.
@@ -123,14 +135,18 @@ def train_module(
         raise InvalidRequest(f"there is no run to resume in {folder.name}: start one without `--resume`.")
     accelerator = open_accelerator("no", request.device)
     device, started = device_of(accelerator), time.perf_counter()
-    ready = prepare(request, hub, device, quiet=quiet)
+    schedule = _continued_schedule(folder, request) if resume else None
+    ready = prepare(request, hub, device, quiet=quiet, schedule=schedule)
+    wanted = _as_json(request, ready)
     if resume:
-        _check_same_request(folder, _as_json(request, ready.digests))
+        _check_same_request(folder, wanted)
     samples = _open_samples(sample, ready, request, folder)
     learner = _make_learner(ready.plan, ready.features, request.seed, accelerator)
+    if on_ready is not None and accelerator.is_main_process:
+        on_ready(ready, _device_name(device))
     ready.features.fill(ready.plan.needs)
-    if accelerator.is_main_process and not resume:
-        _start_folder(folder, _as_json(request, ready.digests))
+    if accelerator.is_main_process:
+        _start_folder(folder, wanted, keep=resume)
     accelerator.wait_for_everyone()
     seconds = {"caches": time.perf_counter() - started}
     losses: dict[str, dict[str, float]] = {}
@@ -201,11 +217,22 @@ class RunInputs:
         return [*(source.pin.digest for source in sources), self.features.corpus.digest]
 
 
-def prepare(request: RunRequest, hub: LocalHub, device: torch.device, *, quiet: bool) -> RunInputs:
-    """Open the models and the corpus that a request names. Raises the errors of `train_module`."""
+def prepare(
+    request: RunRequest,
+    hub: LocalHub,
+    device: torch.device,
+    *,
+    quiet: bool,
+    schedule: Sequence[Sequence[int]] | None = None,
+) -> RunInputs:
+    """Open the models and the corpus that a request names. `schedule`: the steps of a run that is continued.
+
+    Raises the errors of `train_module`.
+    """
     what = f"recipe {request.recipe}" if request.recipe else f"`{request.method}`"
     plan = request.changes.apply(get_plan(request.method), what=what)
     plan = plan.with_steps(request.steps, request.seed).with_accumulation(request.accumulation)
+    plan = plan if schedule is None else plan.with_schedule(schedule)
     base_source, encoder_sources = plan.foundation.find(request.base, hub), find_encoders(request.encoder, hub)
     if len(encoder_sources) > 1 and not plan.reads_sentences:
         raise InvalidRequest(
@@ -260,16 +287,35 @@ def _open_samples(wanted: SampleRequest, ready: RunInputs, request: RunRequest, 
     return Samples(ready.features, prompts, folder / SAMPLES, request.seed, wanted.every)
 
 
-def _as_json(request: RunRequest, digests: list[str]) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(json.dumps({**dataclasses.asdict(request), "digests": digests}))
+def _as_json(request: RunRequest, ready: RunInputs) -> dict[str, Any]:
+    facts = {**dataclasses.asdict(request), "digests": ready.digests, "schedule": ready.plan.schedule}
+    plain: dict[str, Any] = json.loads(json.dumps(facts))
     return plain
 
 
-def _start_folder(folder: Path, wanted: dict[str, Any]) -> None:
-    """Start a new run in `folder`, removing an earlier one. Raises `Unreachable` if the folder cannot be written."""
+def _continued_schedule(folder: Path, request: RunRequest) -> list[list[int]] | None:
+    """Return the steps of each phase of a resumed run: more steps than before are for the last one. None for an older run.
+
+    Raises `InvalidRequest` for fewer steps.
+    """
+    found = json.loads((folder / REQUEST_FILE).read_text())
+    schedule: list[list[int]] | None = found.get("schedule")
+    if schedule is None or request.steps is None or request.steps == found["steps"]:
+        return schedule
+    total = sum(steps for steps, _ in schedule)
+    if request.steps < total:
+        raise InvalidRequest(
+            f"cannot resume: the run in {folder.name} has {total} steps: raise `--steps`, or start a new run without `--resume`."
+        )
+    schedule[-1][0] += request.steps - total
+    return schedule
+
+
+def _start_folder(folder: Path, wanted: dict[str, Any], *, keep: bool) -> None:
+    """Write the request to `folder`, and remove an earlier run unless it is to `keep`. Raises `Unreachable`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for old in [*folder.glob("[0-9]-*"), *folder.glob(SAMPLES)]:
+        for old in [] if keep else [*folder.glob("[0-9]-*"), *folder.glob(SAMPLES)]:
             shutil.rmtree(old)
         (folder / REQUEST_FILE).write_text(json.dumps(wanted, indent=1))
     except OSError as error:
@@ -281,8 +327,11 @@ def _start_folder(folder: Path, wanted: dict[str, Any]) -> None:
 def _check_same_request(folder: Path, wanted: dict[str, Any]) -> None:
     """Check that a resumed run used the same request, frozen models and data. Raises `InvalidRequest`."""
     found = json.loads((folder / REQUEST_FILE).read_text())
+    ignored = {"schedule", "steps"} if "schedule" in found and wanted["steps"] is not None else {"schedule"}
     if differing := [
-        f"{name} {found.get(name)!r} → {value!r}" for name, value in wanted.items() if found.get(name) != value
+        f"{name} {found.get(name)!r} → {value!r}"
+        for name, value in wanted.items()
+        if name not in ignored and found.get(name) != value
     ]:
         raise InvalidRequest(
             f"cannot resume: the run in {folder.name} used different settings ({'; '.join(differing)}). "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +15,11 @@ from hub.names import ArtifactName
 from hub.records import Revision, Score
 from trainers import publish_module
 from trainers import run as training
+from trainers.cost import Estimate, Speeds, count_images
 from trainers.evaluation import evaluate
 from trainers.evaluation.evaluate import EvaluationRequest
 from trainers.publish_module import Cost
-from trainers.run import RunRequest, RunResult
+from trainers.run import RunInputs, RunRequest, RunResult
 from trainers.samples.samples import SampleRequest
 
 SPLITS = ("seen", "pairs", "held-out")
@@ -75,9 +78,24 @@ def train_and_publish(
     """
     full = ArtifactName.parse(name or publish_module.default_name(request.method, request.languages), hub.home.owner)
     run = out or hub.home.runs / full.name
-    trained = training.train_module(request, hub, run, resume=resume, quiet=quiet, sample=sample)
+    speeds, estimates = Speeds(hub.home.caches), list[Estimate]()
+
+    def tell(ready: RunInputs, device: str) -> None:
+        draws = ready.plan.generates_images and not ready.plan.is_repository
+        corpus = ready.features.corpus
+        images = count_images(corpus, request.languages, SPLITS, prompts) if draws else 0
+        steps = {phase.name: phase.recipe.steps for phase in ready.plan.phases}
+        estimates.append(Estimate(steps, images))
+        if not quiet:
+            about = _speed_key(request, device)
+            print(estimates[0].as_text(speeds, about, price_per_hour), file=sys.stderr, flush=True)
+
+    trained = training.train_module(request, hub, run, resume=resume, quiet=quiet, sample=sample, on_ready=tell)
     if trained.rank:
         return None
+    key = _speed_key(request, trained.device)
+    for phase, steps in estimates[0].steps.items():
+        speeds.remember(f"{key} {phase}", trained.seconds[phase], steps)
     cost, folder = Cost(trained.device_seconds, price_per_hour), run / full.name
     publish_module.export(trained, folder, cost)
     publish_module.write_module_card(trained, folder, cost, ())
@@ -85,8 +103,15 @@ def train_and_publish(
     if prompts:
         subject = evaluate.trained_subject(trained, full.name, folder, hub)
         evaluation = EvaluationRequest(("emoji-generation",), SPLITS, request.languages, prompts)
+        started = time.perf_counter()
         scores = evaluate.evaluate_for_card(subject, evaluation, trained.corpus, hub, quiet=quiet)
+        speeds.remember(f"{key} image", time.perf_counter() - started, estimates[0].images)
         publish_module.write_module_card(trained, folder, cost, scores)
     message = f"Train {request.method} for {', '.join(request.languages)}"
     revision = publish_module.push(folder, str(full), hub, message) if push else None
     return Outcome(full, folder, trained, cost, scores, revision)
+
+
+def _speed_key(request: RunRequest, device: str) -> str:
+    """Return what the speed of a run depends on most."""
+    return f"{request.method} {request.base} {device}"

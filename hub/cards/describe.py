@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hub.cards.card import FILE, NAMESPACE
-from hub.cards.licenses import parse_license
+from hub.cards.card import FILE, NAMESPACE, Card
+from hub.cards.licenses import parse_licenses
 from hub.cards.front_matter import split_front_matter
 from hub.cards.read_card import read_card
 from hub.cards.variant_config import read_variant, variant_folders
@@ -20,9 +20,9 @@ PLAIN_KINDS = {"base", DATASET}
 """Kinds without variants: repositories in the layout of diffusers or datasets."""
 
 
-def describe(folder: Path, name: ArtifactName) -> Artifact:
-    """Return the artifact in `folder`, from its card and variants. Raises InvalidCard."""
-    card = read_card(folder, name)
+def describe(folder: Path, name: ArtifactName, card: Card | None = None) -> Artifact:
+    """Return the artifact in `folder`, from its card, unless that was read already, and variants. Raises InvalidCard."""
+    card = card or read_card(folder, name)
     variants = () if is_plain(folder, card.kind) else _variants(folder, name)
     encoders = {join_names(pin.name for pin in variant.encoders) for variant in variants if variant.encoder}
     methods = {variant.method for variant in variants}
@@ -35,7 +35,9 @@ def describe(folder: Path, name: ArtifactName) -> Artifact:
         method=card.method or (methods.pop() if len(methods) == 1 else ""),
         variants=variants,
         bases=tuple(dict.fromkeys([*(variant.folder for variant in variants), *map(without_owner, card.bases)])),
-        encoder=join_names(map(without_owner, split_names(card.encoder or (encoders.pop() if len(encoders) == 1 else "")))),
+        encoder=join_names(
+            map(without_owner, split_names(card.encoder or (encoders.pop() if len(encoders) == 1 else "")))
+        ),
         conditioning=card.conditioning,
         scores=card.scores,
         tags=card.tags,
@@ -79,13 +81,12 @@ def _plain(front_matter: dict[str, Any], name: ArtifactName, kind: str) -> Artif
             languages.append(parse_language(word))
         except UnknownLanguage:
             continue
-    license = front_matter.get("license")
     trained_on = [f"dataset:{each}" for each in texts("datasets")]
     return Artifact(
         name=name,
         kind=kind,
         summary="",
-        license=(parse_license(license) if isinstance(license, str) else None) or "",
+        license=parse_licenses(front_matter["license"])[0] if front_matter.get("license") else "",
         languages=tuple(dict.fromkeys(languages)),
         bases=tuple(map(without_owner, texts("base_model"))),
         tags=tuple(dict.fromkeys((*texts("tags"), *texts("library_name"), *texts("pipeline_tag"), *trained_on))),

@@ -1,20 +1,38 @@
-"""Licences: SPDX expressions, and Hugging Face's ids for licences that SPDX does not list."""
+"""Licences: SPDX expressions, and Hugging Face's ids for licences that SPDX does not list or spells otherwise."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from license_expression import Licensing
 
+SPDX = {
+    each.lower(): each
+    for each in (
+        "AFL-3.0", "Apache-2.0", "Artistic-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSD-3-Clause-Clear", "BSL-1.0", "CC-BY-2.0",
+        "CC-BY-2.5", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-NC-2.0", "CC-BY-NC-3.0", "CC-BY-NC-4.0", "CC-BY-NC-ND-3.0",
+        "CC-BY-NC-ND-4.0", "CC-BY-NC-SA-2.0", "CC-BY-NC-SA-3.0", "CC-BY-NC-SA-4.0", "CC-BY-ND-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0",
+        "CC0-1.0", "CDLA-Permissive-1.0", "CDLA-Permissive-2.0", "CDLA-Sharing-1.0", "ECL-2.0", "EPL-1.0", "EPL-2.0", "EUPL-1.1",
+        "EUPL-1.2", "ISC", "LPPL-1.3c", "MIT", "MPL-2.0", "MS-PL", "NCSA", "OFL-1.1", "OSL-3.0", "PostgreSQL", "Unicode-3.0",
+        "Unlicense", "WTFPL", "Zlib", "etalab-2.0",
+    )
+}  # fmt: skip
+"""The Hub's ids of licences that SPDX calls the same, and that of the lab's data → SPDX's spelling.
+
+The parser of expressions takes 50 ms to load.
+"""
+FAMILIES = frozenset({"bsd", "cc", "gfdl", "gpl", "lgpl", "lgpl-lr", "odbl", "odc-by", "pddl"})
+"""The Hub's ids of families of licences, and of those that SPDX lists with a version or another spelling."""
 MODEL_LICENSES = frozenset({
     "apple-amlr", "apple-ascl", "bigcode-openrail-m", "bigscience-bloom-rail-1.0", "bigscience-openrail-m", "c-uda",
-    "creativeml-openrail-m", "deepfloyd-if-license", "fair-noncommercial-research-license", "gemma", "h-research",
+    "creativeml-openrail-m", "deepfloyd-if-license", "fair-noncommercial-research-license", "gemma", "grok2-community", "h-research",
     "intel-research", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "open-mdw", "openrail", "openrail++",
     "other", "unknown",
 })  # fmt: skip
-"""Source: the Hub's documentation, "Licenses". `other` needs `license_name` and `license_link` beside it."""
+"""Source of all three: the Hub's documentation, "Licenses". `other` needs `license_name` and `license_link` beside it."""
 
 MAX_LENGTH = 1000
 """Longest licence in characters."""
@@ -23,8 +41,9 @@ MAX_LENGTH = 1000
 def parse_license(text: str) -> str | None:
     """Return a licence as spelled by SPDX or Hugging Face, `Apache-2.0` for `apache-2.0`, or None if unknown."""
     wanted = text.strip()
-    if wanted.lower() in MODEL_LICENSES:
-        return wanted.lower()
+    lower = wanted.lower()
+    if lower in SPDX or lower in MODEL_LICENSES | FAMILIES:
+        return SPDX.get(lower, lower)
     if not wanted or len(wanted) > MAX_LENGTH:
         return None
     from boolean import ParseError
@@ -37,14 +56,28 @@ def parse_license(text: str) -> str | None:
         return None  # The parser raises the last four for text such as `()` and `mit AND`.
 
 
+def parse_licenses(value: object) -> tuple[str, list[str]]:
+    """Return the licence in front matter, text or a list of licences that all apply, and the texts that are no licence."""
+    given = [str(each) for each in value] if isinstance(value, list) else [str(value)]
+    parsed = {text: parse_license(text) for text in given}
+    unknown = [text for text, license in parsed.items() if license is None]
+    known = list(dict.fromkeys(license for license in parsed.values() if license))
+    if len(known) > 1:
+        known = [f"({each})" if " OR " in each else each for each in known]
+    license = " AND ".join(known)
+    return ("", [license]) if len(license) > MAX_LENGTH else (license, unknown)
+
+
 def for_front_matter(license: str) -> str | list[str]:
-    """Format a licence as Hugging Face does: lower case, several as a list."""
-    parts = [part.strip("() ").lower() for part in license.split(" AND ")]
-    return parts if len(parts) > 1 and " OR " not in license and " WITH " not in license else license.lower()
+    """Format a licence as Hugging Face does: lower case, several that all apply as a list."""
+    parts = re.split(r" AND (?![^(]*\))", license)  # not inside parentheses
+    listed = [part.removeprefix("(").removesuffix(")").lower() if len(parts) > 1 else part.lower() for part in parts]
+    return listed if len(listed) > 1 else listed[0]
 
 
 @cache
 def _spdx() -> Licensing:
-    from license_expression import get_spdx_licensing
+    from license_expression import Licensing, get_spdx_licensing
 
-    return get_spdx_licensing()
+    # Expressions may name the Hub's licences too: `MIT AND llama2`.
+    return Licensing([*get_spdx_licensing().known_symbols.values(), *sorted(MODEL_LICENSES | FAMILIES - {"gpl"})])

@@ -7,7 +7,7 @@ from typing import Any
 
 from hub.cards.card import FILE, NAMESPACE, Card
 from hub.cards.front_matter import split_front_matter
-from hub.cards.licenses import parse_license
+from hub.cards.licenses import parse_licenses
 from hub.cards.model_index import from_result
 from hub.cards.variant_config import conditioning_problems, read_conditioning
 from hub.errors import UnknownLanguage, InvalidCard, InvalidName
@@ -81,11 +81,11 @@ class _CardParser:
         if not given:
             self.problems.append("`license` is missing: add an SPDX identifier such as apache-2.0")
             return ""
-        text = " AND ".join(map(str, given)) if isinstance(given, list) else str(given)
-        license = parse_license(text)
-        if license is None:
-            self.problems.append(f"license {text[:100]!r} is neither an SPDX expression nor a Hugging Face licence id")
-        return license or ""
+        license, unknown = parse_licenses(given)
+        self.problems += [
+            f"license {text[:100]!r} is neither an SPDX expression nor a Hugging Face licence id" for text in unknown
+        ]
+        return license
 
     def languages(self) -> tuple[str, ...]:
         given = self.general.get("language")
@@ -93,9 +93,6 @@ class _CardParser:
             self.problems.append("`language` is missing: add BCP-47 tags, or `mul`")
         tags: list[str] = []
         for each in given if isinstance(given, list) else [given] * (given is not None):
-            if each is False:
-                self.problems.append("YAML reads an unquoted `no` as false: write 'no' for Norwegian")
-                continue
             try:
                 tags.append(parse_language(str(each)))
             except UnknownLanguage as error:

@@ -11,6 +11,7 @@ from hub.cards.card import FILE, NAMESPACE, Card
 from hub.cards.licenses import for_front_matter
 from hub.cards.front_matter import split_front_matter
 from hub.cards.model_index import to_result
+from hub.cards.yaml_values import write_yaml
 from hub.errors import Unreachable
 from hub.records import Upstream
 
@@ -54,8 +55,9 @@ def render(card: Card, title: str, kept: dict[str, Any] | None = None) -> str:
         NAMESPACE: _ours(card),
     }
     others = {key: value for key, value in (kept or {}).items() if key not in {*front_matter, "model-index"}}
-    yaml = ModelCardData(**front_matter, **others).to_yaml(original_order=list(front_matter))
-    return f"---\n{yaml}\n---\n\n{card.prose.strip()}\n"
+    data = ModelCardData(**front_matter, **others).to_dict()  # type: ignore[no-untyped-call]
+    ordered = {key: data.pop(key) for key in (*front_matter, "model-index") if key in data} | data
+    return f"---\n{write_yaml(ordered)}\n---\n\n{card.prose.strip()}\n"
 
 
 def _ours(card: Card) -> dict[str, Any]:

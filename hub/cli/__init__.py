@@ -6,6 +6,7 @@ request, 130 interrupted.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -23,14 +24,23 @@ __all__ = ["main"]
 
 INTERRUPTED = 130
 """128 + SIGINT, as in shells."""
+LIBRARIES = (
+    "accelerate", "bitsandbytes", "diffusers", "huggingface_hub", "kernels", "peft", "torch.utils._pytree", "torchao", "transformers",
+)  # fmt: skip
+"""Loggers that libraries warn with."""
+OWN_PACKAGES = {"hub", "server", "trainers"}
+"""Packages whose warnings are for the people who run a command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `hub` with `arguments` (default: those of the process) and return the exit code."""
+    if sys.stderr.isatty():
+        _show_progress()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", YankedRevision)
             warnings.showwarning = partial(_warn, warnings.showwarning)
+            _quiet_libraries()
             code = program().main(args=arguments, prog_name="hub", standalone_mode=False)
         sys.stdout.flush()
     except HubError as error:
@@ -55,11 +65,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _show_progress() -> None:
+    """Print what takes long before the command's own work, such as building the registry on first use."""
+    log = logging.getLogger("hub.local")
+    if not log.handlers:
+        log.addHandler(logging.StreamHandler())
+        log.setLevel(logging.INFO)
+
+
+def _quiet_libraries() -> None:
+    """Hide the warnings that libraries log while they are imported: about optional kernels, none of which is used here."""
+    for library in LIBRARIES:
+        if not logging.getLogger(library).level:
+            logging.getLogger(library).setLevel(logging.ERROR)
+
+
 def _warn(show: Callable[..., None], message: Warning | str, category: type[Warning], *rest: Any) -> None:
-    """Print linguahub's warnings on one line, like errors, and others as Python does."""
-    if issubclass(category, YankedRevision):
+    """Print linguahub's warnings on one line, like errors, and others only if Python's `-W` or PYTHONWARNINGS asks for them."""
+    if category.__module__.partition(".")[0] in OWN_PACKAGES:
         print(f"hub: {message}", file=sys.stderr)
-    else:
+    elif sys.warnoptions:
         show(message, category, *rest)
 
 

@@ -22,6 +22,7 @@ OWN = {
     "search": "find.search",
     "show": "find.show",
     "pull": "transfer.pull",
+    "new": "transfer.new",
     "push": "transfer.push",
     "import": "transfer.import_file",
     "export": "transfer.export",

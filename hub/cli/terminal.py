@@ -6,21 +6,44 @@ import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 GAP = "  "
-NARROWEST = 8
-"""Minimum width of a column that is cut to fit the terminal."""
+NARROWEST = 20
+"""Columns of the terminal that a shortened text keeps."""
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns: cut to the width of a terminal with bold headings, or in full to a pipe."""
-    widths = [max(width(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, drop: Sequence[str] = (), cut: Sequence[str] = ()
+) -> None:
+    """Print aligned columns, in full to a pipe, and with bold headings to a terminal.
+
+    If they are wider than the terminal, the texts of the columns `cut` are shortened, then the columns `drop` are left out, least
+    important first. Other columns, which hold names and numbers, are always whole.
+    """
+    shown = list(headings)
+    widths = {heading: max(map(width, column)) for heading, *column in zip(headings, *([headings, *rows]), strict=True)}
     if sys.stdout.isatty():
-        widths = fit(widths, shutil.get_terminal_size().columns)
-    print(bold(_line(headings, widths)))
+        columns = shutil.get_terminal_size().columns
+        pending = list(drop)
+        while pending and _narrowest(shown, widths, cut) > columns:
+            if (least := pending.pop(0)) in shown:
+                shown.remove(least)
+        free = columns - _narrowest(shown, widths, ())
+        for heading in cut:
+            if heading in shown and free < 0:
+                kept = max(NARROWEST, widths[heading] + free)
+                free += max(0, widths[heading] - kept)
+                widths[heading] = min(widths[heading], kept)
+    print(bold(_line(shown, [widths[heading] for heading in shown])))
     for row in rows:
-        print(_line(row, widths))
+        cells = dict(zip(headings, row, strict=True))
+        print(_line([cells[heading] for heading in shown], [widths[heading] for heading in shown]))
+
+
+def short_name(name: object) -> str:
+    """Return `owner/name` of an artifact as people type it: without the owner `linguahub`, whose cards come with the installation."""
+    return str(name).removeprefix("linguahub/")
 
 
 def bold(text: str) -> str:
@@ -34,12 +57,10 @@ def width(text: str) -> int:
     return sum(_width_of(character) for character in text)
 
 
-def fit(widths: Sequence[int], available: int) -> list[int]:
-    """Shrink column widths to fit `available` columns, the widest first."""
-    fitted = list(widths)
-    while sum(fitted) + len(GAP) * (len(fitted) - 1) > available and max(fitted) > NARROWEST:
-        fitted[fitted.index(max(fitted))] -= 1
-    return fitted
+def _narrowest(headings: Sequence[str], widths: Mapping[str, int], cut: Sequence[str]) -> int:
+    """Return the columns of the terminal that a table needs if the texts in `cut` are as short as they may be."""
+    each = [min(widths[heading], NARROWEST) if heading in cut else widths[heading] for heading in headings]
+    return sum(each) + len(GAP) * (len(each) - 1)
 
 
 def size(size_bytes: int) -> str:

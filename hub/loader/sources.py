@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.bases.family import Family, family_of
-from hub.errors import DamagedFile, DoesNotFit, InvalidRequest, InvalidSource, UnknownArtifact, UnknownBase, UnknownFile
+from hub.errors import DamagedFile, DoesNotFit, InvalidRequest, InvalidSource, UnknownArtifact, UnknownFile
 from hub.languages import MULTILINGUAL
 from hub.loader.modules.module_config import ModuleConfig, read_config
 from hub.publish.card_only import missing_weights
 from hub.publish.compatibility import conditioning_problem, has_other_digest
+from hub.publish.composition import find_base, find_module, no_variant
 from hub.records import Artifact, Conditioning, Pin, Query, Upstream, weights_digest
 from hub.remote.configurations import fetch_configuration, fetch_encoder
 from hub.weights.digest import digest_of
@@ -94,13 +95,7 @@ class Sources:
         """Find the base called `name`. Raises UnknownBase with similar names, and InvalidRequest."""
         if (folder := _folder(name)) is not None:
             return _base(folder.name, folder, "", _OWN_LANGUAGES, is_folder=True)
-        try:
-            artifact = self.hub.registry.get(str(name))
-        except UnknownArtifact as error:
-            bases = self.hub.registry.find(Query(kind="base", sort="name", limit=1000)).items
-            raise UnknownBase(str(name), known=[each.name.name for each in bases]) from error
-        if artifact.kind != "base":
-            raise InvalidRequest(f"`{name}` is of kind {artifact.kind}, not a base. List bases with `hub bases`.")
+        artifact = find_base(self.hub.registry, str(name))
         known = artifact.name.name
         languages = tuple(tag for tag in artifact.languages if tag != MULTILINGUAL) or _OWN_LANGUAGES
         if not artifact.weights_digest and artifact.upstream:
@@ -119,12 +114,8 @@ class Sources:
         if (folder := _folder(name)) is not None:
             known = folder.name
         else:
-            wanted, _, revision = str(name).partition("@")
-            artifact = self.hub.registry.get(wanted)
-            if artifact.method and not artifact.weights_digest:
-                raise missing_weights(artifact)
-            if artifact.kind in {"base", "dataset"} or (artifact.kind == "encoder" and not artifact.variants):
-                raise InvalidRequest(f"`{name}` is of kind {artifact.kind}, not a language module.")
+            artifact = find_module(self.hub.registry, str(name))
+            revision = str(name).partition("@")[2]
             folder, known = self._snapshot(artifact, revision or None), artifact.name.name
         if (folder / "config.json").is_file():
             return ModuleSource(known, folder, read_config(folder), (folder.name,), _folder(name) is not None)
@@ -267,9 +258,7 @@ def _choose(name: str, folder: Path, base: BaseSource, variant: str | None) -> M
             raise DoesNotFit(
                 f"`{name}` has several variants that fit `{base.name}`: choose with `variant=`, of {_list(e for e, _ in fitting)}."
             )
-    raise DoesNotFit(
-        f"`{name}` has no variant for `{wanted}`, only for {_list(names)}. Find modules that fit with `hub search --base {wanted}`."
-    )
+    raise no_variant(name, wanted, names)
 
 
 def check_fit(module: ModuleSource, base: BaseSource) -> None:

@@ -78,12 +78,12 @@ def create(
 def duplicate(
     artifact: Artifact, target: ArtifactName, registry: Registry, store: BlobStore, actor: Actor, *, private: bool
 ) -> Revision:
-    """Create an artifact with the files of another one's head.
+    """Create an artifact with the files of another one's head. It is gated like the other one.
 
     Raises Conflict if the name is taken, InvalidSource for files that are allowed only in the original.
     """
     source = registry.revision(artifact.name)
-    renamed = dataclasses.replace(artifact, name=target, private=private, gated="", allow_unsafe_files=False)
+    renamed = dataclasses.replace(artifact, name=target, private=private, allow_unsafe_files=False)
     if policy_of(renamed, registry) != policy_of(artifact, registry):
         check(renamed, source.files, (), registry, store)
     check_bytes(artifact.name, source.files, source.files, store)
@@ -134,6 +134,7 @@ def squash(
 ) -> Revision:
     """Replace the head of a branch by a revision with the same files and no parent. Earlier revisions stay available by id."""
     head = registry.tip(artifact.name, branch)
+    check_bytes(artifact.name, head.files, head.files, store)
     revision = make_revision(artifact.name, head.files, message=message, created_at=datetime.now(UTC))
     revision = dataclasses.replace(revision, yanked=head.yanked)
     described = with_files(describe_files(artifact, head.files, store), head.files, store, artifact.weights)

@@ -15,7 +15,7 @@ from hub.home import stamp_of
 from hub.names import ArtifactName, Digest
 from hub.publish.commit import card_folder, describe_files
 from hub.publish.mark_files import mark_files
-from hub.publish.publish import drain_outbox, publish_card, with_files
+from hub.publish.publish import drain_outbox, publish_card, record_cards, store_card, with_files
 from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import ALL_CARDS, CURATED_OWNER, Registry
 from hub.registry.artifacts.branches import restore_refs
@@ -48,6 +48,9 @@ def index(cards: Path, registry: Registry, store: BlobStore) -> IndexReport:
     restored = _restore(registry, store, warnings)
     former = registry.indexed()
     sources: set[str] = set()
+    known = {name.lower() for name in registry.names()}
+    new: list[tuple[Artifact, Revision]] = []
+    indexed: list[tuple[str, str, str]] = []
     for folder in curated_folders(cards):
         source = folder.relative_to(cards).as_posix()
         sources.add(source)
@@ -55,12 +58,21 @@ def index(cards: Path, registry: Registry, store: BlobStore) -> IndexReport:
         if former.get(source, ("", ""))[0] == own_stamp:
             continue
         try:
-            name = _curated_name(folder)
-            publish_card(folder, name, registry, store)
+            card = read_card(folder, ArtifactName(CURATED_OWNER, folder.name))
+            name = ArtifactName(card.owner or CURATED_OWNER, folder.name)
+            if name.key in known:
+                record_cards(new, registry, store)  # It may be among them: two folders can have one name.
+                new.clear()
+                publish_card(folder, name, registry, store)
+            else:
+                new.append(store_card(folder, name, store, card))
+                known.add(name.key)
         except HubError as error:
             warnings.append(f"skipped {source}: {error}")
         else:
-            registry.mark_indexed(source, own_stamp, str(name))
+            indexed.append((source, own_stamp, str(name)))
+    record_cards(new, registry, store)
+    registry.mark_indexed(*indexed)
     removed = {
         source: artifact for source, (_, artifact) in former.items() if source not in sources and source != ALL_CARDS
     }
@@ -70,19 +82,13 @@ def index(cards: Path, registry: Registry, store: BlobStore) -> IndexReport:
     retry(registry.database, WRITE_REFERENCE)
     drain_outbox(registry, store)
     store.sweep()
-    registry.mark_indexed(ALL_CARDS, stamp)
+    registry.mark_indexed((ALL_CARDS, stamp, ""))
     return IndexReport(len(sources) - len(warnings), restored, len(removed), tuple(warnings))
 
 
 def curated_folders(cards: Path) -> list[Path]:
     """Return all folders `cards/<shelf>/<name>`, in the order of SHELVES."""
     return [path for shelf in SHELVES for path in sorted((cards / shelf).glob("*")) if path.is_dir()]
-
-
-def _curated_name(folder: Path) -> ArtifactName:
-    name = ArtifactName(CURATED_OWNER, folder.name)
-    owner = read_card(folder, name).owner
-    return ArtifactName(owner, folder.name) if owner else name
 
 
 def _restore(registry: Registry, store: BlobStore, warnings: list[str]) -> int:

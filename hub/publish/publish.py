@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hub.cards import describe
+from hub.cards import Card, describe
 from hub.cards.describe import DATASET
 from hub.cards.policy import SAFETENSORS_ONLY, check_contents
 from hub.errors import Conflict, DamagedFile, InvalidName, UnknownFile
@@ -76,14 +76,30 @@ def publish_card(folder: Path, name: ArtifactName, registry: Registry, store: Bl
     Therefore the revision has neither time nor parent. A head that was built on the same content, such as by `hub pull`, which adds
     weights to a card, stays the head. Raises like `publish`.
     """
-    paths = check_contents(folder, SAFETENSORS_ONLY)
-    artifact = describe(folder, name)
+    artifact, revision = store_card(folder, name, store)
     head = _head(name, registry)
-    files = _store_files(folder, paths, store)
-    revision = make_revision(name, files, message=FROM_CARDS)
-    if head is not None and (head.id == revision.id or _builds_on(head, files, registry)):
+    if head is not None and (head.id == revision.id or _builds_on(head, revision.files, registry)):
         return head
-    return record(with_files(artifact, files, store), revision, head.id if head else "", registry, store)
+    return record(artifact, revision, head.id if head else "", registry, store)
+
+
+def store_card(
+    folder: Path, name: ArtifactName, store: BlobStore, card: Card | None = None
+) -> tuple[Artifact, Revision]:
+    """Store the files of a curated folder, and return its artifact and revision, which are not recorded yet. Raises like `publish`.
+
+    `card`: the card in the folder, if it was read already.
+    """
+    paths = check_contents(folder, SAFETENSORS_ONLY)
+    artifact = describe(folder, name, card)
+    files = _store_files(folder, paths, store)
+    return with_files(artifact, files, store), make_revision(name, files, message=FROM_CARDS)
+
+
+def record_cards(entries: Sequence[tuple[Artifact, Revision]], registry: Registry, store: BlobStore) -> None:
+    """Record the revisions of curated artifacts that do not exist yet, all in one transaction. Raises like `record`."""
+    if entries:
+        registry.record_new([(artifact, store_manifest(revision, registry, store)) for artifact, revision in entries])
 
 
 def make_revision(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from hub.errors import AllYanked, InvalidRequest, UnknownArtifact, UnknownRevision
@@ -129,6 +130,13 @@ class Registry:
         with self.database.transaction() as session:
             writing.record(session, artifact, revision, expected_parent, branch=branch, actor=actor)
 
+    def record_new(self, entries: Sequence[tuple[Artifact, Revision]]) -> None:
+        """Record artifacts that do not exist, each with its first revision, in one transaction. Raises Conflict if one exists."""
+        from hub.registry.artifacts import record as writing
+
+        with self.database.transaction() as session:
+            writing.record_new(session, entries)
+
     def yank(
         self,
         name: ArtifactName,
@@ -205,13 +213,18 @@ class Registry:
         rows = self.database.rows("SELECT source, stamp, artifact FROM indexed")
         return {row["source"]: (row["stamp"], row["artifact"]) for row in rows}
 
-    def mark_indexed(self, source: str, stamp: str, artifact: str = "") -> None:
-        """Record the stamp of a curated folder that was indexed."""
-        self.database.execute(
+    def mark_indexed(self, *folders: tuple[str, str, str]) -> None:
+        """Record source, stamp and artifact of curated folders that were indexed, in one transaction."""
+        from sqlalchemy import text
+
+        statement = (
             "INSERT INTO indexed (source, stamp, artifact) VALUES (:source, :stamp, :artifact) "
-            "ON CONFLICT (source) DO UPDATE SET stamp = excluded.stamp, artifact = excluded.artifact",
-            {"source": source, "stamp": stamp, "artifact": artifact},
+            "ON CONFLICT (source) DO UPDATE SET stamp = excluded.stamp, artifact = excluded.artifact"
         )
+        rows = [dict(zip(("source", "stamp", "artifact"), each, strict=True)) for each in folders]
+        if rows:
+            with self.database.transaction() as session:
+                session.execute(text(statement), rows)
 
     def unmark_indexed(self, source: str) -> None:
         """Delete the record of a curated folder that no longer exists."""

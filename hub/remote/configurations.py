@@ -6,24 +6,21 @@ files names the command that fetches them.
 
 from __future__ import annotations
 
-import socket
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
 from hub.bases.family import read_json
 from hub.convert import open_clip
 from hub.encoders.text_half import half_of, needed_files
 from hub.encoders.text_half.read_half import INDEX, WEIGHTS
 from hub.encoders.tokenizer import tokenizer_name
-from hub.errors import DamagedFile, InvalidSource, Unreachable
+from hub.errors import DamagedFile, InvalidSource
 from hub.home import Home
 from hub.records import Upstream
-from hub.remote.hf_cache import Stamps, unfinished
+from hub.remote.hf_cache import Stamps
 from hub.remote.hf_cache import check as check_downloads
-from hub.weights.sizes import gigabytes
+from hub.remote.upstream import is_online, unreachable
 
 CONFIGURATION = ("*.json", "*/*.json")
 """Patterns of small files, fetched before the weights."""
@@ -31,8 +28,6 @@ TOKENIZER = ("*.json", "*.txt", "*.model")
 """Patterns of the settings, vocabularies and SentencePiece models of an encoder, and of the index of its weights."""
 CHECKED = {".json", ".txt", ".model", ".safetensors"}
 """Suffixes of the files that are read from the parts of a pipeline."""
-TIMEOUT_S = 10.0
-"""Connection timeout in seconds."""
 
 
 def fetch_configuration(repository: str, revision: str, *, what: str) -> Path:
@@ -49,7 +44,7 @@ def fetch_pipeline(pipeline_class: type[Any], repository: str, revision: str, *,
             )
         )
     except (OSError, ValueError) as error:
-        raise _unreachable(what, repository, error) from error
+        raise unreachable(what, repository, error) from error
     parts = [path for path in folder.glob("*/*") if path.suffix in CHECKED]
     check_downloads([*folder.glob("*.json"), *parts], _stamps(), what=what)
     return folder
@@ -89,7 +84,7 @@ def fetch_encoder(upstream: Upstream, *, what: str, with_images: bool = False) -
             f"never loaded: `hub pull {what}` converts them to safetensors."
         )
     if missing:
-        raise _unreachable(what, upstream.repository, FileNotFoundError(f"`{missing[0]}` not found"))
+        raise unreachable(what, upstream.repository, FileNotFoundError(f"`{missing[0]}` not found"))
     check_downloads([folder / name for name in names], _stamps(), what=what)
     return folder
 
@@ -116,7 +111,7 @@ def _snapshot(repository: str, revision: str, patterns: Sequence[str], *, what: 
             )
         )
     except (OSError, ValueError) as error:
-        raise _unreachable(what, repository, error) from error
+        raise unreachable(what, repository, error) from error
     small = [pattern for pattern in patterns if not pattern.endswith(".safetensors")]
     check_downloads((path for pattern in small for path in folder.glob(pattern)), _stamps(), what=what)
     return folder
@@ -124,48 +119,3 @@ def _snapshot(repository: str, revision: str, patterns: Sequence[str], *, what: 
 
 def _stamps() -> Stamps:
     return Stamps(Home.find().caches)
-
-
-def is_online() -> bool:
-    """Return whether the hub can be reached. Without this check huggingface_hub would retry for half a minute."""
-    from huggingface_hub import constants
-
-    address = urlsplit(constants.ENDPOINT)
-    if constants.HF_HUB_OFFLINE:
-        return False
-    if address.scheme in urllib.request.getproxies() or address.hostname is None:
-        return True
-    try:
-        socket.create_connection(
-            (address.hostname, address.port or (80 if address.scheme == "http" else 443)), timeout=TIMEOUT_S
-        ).close()
-    except OSError:
-        return False
-    return True
-
-
-def _unreachable(what: str, repository: str, error: Exception) -> Unreachable:
-    partial = sum(path.stat().st_size for path in unfinished(repository))
-    part = f" ({gigabytes(partial)} of an interrupted download are cached)" if partial else ""
-    from huggingface_hub import constants
-    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
-
-    if isinstance(error, GatedRepoError):
-        return Unreachable(
-            f"`{what}` is gated: accept its terms at {constants.ENDPOINT}/{repository}, then `hf auth login`, then "
-            f"`hub pull {what}`."
-        )
-    if isinstance(error, RepositoryNotFoundError):
-        return Unreachable(
-            f"`{what}` is upstream in {repository}, which no longer exists or is private: see `hub show {what}`."
-        )
-    if isinstance(error, LocalEntryNotFoundError) or not is_online():
-        return Unreachable(
-            f"`{what}` is not on this machine{part}: {repository} is not in {constants.HF_HUB_CACHE}, and "
-            f"{constants.ENDPOINT} {'is disabled by HF_HUB_OFFLINE' if constants.HF_HUB_OFFLINE else 'does not answer'}. "
-            f"Fetch it with a network connection: `hub pull {what}`."
-        )
-    reason = str(error).strip().partition("\n")[0].rstrip(".")
-    return Unreachable(
-        f"`{what}` is upstream in {repository}, which cannot be fetched{part}: {reason}. Resume with `hub pull {what}`."
-    )

@@ -19,7 +19,7 @@ PAGE_POLICY = (
 )
 """Nothing inline and nothing external is allowed, so that the author of a card cannot run code in a reader's browser."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:;=-]{1,128}")
-_SIGNED = re.compile(r"^(/lfs/(?:objects|parts|complete)/).+")
+_SIGNED = re.compile(r"^(/lfs/\w+/).+")
 _MAX_LOGGED = 4000
 """Characters of a path that are logged: all of a valid one."""
 _log = logging.getLogger("server.access")

@@ -13,16 +13,13 @@ from itsdangerous import BadData, Signer, URLSafeSerializer
 
 from hub.errors import Unauthenticated
 from hub.local import LocalHub
-from hub.registry.accounts.permissions import Account
 from hub.registry.accounts.server_settings import signing_key
 
-LINK_SECONDS = 24 * 3600
-"""Seconds for which an upload link is valid: slow connections need hours for a large file."""
-_INVALID = "this link is invalid or has expired: request a new one."
+INVALID_LINK = "this link is invalid or has expired: request a new one."
 _SHA256: dict[str, Any] = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
 
 
-def sign(hub: LocalHub, purpose: str, seconds: int = LINK_SECONDS, **claims: Any) -> str:
+def sign(hub: LocalHub, purpose: str, seconds: int, **claims: Any) -> str:
     """Sign `claims` for `purpose`, valid for `seconds`.
 
     The value contains its expiration time. The timestamps of itsdangerous are not used because it refuses those in the future,
@@ -36,18 +33,10 @@ def claims_of(hub: LocalHub, purpose: str, token: str) -> dict[str, Any]:
     try:
         claims: dict[str, Any] = serializer(hub, purpose).loads(token)
     except BadData as error:
-        raise Unauthenticated(_INVALID) from error
+        raise Unauthenticated(INVALID_LINK) from error
     if claims["until"] < time.time():
-        raise Unauthenticated(_INVALID)
+        raise Unauthenticated(INVALID_LINK)
     return claims
-
-
-def sender_of(hub: LocalHub, claims: dict[str, Any]) -> Account:
-    """Return the account that a link was created for. Raises Unauthenticated if the account was deleted."""
-    found = hub.accounts.find_by_id(claims["account"])
-    if found is None:
-        raise Unauthenticated("the account of this link was deleted.")
-    return found
 
 
 def serializer(hub: LocalHub, purpose: str) -> URLSafeSerializer:

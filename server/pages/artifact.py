@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from itertools import groupby
 from typing import Any
 
@@ -107,7 +108,7 @@ def _score_tables(artifact: Artifact) -> list[tuple[str, list[Score]]]:
 def _snippets(artifact: Artifact, endpoint: str) -> list[tuple[str, str]]:
     """Return snippets that use the artifact, each with a heading."""
     name = formatting.short_name(artifact.name)
-    shell = ("In a terminal", f"hub pull {name}")
+    shell = ("In a terminal", f"hub pull {name} --endpoint {shlex.quote(endpoint)}")
     if artifact.kind == "dataset":
         return [shell, ("With huggingface_hub", _snapshot_download(artifact, endpoint, ', repo_type="dataset"'))]
     if artifact.kind == "base":

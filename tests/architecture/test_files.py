@@ -17,7 +17,7 @@ FOREIGN = re.compile(r"(?<![\w.])/(?:root|home/\w+|work|tmp/\w+)/")
 
 def tracked(*patterns: str) -> list[str]:
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--", *patterns], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "ls-files", "-z", "--", *patterns], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
     )
     if listed.returncode:
         pytest.skip("not a git checkout: only tracked files are checked")

@@ -20,7 +20,11 @@ def heavy_after(script: str, home: Path) -> list[str]:
     """Return the heavy libraries that `script` imports in a new interpreter."""
     environment = os.environ | {"HUB_HOME": str(home), "HUB_CARDS": str(home / "cards")}
     done = subprocess.run(
-        [sys.executable, "-c", script + "\n" + REPORT.lstrip("; ")], capture_output=True, text=True, env=environment
+        [sys.executable, "-c", script + "\n" + REPORT.lstrip("; ")],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
@@ -53,7 +57,7 @@ def test_searching_does_not_wait_for_an_orm_or_a_table_printer(tmp_path):
 
 def test_import_contracts_are_kept():
     linter = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout
 
 

@@ -37,7 +37,12 @@ def a_cluster(binaries: Path) -> Iterator[str]:
 
         def run(program: str, *arguments: str) -> None:
             done = subprocess.run(
-                [*before, str(binaries / program), *arguments], cwd=folder, capture_output=True, text=True, check=False
+                [*before, str(binaries / program), *arguments],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=300,
             )
             assert done.returncode == 0, f"{program}: {done.stderr} {log.read_text() if log.exists() else ''}"
 

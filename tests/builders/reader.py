@@ -22,6 +22,7 @@ import pytest
 from hub import plugins
 from hub.cli import main
 from tests.builders import ROOT
+from tests.builders.processes import end
 
 TUTORIALS = ROOT / "docs" / "tutorials"
 EXAMPLES = TUTORIALS / "examples"
@@ -110,8 +111,7 @@ class Reader:
     def stop(self) -> None:
         """Stop the server, if one was started."""
         if self.server is not None:
-            self.server.kill()
-            self.server.communicate()
+            end(self.server)
 
     def _run(self, block: Block, *, may_fail: bool) -> str:
         printed = io.StringIO()
@@ -150,7 +150,9 @@ class Reader:
                 runpy.run_path(str(ROOT / script if script.startswith("docs/") else script))
                 return 0
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        done = subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, "PATH": path})
+        done = subprocess.run(
+            words, capture_output=True, text=True, check=False, env={**os.environ, "PATH": path}, timeout=300
+        )
         printed.write(done.stdout + done.stderr)
         return done.returncode
 

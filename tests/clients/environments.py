@@ -46,7 +46,7 @@ def _environment(name: str, *requirements: str, finds: Path | None = None) -> Pa
             venv.create(folder, symlinks=True)
             # Without bytecode: Python compiles what it imports, and to compile the rest takes longer than installing it.
             pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet"]
-            subprocess.run([*pip, "--no-deps", "--no-compile", *requirements], check=True)
+            subprocess.run([*pip, "--no-deps", "--no-compile", *requirements], check=True, timeout=600)
             if finds is not None:
                 _packages(folder).joinpath("shared.pth").write_text(f"{finds}\n")
             (folder / "finished").touch()

@@ -19,6 +19,7 @@ from hub.names import ArtifactName
 from hub.publish.commit import commit, create
 from hub.records import File
 from hub.registry.accounts.permissions import Actor
+from tests.builders.processes import running
 from tests.clients.journey import CROWD, LARGE, LONG, MANY
 
 ROOT = Actor("root")
@@ -95,13 +96,10 @@ def serving(folder: Path) -> Iterator[Service]:
         log = folder / "log"
         with log.open("w") as written:
             command = [sys.executable, "-c", "from hub.cli import main; main()", "serve", "--port", "0"]
-            process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=written, text=True)
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            address = re.search(r"http://127\.0\.0\.1:\d+", line)
-            assert address, log.read_text()[-3000:]
-            yield Service(address[0], hub, log, folder)
-        finally:
-            process.terminate()
-            process.communicate(timeout=20)
+            options: dict[str, Any] = {"env": environment, "stdout": subprocess.PIPE, "stderr": written, "text": True}
+            with running(command, is_asked=True, **options) as process:
+                assert process.stdout is not None
+                address = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+                assert address, log.read_text()[-3000:]
+                yield Service(address[0], hub, log, folder)
+        assert "Traceback" not in log.read_text()

@@ -29,7 +29,12 @@ def test_a_tenth_method_is_one_file_and_one_entry_point(tmp_path: Path) -> None:
     def hub(*arguments: str) -> subprocess.CompletedProcess[str]:
         code = "import sys; from hub.cli import main; sys.exit(main(sys.argv[1:]))"
         return subprocess.run(
-            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment, cwd=ROOT
+            [sys.executable, "-c", code, *arguments],
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=ROOT,
+            timeout=300,
         )
 
     done = hub(*arguments, "--push", "--json")

@@ -73,6 +73,7 @@ def test_the_site_builds_without_warnings_and_loads_nothing_from_other_hosts(tmp
         text=True,
         cwd=ROOT,
         env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        timeout=300,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     loaded = [

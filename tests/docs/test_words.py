@@ -16,7 +16,9 @@ NOT_OURS = ("THIRD_PARTY_NOTICES.md", "cards/", "docs/reference/glossary.md", "t
 
 
 def test_odd_phrases_stay_below_sixty_in_code_templates_and_documents():
-    listed = subprocess.run(["git", "ls-files", *SENTENCES], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", *SENTENCES], cwd=ROOT, capture_output=True, text=True, check=True, timeout=300
+    )
     found = [
         f"{path}:{number}: {line.strip()}"
         for path in listed.stdout.splitlines()

@@ -83,7 +83,7 @@ def kill_again_and_again(environment: dict[str, str], rounds: int, seed: int = 0
                 _record(ours, outcome, wanted=pending)
                 time.sleep(chance.uniform(0, _MAX_S))
                 server.kill()
-                server.join()
+                server.join(60)
                 client.kill()
                 started, finished = _record(ours, outcome)
         outcome.rounds += 1
@@ -176,7 +176,7 @@ def _start_process(target: Any, *arguments: Any) -> Iterator[ForkServerProcess]:
         yield running
     finally:
         running.kill()
-        running.join()
+        running.join(60)
 
 
 def _await_listening(port: int, server: ForkServerProcess) -> None:

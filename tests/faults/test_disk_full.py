@@ -34,16 +34,19 @@ class Disk:
         self.folder = folder
         folder.mkdir()
         mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={ROOM_MB}m", "tmpfs", str(folder)], capture_output=True, text=True
+            ["mount", "-t", "tmpfs", "-o", f"size={ROOM_MB}m", "tmpfs", str(folder)],
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
         if mounted.returncode:
             pytest.skip(f"this machine does not allow mounting a file system: {mounted.stderr.strip()}")
 
     def grow(self) -> None:
-        subprocess.run(["mount", "-o", "remount,size=200m", str(self.folder)], check=True)
+        subprocess.run(["mount", "-o", "remount,size=200m", str(self.folder)], check=True, timeout=300)
 
     def unmount(self) -> None:
-        subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+        subprocess.run(["umount", "--lazy", str(self.folder)], check=True, timeout=300)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.builders import ROOT
+from tests.builders.processes import running
 
 DOCUMENT = ROOT / "docs" / "operate" / "deploy.md"
 PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -68,19 +69,15 @@ def nginx_before(server: str, blobs: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="nginx-") as folder:
         configuration = Path(folder, "nginx.conf")
         configuration.write_text(AROUND.format(user=user, folder=folder, printed=site))
-        with subprocess.Popen(
-            [PROGRAM, "-e", "stderr", "-c", str(configuration)], stderr=subprocess.PIPE, text=True
-        ) as running:
-            try:
-                _wait(running, port)
-                yield f"http://127.0.0.1:{port}"
-            finally:
-                running.terminate()
+        command = [PROGRAM, "-e", "stderr", "-c", str(configuration)]
+        with running(command, is_asked=True, stderr=subprocess.PIPE, text=True) as server:
+            _wait(server, port)
+            yield f"http://127.0.0.1:{port}"
 
 
-def _wait(running: subprocess.Popen[str], port: int) -> None:
+def _wait(server: subprocess.Popen[str], port: int) -> None:
     for _ in range(300):
-        assert running.poll() is None, running.stderr and running.stderr.read()
+        assert server.poll() is None, server.stderr and server.stderr.read()
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:

@@ -140,7 +140,7 @@ def test_a_team_on_postgresql_and_a_bucket_works_through_nginx_with_unmodified_c
         ["upload", "admin/module", str(folder)],
         ["download", "admin/module", "--local-dir", str(tmp_path / "copy")],
     ):
-        subprocess.run([hf, *words], check=True, env=environment, capture_output=True)
+        subprocess.run([hf, *words], check=True, env=environment, capture_output=True, timeout=300)
     assert (tmp_path / "copy" / "more.safetensors").read_bytes() == (folder / "more.safetensors").read_bytes()
     assert (tmp_path / "copy" / "model.safetensors").read_bytes() == WEIGHTS
     assert [each.id for each in api.list_models(author="admin")] == ["admin/module"]

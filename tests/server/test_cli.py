@@ -12,8 +12,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from starlette.testclient import TestClient
 
 import server.cli
 from hub.errors import HubError, InvalidRequest, MissingExtra
+from tests.builders.processes import running
 from tests.builders.server.published import client, hub
 
 __all__ = ["client", "hub"]
@@ -31,16 +31,6 @@ RUN = [
     "-c",
     "import sys; from hub.cli.commands import as_command; from server.cli import serve; as_command('serve', serve).main(sys.argv[1:])",
 ]
-
-
-@contextmanager
-def running(*arguments: Any, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Start a process and kill it at the end of the block. After an exception, Popen alone would wait for it forever."""
-    with subprocess.Popen(*arguments, **options) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def find_url(line: str) -> re.Match[str] | None:
@@ -75,12 +65,56 @@ def test_the_server_prints_its_address_responds_and_stops_on_interrupt(tmp_path:
     assert "Traceback" not in log
     with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
-        address = find_url(process.stdout.readline())
-        assert address
-        with urllib.request.urlopen(f"{address[0]}/login"):
-            pass  # It responds, so that it also handles signals.
+        assert find_url(process.stdout.readline())
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=20)[0] == "", "the administrator is created once"
+
+
+IGNORING = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
+"""Starts a command as shells start background jobs: with SIGINT ignored."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_announced_server_answers_and_stops_also_in_the_background(tmp_path: Path, workers: int, number: int):
+    environment = os.environ | {"HUB_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = [*IGNORING, *RUN, "--port", "0", "--workers", str(workers)]
+    options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with running(command, env=environment, **options) as process:
+        assert process.stdout is not None
+        address = find_url(process.stdout.readline())
+        assert address
+        with urllib.request.urlopen(f"{address[0]}/login", timeout=0.5 if workers == 1 else 5):
+            pass
+        process.send_signal(number)
+        process.communicate(timeout=20)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_that_is_still_starting_can_be_stopped_in_the_background(tmp_path: Path, number: int):
+    slow = "import time, server.cli; server.cli._listen = lambda *_: print('starting', flush=True) or time.sleep(60); "
+    command = [*IGNORING, RUN[0], "-c", slow + "import sys; from hub.cli import main; sys.exit(main(['serve']))"]
+    environment = os.environ | {"HUB_HOME": str(tmp_path)}
+    with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "starting\n"
+        process.send_signal(number)
+        assert "Traceback" not in process.communicate(timeout=20)[1]
+        assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: -signal.SIGTERM}[number]
+
+
+def test_a_server_starts_with_standard_input_closed(tmp_path: Path):
+    environment = os.environ | {"HUB_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = ["sh", "-c", 'exec "$@" <&-', "sh", *RUN, "--port", "0", "--workers", "2"]
+    with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        address = find_url(process.stdout.readline())
+        assert address
+        with urllib.request.urlopen(f"{address[0]}/login", timeout=5):
+            pass
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
 
 
 def test_a_port_in_use_is_reported_in_one_line():
@@ -98,13 +132,14 @@ def test_a_host_that_does_not_exist_is_refused():
 
 def test_without_the_extra_the_command_names_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "server.processes", raising=False)
     with pytest.raises(MissingExtra, match=r"linguahub\[serve\]"):
         server.cli.serve()
 
 
 def test_the_command_can_be_listed_without_the_extra():
     script = "import sys; sys.modules['fastapi'] = sys.modules['uvicorn'] = None; import server.cli"
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=300).returncode == 0
 
 
 def test_the_access_log_leaves_out_query_strings_and_tokens(client: TestClient, caplog: pytest.LogCaptureFixture):

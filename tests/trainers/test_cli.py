@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -106,7 +107,7 @@ def test_the_card_is_valid_and_describes_the_training(hub: LocalHub, capsys: pyt
     "said",
     [
         [],
-        ["--encoder", "my-xlmr", "--corpus", "my captions", "--image-column", "jpg", "--caption-column", "en=caption_en",
+        ["--encoder", "tiny-xlmr", "--corpus", "my captions", "--image-column", "jpg", "--caption-column", "en=caption_en",
          "--caption-column", "yo=caption_yo", "--held-out-share", "0.1"],
         ["--steps", "40", "--accumulate", "2", "--english-share", "0.3", "--temperature", "1.0", "--seed", "7"],
         ["--set", "distil.learning_rate=0.001", "--lang", "sw"],
@@ -225,6 +226,47 @@ def test_a_run_with_other_settings_is_not_resumed(
         run(train, *arguments, "--resume", "--seed", "5")
 
 
+def test_the_whole_cost_is_said_beforehand_and_with_times_once_they_are_known(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    run(train, "token-kd", "--lang", "yo", *TINY, "--n", "2")
+    said = capsys.readouterr().err
+    assert "Training: 8 steps (distil 8), time not measured here yet." in said
+    assert "Evaluation: up to 16 images, time not measured here yet;" in said
+    assert said.index("Training: 8 steps") < said.index("distil:") if "distil:" in said else True
+    run(train, "token-kd", "--lang", "yo", *TINY, "--n", "2", "--name", "again", "--price-per-hour", "2")
+    said = capsys.readouterr().err
+    assert re.search(
+        r"8 steps \(distil 8\), about \d+ s\. Evaluation: up to 16 images, about \d+ s;.* Price: about \$\d", said
+    )
+
+
+def test_a_finished_run_is_continued_with_more_steps_of_its_last_phase(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def steps_of(phase: str) -> list[int]:
+        lines = (tmp_path / "run" / phase / "metrics.jsonl").read_text().splitlines()
+        return [step for line in lines if (step := json.loads(line).get("step"))]
+
+    arguments = ("mulan", "--lang", "yo", *TINY, "--no-evaluate", "--out", str(tmp_path / "run"))
+    first = json_of(capsys, train, *arguments, "--steps", "4")
+    weights = Path(first["folder"]) / "tiny-sd" / "model.safetensors"
+    before = weights.read_bytes()
+    assert (max(steps_of("0-distil")), max(steps_of("1-denoise"))) == (4, 1)
+    more = json_of(capsys, train, *arguments, "--steps", "9", "--resume")
+    assert (max(steps_of("0-distil")), max(steps_of("1-denoise"))) == (4, 5)
+    assert more["seconds"]["distil"] == first["seconds"]["distil"]
+    assert more["seconds"]["denoise"] > first["seconds"]["denoise"]
+    continued = weights.read_bytes()
+    assert continued != before
+    assert "`distil` for 4 steps, `denoise` for 5 steps" in (Path(more["folder"]) / "README.md").read_text()
+    json_of(capsys, train, *arguments, "--steps", "9", "--resume")
+    assert weights.read_bytes() == continued, "nothing was left to do"
+    with pytest.raises(InvalidRequest, match="has 9 steps: raise `--steps`"):
+        run(train, *arguments, "--steps", "5", "--resume")
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -318,4 +360,4 @@ def test_an_invalid_evaluation_is_refused_in_one_line(
 
 def test_commands_can_be_listed_without_importing_torch() -> None:
     code = "import sys, trainers.cli; sys.exit(any(name in sys.modules for name in ('torch', 'diffusers', 'numpy', 'pyarrow')))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=300).returncode == 0

@@ -113,6 +113,14 @@ def find_best(folder: Path) -> Path | None:
     )
 
 
+def keep_newest(folder: Path) -> None:
+    """Delete all checkpoints of a finished run but the newest, from which it can be continued."""
+    newest = find_newest(folder)
+    for path in folder.glob("checkpoint-*"):
+        if path != newest:
+            path.unlink()
+
+
 def clear(folder: Path) -> None:
     """Delete the checkpoints and the logs of a run."""
     for path in [*folder.glob("checkpoint-*"), folder / "metrics.jsonl", *folder.glob("events.out.tfevents.*")]:
@@ -183,12 +191,15 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _check_same_recipe(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Check the recipe of a checkpoint; fields that older checkpoints lack are ignored. Raises `InvalidRequest`."""
+    """Check the recipe of a checkpoint; fields that older checkpoints lack are ignored. Raises `InvalidRequest`.
+
+    More steps are the same recipe, continued.
+    """
     wanted = json.loads(json.dumps(wanted))
     if differing := [
         f"{name} {found[name]!r} → {value!r}"
         for name, value in wanted.items()
-        if name in found and found[name] != value
+        if name in found and found[name] != value and not (name == "steps" and value > found[name])
     ]:
         raise InvalidRequest(
             f"cannot resume: {path.name} in {path.parent.name} used another recipe ({'; '.join(differing)}). Use that "

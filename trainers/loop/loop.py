@@ -66,8 +66,8 @@ def train(
     If accelerate is configured for FSDP, the weights are then still sharded: see `trainers/loop/sharding.py`.
 
     Resumes from the newest checkpoint in `folder`, if any. Writes `metrics.jsonl` and TensorBoard events there, and a
-    checkpoint every `checkpoint_every` updates (0: none), keeping the last `keep` and the one with the best validation
-    value. `on_log` is called with the number of updates while the module holds the averaged weights; so is `on_sample`,
+    checkpoint every `checkpoint_every` updates and after the last one (0: none), keeping the last `keep` and the one with
+    the best validation value. `on_log` is called with the number of updates while the module holds the averaged weights; so is `on_sample`,
     every `sample_every` updates (0: never) and after the last one, with the `Progress` for images. Neither may use a
     global generator. `device` is `cpu`, or None to use CUDA if it is available.
 
@@ -113,7 +113,7 @@ def train(
                 _stop_if_not_finite(finite, accelerator, label, kept)
                 with _show_average(method.module, ema):
                     on_sample(done, progress)
-            if checkpoint_every and done % checkpoint_every == 0:
+            if checkpoint_every and (done % checkpoint_every == 0 or done == recipe.steps):
                 _stop_if_not_finite(finite, accelerator, label, kept)
                 reached = Checkpoint(done, seconds, asdict(recipe), _validation(method, ema, progress, done))
                 main = accelerator.is_main_process

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from trainers.defaults import ENCODER
@@ -78,6 +78,19 @@ class Plan:
             count = max(1, round(phase.recipe.steps * factor))
             warmup = min(phase.recipe.warmup_steps, max(1, count // 10))
             phases.append(replace(phase, recipe=replace(phase.recipe, steps=count, warmup_steps=warmup, seed=seed)))
+        return replace(self, phases=tuple(phases))
+
+    @property
+    def schedule(self) -> list[list[int]]:
+        """Steps and warm-up steps of each phase."""
+        return [[phase.recipe.steps, phase.recipe.warmup_steps] for phase in self.phases]
+
+    def with_schedule(self, schedule: Sequence[Sequence[int]]) -> Plan:
+        """Return the plan with these steps and warm-up steps: those of a run that is continued."""
+        phases = (
+            replace(phase, recipe=replace(phase.recipe, steps=steps, warmup_steps=warmup))
+            for phase, (steps, warmup) in zip(self.phases, schedule, strict=True)
+        )
         return replace(self, phases=tuple(phases))
 
     def with_accumulation(self, accumulation: int) -> Plan:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Option
 
-from hub.cli.terminal import print_table
+from hub.cli.terminal import print_table, short_name
 from hub.records import Artifact, Conditioning, Query
 
 
@@ -23,7 +23,8 @@ def bases(
     if as_objects:
         print(json.dumps([_as_json(base) for base in found], ensure_ascii=False, indent=2))
     else:
-        print_table(("NAME", "EMBEDDINGS", "LICENCE", "WEIGHTS", "SUMMARY"), [_row(base) for base in found])
+        headings = ("NAME", "EMBEDDINGS", "LICENCE", "WEIGHTS", "SUMMARY")
+        print_table(headings, [_row(base) for base in found], drop=("SUMMARY", "WEIGHTS", "LICENCE"), cut=("SUMMARY",))
 
 
 def format_conditioning(conditioning: Conditioning | None) -> str:
@@ -38,7 +39,7 @@ def format_conditioning(conditioning: Conditioning | None) -> str:
 def _row(base: Artifact) -> tuple[str, ...]:
     upstream = base.upstream[0].repository if base.upstream else "–"
     return (
-        str(base.name),
+        short_name(base.name),
         format_conditioning(base.conditioning),
         base.license,
         "local" if base.weights_digest else upstream,

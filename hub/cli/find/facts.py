@@ -15,6 +15,9 @@ from hub.registry.artifacts.scans import Scan
 if TYPE_CHECKING:
     from hub.cards import Card
 
+MAX_LANGUAGES = 12
+"""Languages that are listed; `--json` has all."""
+
 
 def general(artifact: Artifact) -> Iterator[tuple[str, str]]:
     """Yield the contents of the card."""
@@ -32,7 +35,9 @@ def general(artifact: Artifact) -> Iterator[tuple[str, str]]:
             "variant",
             f"{variant.folder}: {variant.architecture}, outputs {format_conditioning(variant.conditioning)}",
         )
-    yield "languages", f"{', '.join(artifact.languages)} ({len(artifact.languages)})"
+    more = len(artifact.languages) - MAX_LANGUAGES
+    listed = ", ".join(artifact.languages[:MAX_LANGUAGES])
+    yield "languages", f"{listed} and {more} more" if more > 0 else listed
     yield "licence", artifact.license
     if artifact.tags:
         yield "tags", ", ".join(artifact.tags)

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
-from itertools import groupby
 from typing import Any
 
 from hub.records import Score
+
+_SHORT = {
+    "r_precision_at_1": "R@1", "r_precision_at_10": "R@10", "recall_at_1": "recall@1", "recall_at_10": "recall@10",
+    "clip_score": "CLIP", "fid": "FID", "text_accuracy": "accuracy",
+}  # fmt: skip
+"""Metric → its short name in lists. The order of lists is explained by the whole score in `hub show`."""
+_OURS = {"measured", "reproduced"}
+"""Provenance of the scores that rank artifacts."""
 
 
 def format_value(score: Score) -> str:
     """Format a value with its unit and 95 % interval: `0.712 [0.66–0.76]`."""
     unit = "" if score.unit in {"", "1"} else f" {score.unit}"
-    interval = f" [{score.low:.3g}–{score.high:.3g}]" if score.low is not None and score.high is not None else ""
+    interval = (
+        f" [{_bound(score.low)}–{_bound(score.high)}]" if score.low is not None and score.high is not None else ""
+    )
     return f"{score.value:.4g}{unit}{interval}"
+
+
+def _bound(value: float) -> str:
+    return f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
+
+
+def short_score(score: Score) -> str:
+    """Format a score for a list: `R@1 0.84`, with its provenance unless it was measured here."""
+    metric = _SHORT.get(score.metric, score.metric)
+    unit = score.unit if score.unit == "%" else ""
+    note = "" if score.provenance.value in _OURS else f" ({score.provenance.value})"
+    return f"{metric} {score.value:.3g}{unit}{note}"
 
 
 def format_score(score: Score) -> str:
@@ -24,15 +44,6 @@ def format_score(score: Score) -> str:
     return f"{score.metric} {format_value(score)} on {where}{language}, {score.provenance}"
 
 
-def group_scores(scores: Iterable[Score]) -> list[tuple[str, list[Score]]]:
-    """Group scores by benchmark, split and language. Return titles with their scores, in the order of the card."""
-    return [(title, list(members)) for title, members in groupby(scores, key=_title)]
-
-
 def as_json(score: Score) -> dict[str, Any]:
     """Return a score's fields, ready for `json.dumps`."""
     return asdict(score)
-
-
-def _title(score: Score) -> str:
-    return ", ".join(filter(None, (score.benchmark, score.split, score.language)))

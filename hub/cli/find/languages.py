@@ -29,4 +29,5 @@ def languages(
         print_table(
             ("TAG", "NAME", "AUTONYM", "ARTIFACTS"),
             [(tag, language_name(tag), autonym(tag), str(counts[tag])) for tag in tags],
+            drop=("AUTONYM",),
         )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from hub.cli.find.format_scores import as_json, format_score
-from hub.cli.terminal import print_table
+from hub.cli.find.format_scores import as_json, short_score
+from hub.cli.terminal import print_table, short_name
 from hub.errors import InvalidRequest
 from hub.records import Artifact, Page, Query
 
@@ -52,22 +55,40 @@ def search(
         min_value=min_value, max_value=max_value, benchmark=benchmark, split=split,
         sort=sort, limit=limit, scores="all" if as_objects else "best",
     )  # fmt: skip
-    page = _find(query, endpoint)
+    with finder(endpoint) as find:
+        page = find(query)
+        near: list[str] = []
+        if not page.items:
+            from hub.cli.find.unknown import check_filters, similar_words
+
+            check_filters(query, find)
+            near = similar_words(text, find)
     if as_objects:
         print(json.dumps([artifact_as_json(artifact) for artifact in page.items], ensure_ascii=False, indent=2))
-    else:
+    elif page.items:
         _print_page(page, tag)
+    else:
+        hint = f" Did you mean {' or '.join(f'`{each}`' for each in near)}?" if near else ""
+        print(f"No artifacts match.{hint} Remove a filter, or list everything with `hub search{on(endpoint)}`.")
 
 
-def _find(query: Query, endpoint: str) -> Page:
+def on(endpoint: str) -> str:
+    """Return the option for commands that people copy: ` --endpoint URL`, or nothing for the local registry."""
+    return f" --endpoint {shlex.quote(endpoint)}" if endpoint else ""
+
+
+@contextmanager
+def finder(endpoint: str) -> Iterator[Callable[[Query], Page]]:
+    """Open the local registry, or a server, and yield its search."""
     if endpoint:
         from hub.remote.client import Endpoint
 
-        return Endpoint(endpoint).find(query)
+        yield Endpoint(endpoint).find
+        return
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
-        return hub.registry.find(query)
+        yield hub.registry.find
 
 
 def artifact_as_json(artifact: Artifact) -> dict[str, Any]:
@@ -96,35 +117,30 @@ def tag_of(lang: str) -> str:
 
 
 def _print_page(page: Page, language: str) -> None:
-    if not page.items:
-        print("No artifacts match. Remove a filter, or list everything with `hub search`.")
-        return
     rows = [_row(artifact, language) for artifact in page.items]
-    print_table(("NAME", "KIND", "METHOD", "BASES", "LANGUAGES", "BEST SCORE", "LICENCE"), rows)
+    headings = ("NAME", "KIND", "METHOD", "BASES", "LANGUAGES", "BEST SCORE", "LICENCE")
+    print_table(headings, rows, drop=("LICENCE", "KIND", "METHOD", "BASES", "LANGUAGES", "BEST SCORE"))
     if page.total > len(page.items):
         hint = f"Show all with `--limit {page.total}`" if page.total <= MAX_LIMIT else "Add a filter to see fewer"
         print(f"\n{page.total - len(page.items):,} more. {hint}.")
 
 
 def _row(artifact: Artifact, language: str) -> tuple[str, ...]:
+    best = short_score(artifact.scores[0]) if artifact.scores else "–"
     return (
-        str(artifact.name),
+        short_name(artifact.name),
         artifact.kind,
         artifact.method or "–",
-        ", ".join(artifact.bases) or "–",
-        languages_in_short(artifact.languages, language),
-        "all revisions yanked"
-        if not artifact.revision
-        else format_score(artifact.scores[0])
-        if artifact.scores
-        else "–",
+        in_short(artifact.bases, most=2),
+        in_short(artifact.languages, language),
+        best if artifact.revision else "all revisions yanked",
         artifact.license,
     )
 
 
-def languages_in_short(languages: tuple[str, ...], wanted: str = "") -> str:
-    """Format languages as `yo, sw` or `yo + 104 more`."""
-    if len(languages) <= MAX_LANGUAGES:
-        return ", ".join(languages) or "–"
-    first = wanted if wanted in languages else languages[0]
-    return f"{first} + {len(languages) - 1} more"
+def in_short(values: tuple[str, ...], wanted: str = "", *, most: int = MAX_LANGUAGES) -> str:
+    """Format languages or bases as `yo, sw` or `yo + 104 more`, with the one that is `wanted` first."""
+    if len(values) <= most:
+        return ", ".join(values) or "–"
+    first = wanted if wanted in values else values[0]
+    return f"{first} + {len(values) - 1} more"

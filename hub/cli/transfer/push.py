@@ -26,10 +26,14 @@ def push(
     if not folder.is_dir():
         raise InvalidRequest(f"`{folder}` is not a folder: `hub push` publishes a folder with a README.md.")
     if endpoint:
+        from hub.publish.check_folder import check_folder
         from hub.remote.client import Endpoint
         from hub.remote.transfer import push as push_to
 
-        _, revision = push_to(folder, Endpoint(endpoint), name or folder.resolve().name, message)
+        there = Endpoint(endpoint)
+        wanted = name or folder.resolve().name
+        check_folder(folder, ArtifactName.parse(wanted, "local"), lambda each: there.describe(each).artifact)
+        _, revision = push_to(folder, there, wanted, message)
         print(summary(revision))
     else:
         print(publish_locally(folder, name or folder.resolve().name, message))
@@ -38,10 +42,15 @@ def push(
 def publish_locally(folder: Path, name: str, message: str) -> str:
     """Publish a folder in the local registry and return the `summary` of the revision."""
     from hub.local import LocalHub
+    from hub.publish.check_folder import check_folder
     from hub.publish.publish import publish
+    from hub.registry.accounts.file_policy import file_policy
 
     with LocalHub.open() as hub:
         target = ArtifactName.parse(name, hub.home.owner)
+        is_exempt = hub.registry.head(target) is not None and hub.registry.get(target).allow_unsafe_files
+        policy = file_policy(hub.registry.database, target.owner, allow_unsafe_files=is_exempt)
+        check_folder(folder, target, hub.registry.get, policy)
         return summary(publish(folder, target, hub.registry, hub.store, message=message))
 
 

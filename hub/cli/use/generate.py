@@ -6,7 +6,7 @@ import json
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
@@ -86,10 +86,19 @@ def generate(
     if any(path.suffix.lower() != ".png" for path in paths):
         raise InvalidRequest(f"`{output}` is not a PNG file: --output must end in .png.")
 
-    from hub.cli.use.image_run import ImageRun
+    from hub.local import LocalHub
 
-    run = ImageRun(negative=negative, seed=seed, steps=steps, guidance=guidance, quiet=as_objects)
-    _load(run, base, adapter or [], device)
+    with LocalHub.open() as hub:
+        names = adapter or []
+        base = base or _default_base(hub, names)
+        _check(hub, base, names)  # Before torch, whose import takes seconds.
+        from hub.cli.use.image_run import ImageRun
+
+        run = ImageRun(negative=negative, seed=seed, steps=steps, guidance=guidance, quiet=as_objects)
+        print(f"Loading {' + '.join([base, *names])} …", file=sys.stderr, flush=True)
+        # Libraries print while loading, and standard output is for results alone.
+        with redirect_stdout(sys.stderr):
+            run.load(hub, base, names, device)
     if side_by_side:
         objects = run.write_comparison(lines, output)
     elif grid:
@@ -127,16 +136,15 @@ def _paths(lines: list[PromptLine], output: Path, *, in_folder: bool) -> list[Pa
     return [output.with_stem(f"{output.stem}-{prompt.number}") for prompt in lines]
 
 
-def _load(run: Any, base: str, names: list[str], device: str) -> None:
-    """Load the base and the modules into `run`, and print one line of progress."""
-    from hub.local import LocalHub
+def _check(hub: LocalHub, base: str, names: list[str]) -> None:
+    """Raise what loading would raise for names, modules that do not fit, and a base that cannot be fetched."""
+    from hub.publish.composition import check_composition
 
-    with LocalHub.open() as hub:
-        base = base or _default_base(hub, names)
-        print(f"Loading {' + '.join([base, *names])} …", file=sys.stderr, flush=True)
-        # Libraries print while loading, and standard output is for results alone.
-        with redirect_stdout(sys.stderr):
-            run.load(hub, base, names, device)
+    found = check_composition(hub.registry, base, names)
+    if found is not None and not found.weights_digest and found.upstream:
+        from hub.remote.upstream import check_reachable
+
+        check_reachable(found.upstream[0], what=found.name.name)
 
 
 def _default_base(hub: LocalHub, names: list[str]) -> str:

@@ -39,12 +39,16 @@ def merge(
     push: Annotated[bool, Option("--push", help="Also publish the new module.")] = False,
 ) -> None:
     """Merge modules that share a parent into one."""
-    from hub.loader.merge_modules import merge
     from hub.local import LocalHub
-    from hub.publish.publish import publish
 
     with LocalHub.open() as hub:
         target = ArtifactName.parse(name, hub.home.owner)
+        for each in modules:
+            if not Path(each).is_dir():
+                hub.registry.get(each.partition("@")[0])
+        from hub.loader.merge_modules import merge
+        from hub.publish.publish import publish
+
         merged = merge(
             modules,
             folder or Path(target.name),

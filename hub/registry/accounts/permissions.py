@@ -83,6 +83,11 @@ class Caller:
         return Actor(self.account.name if self.account else "", means)
 
     @property
+    def limit(self) -> str:
+        """The key of the only artifact of the token; empty if it is not limited."""
+        return self.token.artifact if self.token else ""
+
+    @property
     def is_admin(self) -> bool:
         """Whether the account is an administrator, and the token is not restricted to one artifact."""
         return self.account is not None and self.account.is_admin and not self._is_narrow()
@@ -140,14 +145,14 @@ class Caller:
 
     def has_account_for(self, name: ArtifactName) -> bool:
         """Return whether the caller has an account, and a token that is not limited to another artifact than `name`."""
-        return self.account is not None and (not self._is_narrow() or self._limit() == name.key)
+        return self.account is not None and (not self._is_narrow() or self.limit == name.key)
 
     def readers(self) -> tuple[str, ...] | None:
         """Return the private artifacts that the caller may read, as `Query.readers`."""
         if self.account is None:
             return ()
         if self._is_narrow():
-            return (self._limit(),) if self._role_in(self._limit().partition("/")[0]) else ()
+            return (self.limit,) if self._role_in(self.limit.partition("/")[0]) else ()
         return None if self.account.is_admin else (self.account.key, *sorted(self.roles))
 
     def _role_for(self, name: ArtifactName) -> str:
@@ -165,11 +170,7 @@ class Caller:
         return self.account is not None and (self.token is None or self.token.role == "write")
 
     def _is_narrow(self) -> bool:
-        return bool(self._limit())
-
-    def _limit(self) -> str:
-        """Return the key of the only artifact of the token; empty if it is not limited."""
-        return self.token.artifact if self.token else ""
+        return bool(self.limit)
 
 
 ANONYMOUS = Caller()

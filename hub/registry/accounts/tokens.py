@@ -79,6 +79,16 @@ class Tokens:
         self._record_use(token)
         return Caller(account=account, token=token, roles=roles_of(self.database, account))
 
+    def caller_with(self, token_id: int) -> Caller | None:
+        """Return the caller with the token of this id; None if the token is invalid, expired or revoked."""
+        rows = self.database.rows(
+            f"{_SELECT} WHERE tokens.id = :id AND {_IS_VALID}", {"id": token_id, "now": to_column(utc_now())}
+        )
+        if not rows:
+            return None
+        account = account_of(rows[0])
+        return Caller(account=account, token=_token(rows[0], prefix="token_"), roles=roles_of(self.database, account))
+
     def of(self, account: Account) -> list[Token]:
         """Return the tokens of an account, newest first, including revoked ones."""
         rows = self.database.rows("SELECT * FROM tokens WHERE account_id = :id ORDER BY id DESC", {"id": account.id})

@@ -41,7 +41,7 @@ def find_folders(database: Database, revision_id: str, paths: Sequence[str]) -> 
 
 def first_within(database: Database, revision_ids: Sequence[str], files: int) -> int:
     """Return how many of the first revisions have at most this number of `files` together, but at least one."""
-    question = "SELECT count(*) FROM (SELECT 1 FROM files WHERE revision_id = :id LIMIT :limit) AS some"
+    question = "SELECT count(*) FROM (SELECT 1 FROM files WHERE revision_id = :id LIMIT :limit) AS counted"
     left = files
     for number, revision_id in enumerate(revision_ids):
         left -= int(database.rows(question, {"id": revision_id, "limit": left + 1})[0][0])

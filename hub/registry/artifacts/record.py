@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from hub.errors import Conflict
 from hub.names import COMMIT_DIGITS, ArtifactName
-from hub.records import Artifact, Revision, join_names
+from hub.records import Artifact, Revision, Score, join_names
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.files import add_files
 from hub.registry.database.clock import UNDATED
 from hub.registry.events import CONFIG, REPO, SCORE, emit, emit_ref, has_listeners, score_event
-from hub.registry.index.facet_counts import EVERYTHING, facets_in, recount
-from hub.registry.index.ranking import UNMEASURED, ranking
+from hub.registry.index.facet_counts import EVERYTHING, add_counts, facets_in, recount
+from hub.registry.index.ranking import UNMEASURED, ranking, ranking_in
 from hub.registry.index.tags import index_words
 from hub.registry.index.text import facets_of, words_of
-from hub.registry.outbox.queue import WRITE_REFERENCE, enqueue
+from hub.registry.outbox.queue import WRITE_REFERENCE, enqueue, enqueue_all
 from hub.registry.scores.scores import mark_disputed, rank_published, update_ranking
 from hub.registry.tables.accounts import UploadRow
 from hub.registry.tables.artifacts import (
@@ -36,6 +37,7 @@ from hub.registry.tables.artifacts import (
     VariantRow,
     artifact_row,
 )
+from hub.registry.tables.base import Table
 from hub.registry.tables.scores import ScoreRow
 from hub.registry.tables.trust import SignatureRow
 
@@ -90,6 +92,34 @@ def record(
         emit_ref(session, row, "branch", branch, found, revision.id)
     if scores := [score for score in _scores(session, row) if score not in scores_before]:
         emit(session, row, SCORE, "create", scores=scores)
+
+
+def record_new(session: Session, entries: Sequence[tuple[Artifact, Revision]]) -> None:
+    """Record artifacts with different names, each with its first revision as the head of `main`, in a few statements.
+
+    Raises Conflict if one of them exists.
+    """
+    keys, ids = [artifact.name.key for artifact, _ in entries], [revision.id for _, revision in entries]
+    known = select(ArtifactRow.id).where(ArtifactRow.key.in_(keys))
+    recorded = select(RevisionRow.id).where(RevisionRow.id.in_(ids))
+    if has_listeners(session) or session.scalar(known) or session.scalar(recorded):
+        for artifact, revision in entries:
+            record(session, artifact, revision, None)
+        return
+    columns = [new_columns(*each) | columns_of(*each) for each in entries]
+    added = session.scalars(insert(ArtifactRow).returning(ArtifactRow.id, sort_by_parameter_order=True), columns).all()
+    tables = zip(*(rows_of(each, artifact) for each, (artifact, _) in zip(added, entries, strict=True)), strict=True)
+    insert_rows(session, [(same[0][0], [row for _, rows in same for row in rows]) for same in tables])
+    revisions = [revision for _, revision in entries]
+    add_revisions(session, [(each, 1, revision) for each, revision in zip(added, revisions, strict=True)])
+    refs = [
+        {"artifact_id": each, "name": HEAD_REF, "revision_id": revision.id}
+        for each, revision in zip(added, revisions, strict=True)
+    ]
+    insert_rows(session, [(RefRow, refs)])
+    public = [artifact for artifact, _ in entries if not artifact.private]
+    add_counts(session, Counter(facet for each in public for facet in {EVERYTHING, *facets_of(each)}))
+    enqueue_all(session, WRITE_REFERENCE, [str(artifact.name) for artifact, _ in entries])
 
 
 def yank(
@@ -153,84 +183,121 @@ def enqueue_reference(session: Session, name: ArtifactName) -> None:
 
 def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
     """Replace the description of an artifact by that of its newest revision."""
-    created_at = revision.created_at or UNDATED
     former = facets_in(session, row) if row else set()
     if row is None:
-        row = ArtifactRow(
-            owner=artifact.name.owner, name=artifact.name.name, key=artifact.name.key, bare_key=artifact.name.name.lower(),
-            downloads=0, likes=0, created_at=created_at,
-            private=artifact.private, gated=artifact.gated, allow_unsafe_files=artifact.allow_unsafe_files,
-        )  # fmt: skip
+        row = ArtifactRow(**new_columns(artifact, revision))
         session.add(row)
-    row.kind, row.summary, row.license = artifact.kind, artifact.summary, artifact.license
-    row.method, row.encoder, row.tags = artifact.method, artifact.encoder, list(artifact.tags)
-    row.conditioning = dataclasses.asdict(artifact.conditioning) if artifact.conditioning else None
-    row.upstream = [dataclasses.asdict(each) for each in artifact.upstream]
-    row.weights_digest, row.size_bytes, row.updated_at = artifact.weights_digest, artifact.size_bytes, created_at
-    row.ranking = UNMEASURED
-    facets = list(facets_of(artifact))
-    row.weights, row.parameters = artifact.weights, artifact.total_parameters
-    row.words, row.facets = words_of(artifact), index_words(dataclasses.replace(artifact, gated=row.gated))
+    artifact = dataclasses.replace(artifact, gated=row.gated)
+    for column, value in columns_of(artifact, revision).items():
+        setattr(row, column, value)
     session.flush()
-    recount(session, former, [] if row.private else [EVERYTHING, *facets])
+    recount(session, former, [] if row.private else [EVERYTHING, *facets_of(artifact)])
     for table in (LanguageRow, BaseRow, VariantRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))
-    session.add_all(
-        LanguageRow(artifact_id=row.id, position=position, tag=tag, ranking=UNMEASURED)
-        for position, tag in enumerate(artifact.languages)
-    )
-    session.add_all(
-        BaseRow(artifact_id=row.id, position=position, base=base, base_key=base.rpartition("/")[2].lower())
-        for position, base in enumerate(artifact.bases)
-    )
-    session.add_all(
-        VariantRow(
-            artifact_id=row.id, folder=variant.folder, base=variant.base.name, base_digest=variant.base.digest,
-            encoder=join_names(pin.name for pin in variant.encoders) or None,
-            encoder_digest=join_names(pin.digest for pin in variant.encoders) if variant.encoder else None,
-            method=variant.method, architecture=variant.architecture, conditioning=dataclasses.asdict(variant.conditioning),
-        )
-        for variant in artifact.variants
-    )  # fmt: skip
-    session.add_all(
-        ScoreRow(
-            artifact_id=row.id,
-            position=position,
-            ranking=ranking(score, artifact.languages),
-            **dataclasses.asdict(score),
-        )
-        for position, score in enumerate(artifact.scores)
-    )  # fmt: skip
-    session.flush()
+    insert_rows(session, rows_of(row.id, artifact))
     rank_published(session, row, revision.id)
     mark_disputed(session, row)
     update_ranking(session, row)
     return row
 
 
+def new_columns(artifact: Artifact, revision: Revision) -> dict[str, Any]:
+    """Return the columns of a new artifact that later revisions do not change."""
+    return {
+        "owner": artifact.name.owner, "name": artifact.name.name, "key": artifact.name.key, "bare_key": artifact.name.name.lower(),
+        "downloads": 0, "likes": 0, "created_at": revision.created_at or UNDATED,
+        "private": artifact.private, "gated": artifact.gated, "allow_unsafe_files": artifact.allow_unsafe_files,
+    }  # fmt: skip
+
+
+def columns_of(artifact: Artifact, revision: Revision) -> dict[str, Any]:
+    """Return the columns that describe an artifact by a revision."""
+    return {
+        "kind": artifact.kind, "summary": artifact.summary, "license": artifact.license, "method": artifact.method,
+        "encoder": artifact.encoder, "tags": list(artifact.tags),
+        "conditioning": dataclasses.asdict(artifact.conditioning) if artifact.conditioning else None,
+        "upstream": [dataclasses.asdict(each) for each in artifact.upstream],
+        "weights_digest": artifact.weights_digest, "size_bytes": artifact.size_bytes,
+        "updated_at": revision.created_at or UNDATED, "ranking": min([UNMEASURED, *(rank for _, rank in _rankings(artifact))]),
+        "weights": artifact.weights, "parameters": artifact.total_parameters,
+        "words": words_of(artifact), "facets": index_words(artifact),
+    }  # fmt: skip
+
+
+def rows_of(artifact_id: int, artifact: Artifact) -> list[tuple[type[Table], list[dict[str, Any]]]]:
+    """Return the rows of the languages, bases, variants and scores of an artifact's card, by table."""
+    rankings = _rankings(artifact)
+    rows: dict[type[Table], list[dict[str, Any]]] = {
+        LanguageRow: [
+            {"position": position, "tag": tag, "ranking": ranking_in(tag, rankings)}
+            for position, tag in enumerate(artifact.languages)
+        ],
+        BaseRow: [
+            {"position": position, "base": base, "base_key": base.rpartition("/")[2].lower()}
+            for position, base in enumerate(artifact.bases)
+        ],
+        VariantRow: [
+            {
+                "folder": variant.folder, "base": variant.base.name, "base_digest": variant.base.digest,
+                "encoder": join_names(pin.name for pin in variant.encoders) or None,
+                "encoder_digest": join_names(pin.digest for pin in variant.encoders) if variant.encoder else None,
+                "method": variant.method, "architecture": variant.architecture,
+                "conditioning": dataclasses.asdict(variant.conditioning),
+            }
+            for variant in artifact.variants
+        ],
+        ScoreRow: [
+            # Multilingual artifacts have hundreds, so nothing is copied deeply.
+            {name: getattr(score, name) for name in Score.__slots__} | {"position": position, "ranking": rank}
+            for position, (score, (_, rank)) in enumerate(zip(artifact.scores, rankings, strict=True))
+        ],
+    }  # fmt: skip
+    return [(table, [each | {"artifact_id": artifact_id} for each in found]) for table, found in rows.items()]
+
+
+def insert_rows(session: Session, rows: Iterable[tuple[type[Table], list[dict[str, Any]]]]) -> None:
+    """Insert rows, with one statement for each table."""
+    for table, values in rows:
+        if values:
+            session.execute(insert(table), values)
+
+
+def _rankings(artifact: Artifact) -> list[tuple[str, float]]:
+    """Return the language and the ranking of each score."""
+    return [(score.language, ranking(score, artifact.languages)) for score in artifact.scores]
+
+
 def add_revision(session: Session, artifact_id: int, number: int, revision: Revision) -> None:
     """Add a revision with its files, under an unused number."""
-    session.add(
-        RevisionRow(
-            id=revision.id, artifact_id=artifact_id, number=number, created_at=revision.created_at or UNDATED,
-            message=revision.message, parent=revision.parent, yanked=revision.yanked, author=revision.author,
-        )
-    )  # fmt: skip
-    if revision.signature is not None:
-        session.flush()
-        session.add(SignatureRow(revision_id=revision.id, **dataclasses.asdict(revision.signature)))
-    blobs = {file.digest.hex: file.size_bytes for file in revision.files}
+    add_revisions(session, [(artifact_id, number, revision)])
+
+
+def add_revisions(session: Session, revisions: Sequence[tuple[int, int, Revision]]) -> None:
+    """Add revisions of any artifacts, given by id, with their numbers and files."""
+    session.flush()
+    columns = [
+        {
+            "id": each.id, "artifact_id": artifact_id, "number": number, "created_at": each.created_at or UNDATED,
+            "message": each.message, "parent": each.parent, "yanked": each.yanked, "author": each.author,
+        }
+        for artifact_id, number, each in revisions
+    ]  # fmt: skip
+    signatures = [
+        {"revision_id": each.id, **dataclasses.asdict(each.signature)} for _, _, each in revisions if each.signature
+    ]
+    insert_rows(session, [(RevisionRow, columns), (SignatureRow, signatures)])
+    blobs = {file.digest.hex: file.size_bytes for _, _, each in revisions for file in each.files}
     if blobs:
         dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-        insert = (
+        statement = (
             dialect.insert(BlobRow)
             .values(digest=bindparam("digest"), size_bytes=bindparam("size_bytes"))
             .on_conflict_do_nothing()
         )
-        session.execute(insert, [{"digest": digest, "size_bytes": size} for digest, size in blobs.items()])
-    session.flush()
-    add_files(session, revision.id, revision.files)
+        session.execute(statement, [{"digest": digest, "size_bytes": size} for digest, size in blobs.items()])
+    for _, _, each in revisions:
+        add_files(session, each.id, each.files)
 
 
 def _scores(session: Session, row: ArtifactRow) -> list[dict[str, Any]]:

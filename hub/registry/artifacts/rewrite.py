@@ -33,7 +33,7 @@ def rewrite(database: Database, artifact: Artifact, head: Revision, plan: Rewrit
     from sqlalchemy import delete, select, update
 
     from hub.registry.artifacts.record import add_revision, describe, enqueue_reference
-    from hub.registry.tables.accounts import UploadRow
+    from hub.registry.tables.accounts import NarrowUploadRow, UploadRow
     from hub.registry.tables.artifacts import BlobRow, FileRow, RefRow, RevisionRow, artifact_row
 
     with database.transaction() as session:
@@ -52,7 +52,8 @@ def rewrite(database: Database, artifact: Artifact, head: Revision, plan: Rewrit
         session.execute(delete(RevisionRow).where(old))
         unused = plan.erased - set(session.scalars(select(FileRow.digest).where(FileRow.digest.in_(plan.erased))))
         session.execute(delete(BlobRow).where(BlobRow.digest.in_(unused)))
-        session.execute(delete(UploadRow).where(UploadRow.digest.in_(unused)))
+        for table in (UploadRow, NarrowUploadRow):
+            session.execute(delete(table).where(table.digest.in_(unused)))
         describe(session, row, artifact, head)
         log_action(
             session, actor, "files.erase", str(artifact.name), files=sorted(plan.erased), revisions=len(plan.replaced)

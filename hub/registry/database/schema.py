@@ -18,7 +18,7 @@ TABLE_MODULES = ("artifacts", "scores", "outbox", "accounts", "trust")
 """Modules of `hub.registry.tables`, imported by name because no code needs all of them."""
 FIRST = "0030"
 """The migration that creates all tables. Earlier ones belong to registries that were never released."""
-HEAD = "0032"
+HEAD = "0033"
 """The newest migration in `migrations/versions`."""
 _MIGRATION_LOCK = threading.Lock()
 """Alembic keeps the running migration in a global variable, so two threads must not migrate at the same time."""
@@ -73,17 +73,28 @@ def migrate(connection: Connection) -> None:
 
     Nothing happens if another process has done so in the meantime.
     """
-    from alembic.command import stamp, upgrade
+    from sqlalchemy import inspect, text
+
+    with _MIGRATION_LOCK, connection.begin():
+        if inspect(connection).has_table("alembic_version"):
+            _upgrade(connection)
+        else:
+            all_tables().create_all(connection)
+            # As Alembic's `stamp` does, whose import takes as long as creating the tables.
+            connection.execute(
+                text(
+                    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL CONSTRAINT alembic_version_pkc PRIMARY KEY)"
+                )
+            )
+            connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic.command import upgrade
     from alembic.config import Config
-    from sqlalchemy import inspect
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    with _MIGRATION_LOCK, connection.begin():
-        if inspect(connection).has_table("alembic_version"):
-            upgrade(config, "head")
-        else:
-            all_tables().create_all(connection)
-            stamp(config, "head")
+    upgrade(config, "head")

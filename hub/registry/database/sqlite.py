@@ -181,9 +181,8 @@ def _make_private(path: Path) -> None:
 
 
 def _quoted(text: str) -> str:
-    """Quote a string of an FTS5 query. A NUL character would end the query: nothing matches its replacement."""
-    quoted = text.replace('"', '""').replace("\0", "\ufffd")
-    return f'"{quoted}"'
+    """Quote a string of an FTS5 query, which is one word: without white space and control characters."""
+    return '"{}"'.format(text.replace('"', '""'))
 
 
 def _to_hub_error(error: sqlite3.Error, path: Path) -> HubError:
@@ -192,7 +191,7 @@ def _to_hub_error(error: sqlite3.Error, path: Path) -> HubError:
         return DamagedFile(f"{path} is not a registry ({text}): move it away, then build a new one with `hub index`.")
     if "readonly" in text or "unable to open" in text:
         return Unreachable(f"cannot write {path} ({text}): set HUB_HOME to a folder you can write.")
-    if "full" in text:
+    if "disk is full" in text:  # `full` alone is also in the names of columns.
         return DiskFull(f"cannot write {path}: the disk is full. Nothing was changed.")
     if "locked" in text:
         return Unreachable(f"{path} is busy: another process has been writing for {TIMEOUT_S:.0f} s. Try again.")

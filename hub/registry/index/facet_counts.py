@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
@@ -34,9 +34,13 @@ def facets_in(session: Session, row: ArtifactRow) -> set[tuple[str, str]]:
 def recount(session: Session, before: Iterable[tuple[str, str]], after: Iterable[tuple[str, str]]) -> None:
     """Update the counts when the facets of an artifact change from `before` to `after`."""
     old, new = set(before), set(after)
-    changes = [{"facet": facet, "value": value, "change": 1} for facet, value in sorted(new - old)]
-    changes += [{"facet": facet, "value": value, "change": -1} for facet, value in sorted(old - new)]
-    if changes:
-        session.execute(text(_CHANGE), changes)
+    add_counts(session, dict.fromkeys(new - old, 1) | dict.fromkeys(old - new, -1))
     if old - new:
         session.execute(delete(FacetCountRow).where(FacetCountRow.artifacts <= 0))
+
+
+def add_counts(session: Session, changes: Mapping[tuple[str, str], int]) -> None:
+    """Add numbers of artifacts to the counts."""
+    rows = [{"facet": facet, "value": value, "change": change} for (facet, value), change in sorted(changes.items())]
+    if rows:
+        session.execute(text(_CHANGE), rows)

@@ -65,8 +65,14 @@ def words_of(artifact: Artifact) -> str:
 
 
 def facet_word(facet: str, value: str) -> str:
-    """Return the index word of a facet, which cannot occur in text: `_language:yo`."""
-    return f"_{facet}:{'-'.join(value.lower().split())}"[:MAX_WORD]
+    """Return the index word of a facet, which cannot occur in text: `_language:yo`.
+
+    Characters that are not printable, such as control characters, are replaced: SQLite's index would split the word at them.
+    """
+    word = "-".join(value.lower().split())
+    if not word.isprintable():
+        word = "".join(each if each.isprintable() else "\ufffd" for each in word)
+    return f"_{facet}:{word}"[:MAX_WORD]
 
 
 def facets_of(artifact: Artifact) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ statement on a locked row: PostgreSQL skips rows that others have locked, SQLite
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -60,14 +61,22 @@ class Backlog:
 
 def enqueue(session: Session, task: str, subject: str, detail: dict[str, Any] | None = None) -> None:
     """Enqueue a job to run after this transaction. Earlier failed jobs with the same task and subject become due, too."""
-    from sqlalchemy import update
+    enqueue_all(session, task, [subject], detail)
+
+
+def enqueue_all(session: Session, task: str, subjects: Sequence[str], detail: dict[str, Any] | None = None) -> None:
+    """Enqueue a job for each subject, as `enqueue` does."""
+    from sqlalchemy import insert, update
 
     from hub.registry.tables.outbox import OutboxRow
 
     at = utc_now()
-    same = update(OutboxRow).where(OutboxRow.task == task, OutboxRow.subject == subject, OutboxRow.due_at > at)
+    same = update(OutboxRow).where(OutboxRow.task == task, OutboxRow.subject.in_(subjects), OutboxRow.due_at > at)
     session.execute(same.values(due_at=at), execution_options={"synchronize_session": False})
-    session.add(OutboxRow(task=task, subject=subject, detail=detail or {}, created_at=at, due_at=at))
+    rows = [
+        {"task": task, "subject": each, "detail": detail or {}, "created_at": at, "due_at": at} for each in subjects
+    ]
+    session.execute(insert(OutboxRow), rows)
 
 
 def claim(database: Database, task: str, lease_s: float, limit: int = 1) -> list[Job]:

@@ -169,7 +169,7 @@ def dispute(database: Database, name: ArtifactName, score: str, reason: str, act
         row = _get_row(session, name)
         found = [each for each in published_scores(database, name) if each.id == score]
         if not found:
-            raise UnknownScore(score, listing=f"hub show {name} --all-scores")
+            raise UnknownScore(score, listing=f"hub show {name} --scores")
         if any(each.author == actor.name for each in found):
             raise Conflict(f"score `{score}` of `{name}` is your own: publish a corrected one.")
         if session.get(DisputeRow, (row.id, score, actor.name)) is not None:

@@ -169,6 +169,17 @@ class UploadRow(Table):
     """Whether it is only a part of an object."""
 
 
+class NarrowUploadRow(Table):
+    """A blob that an account has uploaded with a token for one artifact. Such a token may reference no other uploads."""
+
+    __tablename__ = "narrow_uploads"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    artifact: Mapped[str] = mapped_column(primary_key=True)
+    """Key of the artifact that the token is limited to."""
+
+
 class XorbRow(Table):
     """A xorb that an account has uploaded; its bytes are a blob."""
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from hub.names import ArtifactName, Digest
 from hub.registry.accounts.permissions import Account, Caller
 from hub.registry.accounts.server_settings import renew_epoch
-from hub.registry.artifacts.access_requests import may_download
 from hub.registry.artifacts.rows import read_artifacts
 from hub.registry.database.clock import to_column, utc_now
 
@@ -26,28 +25,46 @@ RETENTION_DAYS = 30.0
 
 
 def record_upload(
-    database: Database, account: Account, digest: Digest, size_bytes: int, *, owner: str = "", is_part: bool = False
+    database: Database, caller: Caller, digest: Digest, size_bytes: int, *, owner: str = "", is_part: bool = False
 ) -> None:
-    """Record that the account has just uploaded a blob, or a part of one. `owner`: the account whose quota it counts against."""
-    from hub.registry.tables.accounts import UploadRow
+    """Record that the caller has just uploaded a blob; see `record_uploads`."""
+    record_uploads(database, caller, {digest: size_bytes}, owner=owner, is_part=is_part)
 
+
+def record_uploads(
+    database: Database, caller: Caller, sizes: Mapping[Digest, int], *, owner: str = "", is_part: bool = False
+) -> None:
+    """Record that the caller, who has an account, has just uploaded blobs of these sizes in bytes, or parts, in one transaction.
+
+    `owner`: the account whose quota they count against.
+    """
+    from hub.registry.tables.accounts import NarrowUploadRow, UploadRow
+
+    assert caller.account is not None, "uploads need an account"
+    if not sizes:
+        return
     with database.transaction() as session:
-        row = session.get(UploadRow, (account.id, digest.hex))
-        if row is None:
-            row = UploadRow(account_id=account.id, digest=digest.hex, is_part=True)
-            session.add(row)
-        row.size_bytes, row.at, row.owner = size_bytes, utc_now(), owner.lower()
-        row.is_part = row.is_part and is_part
+        for digest, size_bytes in sizes.items():
+            own = {"account_id": caller.account.id, "digest": digest.hex}
+            row = session.get(UploadRow, (caller.account.id, digest.hex))
+            if row is None:
+                row = UploadRow(**own, is_part=True)
+                session.add(row)
+            row.size_bytes, row.at, row.owner = size_bytes, utc_now(), owner.lower()
+            row.is_part = row.is_part and is_part
+            if caller.limit:
+                session.merge(NarrowUploadRow(**own, artifact=caller.limit))
 
 
 def size_of_upload(database: Database, caller: Caller, digest: Digest) -> int | None:
     """Return the size in bytes of a blob that the caller may reference in a commit; None if it must be uploaded.
 
-    Allowed are blobs that the account has uploaded, and those of repositories whose files it may download.
+    Allowed are blobs that the caller has uploaded, and those of repositories whose files it may download without a request for
+    access: what was accepted for one gated repository stays in it.
     """
     if caller.account is None:
         return None
-    if (size_bytes := uploaded_size(database, caller.account, digest)) is not None:
+    if (size_bytes := uploaded_size(database, caller, digest)) is not None:
         return size_bytes
     holders = database.rows(
         "SELECT DISTINCT artifact_id, size_bytes FROM files JOIN revisions ON revisions.id = revision_id "
@@ -55,14 +72,23 @@ def size_of_upload(database: Database, caller: Caller, digest: Digest) -> int | 
         {"digest": digest.hex},
     )
     artifacts = read_artifacts(database, [row["artifact_id"] for row in holders])
-    readable = any(may_download(database, caller, each) for each in artifacts)
+    readable = any(caller.may_download(each, accepted=False) for each in artifacts)
     return int(holders[0]["size_bytes"]) if readable else None
 
 
-def uploaded_size(database: Database, account: Account, digest: Digest) -> int | None:
-    """Return the size in bytes of a blob that the account has uploaded; None if it has not."""
-    values = {"account": account.id, "digest": digest.hex}
-    rows = database.rows("SELECT size_bytes FROM uploads WHERE account_id = :account AND digest = :digest", values)
+def uploaded_size(database: Database, caller: Caller, digest: Digest) -> int | None:
+    """Return the size in bytes of a blob that the caller has uploaded; None if it has not.
+
+    A token for one artifact has uploaded only what was uploaded with such a token: it must not publish, by their digests, bytes that
+    its account has sent to another repository.
+    """
+    assert caller.account is not None, "uploads need an account"
+    values = {"account": caller.account.id, "digest": digest.hex, "artifact": caller.limit}
+    rows = database.rows(
+        "SELECT size_bytes FROM uploads WHERE account_id = :account AND digest = :digest AND (:artifact = '' OR EXISTS "
+        "(SELECT 1 FROM narrow_uploads WHERE account_id = :account AND digest = :digest AND artifact = :artifact))",
+        values,
+    )
     return int(rows[0][0]) if rows else None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from hub.errors import DamagedBlob, DamagedFile, InvalidSource, TooLarge, UnknownFile
 from hub.names import Digest
-from hub.registry.accounts.permissions import Account
+from hub.registry.accounts.permissions import Account, Caller
 from hub.registry.uploads.uploads import find_xorb, forget_xorbs, record_upload, record_xorb, touch_xorbs
 from hub.store import BlobStore
 from hub.store.joined import JoinedChunks
@@ -42,8 +42,10 @@ def store_xorb(
     return record_xorb(database, account, name, digest, size, write_table(chunks), owner=owner)
 
 
-def store_file(database: Database, store: BlobStore, account: Account, file: SentFile, *, owner: str = "") -> Digest:
-    """Verify a file that a shard describes, and store it. `owner`: see `record_upload`. Raises InvalidSource, TooLarge."""
+def store_file(database: Database, store: BlobStore, caller: Caller, file: SentFile, *, owner: str = "") -> Digest:
+    """Verify a file that a shard describes, and store it. `owner`: see `record_uploads`. Raises InvalidSource, TooLarge."""
+    assert caller.account is not None, "uploads need an account"
+    account = caller.account
     if file.size > MAX_FILE_BYTES:
         raise TooLarge(f"the file has {file.size} bytes, the maximum is {MAX_FILE_BYTES}.")
     xorbs: dict[str, tuple[Digest, list[Chunk]]] = {}
@@ -59,7 +61,7 @@ def store_file(database: Database, store: BlobStore, account: Account, file: Sen
     except (DamagedFile, InvalidSource, UnknownFile):
         _forget_lost_xorbs(database, store, [xorb for xorb, _ in xorbs.values()])
         raise
-    record_upload(database, account, digest, file.size, owner=owner)
+    record_upload(database, caller, digest, file.size, owner=owner)
     touch_xorbs(database, account.id, list(xorbs))
     return digest
 

@@ -29,6 +29,8 @@ FILE_POLICY = "default-src 'none'; sandbox"
 """A published file that a browser opens can be an image or text, but cannot run code."""
 _IMAGES = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".gif": "image/gif"}
 _TEXTS = (".md", ".txt", ".json", ".yaml", ".yml", ".csv")
+_REDIRECT_S = 600
+"""Seconds for which a redirect to a remote store is valid; clients follow it at once, and this server cannot end it."""
 _FOREVER = "public, max-age=31536000, immutable"
 _CLIENT = re.compile(r"\bhf_hub/(\d+)\.")
 
@@ -78,7 +80,10 @@ def blob_response(
             return Response(headers=headers | {"X-Accel-Redirect": offload}, media_type=media_type, background=after)
         return BlobResponse(path, headers=headers, media_type=media_type, background=after)
     try:
-        if file.size_bytes > CHECKED_BYTES and (url := store.url(file.digest, file.size_bytes)) is not None:
+        if (
+            file.size_bytes > CHECKED_BYTES
+            and (url := store.url(file.digest, file.size_bytes, _REDIRECT_S)) is not None
+        ):
             headers |= {"Location": url, "Cache-Control": "no-store"}
             return Response(status_code=302, headers=headers, background=after)
         opened = store.open(file.digest, file.size_bytes)

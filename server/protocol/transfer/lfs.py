@@ -15,13 +15,12 @@ from hub.errors import InvalidName, OverQuota
 from hub.local import LocalHub
 from hub.names import Digest
 from hub.records import Artifact
-from hub.registry.accounts.permissions import Account
 from hub.registry.uploads.uploads import file_sizes, size_of_upload
 from hub.registry.uploads.xet_files import MAX_FILE_BYTES
 from server.auth.access import Hub, VisibleArtifact, require_download
 from server.auth.caller import caller_of, require_write
+from server.auth.links import LINK_SECONDS, sign_link, upload_seconds
 from server.auth.quota import require_room_for_upload
-from server.http.signed_links import LINK_SECONDS, sign
 from server.http.urls import absolute
 
 MEDIA_TYPE = "application/vnd.git-lfs+json"
@@ -60,17 +59,18 @@ def plan_transfers(request: Request, hub: Hub, artifact: VisibleArtifact, body: 
         return _batch_response(
             "basic", [_with_result(each, _download(request, hub, artifact, each, sizes)) for each in body.objects]
         )
-    account = require_write(caller, artifact.name)
+    require_write(caller, artifact.name)
+    seconds = upload_seconds(sum(max(each.size, 0) for each in body.objects))
     multipart = "multipart" in body.transfers and any(each.size > PART_BYTES for each in body.objects)
     objects = []
     for each in body.objects:
-        planned = _upload(request, hub, artifact, account, each, multipart="multipart" in body.transfers)
+        planned = _upload(request, hub, artifact, each, seconds, multipart="multipart" in body.transfers)
         objects.append(_with_result(each, planned))
     return _batch_response("multipart" if multipart else "basic", objects)
 
 
 def _upload(
-    request: Request, hub: LocalHub, artifact: Artifact, account: Account, each: LargeObject, *, multipart: bool
+    request: Request, hub: LocalHub, artifact: Artifact, each: LargeObject, seconds: int, *, multipart: bool
 ) -> dict[str, Any]:
     if (digest := _digest(each)) is None or not 0 <= each.size <= MAX_FILE_BYTES:
         return _error(422, f"an object has 64 lowercase hex digits and 0 to {MAX_FILE_BYTES} bytes.")
@@ -81,19 +81,22 @@ def _upload(
         require_room_for_upload(hub, artifact.name.owner, {digest: each.size})
     except OverQuota as error:
         return _error(507, str(error))
-    claims = {"account": account.id, "oid": digest.hex, "size": each.size, "owner": artifact.name.owner}
-    verify = {"href": _link(request, hub, "verify", **claims), "expires_in": LINK_SECONDS}
+
+    def link(purpose: str, **claims: Any) -> str:
+        return _link(request, hub, artifact, purpose, seconds, **claims)
+
+    claims = {"oid": digest.hex, "size": each.size}
+    verify = {"href": link("verify", **claims), "expires_in": seconds}
     if each.size <= PART_BYTES or not multipart:
-        upload = {"href": _link(request, hub, "objects", **claims), "expires_in": LINK_SECONDS}
+        upload = {"href": link("objects", upload=True, **claims), "expires_in": seconds}
         return {"actions": {"upload": upload, "verify": verify}}
     parts = range(1, -(-each.size // PART_BYTES) + 1)
     if len(parts) > MAX_PARTS:
         return _error(422, f"an object has at most {MAX_PARTS * PART_BYTES} bytes.")
     header = {"chunk_size": str(PART_BYTES)}
     for number in parts:
-        size = min(PART_BYTES, each.size - PART_BYTES * (number - 1))
-        header[str(number)] = _link(request, hub, "parts", account=account.id, size=size, owner=artifact.name.owner)
-    upload = {"href": _link(request, hub, "complete", **claims), "header": header, "expires_in": LINK_SECONDS}
+        header[str(number)] = link("parts", size=min(PART_BYTES, each.size - PART_BYTES * (number - 1)))
+    upload = {"href": link("complete", **claims), "header": header, "expires_in": seconds}
     return {"actions": {"upload": upload, "verify": verify}}
 
 
@@ -104,12 +107,13 @@ def _download(
         return _error(422, "an object has 64 lowercase hex digits and 0 bytes or more.")
     if (size := sizes.get(each.oid)) is None:
         return _error(404, f"`{artifact.name}` has no object {each.oid}.")
-    link = _link(request, hub, "objects", oid=each.oid, size=size)
+    link = _link(request, hub, artifact, "objects", LINK_SECONDS, oid=each.oid, size=size)
     return {"actions": {"download": {"href": link, "expires_in": LINK_SECONDS}}}
 
 
-def _link(request: Request, hub: LocalHub, purpose: str, **claims: Any) -> str:
-    return absolute(request, f"/lfs/{purpose}/{sign(hub, purpose, **claims)}")
+def _link(request: Request, hub: LocalHub, artifact: Artifact, purpose: str, seconds: int, **claims: Any) -> str:
+    signed = sign_link(hub, purpose, caller_of(request, hub), artifact, seconds, **claims)
+    return absolute(request, f"/lfs/{purpose}/{signed}")
 
 
 def _digest(each: LargeObject) -> Digest | None:

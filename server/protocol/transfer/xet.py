@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import time
 from contextlib import closing
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -26,34 +26,35 @@ from hub.errors import (
     UnknownFile,
 )
 from hub.local import LocalHub
-from hub.names import ArtifactName, Digest
+from hub.names import Digest
 from hub.registry.accounts.server_settings import epoch
 from hub.registry.uploads.uploads import forget_xorbs
 from hub.registry.uploads.xet_files import store_file, store_xorb
 from hub.xet import shard, xorb
 from hub.xet.hashes import hex_to_hash
 from server.auth.access import Hub, WritableArtifact
-from server.auth.caller import caller_of
+from server.auth.caller import account_of, caller_of
+from server.auth.links import LINK_SECONDS, Link, sign_link, writing_link
 from server.auth.quota import require_room, require_room_for_upload
 from server.http.request_bodies import BodyReader, read_body, read_in_thread, require_size
-from server.http.signed_links import claims_of, sender_of, sign
 from server.http.urls import absolute
 from server.protocol.write.unsupported import refuse_pull_requests
 
-TOKEN_SECONDS = 3600
 _PURPOSE = "cas"
 
 
 def grant_writing(request: Request, hub: Hub, artifact: WritableArtifact) -> Response:
     """Return the URL of the store and a token, in headers for Python clients and in the body for Rust clients."""
     refuse_pull_requests(request)
-    account = caller_of(request, hub).account
-    assert account is not None, "a writer has an account"
+    caller = caller_of(request, hub)
+    account = account_of(caller)
+    if caller.in_browser:  # A cookie only authorizes reading.
+        raise Forbidden("uploads need a token: create one on the page Settings.")
     for damaged in hub.store.quarantined():
         forget_xorbs(hub.registry.database, damaged)
     address = absolute(request, f"/cas/{epoch(hub.registry.database)}/{account.id}")
-    token = sign(hub, _PURPOSE, TOKEN_SECONDS, account=account.id, artifact=str(artifact.name))
-    until = int(time.time()) + TOKEN_SECONDS
+    token = sign_link(hub, _PURPOSE, caller, artifact, LINK_SECONDS)
+    until = int(time.time()) + LINK_SECONDS
     headers = {
         "X-Xet-Cas-Url": address,
         "X-Xet-Access-Token": token,
@@ -65,14 +66,13 @@ def grant_writing(request: Request, hub: Hub, artifact: WritableArtifact) -> Res
 
 async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash: str) -> Response:
     """Store a xorb if its chunks match the hash. Raises InvalidRequest, TooLarge, InvalidSource."""
-    claims = await run_in_threadpool(_claims, request, hub, epoch, tenant)
+    link = await run_in_threadpool(_link, request, hub, epoch, tenant)
     require_size(request, xorb.MAX_SENT)
     try:
         hex_to_hash(hash)
     except ValueError as error:
         raise InvalidRequest(f"{error}.") from error
-    account = await run_in_threadpool(sender_of, hub, claims)
-    owner = ArtifactName.parse(claims["artifact"], "").owner
+    account, owner = account_of(link.caller), link.artifact.name.owner
     announced = request.headers.get("content-length", "")
     size = int(announced) if announced.isdecimal() else xorb.MAX_SENT
     await run_in_threadpool(_require_room, hub, owner, size)
@@ -86,15 +86,15 @@ async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash
 
 async def receive_shard(request: Request, hub: Hub, epoch: str, tenant: str) -> Response:
     """Assemble and store all files of a shard, or none if one does not match its digest."""
-    claims = await run_in_threadpool(_claims, request, hub, epoch, tenant)
+    link = await run_in_threadpool(_link, request, hub, epoch, tenant)
     sent = await read_body(request, shard.MAX_BYTES)
-    await read_in_thread(request, lambda: _store_files(hub, claims, sent))
+    await read_in_thread(request, lambda: _store_files(hub, link, sent))
     return JSONResponse({"result": 1})
 
 
 def chunk_not_found(request: Request, hub: Hub, epoch: str, tenant: str) -> Response:
     """Raise UnknownFile: chunks are not shared between accounts, so that no account learns what others have stored."""
-    _claims(request, hub, epoch, tenant)
+    _link(request, hub, epoch, tenant)
     raise UnknownFile(request.url.path.rpartition("/")[2], listing="hub verify")
 
 
@@ -103,14 +103,12 @@ def drop_telemetry() -> Response:
     return Response(status_code=204)
 
 
-def _store_files(hub: LocalHub, claims: dict[str, Any], sent: bytes) -> None:
-    account = sender_of(hub, claims)
+def _store_files(hub: LocalHub, link: Link, sent: bytes) -> None:
     files = shard.read_files(sent)
-    name = hub.registry.get(claims["artifact"]).name
     try:
-        require_room(hub, name, {file.sha256 or Digest(file.hash.hex()): file.size for file in files})
+        require_room(hub, link.artifact.name, {file.sha256 or Digest(file.hash.hex()): file.size for file in files})
         for file in files:
-            store_file(hub.registry.database, hub.store, account, file, owner=name.owner)
+            store_file(hub.registry.database, hub.store, link.caller, file, owner=link.artifact.name.owner)
     except DamagedFile as error:
         raise InvalidSource(str(error)) from error
     except OverQuota as error:
@@ -124,12 +122,12 @@ def _require_room(hub: LocalHub, owner: str, size: int) -> None:
         raise TooLarge(str(error)) from error  # As in `_store_files`.
 
 
-def _claims(request: Request, hub: LocalHub, requested_epoch: str, tenant: str) -> dict[str, Any]:
-    """Return the token's claims. Raises Unauthenticated, or Forbidden for the address of another account."""
+def _link(request: Request, hub: LocalHub, requested_epoch: str, tenant: str) -> Link:
+    """Return the link of the token. Raises Unauthenticated, or Forbidden for the address of another account."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("this address needs a token of `xet-write-token`.")
-    claims = claims_of(hub, _PURPOSE, token)
-    if str(claims["account"]) != tenant or requested_epoch != epoch(hub.registry.database):
+    link = writing_link(hub, _PURPOSE, token)
+    if str(account_of(link.caller).id) != tenant or requested_epoch != epoch(hub.registry.database):
         raise Forbidden("this token is for another address: request a new one from `xet-write-token`.")
-    return claims
+    return link

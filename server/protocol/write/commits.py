@@ -19,10 +19,10 @@ from hub.names import Digest, check_path
 from hub.publish.commit import Change, Deletion, commit
 from hub.records import Artifact, File, Revision
 from hub.registry.accounts.permissions import Caller
-from hub.registry.uploads.uploads import record_upload, size_of_upload
+from hub.registry.uploads.uploads import record_uploads, size_of_upload
 from hub.strict_json import parse_json
 from server.auth.access import Hub, WritableArtifact
-from server.auth.caller import account_of, actor_of, caller_of
+from server.auth.caller import actor_of, caller_of
 from server.auth.quota import has_quota, require_room
 from server.http.request_bodies import MAX_COMMIT_BODY, read_body
 from server.http.urls import Segment, absolute, commit_id, page_path
@@ -63,7 +63,9 @@ def _commit(request: Request, hub: LocalHub, artifact: Artifact, branch: str, bo
     header, lines = _read(body)
     if has_quota(hub, artifact.name):  # Before anything is stored.
         require_room(hub, artifact.name, _inline_sizes(lines))
-    changes = [_change(hub, artifact, caller, key, value) for key, value in lines]
+    sent: dict[Digest, int] = {}
+    changes = [_change(hub, artifact, caller, key, value, sent) for key, value in lines]
+    record_uploads(hub.registry.database, caller, sent, owner=artifact.name.owner)
     require_room(hub, artifact.name, {each.digest: each.size_bytes for each in changes if isinstance(each, File)})
     return commit(
         artifact,
@@ -110,13 +112,15 @@ def _lines(body: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
         yield key, value
 
 
-def _change(hub: LocalHub, artifact: Artifact, caller: Caller, key: str, value: dict[str, Any]) -> Change:
+def _change(
+    hub: LocalHub, artifact: Artifact, caller: Caller, key: str, value: dict[str, Any], sent: dict[Digest, int]
+) -> Change:
     path = value.get("path")
     if not isinstance(path, str):
         raise InvalidRequest(f"a `{key[:40]}` line of this commit has no `path`.")
     check_path(path.rstrip("/") if key == "deletedFolder" else path)
     if key == "file":
-        return _inline_file(hub, artifact, caller, path, value)
+        return _inline_file(hub, path, value, sent)
     if key == "lfsFile":
         return _uploaded_file(hub, caller, path, value)
     if key in {"deletedFile", "deletedFolder"}:
@@ -130,16 +134,16 @@ def _inline_sizes(lines: list[tuple[str, dict[str, Any]]]) -> dict[Digest, int]:
     return {Digest(hashlib.sha256(content).hexdigest()): len(content) for content in contents}
 
 
-def _inline_file(hub: LocalHub, artifact: Artifact, caller: Caller, path: str, value: dict[str, Any]) -> File:
-    """Store a file whose content is in the line."""
+def _inline_file(hub: LocalHub, path: str, value: dict[str, Any], sent: dict[Digest, int]) -> File:
+    """Store a file whose content is in the line, and add its size to `sent`."""
     digest, size = hub.store.put(_content(path, value))
-    record_upload(hub.registry.database, account_of(caller), digest, size, owner=artifact.name.owner)
+    sent[digest] = size
     return File(path, digest, size)
 
 
 def _content(path: str, value: dict[str, Any]) -> bytes:
     content, encoding = value.get("content"), value.get("encoding", "base64")
-    if not isinstance(content, str) or encoding not in {"base64", "utf-8"}:
+    if not isinstance(content, str) or encoding not in ("base64", "utf-8"):  # Not a set: the value may be an object.
         raise InvalidRequest(f"`{path}` has no base64 content.")
     try:
         return base64.b64decode(content, validate=True) if encoding == "base64" else content.encode()

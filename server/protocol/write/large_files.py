@@ -12,7 +12,7 @@ from hub.errors import HubError, InvalidName, InvalidRequest, UnknownFile
 from hub.names import Digest
 from hub.publish.erase import erase
 from hub.registry.artifacts.usage import stored_files
-from hub.registry.uploads.uploads import record_upload, size_of_upload
+from hub.registry.uploads.uploads import record_uploads, size_of_upload
 from server.auth.access import AdministeredArtifact, Hub, ReadableArtifact, VisibleArtifact, get_artifact
 from server.auth.caller import actor_of, caller_of, require_write
 from server.http.paging import next_link, offset_of
@@ -91,17 +91,20 @@ def erase_large_files(request: Request, hub: Hub, artifact: AdministeredArtifact
 def duplicate_large_files(request: Request, hub: Hub, artifact: ReadableArtifact, body: Duplication) -> Response:
     """Allow the caller to commit files of this repository to another one without uploading them."""
     caller = caller_of(request, hub)
-    account = require_write(caller, get_artifact(hub, body.target.name, request).name)
+    target = get_artifact(hub, body.target.name, request).name
+    require_write(caller, target)
     failed: list[dict[str, Any]] = []
-    for each in body.files:
+    allowed: dict[Digest, int] = {}
+    for sha256, filename in {each.sha256: each.filename for each in body.files}.items():
         try:
-            digest = _digest(each.sha256)
+            digest = _digest(sha256)
             size = size_of_upload(hub.registry.database, caller, digest)
             if size is None:
-                raise UnknownFile(each.filename or each.sha256, listing=f"hub show {artifact.name}")
-            record_upload(hub.registry.database, account, digest, size)
+                raise UnknownFile(filename or sha256, listing=f"hub show {artifact.name}")
+            allowed[digest] = size
         except HubError as error:
-            failed.append({"sha256": each.sha256, "error": str(error)})
+            failed.append({"sha256": sha256, "error": str(error)})
+    record_uploads(hub.registry.database, caller, allowed, owner=target.owner)
     return JSONResponse({"failed": failed})
 
 

@@ -48,7 +48,7 @@ def a_receiver() -> Iterator[Receiver]:
             yield receiver
         finally:
             server.shutdown()
-            thread.join()
+            thread.join(60)
 
 
 WATCH_ADA = [{"type": "user", "name": "ada"}]

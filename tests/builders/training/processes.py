@@ -49,7 +49,7 @@ def launch(calls: Sequence[Call], *, processes: int = 1, environment: Mapping[st
         finally:
             for process in started:
                 process.kill()  # a process may wait for another that has failed
-                process.join()
+                process.join(60)
         output = "".join((Path(folder) / str(rank)).read_text(encoding="utf-8") for rank in range(processes))
     assert all(process.exitcode == 0 for process in started), output
     return output
@@ -61,7 +61,7 @@ def _wait(started: Sequence[ForkServerProcess]) -> None:
     while running:
         for ended in wait(list(running)):
             process = running.pop(cast(int, ended))
-            process.join()
+            process.join(60)
             if process.exitcode != 0:
                 return
 
@@ -88,4 +88,4 @@ def kill(process: ForkServerProcess) -> None:
     """Kill a process as a power failure would."""
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
-    process.join()
+    process.join(60)

@@ -65,4 +65,4 @@ def gated(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield address
     server.shutdown()
     server.server_close()
-    thread.join()
+    thread.join(60)

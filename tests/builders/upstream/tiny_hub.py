@@ -107,4 +107,4 @@ def tiny_hub() -> Iterator[TinyHub]:
     yield hub
     server.shutdown()
     server.server_close()
-    thread.join()
+    thread.join(60)

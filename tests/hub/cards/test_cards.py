@@ -106,7 +106,7 @@ def test_every_problem_is_listed_at_once_in_one_line(tmp_path):
         ],
     }
     wrong = front_matter(
-        language=["yo", "Elbonian", False], license="my-own", tags=3, linguahub={"kind": "adaptor", "summary": None, "colour": "red"},
+        language=["yo", "Elbonian", "jp", "a"], license=["mit", "my-own"], tags=3, linguahub={"kind": "adaptor", "summary": None, "colour": "red"},
         **{"model-index": [{"name": "x", "results": [result]}]},
     )  # fmt: skip
     with pytest.raises(InvalidCard) as raised:
@@ -114,7 +114,7 @@ def test_every_problem_is_listed_at_once_in_one_line(tmp_path):
     text = str(raised.value)
     assert "\n" not in text
     for part in (
-        "language 'Elbonian' is unknown", "write 'no' for Norwegian", "license 'my-own'", "unknown kind 'adaptor'; choose one of adapter",
+        "language 'Elbonian' is unknown", "language 'jp' is unknown (similar: ja)", "language 'a' is unknown", "license 'my-own'", "unknown kind 'adaptor'; choose one of adapter",
         "`linguahub.summary` is missing", "`linguahub.colour` is unknown", "`tags` is 3", "a score needs a source",
         "a disputed score needs a reason", "'guessed' is not one of reported, measured, disputed", "'good' is not a number", "`luck`",
     ):  # fmt: skip
@@ -256,3 +256,24 @@ def test_the_parts_of_a_base_are_no_variants(tmp_path):
     artifact = describe(folder, NAME)
     assert artifact.variants == ()
     assert artifact.conditioning == Conditioning(width=128, length=16)
+
+
+@pytest.mark.parametrize(("language", "tags"), [("no", ("no",)), ("[no, yor_Latn, en]", ("no", "yo", "en"))])
+def test_norwegian_needs_no_quotes(tmp_path, language, tags):
+    text = f"language: {language}\nlicense: mit\nlinguahub: {{kind: adapter, summary: s}}"
+    assert read_card(written(tmp_path, text), NAME).languages == tags
+
+
+@pytest.mark.parametrize(
+    ("license", "parsed"),
+    [
+        ("bsd", "bsd"), ("gpl", "gpl"), ("pddl", "pddl"), ("odc-by", "odc-by"), ("lgpl-lr", "lgpl-lr"), ("cc", "cc"), ("cc0-1.0", "CC0-1.0"),
+        (["mit", "llama2"], "MIT AND llama2"), (["mit", "MIT"], "MIT"), ("MIT OR bsd", "MIT OR bsd"),
+        (["mit OR apache-2.0", "openrail++"], "(MIT OR Apache-2.0) AND openrail++"), ("mit AND (isc OR zlib)", "MIT AND (ISC OR Zlib)"),
+    ],
+)  # fmt: skip
+def test_the_hubs_licences_and_lists_of_licences_are_read_and_written(tmp_path, license, parsed):
+    card = read_card(written(tmp_path, front_matter(license=license)), NAME)
+    assert card.license == parsed
+    write_card(card, tmp_path)
+    assert read_card(tmp_path, NAME) == card

@@ -45,7 +45,7 @@ def test_a_command_that_cannot_be_imported_says_so_when_it_is_run_and_never_befo
 
 def test_an_advertised_command_runs(hub, advertise):
     advertise(size="hub.cli.find.bases:bases")
-    assert "linguahub/small-sd" in hub("size").out
+    assert "small-sd" in hub("size").out
 
 
 def test_a_misspelt_command_names_its_neighbours(hub):
@@ -112,7 +112,7 @@ def test_a_fault_of_ours_is_not_hidden(hub, monkeypatch):
 
 def test_a_reader_that_has_seen_enough_is_no_reason_to_complain(home):
     script = f"{sys.executable} -c 'import sys; from hub.cli import main; sys.exit(main([\"languages\"]))' | true"
-    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, timeout=300)
     assert done.stderr == ""
 
 

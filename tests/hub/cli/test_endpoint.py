@@ -92,14 +92,20 @@ def as_(far: LocalHub, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]
         ("search", "--metric", "fid", "--max", "40", "--sort", "metric"), ("search", "nothing-like-this"), ("show", "ada/yo"),
         ("show", "yo", "--json"), ("show", "ada/yo", "--revision", "1"), ("show", "emoji-sd"), ("diff", "ada/yo", "1"),
         ("diff", "yo", "1", "2", "--json"), ("leaderboard", "emoji-generation", "r_precision_at_1"), ("alias", "ada/yo"),
-        ("leaderboard", "emoji-generation", "r_precision_at_1", "--lang", "sw", "--json"), ("leaderboard", "none", "fid"),
+        ("leaderboard", "emoji-generation", "r_precision_at_1", "--lang", "sw", "--json"), ("leaderboard",), ("search", "yorba"),
     ],
     ids=" ".join,
 )  # fmt: skip
 def test_an_endpoint_says_what_its_own_installation_says(
     hub: Any, far: LocalHub, endpoint: str, command: tuple[str, ...]
 ):
-    there = hub(*command, "--endpoint", endpoint)
+    code, out, err = hub(*command, "--endpoint", endpoint)
+    pull_first = [line for line in out.splitlines() if "HF_ENDPOINT=" in line]
+    there = (
+        code,
+        out.replace("".join(f"{line}\n" for line in pull_first), "").replace(f" --endpoint {endpoint}", ""),
+        err,
+    )
     here = hub(*command, home=far.home.folder)
     assert there == here
     assert there[0] == 0
@@ -108,7 +114,7 @@ def test_an_endpoint_says_what_its_own_installation_says(
 
 @pytest.mark.parametrize(
     "command", [("show", "ada/yoo"), ("show", "ada/yo", "--revision", "9"), ("search", "--metric", "fid", "--sort", "luck"),
-    ("search", "--min", "0.5"), ("search", "--lang", "Yorubaa"), ("show", "ada/b c")], ids=" ".join,
+    ("search", "--min", "0.5"), ("leaderboard", "none", "fid"), ("search", "--kind", "lora"), ("search", "--base", "emoji-sdd"), ("search", "--lang", "Yorubaa"), ("show", "ada/b c")], ids=" ".join,
 )  # fmt: skip
 def test_errors_are_the_same_too(hub: Any, far: LocalHub, endpoint: str, command: tuple[str, ...]):
     there = hub(*command, "--endpoint", endpoint)
@@ -116,6 +122,13 @@ def test_errors_are_the_same_too(hub: Any, far: LocalHub, endpoint: str, command
     assert there[0] == here[0] == 2
     assert there[2].splitlines() == here[2].splitlines()
     assert len(there[2].splitlines()) == 1
+
+
+def test_commands_to_copy_name_the_server(hub: Any, endpoint: str):
+    _, out, _ = hub("show", "ada/yo", "--endpoint", endpoint)
+    assert f"hub pull ada/yo --endpoint {endpoint}" in out
+    assert f"HF_ENDPOINT={endpoint}" in out
+    assert f"hub show ada/yo --endpoint {endpoint} --card" in out
 
 
 @pytest.mark.parametrize("address", ["hub.example", "ftp://hub.example", "http://", "http://a?b"])
@@ -174,7 +187,7 @@ def test_an_older_revision_by_alias_is_pulled_beside_the_newest(
 
 
 def test_a_local_revision_is_not_replaced_by_one_of_the_endpoint(hub: Any, endpoint: str, tmp_path: Path):
-    hub("push", str(a_folder(tmp_path / "sw")), "--name", "ada/sw")
+    hub("push", str(a_folder(tmp_path / "sw", a_card(bases=()))), "--name", "ada/sw")
     code, _, complaint = hub("pull", "ada/sw", "--endpoint", endpoint)
     assert code == 1
     assert "was published locally" in complaint
@@ -217,7 +230,7 @@ def test_a_push_makes_the_folder_the_newest_revision_there(
 
 def test_a_folder_that_would_be_refused_is_not_sent(hub: Any, far: LocalHub, endpoint: str, as_: Any, tmp_path: Path):
     as_("ada")
-    folder = a_folder(tmp_path / "bad")
+    folder = a_folder(tmp_path / "bad", a_card(bases=()))
     (folder / "tool").write_bytes(b"\x7fELF\x02\x01")
     there, here = hub("push", str(folder), "--endpoint", endpoint), hub("push", str(folder))
     assert there == here

@@ -10,9 +10,11 @@ from contextlib import closing
 
 import pytest
 
+from hub.cards import write_card
 from hub.errors import Unreachable
 from hub.local import LocalHub
 from hub.registry.database.schema import HEAD
+from tests.builders.artifacts import a_card, a_score
 from tests.builders.hub import delete_registry
 
 
@@ -55,10 +57,32 @@ def test_an_old_revision_can_be_pulled(hub, folder):
 def test_show_has_card_scores_files_revisions_and_how_to_load(hub):
     shown = hub("show", "mulan-yo").out
     for expected in (
-        "linguahub/mulan-yo", "Yoruba for a small base.", "0.7125 [0.65–0.77]", "emoji-generation, seen, yo", "256", "measured",
-        "README.md", "From the curated cards.", 'pipe = load_pipeline("small-sd", adapter="mulan-yo")', "Trained on two cores.",
+        "mulan-yo", "Yoruba for a small base.", "0.7125 [0.65–0.77]", "emoji-generation/seen/yo", "256", "measured",
+        "README.md", "From the curated cards.", 'pipe = load_pipeline("small-sd", adapter="mulan-yo")', "hub show mulan-yo --card",
     ):  # fmt: skip
         assert expected in shown
+    assert "Trained on two cores." not in shown
+    assert "Trained on two cores." in hub("show", "mulan-yo", "--card").out
+
+
+def test_show_is_a_summary_and_has_everything_on_request(hub, tmp_path):
+    folder = tmp_path / "many"
+    scores = tuple(a_score(0.1 + number / 100, language="sw", split=f"split-{number}") for number in range(9))
+    write_card(a_card(languages=("sw",), bases=(), scores=scores), folder)
+    for number in range(12):
+        (folder / f"notes-{number:02}.txt").write_text("a note")
+        if number > 7:
+            hub("push", folder)
+    shown = hub("show", "many").out
+    assert "4 more. Show all with `--scores`." in shown
+    assert "3 more. Show all with `--files`." in shown
+    assert "1 more. Show all with `--revisions`." in shown
+    assert "split-8" in shown
+    assert "split-0" not in shown
+    everything = hub("show", "many", "--scores", "--files", "--revisions").out
+    assert "split-0" in everything
+    assert "notes-11.txt" in everything
+    assert "more. Show all" not in everything
 
 
 def test_show_tells_programs_everything(hub):
@@ -263,6 +287,7 @@ def test_without_diffusers_a_base_upstream_names_the_extra(hub, cards, monkeypat
     )  # fmt: skip
     write_card(base, cards / "bases" / "far-sd")
     monkeypatch.setitem(sys.modules, "diffusers", None)
+    monkeypatch.setattr("hub.remote.upstream.is_online", lambda: True)
     answer = hub("pull", "far-sd")
     assert answer.code == 2
     assert "linguahub[load]" in answer.err

@@ -7,7 +7,7 @@ from contextlib import redirect_stdout
 
 import pytest
 
-from hub.cli.terminal import bold, fit, print_table, size, width
+from hub.cli.terminal import bold, print_table, size, width
 
 
 class Terminal(io.StringIO):
@@ -36,13 +36,28 @@ def test_columns_line_up_in_every_script(capsys):
     assert capsys.readouterr().out.splitlines() == ["NAME    N", "中文    1", "Yorùbá  2", "x       3"]
 
 
-def test_a_terminal_gets_lines_no_wider_than_itself(terminal):
+def lines_in(terminal: Terminal, *arguments, **options) -> list[str]:
     with redirect_stdout(terminal):
-        print_table(("A", "B"), [("short", "a very long text that would wrap around")])
-    lines = terminal.getvalue().splitlines()
+        print_table(*arguments, **options)
+    return terminal.getvalue().splitlines()
+
+
+def test_only_texts_are_shortened_in_a_narrow_terminal(terminal):
+    lines = lines_in(terminal, ("A", "B"), [("short", "a very long text that would wrap around")], cut=("B",))
     assert "\033[1m" in lines[0]
     assert lines[1].endswith("…")
     assert width(lines[1]) == 30
+
+
+def test_columns_are_left_out_in_their_order_until_the_rest_fits(terminal):
+    row = ("a-name-of-20-letters", "kind", "licence", "0.84")
+    lines = lines_in(terminal, ("NAME", "KIND", "LICENCE", "SCORE"), [row], drop=("LICENCE", "KIND"))
+    assert lines[1].split() == ["a-name-of-20-letters", "0.84"]
+
+
+def test_a_name_is_never_shortened_even_if_the_line_wraps(terminal):
+    name = "a-name-that-is-much-longer-than-the-terminal-is-wide"
+    assert lines_in(terminal, ("NAME", "TEXT"), [(name, "x" * 40)], drop=("TEXT",), cut=("TEXT",))[1] == name
 
 
 def test_no_color_is_obeyed(terminal, monkeypatch):
@@ -50,10 +65,6 @@ def test_no_color_is_obeyed(terminal, monkeypatch):
         assert bold("x") == "\033[1mx\033[0m"
         monkeypatch.setenv("NO_COLOR", "1")
         assert bold("x") == "x"
-
-
-def test_the_widest_column_gives_first():
-    assert fit([5, 40, 10], 40) == [5, 21, 10]
 
 
 @pytest.mark.parametrize(

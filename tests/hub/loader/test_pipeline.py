@@ -172,7 +172,7 @@ def test_threads_sharing_a_pipeline_keep_their_languages_apart(load: Any, make_m
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert all(found["yo"])
     assert all(found["sw"])
 

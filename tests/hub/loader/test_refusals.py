@@ -173,5 +173,5 @@ def test_a_failed_load_adapter_leaves_the_modules_unchanged(load: Any, make_modu
 
 def test_without_the_extra_the_line_names_it() -> None:
     script = "import sys; sys.modules['diffusers'] = None\nimport hub\nhub.load_pipeline"
-    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=300)
     assert MissingExtra("load", "loading a pipeline").args[0] in done.stderr

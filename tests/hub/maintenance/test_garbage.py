@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +19,7 @@ from hub.names import ArtifactName, Digest
 from hub.publish.publish import publish
 from tests.builders.artifacts import a_folder
 from tests.builders.hub import a_hub, delete_registry
+from tests.builders.processes import running
 
 NAME = ArtifactName("local", "mulan-yo")
 
@@ -77,14 +79,14 @@ def test_blobs_that_were_put_again_or_referenced_since_they_were_listed_stay(hub
 
 
 def test_recent_uploads_stay_and_so_do_recently_used_xorbs(hub):
-    from hub.registry.accounts.permissions import Actor
+    from hub.registry.accounts.permissions import Actor, Caller
     from hub.registry.uploads.uploads import record_upload, record_xorb, touch_xorbs
 
     ada = hub.accounts.add("ada", Actor("root"))
     database = hub.registry.database
     sent, used, unused, late = (hub.store.put(word)[0] for word in (b"sent", b"used", b"unused", b"late"))
-    record_upload(database, ada, sent, 4)
-    record_upload(database, ada, late, 4)
+    record_upload(database, Caller(account=ada), sent, 4)
+    record_upload(database, Caller(account=ada), late, 4)
     for name, digest in (("used", used), ("unused", unused)):
         record_xorb(database, ada, name, digest, 4, b"")
     then = (datetime.now(UTC) - timedelta(days=31)).replace(tzinfo=None).isoformat(" ", "microseconds")
@@ -162,13 +164,19 @@ with a_hub(Path(sys.argv[1])) as hub:
 """
 
 
-def start(script, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+@pytest.fixture
+def start():
+    """Return a function that starts a script, which ends with the test."""
+    with ExitStack() as stack:
+
+        def start(script, *arguments):
+            command = [sys.executable, "-c", script, *map(str, arguments)]
+            return stack.enter_context(running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+
+        yield start
 
 
-def test_a_collector_killed_beside_a_writer_loses_nothing(tmp_path):
+def test_a_collector_killed_beside_a_writer_loses_nothing(tmp_path, start):
     a_hub(tmp_path).close()
     writer = start(WRITER, tmp_path, 12)
     reader = threading.Thread(target=writer.communicate)
@@ -179,17 +187,17 @@ def test_a_collector_killed_beside_a_writer_loses_nothing(tmp_path):
         collected = collector.stdout.readline()
         time.sleep(0.05 * (kills % 4))
         collector.send_signal(signal.SIGKILL)
-        _, errors = collector.communicate()
+        _, errors = collector.communicate(timeout=60)
         assert collected.strip().isdecimal(), errors
         kills += 1
-    reader.join()
+    reader.join(60)
     assert writer.returncode == 0
     with a_hub(tmp_path) as hub:
         assert len(hub.registry.names()) == 12
         assert [problem.text for problem in verify(hub.registry, hub.store) if problem.is_fault] == []
 
 
-def test_a_backup_made_beside_a_writer_is_complete_and_a_killed_one_is_refused(tmp_path):
+def test_a_backup_made_beside_a_writer_is_complete_and_a_killed_one_is_refused(tmp_path, start):
     from hub.maintenance.backup import back_up, restore
     from hub.registry.database.open import open_database
     from hub.store import open_store
@@ -199,7 +207,7 @@ def test_a_backup_made_beside_a_writer_is_complete_and_a_killed_one_is_refused(t
     assert writer.stdout.readline() == "0\n"
     with a_hub(tmp_path) as hub:
         back_up(hub.registry, hub.store, tmp_path / "backup")
-    writer.communicate()
+    writer.communicate(timeout=60)
     database, store = open_database(tmp_path / "new.db"), open_store(tmp_path / "new-store")
     restore(tmp_path / "backup", database, store)
     from hub.registry import Registry
@@ -215,7 +223,7 @@ def test_a_backup_made_beside_a_writer_is_complete_and_a_killed_one_is_refused(t
         killed.stdout.readline()
         time.sleep(wait)
         killed.send_signal(signal.SIGKILL)
-        killed.communicate()
+        killed.communicate(timeout=60)
         if not (tmp_path / "backup" / "backup.json").exists():
             with pytest.raises(InvalidRequest, match="is not a complete backup"):
                 restore(tmp_path / "backup", open_database(tmp_path / "none.db"), store)

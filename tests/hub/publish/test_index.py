@@ -18,6 +18,7 @@ from hub.maintenance.verify import verify
 from hub.names import ArtifactName
 from hub.publish.publish import FROM_CARDS, publish
 from hub.records import Query
+from hub.registry import Registry
 from tests.builders import ROOT
 from tests.builders.artifacts import a_card, a_folder, a_score, a_variant_config, some_weights
 from tests.builders.hub import a_hub, delete_registry
@@ -257,5 +258,40 @@ def test_the_hub_imports_nothing_heavy():
         "import hub, hub.local, sys; sys.exit(', '.join({'torch', 'sqlalchemy', 'numpy', 'yaml'} & set(sys.modules)))"
     )
     assert (
-        subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True).stderr.strip() == ""
+        subprocess.run(
+            [sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=300
+        ).stderr.strip()
+        == ""
     )
+
+
+def test_the_cards_of_a_new_installation_are_recorded_in_one_transaction(tmp_path, cards, monkeypatch):
+    recorded = []
+    honest = Registry.record_new
+
+    def note(self, entries):
+        recorded.append([str(artifact.name) for artifact, _ in entries])
+        honest(self, entries)
+
+    monkeypatch.setattr(Registry, "record_new", note)
+    with a_hub(tmp_path, cards) as hub:
+        assert recorded == [["someone/mulan-hi", "linguahub/mulan-sw"]]
+        assert hub.registry.jobs() == []
+        assert sorted(name for name, _ in hub.store.references()) == ["linguahub/mulan-sw", "someone/mulan-hi"]
+        assert hub.registry.find(Query(language="sw")).facets["language"] == {"sw": 2, "hi": 1}
+        assert [each.name.name for each in hub.registry.find(Query(language="sw")).items] == ["mulan-sw", "mulan-hi"]
+
+
+def test_artifacts_recorded_together_are_those_recorded_one_by_one(tmp_path, cards, monkeypatch):
+    with a_hub(tmp_path / "together", cards) as hub:
+        together = everything(hub)
+    monkeypatch.setattr("hub.registry.artifacts.record.has_listeners", lambda _session: True)
+    with a_hub(tmp_path / "apart", cards) as hub:
+        assert everything(hub) == together
+
+
+def test_two_folders_with_one_name_are_indexed_one_after_the_other(tmp_path, cards):
+    a_folder(cards / "projectors" / "mulan-sw", a_card(kind="projector", languages=("hi",)), seed=5)
+    with a_hub(tmp_path, cards) as hub:
+        assert hub.registry.get("mulan-sw").languages == ("hi",)
+        assert len(hub.registry.revisions("mulan-sw")) == 2

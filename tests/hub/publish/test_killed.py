@@ -44,7 +44,9 @@ hub.publish.publish.publish(root / "mulan-yo", ArtifactName("local", "mulan-yo")
 )
 def test_a_push_killed_half_way_leaves_no_fault_and_can_be_repeated(tmp_path, place):
     a_folder(tmp_path / "mulan-yo")
-    killed = subprocess.run([sys.executable, "-c", SCRIPT, place, str(tmp_path)], check=False, capture_output=True)
+    killed = subprocess.run(
+        [sys.executable, "-c", SCRIPT, place, str(tmp_path)], check=False, capture_output=True, timeout=300
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     with a_hub(tmp_path) as hub:
         assert [problem.text for problem in verify(hub.registry, hub.store) if problem.is_fault] == []

@@ -127,7 +127,7 @@ def test_ids_are_those_of_transformers_with_the_original_character_map(
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path, "sentencepiece==0.2.3"],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     if done.returncode:
         pytest.skip(f"sentencepiece cannot be installed, and the comparison needs it: {done.stderr.strip()[-200:]}")
@@ -146,7 +146,13 @@ def ask(script: str, packages: Path, said: str) -> str:
     """Run `script` in a process of its own that finds the packages in a throw-away folder."""
     environment = {**os.environ, "PYTHONPATH": str(packages), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", script], input=said, capture_output=True, text=True, env=environment, check=False
+        [sys.executable, "-c", script],
+        input=said,
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

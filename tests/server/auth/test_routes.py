@@ -89,7 +89,7 @@ LEVELS = {
     "act": [f"POST {REPOSITORY}/like", f"DELETE {REPOSITORY}/like", f"POST {PAGE}/ask-access"],
     "write": [
         f"POST {REVISION}/yank", f"DELETE {REVISION}/yank", f"PUT {ARTIFACT}/aliases/{{alias}}", f"DELETE {ARTIFACT}/aliases/{{alias}}",
-        f"GET {REPOSITORY}/auth-check/write", f"GET {REPOSITORY}/xet-write-token/{{revision}}",
+        f"GET {REPOSITORY}/auth-check/write",
         *(f"POST {REPOSITORY}/{end}" for end in ("preupload/{revision}", "commit/{revision}", "branch/{branch}", "tag/{revision}", "super-squash/{branch}")),
         f"DELETE {REPOSITORY}/branch/{{branch}}", f"DELETE {REPOSITORY}/tag/{{revision}}",
     ],
@@ -97,6 +97,7 @@ LEVELS = {
         f"PUT {REPOSITORY}/settings", f"POST {REPOSITORY}/lfs-files/batch", f"GET {REPOSITORY}/user-access-request/{{status}}",
         f"POST {REPOSITORY}/user-access-request/handle", f"POST {REPOSITORY}/user-access-request/grant",
     ],
+    "send": [f"GET {REPOSITORY}/xet-write-token/{{revision}}"],
     "push": [f"POST {GIT}.git/git-receive-pack", f"POST {GIT}/git-receive-pack"],
 }  # fmt: skip
 """Access that a route needs → method and path. Nobody can push by git, which says so to those who can see the repository."""
@@ -171,7 +172,7 @@ def expected(level, credential, visibility):
     if credential == "anonymous" and level not in {"download", "push"}:
         return "unauthenticated"
     refused = {
-        "download": STRANGERS, "clone": STRANGERS, "score": ("read",), "act": ("read", "narrow"), "write": ("other", "read"),
+        "download": STRANGERS, "clone": STRANGERS, "score": ("read",), "act": ("read", "narrow"), "write": ("other", "read"), "send": ("other", "read", "session"),
         "administer": ("other", "read", "narrow"), "push": CREDENTIALS,
     }  # fmt: skip
     return "forbidden" if credential in refused[level] else "allowed"
@@ -204,8 +205,10 @@ def test_each_credential_gets_what_its_level_allows_and_strangers_see_private_as
     wrong = []
     for route in LEVELS[level]:
         for visibility, credential in product(VISIBILITIES, CREDENTIALS):
-            # A cookie only authorizes reading; changes need a form.
-            acting = credential if credential != "session" else "write" if route.startswith("GET") else "anonymous"
+            # A cookie only authorizes reading: changes need a form, and uploads a token.
+            acting = credential
+            if credential == "session" and level != "send":
+                acting = "write" if route.startswith("GET") else "anonymous"
             found = ask(client, route, f"ada/{visibility}", headers[visibility][credential])
             if visibility == "private" and acting in STRANGERS:
                 absent = ask(bare, route, "ada/private", bare_headers[visibility][credential])

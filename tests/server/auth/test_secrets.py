@@ -74,7 +74,13 @@ def upload(client: httpx.Client, token: str) -> dict[str, str]:
     link = response["objects"][0]["actions"]["upload"]["href"]
     assert client.put(link, content=other).status_code == 200
     grant = client.get("/api/models/ada/module/xet-write-token/main", headers={"authorization": f"Bearer {token}"})
-    return {"signed link": link.rpartition("/")[2], "token of Xet": grant.json()["accessToken"]}
+    verify = response["objects"][0]["actions"]["verify"]["href"]
+    assert client.post(verify, json=batch["objects"][0]).status_code == 200
+    return {
+        "signed link": link.rpartition("/")[2],
+        "signed link to verify": verify.rpartition("/")[2],
+        "token of Xet": grant.json()["accessToken"],
+    }
 
 
 @pytest.fixture

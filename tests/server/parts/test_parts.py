@@ -80,6 +80,7 @@ def test_a_disabled_part_is_not_imported(tmp_path):
         capture_output=True,
         text=True,
         check=True,
+        timeout=300,
     )
     status, listed, *loaded = done.stdout.split()
     assert (status, listed) == ("200", "200")

@@ -149,7 +149,9 @@ def test_a_commit_on_top_of_damaged_bytes_is_refused_until_they_are_sent_again_o
     ):
         upload(api, repo, b"notes", "notes.txt")
     with pytest.raises(HfHubHTTPError, match="are damaged"):
-        api.duplicate_repo(repo, f"{repo}-copy") if hasattr(api, "duplicate_repo") else api.duplicate_space(repo)
+        api.duplicate_repo(repo, f"{repo}-copy")
+    with pytest.raises(HfHubHTTPError, match="are damaged"):
+        api.super_squash_history(repo)
     api.delete_file("model.safetensors", repo)
     upload(api, repo, b"notes", "notes.txt")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from urllib.parse import quote
 
@@ -177,14 +178,18 @@ def test_cursors_of_the_wrong_shape_are_refused_by_lists_of_a_repository(client,
     assert (response.status_code, is_safe(response)) == (400, True), response.text
 
 
-@pytest.mark.parametrize("value", ["x\0y", "x" * 15_000, "鱟" * 900], ids=["NUL", "long", "long in UTF-8"])
+UNSEEN = ("\0", "\x1b[31m", "\u202e", "\ufeff", "\u2066", "\ue000", "\U000e0001", "\u0378", "鱟" * 900)
+"""Control characters, marks of direction and order, private and unassigned ones; and a long word in UTF-8."""
+
+
+@pytest.mark.parametrize("value", ["x" * 15_000, *(f"x{each}y" for each in UNSEEN)], ids=ascii)
 @pytest.mark.parametrize("name", ["search", "filter", "author", "pipeline_tag"])
 def test_a_filter_that_nothing_can_match_finds_nothing(client, name, value):
     response = client.get("/api/models", params={name: value})
     assert (response.status_code, response.json()) == (200, [])
 
 
-@pytest.mark.parametrize("value", ["x\0y", "鱟" * 900], ids=["NUL", "long in UTF-8"])
+@pytest.mark.parametrize("value", [f"x{each}y" for each in UNSEEN], ids=ascii)
 @pytest.mark.parametrize("name", ["q", "kind", "base", "method", "license", "owner"])
 def test_a_search_that_nothing_can_match_finds_nothing(client, name, value):
     response = client.get("/api/v1/search", params={name: value})
@@ -201,3 +206,39 @@ def test_an_exception_that_reaches_the_top_fails_a_test(hub, no_tracebacks):
         assert httpx.get(f"{running.address}/crash").status_code == 500
     assert [str(each.exc_info[1]) for each in no_tracebacks] == ["a bug"]
     no_tracebacks.clear()
+
+
+def test_a_request_with_many_files_writes_in_as_many_transactions_as_one_with_few(
+    client, hub, token_of, repo, monkeypatch
+):
+    """Each transaction waits for the disk: 300 of them kept a server busy for ten seconds."""
+    database, headers = type(hub.registry.database), {"authorization": f"Bearer {token_of('ada')}"}
+    transaction, begun = database.transaction, []
+
+    def counted(self):
+        begun.append(self)
+        return transaction(self)
+
+    monkeypatch.setattr(database, "transaction", counted)
+
+    def commit(count):
+        lines = [{"key": "header", "value": {"summary": f"{count} files"}}]
+        for number in range(count):
+            content = base64.b64encode(f"{count} {number}".encode()).decode()
+            lines.append({"key": "file", "value": {"path": f"{number}.txt", "content": content}})
+        body = "\n".join(map(json.dumps, lines))
+        return client.post(f"/api/models/{repo}/commit/main", content=body, headers=headers)
+
+    def duplicate(count):
+        digests = [hashlib.sha256(f"60 {number}".encode()).hexdigest() for number in range(count)]
+        body = {"target": {"name": repo}, "files": [{"sha256": each} for each in digests * 5]}
+        return client.post(f"/api/models/{repo}/lfs-files/duplicate", json=body, headers=headers)
+
+    used = []
+    for send, count in ((commit, 2), (commit, 60), (duplicate, 1), (duplicate, 60)):
+        begun.clear()
+        response = send(count)
+        assert response.status_code == 200, response.text
+        used.append(len(begun))
+    assert used[0] == used[1] < 10
+    assert used[2] == used[3] == 1

@@ -71,7 +71,7 @@ def test_losses_and_gradients_of_two_gloo_processes_are_those_of_one_with_the_jo
     script.write_text(SCRIPT.format(paths=[str(ROOT), *sys.path], folder=str(tmp_path)))
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)],
-        capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, cwd=ROOT,
+        capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, cwd=ROOT, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     module = Contrasted()

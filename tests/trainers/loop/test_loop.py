@@ -317,7 +317,7 @@ def test_a_full_disk_leaves_the_older_checkpoint_and_no_partial_file(tmp_path: P
 
 def test_a_checkpoint_of_another_recipe_is_refused_with_what_differs(tmp_path: Path) -> None:
     train(Regression(), RECIPE, tmp_path, quiet=True, checkpoint_every=12)
-    with pytest.raises(InvalidRequest, match=r"another recipe \(steps 12 → 20; learning_rate 0.01 → 0.02\)"):
+    with pytest.raises(InvalidRequest, match=r"another recipe \(learning_rate 0.01 → 0.02\)"):
         train(Regression(), replace(RECIPE, steps=20, learning_rate=2e-2), tmp_path, quiet=True)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from hub.loader.modules.module_config import read_config
+from tests.builders import ROOT
 from tests.builders.models.published_files import PUBLISHED, Published, mulan, random, write
 
 ELLA = next(each for each in PUBLISHED if each.format == "ella")
@@ -16,7 +18,8 @@ MCLIP = next(each for each in PUBLISHED if each.format == "mclip")
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _here(tmp_path: Path, cards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(ROOT / "cards" / "bases" / "sd15", cards / "bases" / "sd15")  # What the files were made for.
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 

@@ -16,6 +16,7 @@ from huggingface_hub import HfApi
 
 from hub.registry.accounts.audit import read_audit
 from server.parts.device_login.oauth import DEVICE, EXCHANGE, HUGGING_FACE
+from tests.builders.processes import running
 from tests.builders.server.people import Browser
 
 HF = str(Path(sys.executable).with_name("hf"))
@@ -127,24 +128,21 @@ def test_hf_auth_login_only_needs_the_endpoint(hub, endpoint, tmp_path):
     environment |= {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
     command = [HF, "auth", "login"]
     with (
-        subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as login,
+        running(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as login,
         httpx.Client(base_url=endpoint) as client,
     ):  # fmt: skip
-        try:
-            output, code = "", None
-            while code is None:
-                line = login.stdout.readline()
-                assert line, output
-                output += line
-                code = re.search(r"user_code=([A-Z]{4}-[A-Z]{4})", output)
-            browser = Browser(client)
-            browser.log_in()
-            page = f"/device?user_code={code[1]}"
-            assert "<strong>hf</strong> at" in browser.get(page).text
-            browser.send(page, "/device", {"user_code": code[1], "answer": "accept", "role": "write"})
-            output += login.communicate(timeout=60)[0]
-        finally:
-            login.kill()
+        output, code = "", None
+        while code is None:
+            line = login.stdout.readline()
+            assert line, output
+            output += line
+            code = re.search(r"user_code=([A-Z]{4}-[A-Z]{4})", output)
+        browser = Browser(client)
+        browser.log_in()
+        page = f"/device?user_code={code[1]}"
+        assert "<strong>hf</strong> at" in browser.get(page).text
+        browser.send(page, "/device", {"user_code": code[1], "answer": "accept", "role": "write"})
+        output += login.communicate(timeout=60)[0]
     assert login.returncode == 0, output
     kept = configparser.ConfigParser()
     kept.read(home / "stored_tokens")
@@ -152,13 +150,15 @@ def test_hf_auth_login_only_needs_the_endpoint(hub, endpoint, tmp_path):
     assert section == "hf login"
     assert float(kept[section]["expires_at"]) > time.time() + 24 * 3600
     assert hub.tokens.of(hub.accounts.get("ada"))[0].name == "hf login"
-    done = subprocess.run([HF, "auth", "whoami"], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [HF, "auth", "whoami"], env=environment, capture_output=True, text=True, check=True, timeout=300
+    )
     assert "ada" in done.stdout
     api = HfApi(endpoint=endpoint, token=(home / "token").read_text())
     assert api.create_repo("by-browser").repo_id == "ada/by-browser"
     script = "from huggingface_hub.utils import _auth; _auth._OAUTH_REFRESH_MARGIN = 10**9; print(_auth.get_token())"
     renewed = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True, timeout=300
     )
     assert renewed.stdout.strip() != api.token, "the client renews it with its refresh token"
     assert HfApi(endpoint=endpoint, token=renewed.stdout.strip()).whoami()["name"] == "ada"

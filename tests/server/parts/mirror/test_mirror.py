@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
 import sys
 import threading
 import time
@@ -31,6 +30,7 @@ from server import create_app
 from server.parts.mirror import mirror as rules
 from server.parts.mirror.mirrored_repositories import origin_of_name
 from server.parts.mirror.upstream import UpstreamClient
+from tests.builders.processes import running
 from tests.builders.server.mirrors import WEIGHTS, mirroring, settled, tokens
 from tests.builders.server.people import ROOT
 from tests.builders.serving import served
@@ -285,15 +285,12 @@ def test_the_command_mirrors_with_several_workers_without_revealing_the_token(
     command = [sys.executable, "-c", SERVE, "--port", "0", "--workers", "2", "--mirror", origin.address]
     with (
         (tmp_path / "log").open("w+") as log,
-        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as server,
+        running(command, is_asked=True, env=environment, stdout=log, stderr=log),
     ):
-        try:
-            address = announced(tmp_path / "log")
-            path = hf_hub_download(
-                repo, "emoji-sd/model.safetensors", endpoint=address, cache_dir=tmp_path / "cache", token=token
-            )
-        finally:
-            server.terminate()
+        address = announced(tmp_path / "log")
+        path = hf_hub_download(
+            repo, "emoji-sd/model.safetensors", endpoint=address, cache_dir=tmp_path / "cache", token=token
+        )
     assert Path(path).read_bytes() == WEIGHTS
     assert secret not in (tmp_path / "log").read_text()
 

@@ -223,7 +223,7 @@ def test_a_revoked_key_is_no_longer_trusted(client, folder, keys):
 
 def test_a_certificate_of_a_registered_authority_is_verified(client, folder, tmp_path):
     def openssl(*arguments):
-        subprocess.run(["openssl", *arguments], cwd=tmp_path, check=True, capture_output=True)
+        subprocess.run(["openssl", *arguments], cwd=tmp_path, check=True, capture_output=True, timeout=300)
 
     openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
             "-subj", "/CN=Lab CA", "-days", "30", "-addext", "keyUsage=critical,keyCertSign")  # fmt: skip

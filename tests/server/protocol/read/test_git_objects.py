@@ -19,7 +19,9 @@ from tests.builders.hub import a_hub
 
 
 def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ["git", "-C", folder, *arguments], check=True, capture_output=True, text=True, timeout=300
+    ).stdout.strip()
 
 
 def test_folders_and_files_have_the_same_ids_as_in_git(tmp_path: Path):

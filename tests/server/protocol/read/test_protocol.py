@@ -62,7 +62,7 @@ def test_the_endpoint_can_be_set_in_the_environment(endpoint: str, tmp_path: Pat
     environment = os.environ | {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_TELEMETRY": "1"}
     script = "from huggingface_hub import hf_hub_download; print(open(hf_hub_download('ada/first-yo', 'emoji-sd/config.json')).read())"
     response = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=300
     )
     assert '"method": "mulan"' in response.stdout, response.stderr
 

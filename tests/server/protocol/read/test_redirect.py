@@ -31,7 +31,7 @@ def test_large_files_are_redirected_to_the_bucket_and_small_ones_are_not(bucket,
             assert response.status_code == 302
             assert response.headers["X-Repo-Commit"] == revision.id[:40]
             assert int(response.headers["X-Linked-Size"]) > 1 << 20
-            assert "Signature" in response.headers["Location"]
+            assert "Signature" in response.headers["Location"] and "X-Amz-Expires=600" in response.headers["Location"]
             assert client.get("/local/mulan-yo/resolve/main/README.md").content == (folder / "README.md").read_bytes()
         server = uvicorn.Server(server_config(create_app(hub)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -1,6 +1,6 @@
 """Remember which malicious files an administrator allows, and find malicious files.
 
-Revision ID: 0032
+Revision ID: 0033
 """
 
 import sqlalchemy as sa
@@ -8,8 +8,8 @@ from alembic import op
 
 from hub.registry.tables.base import TEXT
 
-revision = "0032"
-down_revision = "0031"
+revision = "0033"
+down_revision = "0032"
 
 
 def upgrade() -> None:

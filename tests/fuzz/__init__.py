@@ -1,0 +1,1 @@
+"""Hostile requests by grammar, sent to a real server."""

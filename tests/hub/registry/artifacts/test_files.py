@@ -1,0 +1,95 @@
+"""Files and folders of a revision are found by path, page by page, in the same order on each database."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from hub.git_objects import blob_id, folder_ids, pointer
+from hub.names import Digest
+from hub.records import File
+from hub.registry.artifacts import history
+from hub.registry.artifacts.files import (
+    files_in,
+    find_files,
+    find_folders,
+    first_within,
+    folders_in,
+    is_counted,
+    paths_near,
+)
+from hub.registry.artifacts.history import last_changes
+from tests.builders.registry import a_revision, an_artifact
+
+PATHS = ("B", "a", "a-b/c", "a/b", "a/c/d", "a/c/é", "a0", "b/c", "z/config.json", "é/\U0001f600")
+FIRST, SECOND, THIRD = ("1" * 64, "2" * 64, "3" * 64)
+
+
+def record(registry, digit, files, parent=None):
+    revision = dataclasses.replace(a_revision(digit=digit, parent=parent or ""), files=files)
+    registry.record(an_artifact(), revision, parent)
+
+
+def files_at(paths, digit="a"):
+    return tuple(File(path, Digest(digit * 64), 5) for path in sorted(paths))
+
+
+@pytest.fixture
+def database(registry):
+    record(registry, "1", files_at(PATHS))
+    return registry.database
+
+
+def pages(page, database, folder, *, recursive, size=2):
+    found, after = [], ""
+    while listed := page(database, FIRST, folder, recursive=recursive, after=after, limit=size):
+        found += [each.path for each in listed]
+        after = found[-1]
+    return found
+
+
+def test_pages_list_a_folder_or_everything_below_it_in_the_order_of_bytes(database):
+    folders = folder_ids({file.path: blob_id(pointer(file)) for file in files_at(PATHS)})
+    assert pages(files_in, database, "", recursive=True) == sorted(PATHS)
+    assert pages(files_in, database, "", recursive=False) == ["B", "a", "a0"]
+    assert pages(files_in, database, "a", recursive=False) == ["a/b"]
+    assert pages(files_in, database, "a", recursive=True) == ["a/b", "a/c/d", "a/c/é"]
+    assert pages(folders_in, database, "", recursive=True) == sorted(folders)
+    assert pages(folders_in, database, "", recursive=False) == ["a", "a-b", "b", "z", "é"]
+    assert pages(folders_in, database, "a", recursive=True) == ["a/c"]
+    assert pages(folders_in, database, "absent", recursive=False) == []
+    found = find_folders(database, FIRST, ["a", "a/b", "a/c", "absent"])
+    assert {path: folder.oid for path, folder in found.items()} == {path: folders[path] for path in ("a", "a/c")}
+
+
+def test_single_files_are_found_by_path(registry, database):
+    found = find_files(database, FIRST, ["a/b", "a", "a/c", "absent"])
+    assert sorted(found.values(), key=lambda each: each.path) == list(files_at(["a", "a/b"]))
+    assert find_files(database, FIRST, []) == {}
+    assert [path for path in PATHS if is_counted(database, FIRST, path)] == ["z/config.json"]
+    assert registry.revision("mulan-yo", with_files=False).files == ()
+    assert {"a", "a/b", "a/c/d"} <= set(paths_near(database, FIRST, "a/x"))
+    assert {"a", "a/c"} <= set(paths_near(database, FIRST, "a/x", folders=True))
+
+
+def test_a_number_of_files_holds_the_first_revisions_and_at_least_one(registry, database):
+    record(registry, "2", files_at(["a", "b"]), FIRST)
+    count = len(PATHS)
+    for limit, expected in ((0, 1), (count, 1), (count + 1, 1), (count + 2, 2), (count + 100, 2)):
+        assert first_within(database, [FIRST, SECOND], limit) == expected, limit
+
+
+@pytest.mark.parametrize("step", [1, 2, 50])
+def test_the_last_change_of_a_path_is_where_its_content_changed(registry, database, monkeypatch, step):
+    monkeypatch.setattr(history, "_STEP", step)
+    kept = [file for file in files_at(PATHS) if file.path not in {"a/c/d", "B"}]
+    record(registry, "2", tuple(sorted([*kept, *files_at(["a/c/d"], "b")], key=lambda each: each.path)), FIRST)
+    record(registry, "3", (*files_at(["B"]), *registry.revision("mulan-yo").files), SECOND)
+    known = registry.revisions("mulan-yo", with_files=False)
+    start = registry.revision("mulan-yo", with_files=False)
+    found = last_changes(database, known, start, ["B", "a", "a/b", "a/c", "a/c/d", "b", "b/c"])
+    assert {path: revision.id for path, revision in found.items()} == {
+        "B": THIRD, "a": SECOND, "a/c": SECOND, "a/c/d": SECOND, "a/b": FIRST, "b": FIRST, "b/c": FIRST,
+    }  # fmt: skip
+    assert last_changes(database, known, start, []) == {}

@@ -263,6 +263,10 @@ class Forbidden(HubError):
     status = 403
 
 
+class BlockedFile(Forbidden):
+    """A file that scanners found malicious, and that no administrator has allowed."""
+
+
 class Gated(Forbidden):
     """The files require an accepted access request."""
 

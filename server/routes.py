@@ -19,7 +19,7 @@ from server.http.routing import RouteSpec, below
 from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
-from server.pages import access_request, login, settings
+from server.pages import access_request, login, malicious_files, settings
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
 from server.protocol.accounts import access_requests, likes, whoami
@@ -102,6 +102,8 @@ _PAGES = (
     RouteSpec("POST", "/settings/tokens/{number}/revoke", settings.revoke_token),
     RouteSpec("POST", "/settings/password", settings.change_password),
     RouteSpec("POST", "/settings/sessions/{number}/end", settings.end_session),
+    RouteSpec("GET", "/settings/files", malicious_files.show_files),
+    RouteSpec("POST", "/settings/files/{digest}", malicious_files.allow_file),
 )
 
 _ACCOUNTS = (

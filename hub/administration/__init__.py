@@ -20,9 +20,9 @@ __all__ = ["Administration", "LocalAdministration", "Operation", "RemoteAdminist
 
 def operations() -> Iterator[type[Operation[Any]]]:
     """Yield the core operations in the order of the API documentation, then those of installed parts."""
-    from hub.administration import audit, organisations, outbox, quotas, repositories, tokens, users
+    from hub.administration import audit, organisations, outbox, quotas, repositories, tokens, unsafe_files, users
 
-    for subject in (users, tokens, organisations, quotas, repositories, outbox, audit):
+    for subject in (users, tokens, organisations, quotas, repositories, unsafe_files, outbox, audit):
         yield from subject.OPERATIONS
     for part in parts():
         for module in part.operations:

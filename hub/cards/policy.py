@@ -1,4 +1,4 @@
-"""Check the files of a published folder: valid names, complete weights, nothing that can run code."""
+"""Check the files of a published folder: valid names, complete weights, and no files that its policy refuses."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from hub.weights.header import weights_problem
-from hub.errors import Unreachable, InvalidPath, InvalidSource
+from hub.errors import InvalidPath, InvalidSource, Unreachable
 from hub.names import check_path
+from hub.weights.file_kind import ARCHIVE, PICKLE, PROGRAM, SAFETENSORS, START_BYTES, file_kind, kind_of_start
+from hub.weights.header import SUFFIX, weights_problem
 
+SAFETENSORS_ONLY, SCAN, ANY = "safetensors-only", "scan", "any"
+POLICIES = {
+    SAFETENSORS_ONLY: "no pickles, archives and programs",
+    SCAN: "pickles and archives are stored, marked and scanned, and never loaded; no programs",
+    ANY: "all files",
+}
+"""Each policy, and the files that it accepts. Files that can run code are scanned and marked under all of them."""
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
 """Suffixes of files that are usually pickles, which can run code when read."""
 IGNORED = frozenset({".cache", ".git", ".DS_Store", "__pycache__"})
@@ -21,32 +29,26 @@ ARCHIVES = (
 PROGRAMS = (
     ".apk", ".bat", ".class", ".cmd", ".com", ".deb", ".dll", ".dylib", ".exe", ".msi", ".ps1", ".rpm", ".scr", ".so", ".vbs", ".wasm",
 )  # fmt: skip
-_START = 512
-"""Number of bytes that are read to recognise a file."""
-_PICKLE_STARTS = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
-_ARCHIVE_STARTS = (
-    b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c",
-    b"Rar!", b"\x04\x22\x4d\x18",
+_PLAIN_NAMES = ("license", "notice", ".gitattributes", ".gitignore")
+_PLAIN = (
+    ".cfg", ".csv", ".gif", ".html", ".ini", ".jinja", ".jpeg", ".jpg", ".json", ".jsonl", ".md", ".png", ".py", ".rst", SUFFIX, ".toml",
+    ".tsv", ".txt", ".webp", ".xml", ".yaml", ".yml",
 )  # fmt: skip
-_PROGRAM_STARTS = (
-    b"\x7fELF", b"#!", b"\0asm", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe",
-    b"\xcf\xfa\xed\xfe",
-)  # fmt: skip
-
+"""Suffixes of texts, images and weights, which people open without a thought: no policy lets anything else have them."""
 _REASONS = {
-    "pickle": "a pickle, which can run code: convert it to safetensors",
-    "archive": "an archive, whose contents cannot be checked: publish the files themselves",
-    "program": "a program: publish its output or its source",
+    PICKLE: "a pickle, which can run code: convert it to safetensors",
+    ARCHIVE: "an archive, whose contents cannot be checked: publish the files themselves",
+    PROGRAM: "a program: publish its output or its source",
 }
 
 
-def check_contents(folder: Path) -> list[str]:
+def check_contents(folder: Path, policy: str) -> list[str]:
     """Return the relative paths of all files in `folder`, sorted. Raises InvalidSource with every problem, InvalidPath, Unreachable."""
     if not folder.is_dir():
         raise InvalidSource(f"`{folder}` is not a folder: choose one with README.md and weights.")
     try:
         paths = _paths(folder)
-        problems = [problem for path in paths if (problem := _problem(folder, path))]
+        problems = [problem for path in paths if (problem := _problem(folder, path, policy))]
     except OSError as error:
         raise Unreachable(f"cannot read {error.filename or folder}: {error.strerror}.") from error
     if problems:
@@ -79,32 +81,52 @@ def check_duplicates(paths: Iterable[str]) -> None:
             )
 
 
-def file_problem(path: str, opened: BinaryIO, size_bytes: int, *, allow_unsafe_files: bool = False) -> str | None:
-    """Return why a file cannot be published under `path`, or None. `allow_unsafe_files` allows files that can run code."""
-    name = path.lower()
-    if not allow_unsafe_files and (kind := kind_of(path, opened)):
-        return f"`{path}` is {_REASONS[kind]}"
-    if not name.endswith(".safetensors"):
+def file_problem(path: str, opened: BinaryIO, size_bytes: int, *, policy: str) -> str | None:
+    """Return why a file cannot be published under `path`, or None. Weights are checked under every policy."""
+    content = file_kind(opened, size_bytes)
+    if reason := _refusal(path, content, policy):
+        return reason
+    if not path.lower().endswith(SUFFIX) or content == SAFETENSORS:
         return None
-    opened.seek(0)
     problem = weights_problem(opened, size_bytes)
-    return f"`{path}` is not a valid safetensors file: truncated or corrupted ({problem})" if problem else None
+    return f"`{path}` is not a valid safetensors file: truncated or corrupted ({problem})"
 
 
-def kind_of(path: str, opened: BinaryIO) -> str:
-    """Return the kind of a file that can run code, by its name or first bytes: `pickle`, `archive`, `program`, or empty."""
-    name, start = path.lower(), opened.read(_START)
-    if name.endswith(PICKLES) or start.startswith(_PICKLE_STARTS):
-        return "pickle"
-    if name.endswith(ARCHIVES) or start.startswith(_ARCHIVE_STARTS) or start[257:262] == b"ustar":
-        return "archive"
-    is_windows = start.startswith(b"MZ") and b"\0" in start
-    return "program" if name.endswith(PROGRAMS) or start.startswith(_PROGRAM_STARTS) or is_windows else ""
+def sample_problem(path: str, start: bytes, *, policy: str) -> str | None:
+    """Return why a file that begins with `start` cannot be published under `path`, or None if that cannot be told yet."""
+    is_open = start[8:9] == b"{"  # It can still be safetensors, which only the whole header shows.
+    return None if is_open else _refusal(path, kind_of_start(start[:START_BYTES]), policy)
 
 
-def _problem(folder: Path, path: str) -> str | None:
+def kind_of(path: str, opened: BinaryIO, size_bytes: int) -> str:
+    """Return the kind of a file that can run code, by its bytes or its name: `pickle`, `archive`, `program`, or empty."""
+    return _kind(path, file_kind(opened, size_bytes))
+
+
+def _kind(path: str, content: str) -> str:
+    if content:
+        return "" if content == SAFETENSORS else content
+    name = path.lower()
+    named = {PICKLE: PICKLES, ARCHIVE: ARCHIVES, PROGRAM: PROGRAMS}
+    return next((kind for kind, suffixes in named.items() if name.endswith(suffixes)), "")
+
+
+def _refusal(path: str, content: str, policy: str) -> str:
+    """Return why a policy refuses a file; empty if it does not."""
+    kind = _kind(path, content)
+    if not kind:
+        return ""
+    if policy == SAFETENSORS_ONLY or (policy == SCAN and kind == PROGRAM):
+        return f"`{path}` is {_REASONS[kind]}"
+    name = path.rpartition("/")[2].lower()
+    if name.endswith(_PLAIN) or name in _PLAIN_NAMES:
+        return f"`{path}` is {'an' if kind == ARCHIVE else 'a'} {kind} under the name of a plain file: rename it"
+    return ""
+
+
+def _problem(folder: Path, path: str, policy: str) -> str | None:
     file = folder / path
     if not file.is_file():
         return f"`{path}` is neither a file nor a folder"
     with file.open("rb") as opened:
-        return file_problem(path, opened, file.stat().st_size)
+        return file_problem(path, opened, file.stat().st_size, policy=policy)

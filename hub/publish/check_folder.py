@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from hub.cards import Card, read_card, read_variant
-from hub.cards.policy import check_contents
+from hub.cards.policy import SCAN, check_contents
 from hub.cards.variant_config import variant_folders
 from hub.errors import InvalidCard, InvalidPath, InvalidRequest, InvalidSource
 from hub.names import ArtifactName
@@ -15,15 +15,16 @@ from hub.records import Artifact
 Find = Callable[[str], Artifact]
 
 
-def check_folder(folder: Path, name: ArtifactName, find: Find) -> None:
-    """Check everything that does not need the store. `find` finds an artifact on the hub that the folder is pushed to.
+def check_folder(folder: Path, name: ArtifactName, find: Find, policy: str = SCAN) -> None:
+    """Check everything that does not need the store. `find` finds an artifact on the hub that the folder is pushed to, whose file policy is
+    `policy`; a server's own policy is not known before the upload.
 
     Raises InvalidSource, InvalidPath or InvalidCard, which lists all mistakes if there are several.
     """
     mistakes: list[InvalidRequest] = []
     card: Card | None = None
     try:
-        check_contents(folder)
+        check_contents(folder, policy)
     except (InvalidSource, InvalidPath) as error:
         mistakes.append(error)
     try:

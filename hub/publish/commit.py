@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from hub.cards.describe import DATASET, describe_repository
-from hub.cards.policy import check_duplicates, file_problem, kind_of
+from hub.cards.policy import ANY, check_duplicates, file_problem
 from hub.errors import (
     Conflict,
     DamagedBlob,
@@ -28,17 +28,19 @@ from hub.errors import (
 )
 from hub.names import ArtifactName
 from hub.publish.claims import check_claims
+from hub.publish.mark_files import mark_files
+from hub.publish.new_repository import ATTRIBUTES, attributes_of_new
 from hub.publish.publish import drain_outbox, make_revision, record, with_files
 from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import Registry
+from hub.registry.accounts.file_policy import file_policy, way_out
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.branches import ref_kinds
 from hub.registry.artifacts.history import newest_unyanked
-from hub.registry.artifacts.scans import mark_unsafe_files
 from hub.store import BlobStore
 
 INITIAL_MESSAGE = "initial commit"
-"""Message of the first revision of a new repository, which has no files."""
+"""Message of the first revision of a new repository, which has a `.gitattributes`."""
 MAX_FILES = 100_000
 """Maximum number of files of a revision."""
 MAX_FOLDERS = 100_000
@@ -65,11 +67,12 @@ Change = File | Deletion
 def create(
     name: ArtifactName, registry: Registry, store: BlobStore, actor: Actor, *, is_dataset: bool, private: bool = False
 ) -> Revision:
-    """Create an artifact without files. Raises Conflict if the name is taken."""
+    """Create an artifact with a `.gitattributes` only. Raises Conflict if the name is taken."""
     artifact = Artifact(
         name=name, kind=DATASET if is_dataset else PLAIN, summary="", license="", languages=(), private=private
     )
-    revision = make_revision(name, (), message=INITIAL_MESSAGE, created_at=datetime.now(UTC))
+    attributes = File(ATTRIBUTES, *store.put(attributes_of_new(is_dataset=is_dataset)))
+    revision = make_revision(name, (attributes,), message=INITIAL_MESSAGE, created_at=datetime.now(UTC))
     return record(artifact, revision, "", registry, store, actor=actor)
 
 
@@ -82,8 +85,8 @@ def duplicate(
     """
     source = registry.revision(artifact.name)
     renamed = dataclasses.replace(artifact, name=target, private=private, allow_unsafe_files=False)
-    if artifact.allow_unsafe_files:  # The permission does not extend to the duplicate.
-        check(renamed, source.files, (), store)
+    if policy_of(renamed, registry) != policy_of(artifact, registry):
+        check(renamed, source.files, (), registry, store)
     check_bytes(artifact.name, source.files, source.files, store)
     described = with_files(describe_files(renamed, source.files, store), source.files, store, artifact.weights)
     message = f"Duplicate {artifact.name} at {source.id[:12]}"
@@ -118,10 +121,8 @@ def commit(
         files = apply(head, changes)
         if files == head.files:
             return head
-        described = with_files(check(artifact, files, head.files, store), files, store, artifact.weights)
+        described = with_files(check(artifact, files, head.files, registry, store), files, store, artifact.weights)
         check_claims(described, files, registry)
-        if artifact.allow_unsafe_files:
-            mark_unsafe_files(registry.database, unsafe_files(files, head.files, store))
         revision = make_revision(artifact.name, files, message=message, parent=head.id, created_at=datetime.now(UTC))
         try:
             return record(described, revision, head.id, registry, store, branch=branch, actor=actor)
@@ -194,8 +195,13 @@ def apply(head: Revision, changes: Sequence[Change]) -> tuple[File, ...]:
     return tuple(sorted(files.values(), key=lambda file: file.path))
 
 
-def check(artifact: Artifact, files: tuple[File, ...], before: Iterable[File], store: BlobStore) -> Artifact:
-    """Check that `files` may be published, and return the artifact that they describe. Raises InvalidPath, InvalidSource, InvalidCard."""
+def check(
+    artifact: Artifact, files: tuple[File, ...], before: Iterable[File], registry: Registry, store: BlobStore
+) -> Artifact:
+    """Check that `files` may be published, mark those that can run code, and return the artifact that the files describe.
+
+    Raises InvalidPath, InvalidSource, InvalidCard.
+    """
     if len(files) > MAX_FILES:
         raise InvalidSource(f"`{artifact.name}` would have {len(files)} files, the maximum is {MAX_FILES}.")
     check_duplicates(file.path for file in files)
@@ -204,17 +210,22 @@ def check(artifact: Artifact, files: tuple[File, ...], before: Iterable[File], s
         raise InvalidSource(f"`{artifact.name}` would have more than {MAX_FOLDERS} folders: nest them less deeply.")
     problems = [f"`{file.path}` is a file and a folder" for file in files if file.path in folders]
     check_bytes(artifact.name, files, before, store)
+    policy = policy_of(artifact, registry)
     known = {(file.path, file.digest) for file in before}
-    for file in files:
-        if (file.path, file.digest) not in known:
-            with store.open(file.digest, file.size_bytes) as opened:
-                problem = file_problem(
-                    file.path, opened, file.size_bytes, allow_unsafe_files=artifact.allow_unsafe_files
-                )
-            problems += [problem] if problem else []
-    if problems:
-        raise InvalidSource(f"this change to `{artifact.name}` was rejected: {'; '.join(problems[:20])}.")
-    return describe_files(artifact, files, store)
+    changed = [file for file in files if (file.path, file.digest) not in known]
+    refused = []
+    for file in changed:
+        with store.open(file.digest, file.size_bytes) as opened:
+            problem = file_problem(file.path, opened, file.size_bytes, policy=policy)
+        refused += [problem] if problem else []
+    if problems or refused:
+        raise InvalidSource(
+            f"this change to `{artifact.name}` was rejected: {'; '.join((problems + refused)[:20])}."
+            + (f" {way_out(artifact.name, policy)}" if policy != ANY and refused else "")
+        )
+    described = describe_files(artifact, files, store)
+    mark_files(changed, registry, store)
+    return described
 
 
 def check_bytes(name: ArtifactName, files: Iterable[File], before: Iterable[File], store: BlobStore) -> None:
@@ -253,16 +264,9 @@ def _folders(paths: Iterable[str]) -> set[str]:
     return found
 
 
-def unsafe_files(files: Iterable[File], before: Iterable[File], store: BlobStore) -> list[tuple[File, str]]:
-    """Return new files that can run code, with their kind; see `hub.registry.artifacts.scans`."""
-    known = {file.digest for file in before}
-    found = []
-    for file in files:
-        if file.digest not in known:
-            with store.open(file.digest, file.size_bytes) as opened:
-                if kind := kind_of(file.path, opened):
-                    found.append((file, kind))
-    return found
+def policy_of(artifact: Artifact, registry: Registry) -> str:
+    """Return the file policy of an artifact: that of its owner or of the server, unless an administrator has made an exception."""
+    return file_policy(registry.database, artifact.name.owner, allow_unsafe_files=artifact.allow_unsafe_files)
 
 
 def describe_files(artifact: Artifact, files: Iterable[File], store: BlobStore) -> Artifact:

@@ -13,13 +13,13 @@ from hub.cards.describe import DATASET
 from hub.errors import HubError
 from hub.home import stamp_of
 from hub.names import ArtifactName, Digest
-from hub.publish.commit import card_folder, describe_files, unsafe_files
+from hub.publish.commit import card_folder, describe_files
+from hub.publish.mark_files import mark_files
 from hub.publish.publish import drain_outbox, publish_card, record_cards, store_card, with_files
 from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import ALL_CARDS, CURATED_OWNER, Registry
 from hub.registry.artifacts.branches import restore_refs
 from hub.registry.artifacts.history import newest_unyanked
-from hub.registry.artifacts.scans import mark_unsafe_files
 from hub.registry.outbox.queue import WRITE_REFERENCE, retry
 from hub.store import BlobStore
 
@@ -130,8 +130,7 @@ def _restore_artifact(registry: Registry, store: BlobStore, name: ArtifactName, 
     bare = Artifact(name=name, kind=reference.get("kind", ""), summary="", license="", languages=())
     settings = {key: reference[key] for key in ("private", "gated", "allow_unsafe_files") if key in reference}
     artifact = dataclasses.replace(with_files(_describe(bare, last, store), last.files, store), **settings)
-    if artifact.allow_unsafe_files:
-        mark_unsafe_files(registry.database, unsafe_files(last.files, (), store))
+    mark_files({file.digest: file for each in revisions for file in each.files}.values(), registry, store)
     for revision in revisions:
         registry.record(artifact, revision, head)
         head = revision.id

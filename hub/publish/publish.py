@@ -17,12 +17,14 @@ from typing import Any
 
 from hub.cards import Card, describe
 from hub.cards.describe import DATASET
-from hub.cards.policy import check_contents
+from hub.cards.policy import SAFETENSORS_ONLY, check_contents
 from hub.errors import Conflict, DamagedFile, InvalidName, UnknownFile
 from hub.names import ArtifactName, Digest
 from hub.publish.claims import check_claims
+from hub.publish.mark_files import mark_files
 from hub.records import PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Job, Registry
+from hub.registry.accounts.file_policy import file_policy
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.aliases import aliases
 from hub.registry.artifacts.branches import ref_kinds
@@ -52,9 +54,10 @@ def publish(
     `parent`: the revision that must still be the head (default: the head at the beginning of the call). Raises InvalidCard,
     InvalidSource or InvalidName for invalid content, Conflict if someone else was first, Unreachable if blobs cannot be stored.
     """
-    paths = check_contents(folder)
-    artifact = describe(folder, name)
     head = _head(name, registry)
+    is_allowed = head is not None and registry.get(name).allow_unsafe_files
+    paths = check_contents(folder, file_policy(registry.database, name.owner, allow_unsafe_files=is_allowed))
+    artifact = describe(folder, name)
     head_id = head.id if head else ""
     if parent is not None and parent != head_id:
         raise Conflict(
@@ -64,6 +67,7 @@ def publish(
     if head is not None and head.files == files:
         return head
     check_claims(artifact, files, registry)
+    mark_files(files, registry, store)
     revision = make_revision(name, files, message=message, parent=head_id, created_at=datetime.now(UTC))
     return record(with_files(artifact, files, store), revision, head_id, registry, store)
 
@@ -88,7 +92,7 @@ def store_card(
 
     `card`: the card in the folder, if it was read already.
     """
-    paths = check_contents(folder)
+    paths = check_contents(folder, SAFETENSORS_ONLY)
     artifact = describe(folder, name, card)
     files = _store_files(folder, paths, store)
     return with_files(artifact, files, store), make_revision(name, files, message=FROM_CARDS)

@@ -49,6 +49,8 @@ class Part:
 
     name = ""
     """The name of its entry point."""
+    scans_files = False
+    """Whether it scans files that can run code; see `hub.registry.accounts.file_policy`."""
     tables: tuple[str, ...] = ()
     """Modules that define its tables, created with a new registry; `hub index` creates those of parts installed later."""
     operations: tuple[str, ...] = ()

@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING
 
 from hub.cards import describe
 from hub.cards.describe import DATASET
-from hub.cards.policy import check_contents
+from hub.cards.policy import SCAN, check_contents
 from hub.errors import Conflict, DamagedFile, Forbidden, HubError, InvalidRequest, Unauthenticated, Unreachable
 from hub.names import COMMIT_DIGITS, ArtifactName, Digest
-from hub.publish.commit import check, unsafe_files, yank
+from hub.publish.commit import check, yank
 from hub.publish.index import read_manifest
 from hub.publish.publish import FROM_CARDS, drain_outbox, with_files
 from hub.records import Artifact, Revision
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.scans import mark_unsafe_files
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -59,10 +58,13 @@ def pull(hub: LocalHub, endpoint: Endpoint, name: str, revision: str = "main") -
 
 
 def push(folder: Path, endpoint: Endpoint, name: str, message: str) -> tuple[Artifact, Revision]:
-    """Upload a folder, after the checks of a local push: nothing is sent that the endpoint would refuse. Return what it published."""
+    """Upload a folder, after the checks of a local push: nothing is sent that the endpoint would refuse. Return what it published.
+
+    An endpoint with a stricter policy than the usual one refuses files by their names and first bytes, before they are sent.
+    """
     from huggingface_hub import HfApi
 
-    paths = check_contents(folder)
+    paths = check_contents(folder, SCAN)
     target = ArtifactName.parse(name, "local")
     artifact = describe(folder, target)
     kind = "dataset" if artifact.kind == DATASET else "model"
@@ -135,9 +137,11 @@ def _record(
         name=artifact.name, kind=artifact.kind, summary="", license="", languages=(),
         private=artifact.private, gated=artifact.gated, allow_unsafe_files=artifact.allow_unsafe_files,
     )  # fmt: skip
-    described = with_files(check(bare, kept.files, (), hub.store), kept.files, hub.store)
-    if artifact.allow_unsafe_files:
-        mark_unsafe_files(hub.registry.database, unsafe_files(kept.files, (), hub.store))
+    accepted = dataclasses.replace(bare, allow_unsafe_files=True)  # By the policy of the endpoint.
+    checked = check(accepted, kept.files, (), hub.registry, hub.store)
+    described = dataclasses.replace(
+        with_files(checked, kept.files, hub.store), allow_unsafe_files=artifact.allow_unsafe_files
+    )
     branch = "main" if is_newest or head is None else f"pulled/{shown.number}"
     before = hub.registry.head(artifact.name, branch)
     hub.registry.record(described, kept, before, branch=branch, actor=Actor("hub pull", address=endpoint.address))

@@ -5,6 +5,7 @@ Source: the safetensors README, "Format": 8 bytes of length, JSON, then the tens
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import prod
 from typing import Any, BinaryIO
@@ -23,7 +24,8 @@ _BITS = {
     "U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64, "C64": 64,
     "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
-"""Bits of one number, by safetensors' name of its type."""
+"""Bits of one number, by safetensors' name of its type. Later versions have more; their sizes are what the header says."""
+_DTYPE = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,9 @@ def weights_problem(opened: BinaryIO, size_bytes: int) -> str | None:
     except ValueError as error:
         return str(error)
     stored_bytes = size_bytes - opened.tell()
-    metadata = header.pop("__metadata__", {})
+    metadata = header.pop("__metadata__", None)
+    if metadata is None:  # Some writers store `null`, which safetensors' own reader takes for none.
+        metadata = {}
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         return "its metadata must map text to text"
     ranges = []
@@ -114,9 +118,16 @@ def _byte_range(tensor: Any) -> tuple[int, int]:
         raise ValueError("offsets and lengths must be whole numbers")
     if len(shape) > _MAX_AXES or max(numbers) > _MAX_NUMBER:
         raise ValueError("too many axes or too large numbers")
-    bits = prod(shape) * _BITS[tensor["dtype"]]
+    dtype = tensor["dtype"]
+    if not isinstance(dtype, str) or _DTYPE.fullmatch(dtype) is None:
+        raise ValueError(f"{str(dtype)[:40]!r} is not the name of a type")
+    if dtype not in _BITS:
+        if end < begin or (end > begin) != (prod(shape) > 0):
+            raise ValueError(f"{dtype} {shape} in {end - begin} bytes")
+        return begin, end
+    bits = prod(shape) * _BITS[dtype]
     if bits % 8 or end - begin != bits // 8:
-        raise ValueError(f"{tensor['dtype']} {shape} in {end - begin} bytes")
+        raise ValueError(f"{dtype} {shape} in {end - begin} bytes")
     return begin, end
 
 

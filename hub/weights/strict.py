@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from hub.errors import DamagedFile, InvalidSource, Unreachable, WeightsDoNotFit
 from hub.weights import header as weights_header
 from hub.weights import pinned_copy
+from hub.weights.file_kind import ARCHIVE, PICKLE, START_BYTES, kind_of_start
 
 DTYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
@@ -116,16 +117,14 @@ def read_header(path: Path, *, what: str) -> dict[str, TensorEntry]:
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            start = file.read(4)
-            if start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
-                raise InvalidSource(
-                    f"the weights of `{what}` are a pickle ({path.name}), which can run code; only safetensors are loaded. "
-                    f"`hub import {path.name}` reads the files of published systems."
-                )
+            kind = kind_of_start(file.read(START_BYTES))
             file.seek(0)
             header = weights_header.read_header(file)
             begin = file.tell()
         header.pop("__metadata__", None)
+        unsupported = {value["dtype"] for value in header.values()} - DTYPES.keys()
+        if unsupported:
+            raise WeightsDoNotFit(what, [f"its header names the unsupported type `{min(map(str, unsupported))}`"])
         entries = {
             key: TensorEntry(DTYPES[value["dtype"]], tuple(value["shape"]), begin + value["data_offsets"][0])
             for key, value in header.items()
@@ -135,9 +134,12 @@ def read_header(path: Path, *, what: str) -> dict[str, TensorEntry]:
         raise Unreachable(
             f"the weights of `{what}` cannot be read: {error.strerror}. Fetch them with `hub pull {what}`."
         ) from error
-    except KeyError as error:
-        raise WeightsDoNotFit(what, [f"its header names the unsupported type {error}"]) from error
-    except (ValueError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        if kind in {PICKLE, ARCHIVE}:  # `torch.save` writes an archive of pickles.
+            raise InvalidSource(
+                f"the weights of `{what}` are a pickle ({path.name}), which can run code; only safetensors are loaded. "
+                f"`hub import {path.name}` reads the files of published systems."
+            ) from error
         raise DamagedFile(
             f"the weights of `{what}` are damaged: {path.name} ({size} bytes) has no complete safetensors header. {_fetch_again(what)}"
         ) from error

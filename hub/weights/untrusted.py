@@ -1,6 +1,6 @@
 """Read the tensors of an untrusted file without executing any code in it.
 
-The first bytes tell the format: safetensors, torch's archive, or torch's older stream of pickles. Pickles are read by torch's
+The structure tells the format: safetensors, torch's archive, or torch's older stream of pickles. Pickles are read by torch's
 `weights_only` unpickler. Published fairseq checkpoints hold configuration objects beside their tensors: a short list of
 such names is replaced by an empty stand-in that drops its state. Every other name is refused.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from hub.errors import DamagedFile, InvalidSource, MissingExtra, Unreachable
+from hub.weights.file_kind import PICKLE, file_kind
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +36,6 @@ _ARCHIVE = b"PK\x03\x04"
 _ARCHIVE_END = b"PK\x05\x06"
 _ARCHIVE_END_BYTES = 22
 """Size of the last record of an archive without a comment; torch never writes one."""
-_PICKLE = b"\x80"
 WRAPPED = "module."
 """Prefix that `DataParallel` and its relatives add to every key."""
 _BEGINNING_BYTES = 9
@@ -87,9 +87,11 @@ def read_contents(source: Path, *, what: str) -> Contents:
     try:
         with source.open("rb") as file:
             start = file.read(_BEGINNING_BYTES)
+            file.seek(0)
+            kind = file_kind(file, os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise Unreachable(f"`{source}` cannot be read: {error.strerror}. Check the path.") from error
-    if start.startswith((_ARCHIVE, _PICKLE)):
+    if kind == PICKLE or start.startswith(_ARCHIVE):
         return _contents_of(unpickle(source, what=what, stand_ins=STAND_INS), source, what)
     if start and start[-1:] != b"{":
         raise InvalidSource(

@@ -20,7 +20,7 @@ from torch import Tensor
 from hub.errors import DamagedFile, InvalidRequest, Unreachable
 from hub.languages import parse_language
 from trainers.corpora.corpus import Example, Prompt
-from trainers.corpora.rows import MetadataRow, read_rows
+from trainers.corpora.rows import IMAGES, MetadataRow, read_rows
 from trainers.defaults import HELD_OUT_SHARE
 
 UNREADABLE_SHARE = 0.01
@@ -249,7 +249,7 @@ def _local(place: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        patterns = ["*.parquet", "*.tar", "*.jsonl", "*.csv", "*.jpg", "*.jpeg", "*.png", "*.webp"]
+        patterns = ["*.parquet", "*.tar", "*.jsonl", "*.csv", *(f"*{suffix}" for suffix in IMAGES)]
         return Path(snapshot_download(place, repo_type="dataset", allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = " ".join(str(error).split(". ")[0].split())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,9 +60,11 @@ def _read_folder(metadata: Sequence[Path], image_column: str) -> Iterator[Metada
             if image_column not in columns:
                 raise InvalidRequest(_no_column(image_column, columns, f"line {number} of {path.name}"))
             name = str(columns[image_column])
-            if not (path.parent / name).resolve().is_relative_to(path.parent.resolve()):
+            # The name decides, not what it links to: in Hugging Face's cache every file is a link to a blob outside its folder.
+            inside = os.path.normpath(name)
+            if Path(inside).is_absolute() or inside.partition(os.sep)[0] == os.pardir:
                 raise InvalidRequest(f"line {number} of {path.name} names an image outside its folder: `{name}`.")
-            yield MetadataRow(f"{path.parent.name}/{name}", columns, (path.parent / name).read_bytes)
+            yield MetadataRow(f"{path.parent.name}/{name}", columns, (path.parent / inside).read_bytes)
 
 
 def _read_table(path: Path) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ from hub.cli.admin.outbox import outbox
 from hub.cli.admin.quotas import quotas
 from hub.cli.admin.repositories import repositories
 from hub.cli.admin.tokens import tokens
+from hub.cli.admin.unsafe_files import files
 from hub.cli.admin.users import users
 from hub.plugins import resolve
 from hub.registry.parts import parts
@@ -21,6 +22,7 @@ admin.add_typer(organisations, name="org")
 admin.add_typer(tokens, name="token")
 admin.add_typer(quotas, name="quota")
 admin.add_typer(repositories, name="repo")
+admin.add_typer(files, name="file")
 for part in parts():
     for name, target in part.admin_commands.items():
         admin.add_typer(resolve(target), name=name)

@@ -44,10 +44,13 @@ def publish_locally(folder: Path, name: str, message: str) -> str:
     from hub.local import LocalHub
     from hub.publish.check_folder import check_folder
     from hub.publish.publish import publish
+    from hub.registry.accounts.file_policy import file_policy
 
     with LocalHub.open() as hub:
         target = ArtifactName.parse(name, hub.home.owner)
-        check_folder(folder, target, hub.registry.get)
+        is_exempt = hub.registry.head(target) is not None and hub.registry.get(target).allow_unsafe_files
+        policy = file_policy(hub.registry.database, target.owner, allow_unsafe_files=is_exempt)
+        check_folder(folder, target, hub.registry.get, policy)
         return summary(publish(folder, target, hub.registry, hub.store, message=message))
 
 

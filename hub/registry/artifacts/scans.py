@@ -1,4 +1,7 @@
-"""Scans of files that can run code: pickles, archives and programs. Scanning cannot prove a file safe; see docs/publish/trust.md."""
+"""Scans of files that can run code: pickles, archives and programs. Malicious ones are not served.
+
+Scanning cannot prove a file safe; see docs/publish/trust.md.
+"""
 
 # ruff: noqa: S608 - only conditions with bound parameters are put into SQL here.
 from __future__ import annotations
@@ -9,12 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from hub.errors import BlockedFile, UnknownFile
 from hub.names import Digest
+from hub.registry.accounts.audit import log_action
 from hub.registry.database.clock import from_column
 from hub.registry.outbox.queue import enqueue
 
 if TYPE_CHECKING:
     from hub.records import File
+    from hub.registry.accounts.permissions import Actor
     from hub.registry.database.database import Database, ResultRow
 
 SCAN = "scan-file"
@@ -36,10 +42,19 @@ class Scan:
     report: dict[str, Any]
     """Scanner → its findings."""
     scanned_at: datetime | None
+    allowed_by: str = ""
+    """The administrator who allows downloads although the file is malicious; empty if nobody does."""
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the file is not served."""
+        return self.verdict == MALICIOUS and not self.allowed_by
 
     @property
     def words(self) -> str:
         """The verdict as text. No scanner can prove that a file is safe."""
+        if self.verdict == MALICIOUS:
+            return f"malicious, allowed by {self.allowed_by}" if self.allowed_by else "malicious, not served"
         return {UNSCANNED: "not scanned yet", CLEAN: "nothing found"}.get(self.verdict, self.verdict)
 
     @property
@@ -77,6 +92,47 @@ def find_scan(database: Database, digest: Digest) -> Scan | None:
     return _scan(rows[0]) if rows else None
 
 
+def require_harmless(database: Database, file: File) -> None:
+    """Raise BlockedFile for a file that scanners found malicious, unless an administrator has allowed it."""
+    scan = find_scan(database, file.digest)
+    if scan is not None and scan.is_blocked:
+        raise BlockedFile(
+            f"`{file.path}` is not served: scanners found it malicious. Leave it out with `ignore_patterns`, or ask an administrator "
+            f"for `hub admin file allow {file.digest.hex}`."
+        )
+
+
+def malicious_files(database: Database, limit: int) -> list[tuple[Scan, tuple[str, ...]]]:
+    """Return up to `limit` malicious files, blocked ones first, each with up to ten artifacts that contain it, as `owner/name`."""
+    rows = database.rows(
+        "SELECT * FROM scans WHERE verdict = :verdict ORDER BY allowed_by <> '', scanned_at DESC, digest LIMIT :limit",
+        {"verdict": MALICIOUS, "limit": limit},
+    )
+    holders = (
+        "SELECT DISTINCT owner, artifacts.name FROM files JOIN revisions ON revisions.id = revision_id "
+        "JOIN artifacts ON artifacts.id = artifact_id WHERE digest = :digest ORDER BY owner, artifacts.name LIMIT 10"
+    )
+    return [
+        (_scan(row), tuple(f"{each[0]}/{each[1]}" for each in database.rows(holders, {"digest": row["digest"]})))
+        for row in rows
+    ]
+
+
+def allow_file(database: Database, digest: Digest, allowed: bool, actor: Actor) -> Scan:
+    """Allow or block downloads of a malicious file, wherever it is. Raises UnknownFile if there is no scan of it."""
+    from hub.registry.tables.trust import ScanRow
+
+    with database.transaction() as session:
+        row = session.get(ScanRow, digest.hex)
+        if row is None:
+            raise UnknownFile(digest.hex, listing="hub admin file list")
+        row.allowed_by = actor.name if allowed else ""
+        log_action(session, actor, "file.allow" if allowed else "file.block", digest.hex, name=row.name)
+    found = find_scan(database, digest)
+    assert found is not None, "it was just changed"
+    return found
+
+
 def scans_in(database: Database, revision_id: str) -> dict[str, Scan]:
     """Map the files of a revision that can run code to their scans, sorted by path."""
     rows = database.rows(
@@ -108,5 +164,5 @@ def worst_verdict_text(scans: Iterable[Scan]) -> str:
 def _scan(row: ResultRow) -> Scan:
     return Scan(
         digest=Digest(row["digest"]), name=row["name"], kind=row["kind"], verdict=row["verdict"], scanner=row["scanner"],
-        report=json.loads(row["report"]), scanned_at=from_column(row["scanned_at"]),
+        report=json.loads(row["report"]), scanned_at=from_column(row["scanned_at"]), allowed_by=row["allowed_by"],
     )  # fmt: skip

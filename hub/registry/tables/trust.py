@@ -15,7 +15,7 @@ class ScanRow(Table):
     """A blob that can run code, and the results of the scanners."""
 
     __tablename__ = "scans"
-    __table_args__ = (Index("scans_by_scanner", "scanner"),)
+    __table_args__ = (Index("scans_by_scanner", "scanner"), Index("scans_by_verdict", "verdict"))
 
     digest: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
@@ -28,6 +28,8 @@ class ScanRow(Table):
     """Names and versions; empty before the first scan."""
     report: Mapped[dict[str, Any]]
     scanned_at: Mapped[datetime | None]
+    allowed_by: Mapped[str] = mapped_column(default="", server_default="")
+    """The administrator who allows downloads although the file is malicious; empty if nobody does."""
 
 
 class SignatureRow(Table):

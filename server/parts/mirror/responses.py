@@ -16,6 +16,7 @@ from hub.errors import Forbidden, HubError, NotServed, UnknownFile
 from hub.git_objects import pointer
 from hub.names import Digest, check_path
 from hub.records import File
+from hub.registry.artifacts.scans import require_harmless
 from server.auth.caller import caller_of
 from server.http.paging import next_link, offset_of
 from server.http.request_bodies import MAX_BODY, read_body
@@ -119,7 +120,9 @@ def _resolve(request: Request, mirror: Mirror, repo: MirroredRepository) -> Resp
     if path in _COUNTED and request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
         mirror.hub.registry.count_download(repo.name)
     if isinstance(found, Digest):
-        return blob_response(mirror.hub.store, File(path, found, file.size_bytes), headers, None)
+        stored = File(path, found, file.size_bytes)
+        require_harmless(mirror.hub.registry.database, stored)
+        return blob_response(mirror.hub.store, stored, headers, None)
     return _partial_download(request, found, headers)
 
 

@@ -17,6 +17,7 @@ class Scanning(ServerPart):
     """Scans of flagged files, repeated when the scanners change."""
 
     name = "scanning"
+    scans_files = True
 
     def tasks(self, hub: LocalHub) -> Sequence[Task]:
         """Return the job that scans a file."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hub.cards.policy import IGNORED, check_contents
+from hub.cards.policy import ANY, IGNORED, check_contents
 from hub.errors import InvalidSignature, MissingExtra, Unreachable
 from hub.names import ArtifactName
 from hub.records import File, Signature, SigningKey
@@ -151,7 +151,7 @@ def sign(folder: Path, key: Path, password: str | None = None) -> tuple[Path, in
     except ImportError as error:
         raise MissingExtra("serve", "`hub sign`") from error
     target = folder / FILE
-    paths = [path for path in check_contents(folder) if path != FILE]
+    paths = [path for path in check_contents(folder, ANY) if path != FILE]
     left_out = [each.relative_to(folder) for each in folder.rglob("*") if each.name in IGNORED]
     how = hashing.Config().set_ignored_paths(paths=[Path(FILE), *left_out]).set_allow_symlinks(True)
     secret: Any = password.encode() if password else None  # Annotated as str, but must be bytes.

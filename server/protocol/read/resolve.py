@@ -17,6 +17,7 @@ from hub.local import LocalHub
 from hub.names import check_path
 from hub.records import File, Revision
 from hub.registry.artifacts.files import find_files, is_counted, paths_near
+from hub.registry.artifacts.scans import require_harmless
 from hub.store import BlobStore
 from hub.store.checked import CHECKED_BYTES
 from server.auth.access import Hub, ReadableArtifact
@@ -39,6 +40,7 @@ def resolve_file(request: Request, hub: Hub, artifact: ReadableArtifact, revisio
     found = hub.registry.revision(artifact.name, revision, with_files=False)
     request.state.commit = commit_id(found.id)
     file = get_file(hub, found, path)
+    require_harmless(hub.registry.database, file)
     headers = _headers(file, found, revision_name=revision)
     if artifact.private or artifact.gated:  # A shared cache would return its copy to anyone.
         headers["Cache-Control"] = f"private, {headers['Cache-Control'].removeprefix('public, ')}"

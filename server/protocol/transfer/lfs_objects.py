@@ -17,6 +17,7 @@ from hub.local import LocalHub
 from hub.names import Digest
 from hub.records import File
 from hub.registry.accounts.permissions import Caller
+from hub.registry.artifacts.scans import require_harmless
 from hub.registry.uploads.uploads import file_sizes, record_upload, uploaded_size
 from hub.store import BlobStore
 from hub.store.joined import JoinedChunks
@@ -98,7 +99,7 @@ def verify_object(hub: Hub, token: str, body: LargeObject) -> Response:
 
 
 def send_object(request: Request, hub: Hub, token: str) -> Response:
-    """Return the bytes of an object that is still in the repository, for git-lfs. Raises Unauthenticated."""
+    """Return the bytes of an object that is still in the repository, for git-lfs. Raises Unauthenticated, BlockedFile."""
     link = reading_link(hub, "objects", token)
     oid = link.claims["oid"]
     if link.claims.get("upload"):
@@ -106,6 +107,7 @@ def send_object(request: Request, hub: Hub, token: str) -> Response:
     if not file_sizes(hub.registry.database, link.artifact.name, [oid]):
         raise Unauthenticated(INVALID_LINK)
     file = File(oid, Digest(oid), link.claims["size"])
+    require_harmless(hub.registry.database, file)
     headers = {"ETag": f'"{file.digest}"'}
     return blob_response(hub.store, file, headers, None, offload_path(request, file.digest))
 

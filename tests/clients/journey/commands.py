@@ -40,7 +40,7 @@ def send_and_fetch(run: Run) -> None:
     folder = run.folder_with("sent", files)
     run.hf("upload", repo, folder)
     run.hf("upload", repo, run.folder_with("one", {"a.txt": TEXT}) / "a.txt", "deep/a.txt")
-    assert set(run.api.list_repo_files(repo)) == {*files, "deep/a.txt"}
+    assert run.files(repo) == {*files, "deep/a.txt"}
     target = run.folder / "fetched"
     run.hf("download", repo, "--local-dir", target, "--exclude", "deep/*")
     for path, content in files.items():
@@ -55,7 +55,7 @@ def send_large_folder(run: Run) -> None:
     repo = run.repo("sent-largely")
     folder = run.folder_with("largely", {"a/model.safetensors": weights(1000)})
     run.hf("upload-large-folder", repo, folder, "--repo-type", "model", "--num-workers", "1", "--no-report")
-    assert run.api.list_repo_files(repo) == ["a/model.safetensors"]
+    assert run.files(repo) == {"a/model.safetensors"}
 
 
 @step("`hf models ls`, `info`; `hf datasets ls`")
@@ -88,6 +88,6 @@ def keep_more(run: Run) -> None:
     assert repo in run.hf("repos", "ls", "--format", "json")
     run.hf("repos", "duplicate", repo, f"{run.me}/kept-too")
     run.hf("repos", "delete-files", f"{run.me}/kept-too", "a.txt")
-    assert run.api.list_repo_files(f"{run.me}/kept-too") == ["b.txt"]
+    assert run.files(f"{run.me}/kept-too") == {"b.txt"}
     run.hf("repos", "cp", f"hf://{repo}/a.txt", run.folder / "copied.txt")
     assert (run.folder / "copied.txt").read_bytes() == TEXT

@@ -15,10 +15,10 @@ def describe(run: Run) -> None:
     assert found.id == repo and found.author == run.me and not found.private and not found.gated, found
     assert found.created_at and found.last_modified and found.card_data["license"] == "mit", found
     assert {"yo", "license:mit", "journey"} <= set(found.tags), found.tags
-    assert {each.rfilename for each in found.siblings} == {"README.md", "a.txt"}
+    assert {each.rfilename for each in found.siblings} == {".gitattributes", "README.md", "a.txt"}
     assert all(each.size is None for each in found.siblings)
     first = run.api.list_repo_commits(repo)[-1].commit_id
-    assert run.api.model_info(repo, revision=first).siblings == []
+    assert [each.rfilename for each in run.api.model_info(repo, revision=first).siblings] == [".gitattributes"]
     assert status_of(lambda: run.api.model_info(repo, revision="absent")) == 404
 
 
@@ -27,7 +27,7 @@ def describe_files(run: Run) -> None:
     content = weights(2000)
     repo = run.repo("weighed", {"model.safetensors": content})
     found = run.api.model_info(repo, files_metadata=True, securityStatus=True)
-    [file] = found.siblings
+    [file] = [each for each in found.siblings if each.rfilename == "model.safetensors"]
     assert file.size == file.lfs.size == len(content) and len(file.lfs.sha256) == 64 and file.blob_id, file
     assert found.security_repo_status["scansDone"] is True, found.security_repo_status
     assert found.safetensors.total == 2000 and found.safetensors.parameters == {"F32": 2000}, found.safetensors
@@ -48,10 +48,10 @@ def expand(run: Run) -> None:
 def walk_tree(run: Run) -> None:
     repo = run.repo("treelike", {"a.txt": TEXT, "b/c.txt": TEXT, "b/d/e.safetensors": weights(1000)})
     run.api.upload_file(path_or_fileobj=TEXT * 2, path_in_repo="a.txt", repo_id=repo, commit_message="Change a")
-    assert [each.path for each in run.api.list_repo_tree(repo)] == ["b", "a.txt"]
+    assert [each.path for each in run.api.list_repo_tree(repo)] == ["b", ".gitattributes", "a.txt"]
     assert [each.path for each in run.api.list_repo_tree(repo, "b")] == ["b/d", "b/c.txt"]
     found = {each.path: each for each in run.api.list_repo_tree(repo, recursive=True, expand=True)}
-    assert set(found) == {"b", "b/d", "a.txt", "b/c.txt", "b/d/e.safetensors"}
+    assert set(found) == {"b", "b/d", ".gitattributes", "a.txt", "b/c.txt", "b/d/e.safetensors"}
     assert found["a.txt"].last_commit.title == "Change a", found["a.txt"]
     assert found["b"].last_commit.title == found["b/c.txt"].last_commit.title == "Begin"
     assert found["b/d/e.safetensors"].lfs.sha256 and found["a.txt"].security.safe, found["a.txt"]
@@ -60,9 +60,12 @@ def walk_tree(run: Run) -> None:
 
 @step("`list_repo_files` and `list_repo_tree` with more files than fit on a page (1,000; 50 with `expand`)")
 def walk_pages(run: Run) -> None:
-    assert len(run.api.list_repo_files(MANY)) == 1005
+    assert len(run.files(MANY)) == 1005
     expanded = list(run.api.list_repo_tree(LONG, expand=True))
-    assert len({each.path for each in expanded}) == 60 and expanded[-1].last_commit.title == "Say 59 < 99"
+    assert (
+        len({each.path for each in expanded} - {".gitattributes"}) == 60
+        and expanded[-1].last_commit.title == "Say 59 < 99"
+    )
 
 
 @step("`get_paths_info`: files and folders, with their last commit; missing ones omitted")
@@ -83,7 +86,7 @@ def erase(run: Run) -> None:
     assert found["gone.safetensors"].size > 4000 and found["gone.safetensors"].pushed_at
     assert status_of(lambda: run.guest.permanently_delete_lfs_files(repo, [found["gone.safetensors"]])) == 403
     run.api.permanently_delete_lfs_files(repo, [found["gone.safetensors"]])
-    assert set(run.api.list_repo_files(repo)) == {"kept.safetensors", "a.txt"}
+    assert run.files(repo) == {"kept.safetensors", "a.txt"}
     assert status_of(lambda: run.api.model_info(repo, revision=before)) == 404
     assert "gone.safetensors" not in {each.filename for each in run.api.list_lfs_files(repo)}
 

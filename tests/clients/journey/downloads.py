@@ -55,6 +55,7 @@ def download_all(run: Run) -> None:
     repo = run.repo("snapshot", files)
     folder = Path(snapshot_download(repo))
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert found.pop(".gitattributes")
     assert found == files and folder.name == run.api.model_info(repo).sha
     chosen = {"allow_patterns": ["b/*", "*.tmp"], "ignore_patterns": "*.json"}
     folder = Path(snapshot_download(repo, cache_dir=run.folder / "other", **chosen))
@@ -121,7 +122,7 @@ def read_header(run: Run) -> None:
 def rehearse(run: Run) -> None:
     need_option(snapshot_download, "dry_run")
     repo = run.repo("rehearsed", {"a.txt": TEXT})
-    [planned] = snapshot_download(repo, dry_run=True)
+    _, planned = sorted(snapshot_download(repo, dry_run=True), key=lambda each: each.filename)
     assert planned.filename == "a.txt" and planned.file_size == len(TEXT) and planned.will_download, planned
 
 
@@ -139,4 +140,4 @@ def verify(run: Run) -> None:
     repo = run.repo("verified", {"a.txt": TEXT, "b/model.safetensors": weights(2000)})
     snapshot_download(repo)
     found = run.api.verify_repo_checksums(repo)
-    assert found.checked_count == 2 and not found.mismatches and not found.missing_paths, found
+    assert found.checked_count == 3 and not found.mismatches and not found.missing_paths, found

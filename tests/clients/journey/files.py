@@ -15,12 +15,17 @@ def use_files(run: Run) -> None:
     with files.open(f"{repo}/notes.txt", "wb") as opened:
         opened.write(TEXT)
     assert files.cat_file(f"{repo}/notes.txt") == TEXT
-    assert set(files.ls(repo, detail=False, refresh=True)) == {f"{repo}/b", f"{repo}/notes.txt"}
+    assert set(files.ls(repo, detail=False, refresh=True)) == {
+        f"{repo}/.gitattributes",
+        f"{repo}/b",
+        f"{repo}/notes.txt",
+    }
     assert files.glob(f"{repo}/**/*.safetensors") == [f"{repo}/b/model.safetensors"]
     assert files.info(f"{repo}/b/c.txt")["size"] == len(TEXT) and files.isdir(f"{repo}/b")
-    assert set(files.find(repo)) == {f"{repo}/b/c.txt", f"{repo}/b/model.safetensors", f"{repo}/notes.txt"}
+    listed = (".gitattributes", "b/c.txt", "b/model.safetensors", "notes.txt")
+    assert set(files.find(repo)) == {f"{repo}/{path}" for path in listed}
     files.rm(f"{repo}/b", recursive=True)
-    assert run.api.list_repo_files(repo) == ["notes.txt"]
+    assert run.files(repo) == {"notes.txt"}
 
 
 @step("`HfFileSystem`: parts of a file, another revision, `hf://`, data sets, `cp`")

@@ -16,7 +16,7 @@ def branch(run: Run) -> None:
     refs = run.api.list_repo_refs(repo, include_pull_requests=True)
     assert [each.name for each in refs.branches] == ["main", "feat/x"] and refs.pull_requests == [], refs
     assert refs.branches[1].target_commit == run.api.model_info(repo, revision="feat/x").sha
-    assert run.api.list_repo_files(repo, revision="feat/x") == ["b.txt"]
+    assert run.files(repo, revision="feat/x") == {"b.txt"}
     assert status_of(lambda: run.api.create_branch(repo, branch="feat/x")) == 409
     run.api.create_branch(repo, branch="feat/x", exist_ok=True)
     run.api.delete_branch(repo, branch="feat/x")

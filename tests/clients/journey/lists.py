@@ -60,7 +60,7 @@ def list_fully(run: Run) -> None:
     assert plain.id == repo and plain.tags and plain.created_at and plain.likes == 0 and plain.siblings is None, plain
     [full] = run.api.list_models(author=run.me, search="fully", full=True, cardData=True, fetch_config=True)
     assert full.author == run.me and full.sha and full.last_modified, full
-    assert {each.rfilename for each in full.siblings} == {"README.md", "config.json"}
+    assert {each.rfilename for each in full.siblings} == {".gitattributes", "README.md", "config.json"}
     assert full.card_data["license"] == "mit" and full.config["model_type"] == "bert", full
 
 
@@ -70,7 +70,7 @@ def list_expanded(run: Run) -> None:
     expand = ["cardData", "likes", "sha", "siblings", "safetensors", "usedStorage", "baseModels", "downloadsAllTime"]
     [found] = run.api.list_models(author=run.me, search="expanded", expand=expand)
     assert found.id == repo and found.card_data["license"] == "mit" and found.sha and found.likes == 0, found
-    assert len(found.siblings) == 2 and found.safetensors.total == 1000 and found.tags is None, found
+    assert len(found.siblings) == 3 and found.safetensors.total == 1000 and found.tags is None, found
     assert status_of(lambda: list(run.api.list_models(author=run.me, expand=["beauty"]))) == 400
 
 

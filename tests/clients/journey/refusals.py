@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from huggingface_hub import HfApi
 from journey.contents import TEXT
 from journey.steps import Absent, Run, bypasses_endpoint, error_of, step
 
@@ -141,4 +140,4 @@ def refuse_discussions(run: Run) -> None:
             ("upload_file", (), sent),
         ],
     )
-    assert HfApi().list_repo_files(repo) == []
+    assert run.files(repo) == set()

@@ -53,7 +53,7 @@ def move(run: Run) -> None:
     assert run.api.model_info(new).id == new
     assert run.api.model_info(old).id == new
     assert run.fetch(old, "a.txt") == TEXT
-    assert run.api.list_repo_files(old) == ["a.txt"]
+    assert run.files(old) == {"a.txt"}
 
 
 @step("`delete_repo`, with `missing_ok`")
@@ -99,6 +99,6 @@ def use_dataset(run: Run) -> None:
     assert repo in {each.id for each in run.api.list_datasets(author=run.me)}
     assert repo not in {each.id for each in run.api.list_models(author=run.me)}
     assert run.fetch(repo, "names.txt", repo_type="dataset") == TEXT
-    assert [each.path for each in run.api.list_repo_tree(repo, repo_type="dataset")] == ["names.txt"]
+    assert [each.path for each in run.api.list_repo_tree(repo, repo_type="dataset")] == [".gitattributes", "names.txt"]
     run.api.delete_repo(repo, repo_type="dataset")
     assert not run.api.repo_exists(repo, repo_type="dataset")

@@ -75,6 +75,10 @@ class Run:
             self.api.create_commit(repo, changes, commit_message="Begin", repo_type=options.get("repo_type"))
         return repo
 
+    def files(self, repo: str, **options: Any) -> set[str]:
+        """Return the files of a repository, without the one that every new repository has."""
+        return set(self.api.list_repo_files(repo, **options)) - {".gitattributes"}
+
     def folder_with(self, name: str, files: dict[str, bytes]) -> Path:
         folder = self.folder / name
         for path, content in files.items():

@@ -64,7 +64,7 @@ def send_folder(run: Run) -> None:
     folder = run.folder_with("folder", files)
     run.api.upload_folder(repo_id=repo, folder_path=folder, ignore_patterns="*.tmp", delete_patterns="old/*")
     expected = {"a.txt", "deep/er/b.safetensors", "old/new.txt", "kept.txt"}
-    assert set(run.api.list_repo_files(repo)) == expected
+    assert run.files(repo) == expected
     assert run.fetch(repo, "deep/er/b.safetensors") == files["deep/er/b.safetensors"]
 
 
@@ -85,7 +85,7 @@ def send_large_folder(run: Run) -> None:
     folder = run.folder_with("large", files)
     with patch("huggingface_hub._upload_large_folder.WAITING_TIME_IF_NO_TASKS", 0.1):  # instead of ten seconds
         run.api.upload_large_folder(repo, folder, repo_type="model", num_workers=2, print_report=False)
-    assert set(run.api.list_repo_files(repo)) == files.keys()
+    assert run.files(repo) == files.keys()
     assert run.fetch(repo, "part-2/a.safetensors") == files["part-2/a.safetensors"]
 
 
@@ -101,7 +101,7 @@ def commit(run: Run) -> None:
     ]
     before = run.api.model_info(repo).sha
     done = run.api.create_commit(repo, changes, commit_message="Change all of it", parent_commit=before)
-    assert set(run.api.list_repo_files(repo)) == {"new.txt", "model.safetensors", "copy.safetensors"}
+    assert run.files(repo) == {"new.txt", "model.safetensors", "copy.safetensors"}
     assert run.fetch(repo, "copy.safetensors") == content
     assert done.oid == run.api.model_info(repo).sha
 
@@ -114,7 +114,7 @@ def commit_too_late(run: Run) -> None:
     change = [CommitOperationAdd("b.txt", TEXT)]
     late = lambda: run.api.create_commit(repo, change, commit_message="Late", parent_commit=before)  # noqa: E731
     assert status_of(late) == 412
-    assert run.api.list_repo_files(repo) == ["a.txt"]
+    assert run.files(repo) == {"a.txt"}
 
 
 @step("`preupload_lfs_files`, then `create_commit`", sends=True)
@@ -122,7 +122,7 @@ def send_before(run: Run) -> None:
     content, repo = weights(4000), run.repo("before-commit")
     change = CommitOperationAdd("model.safetensors", content)
     run.api.preupload_lfs_files(repo, [change])
-    assert run.api.list_repo_files(repo) == []
+    assert run.files(repo) == set()
     run.api.create_commit(repo, [change], commit_message="Name what was sent")
     assert run.fetch(repo, "model.safetensors") == content
 
@@ -133,7 +133,7 @@ def delete(run: Run) -> None:
     run.api.delete_file("a.txt", repo)
     run.api.delete_files(repo, ["*.log"])
     run.api.delete_folder("d", repo)
-    assert run.api.list_repo_files(repo) == ["f.txt"]
+    assert run.files(repo) == {"f.txt"}
     assert status_of(lambda: run.api.delete_file("absent.txt", repo)) == 404
 
 
@@ -150,10 +150,45 @@ def send_later(run: Run) -> None:
     assert "log.txt" in run.api.list_repo_files(repo)
 
 
-@step("unsafe or invalid files are rejected: a pickle, broken safetensors")
+@step("ordinary files are accepted, in models and data sets: pickles, archives, scripts", sends=True)
+def send_ordinary(run: Run) -> None:
+    files = {
+        "training_args.bin": b"\x80\x02}q\x00.", "all.zip": b"PK\x05\x06" + bytes(18), "rows.jsonl.gz": b"\x1f\x8b\x08\x00",
+        "run.sh": b"#!/bin/sh\n", "shard.tar": bytes(257) + b"ustar" + bytes(250),
+    }  # fmt: skip
+    folder = run.folder_with("ordinary", files)
+    for kind in ("model", "dataset"):
+        repo = run.repo(f"ordinary-{kind}", repo_type=kind)
+        run.api.upload_folder(repo_id=repo, folder_path=folder, repo_type=kind)
+        assert run.files(repo, repo_type=kind) == files.keys()
+        assert run.fetch(repo, "training_args.bin", repo_type=kind) == files["training_args.bin"]
+
+
+@step("`.gitignore` and `.gitattributes` of a repository are respected")
+def leave_out(run: Run) -> None:
+    repo = run.repo("ignoring")
+    assert b"filter=lfs" in run.fetch(repo, ".gitattributes")
+    folder = run.folder_with("ignoring", {".gitignore": b"*.log\n", "a.log": TEXT, "a.txt": TEXT})
+    run.api.upload_file(path_or_fileobj=folder / ".gitignore", path_in_repo=".gitignore", repo_id=repo)
+    run.api.upload_folder(repo_id=repo, folder_path=folder)
+    assert run.files(repo) == {".gitignore", "a.txt"}
+
+
+@step("`upload_large_folder` with a refused file ends, without it")
+def send_large_refused(run: Run) -> None:
+    need(HfApi, "upload_large_folder")
+    repo = run.repo("large-refused")
+    folder = run.folder_with("large-refused", {"tool.exe": b"MZ\0\0", "a.txt": TEXT})
+    with patch("huggingface_hub._upload_large_folder.WAITING_TIME_IF_NO_TASKS", 0.1):
+        run.api.upload_large_folder(repo, folder, repo_type="model", num_workers=2, print_report=False)
+    assert run.files(repo) == {"a.txt"}
+
+
+@step("unsafe or invalid files are rejected: a program, a pickle as safetensors, broken safetensors")
 def send_wrong(run: Run) -> None:
     repo = run.repo("refused")
-    for path, content in (("model.pkl", b"\x80\x04."), ("model.safetensors", b"\xff" * 100)):
+    wrong = (("tool", b"\x7fELF\x02\x01"), ("a.safetensors", b"\x80\x04."), ("model.safetensors", b"\xff" * 100))
+    for path, content in wrong:
         send = partial(run.api.upload_file, path_or_fileobj=content, path_in_repo=path, repo_id=repo)
         assert status_of(send) == 400, path
-    assert run.api.list_repo_files(repo) == []
+    assert run.files(repo) == set()

@@ -15,6 +15,7 @@ from hub.administration.outbox import Due, ListJobs, RetryJobs
 from hub.administration.quotas import ListQuotas, SetQuota, ShowQuota
 from hub.administration.repositories import AllowUnsafeFiles, FreeName
 from hub.administration.tokens import CreateToken, ListTokens, RevokeToken
+from hub.administration.unsafe_files import AllowFile, FilePolicy, ListFilePolicies, ListMaliciousFiles, SetFilePolicy
 from hub.administration.users import AddUser, ListUsers, RemoveUser, RestoreUser, SetAdmin, SetPassword
 from hub.cli import main
 from hub.errors import (
@@ -26,6 +27,7 @@ from hub.errors import (
 )
 from hub.names import ArtifactName
 from hub.publish.commit import create
+from hub.registry.accounts.file_policy import file_policy
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import delete_repository
 from hub.registry.outbox.queue import claim, enqueue, jobs, retry_later
@@ -42,6 +44,7 @@ from server.parts.webhooks.operations import (
 )
 from server.parts.webhooks.webhooks import Watched, add_webhook
 from tests.builders.server.keys import a_public_key
+from tests.builders.server.scans import mark_malicious
 from tests.builders.serving import serving
 
 ROOT = Actor("root")
@@ -117,6 +120,30 @@ def test_exceptions_for_artifacts(admin, hub):
     delete_repository(hub.registry.database, name, ROOT)
     assert admin.run(FreeName(name="root/module")).name == "root/module"
     create(name, hub.registry, hub.store, ROOT, is_dataset=False, private=False)
+
+
+def test_file_policies_are_set_for_the_server_and_for_owners(admin, hub):
+    admin.run(AddUser(name="Ada"))
+    assert admin.run(ListFilePolicies()) == [FilePolicy("", "scan")]
+    assert admin.run(SetFilePolicy(policy="safetensors-only")) == FilePolicy("", "safetensors-only")
+    assert admin.run(SetFilePolicy(policy="any", owner="ada")) == FilePolicy("Ada", "any")
+    assert admin.run(ListFilePolicies()) == [FilePolicy("", "safetensors-only"), FilePolicy("ada", "any")]
+    admin.run(SetFilePolicy(policy="", owner="ada"))
+    assert admin.run(ListFilePolicies()) == [FilePolicy("", "safetensors-only")]
+    assert file_policy(hub.registry.database, "ada") == "safetensors-only"
+
+
+def test_malicious_files_are_listed_allowed_and_blocked_again(admin, hub):
+    name = ArtifactName("root", "module")
+    create(name, hub.registry, hub.store, ROOT, is_dataset=False, private=False)
+    digest = mark_malicious(hub)
+    [file] = admin.run(ListMaliciousFiles())
+    assert (file.digest, file.name, file.allowed_by, file.artifacts) == (digest, "evil.pkl", "", ())
+    assert "os.system" in file.evidence[0]
+    assert admin.run(AllowFile(digest=digest, allowed=True)).allowed_by == "root"
+    assert admin.run(ListMaliciousFiles())[0].allowed_by == "root"
+    assert admin.run(AllowFile(digest=digest, allowed=False)).allowed_by == ""
+    assert [each.action for each in admin.run(ListAudit(subject=digest, limit=2))] == ["file.block", "file.allow"]
 
 
 def test_the_audit_log_says_who_did_it_with_which_token(admin):
@@ -203,6 +230,11 @@ WRONG = {
     "an invalid key": (InvalidRequest, "not a public key", lambda admin: admin.run(AddSigningKey(account="root", name="x", pem="PEM"))),
     "a key without a name": (InvalidRequest, "the name of a signing key", lambda admin: admin.run(AddSigningKey(account="root", name="", pem=a_public_key()))),
     "an unknown fingerprint": (InvalidRequest, "no signing key is called", lambda admin: admin.run(RevokeSigningKey(account="root", fingerprint="f" * 8))),
+    "an unknown policy": (InvalidRequest, "choose safetensors-only, scan, any", lambda admin: admin.run(SetFilePolicy(policy="none"))),
+    "no policy of the server": (InvalidRequest, "unknown file policy ''", lambda admin: admin.run(SetFilePolicy(policy=""))),
+    "a policy of an unknown owner": (InvalidRequest, "Did you mean `root`", lambda admin: admin.run(SetFilePolicy(policy="any", owner="roott"))),
+    "a file that was not scanned": (InvalidRequest, "no file is called", lambda admin: admin.run(AllowFile(digest="0" * 64, allowed=True))),
+    "a file by half its digest": (InvalidRequest, "", lambda admin: admin.run(AllowFile(digest="00", allowed=True))),
     "an invalid subject": (InvalidRequest, "is not the name of an artifact", lambda admin: admin.run(ListAudit(subject="a\0b", limit=1))),
     "a subject that is too long": (InvalidRequest, "is not the name of an artifact", lambda admin: admin.run(ListAudit(subject="a" * 201))),
     "a full name of two lines": (InvalidRequest, "must be single lines", lambda admin: admin.run(AddUser(name="eve", full_name="a\nb"))),

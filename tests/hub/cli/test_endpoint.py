@@ -218,20 +218,20 @@ def test_a_push_makes_the_folder_the_newest_revision_there(
     folder = a_folder(tmp_path / "new", variants=("emoji-sd", "sd15"))
     code, said, _ = hub("push", str(folder), "--endpoint", endpoint, "-m", "First")
     found = far.registry.revision("ada/new")
-    assert (code, said) == (0, f"ada/new revision 2 ({found.id[:10]}), 5 files\n")
+    assert (code, said) == (0, f"ada/new revision 2 ({found.id[:10]}), 6 files\n")
     (folder / "sd15" / "config.json").unlink()
     (folder / "sd15" / "model.safetensors").unlink()
     (folder / "notes.txt").write_text("more")
     assert hub("push", str(folder), "--endpoint", endpoint)[0] == 0
     assert [file.path for file in far.registry.revision("ada/new").files] == [
-        "README.md", "emoji-sd/config.json", "emoji-sd/model.safetensors", "notes.txt",
+        ".gitattributes", "README.md", "emoji-sd/config.json", "emoji-sd/model.safetensors", "notes.txt",
     ]  # fmt: skip
 
 
 def test_a_folder_that_would_be_refused_is_not_sent(hub: Any, far: LocalHub, endpoint: str, as_: Any, tmp_path: Path):
     as_("ada")
     folder = a_folder(tmp_path / "bad", a_card(bases=()))
-    (folder / "weights.pkl").write_bytes(b"\x80\x04.")
+    (folder / "tool").write_bytes(b"\x7fELF\x02\x01")
     there, here = hub("push", str(folder), "--endpoint", endpoint), hub("push", str(folder))
     assert there == here
     assert there[0] == 2

@@ -173,12 +173,19 @@ def test_a_name_that_differs_in_case_alone_is_refused(hub, folder):
     assert "mulan-sw" in answer.err
 
 
-def test_a_pickle_is_not_published(hub, folder):
+def test_a_policy_decides_which_files_are_published(hub, folder):
+    assert hub("admin", "file", "policy", "safetensors-only").out == "(server)\tsafetensors-only\n"
     (folder / "weights.bin").write_bytes(b"\x80\x02.")
     answer = hub("push", folder)
     assert answer.code == 2
     assert "weights.bin" in answer.err
     assert hub("show", "mulan-sw").code == 2
+    assert hub("admin", "file", "policy", "scan", "--owner", "ade").out == "(server)\tsafetensors-only\nade\tscan\n"
+    assert hub("push", folder).code == 0
+    assert "weights.bin: pickle, not scanned yet" in hub("show", "mulan-sw").out
+    assert hub("admin", "file", "policy", "--owner", "ade", "--reset").out == "(server)\tsafetensors-only\n"
+    assert hub("admin", "file", "policy", "--reset").code == 2
+    assert hub("admin", "file", "list").out == ""
 
 
 @pytest.mark.parametrize(

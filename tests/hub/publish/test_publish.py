@@ -10,6 +10,9 @@ from hub.maintenance.verify import verify
 from hub.names import ArtifactName, Digest
 from hub.publish.publish import publish
 from hub.records import weights_digest
+from hub.registry.accounts.file_policy import set_file_policy
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.scans import scans_in
 from hub.store import FolderStore, MemoryStore
 from tests.builders.artifacts import a_card, a_folder, some_weights
 
@@ -96,7 +99,7 @@ def damaged_weights(path, content):
     "content",
     [
         lambda whole: whole[:-1], lambda whole: whole + b"\0", lambda whole: whole[:9], lambda whole: b"",
-        lambda whole: struct.pack("<Q", 2**60) + whole[8:], lambda whole: whole.replace(b"F16", b"F99"),
+        lambda whole: struct.pack("<Q", 2**60) + whole[8:], lambda whole: whole.replace(b"F16", b"f16"),
     ],
     ids=["cut", "extended", "header cut", "empty", "endless header", "unknown type"],
 )  # fmt: skip
@@ -109,8 +112,28 @@ def test_truncated_weights_are_refused(hub, tmp_path, content):
     assert nothing_was_kept(hub)
 
 
+@pytest.fixture
+def strict(hub):
+    """Return the hub with the policy that accepts nothing but safetensors and plain files."""
+    set_file_policy(hub.registry.database, "", "safetensors-only", Actor("root"))
+    return hub
+
+
+def test_pickles_and_archives_are_stored_and_marked_and_not_loaded(hub, tmp_path):
+    folder = a_folder(tmp_path / "a")
+    (folder / "training_args.bin").write_bytes(pickle.dumps({"a": [1]}, 2))
+    (folder / "rows.jsonl.gz").write_bytes(b"\x1f\x8b\x08\0")
+    revision = push(hub, folder)
+    kinds = {path: scan.kind for path, scan in scans_in(hub.registry.database, revision.id).items()}
+    assert kinds == {"rows.jsonl.gz": "archive", "training_args.bin": "pickle"}
+    assert hub.registry.get(NAME).weights.keys() == {
+        file.digest.hex for file in revision.files if file.path.endswith("model.safetensors")
+    }
+
+
 @pytest.mark.parametrize("suffix", ["bin", "pt", "pth", "ckpt", "pkl", "PT"])
-def test_pickles_are_refused_by_name(hub, tmp_path, suffix):
+def test_pickles_are_refused_by_name(strict, tmp_path, suffix):
+    hub = strict
     (a_folder(tmp_path / "a") / f"model.{suffix}").write_bytes(b"anything")
     with pytest.raises(InvalidSource, match=rf"`model.{suffix}` is a pickle"):
         push(hub, tmp_path / "a")
@@ -118,20 +141,23 @@ def test_pickles_are_refused_by_name(hub, tmp_path, suffix):
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-def test_pickles_are_refused_by_content(hub, tmp_path, protocol):
+def test_pickles_are_refused_by_content(strict, tmp_path, protocol):
+    hub = strict
     (a_folder(tmp_path / "a") / "weights.dat").write_bytes(pickle.dumps({"a": [1]}, protocol))
     with pytest.raises(InvalidSource, match=r"`weights.dat` is a pickle"):
         push(hub, tmp_path / "a")
 
 
-def test_archives_are_refused_by_their_content(hub, tmp_path):
+def test_archives_are_refused_by_their_content(strict, tmp_path):
+    hub = strict
     with zipfile.ZipFile(a_folder(tmp_path / "a") / "weights.model", "w") as archive:
         archive.writestr("archive/data.pkl", b"x")
     with pytest.raises(InvalidSource, match=r"`weights.model` is an archive"):
         push(hub, tmp_path / "a")
 
 
-def test_every_invalid_file_is_named_at_once(hub, tmp_path):
+def test_every_invalid_file_is_named_at_once(strict, tmp_path):
+    hub = strict
     folder = a_folder(tmp_path / "a")
     (folder / "model.pt").write_bytes(b"")
     damaged_weights(folder / "emoji-sd" / "model.safetensors", lambda whole: whole[:-1])

@@ -10,12 +10,14 @@ import pytest
 
 from hub.home import Home
 from hub.local import LocalHub
+from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.sessions import Sessions
 from server import create_app
 from server.parts.device_login.oauth import DEVICE
 from tests.builders import postgres
 from tests.builders.server.keys import a_public_key
 from tests.builders.server.people import OTHER_PASSWORD, PASSWORD, furnish
+from tests.builders.server.scans import mark_malicious
 
 BYTES = "uploads are invisible until they are committed; the table `uploads` records the account"
 READS = "only reads, despite its method"
@@ -123,6 +125,13 @@ class Journey:
         path = "/api/models/ada/copy/lfs-files/batch"
         self.api("large_files.erase_large_files", "ada", "POST", path, json=erased)
         self.admin("allow_unsafe_files", "PUT", "repositories/ada%2Fmodule/policy", {"allow_unsafe_files": True})
+        self.admin("set_file_policy", "PUT", "file-policies", {"policy": "any", "owner": "ada"})
+        digest = mark_malicious(self.hub)
+        self.admin("allow_file", "PUT", f"malicious-files/{digest}", {"allowed": True})
+        root = self.browse()
+        self.hub.accounts.set_password("root", PASSWORD, Actor("root"))
+        root.log_in("root")
+        self._note("malicious_files.allow_file", lambda: root.send("/settings/files", f"/settings/files/{digest}", {}))
 
     def annotate(self):
         """Aliases, yanking, scores and disputes."""
@@ -199,6 +208,7 @@ WRITES = {
     "administration.add_organisation": [("organisation.add", "root")],
     "administration.add_signing_key": [("signing-key.add", "ada")],
     "administration.add_user": [("user.add", "root")],
+    "administration.allow_file": [("file.allow", "root")],
     "administration.allow_unsafe_files": [("repository.settings", "root")],
     "administration.allow_webhook_host": [("setting", "root")],
     "administration.create_token": [("token.create", "root")],
@@ -209,6 +219,7 @@ WRITES = {
     "administration.revoke_signing_key": [("signing-key.revoke", "ada")],
     "administration.revoke_token": [("token.revoke", "root")],
     "administration.set_admin": [("user.admin", "root")],
+    "administration.set_file_policy": [("setting", "root")],
     "administration.set_member": [("organisation.member", "root")],
     "administration.set_password": [("user.password", "root")],
     "administration.set_quota": [("user.quota", "root")],
@@ -228,6 +239,7 @@ WRITES = {
     "likes.remove_like": [("unlike", "bob")],
     "login.log_in": [("session.begin", "bob")],
     "login.log_out": [("session.end", "bob")],
+    "malicious_files.allow_file": [("file.block", "root")],
     "oauth.issue_token": [("token.create", "bob"), ("token.renew", "bob")],
     "repositories.create_repository": [("commit", "ada")] * 2,
     "repositories.remove_repository": [("repository.delete", "ada")],

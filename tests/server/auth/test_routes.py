@@ -111,7 +111,7 @@ OTHERS = {
     *(f"/api/v1/{end}" for end in ("search", "languages", "bases", "leaderboard", "advice", "audit", "health/live", "health/ready", "metrics")),
     *("/api/v1/artifacts/{name}", "/api/v1/compare", "/api/repos/create", "/api/repos/delete", "/api/repos/move"),
     *("/", "/login", "/logout", "/settings", "/settings/tokens", "/settings/tokens/{number}/revoke", "/settings/password"),
-    *("/settings/sessions/{number}/end", "/api/whoami-v2", "/api/settings/repositories", "/api/agent-harnesses", "/v1/telemetry"),
+    *("/settings/sessions/{number}/end", "/settings/files", "/settings/files/{digest}", "/api/whoami-v2", "/api/settings/repositories", "/api/agent-harnesses", "/v1/telemetry"),
     *(f"/api/users/{{name}}/{end}" for end in ("overview", "likes", "followers", "following")),
     *(f"/api/organizations/{{name}}/{end}" for end in ("overview", "members", "followers", "settings/repositories")),
     *("/api/telemetry/{topic:path}", "/lfs/objects/{token}", "/lfs/parts/{token}", "/lfs/complete/{token}", "/lfs/verify/{token}"),

@@ -115,6 +115,22 @@ def test_every_layout_gives_the_same_captions_and_images(layout: str, tmp_path: 
     ]
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_folder_of_links_as_in_the_cache_of_hugging_face_is_read_like_any_other(layout: str, tmp_path: Path) -> None:
+    images = [image(number) for number in range(len(CAPTIONS))]
+    plain = LAYOUTS[layout](tmp_path / "own", CAPTIONS, images)
+    blobs, snapshot = tmp_path / "cache" / "blobs", tmp_path / "cache" / "snapshots" / "own"
+    blobs.mkdir(parents=True)
+    snapshot.mkdir(parents=True)
+    for number, path in enumerate(sorted(plain.iterdir())):
+        (blobs / f"{number:064x}").write_bytes(path.read_bytes())
+        (snapshot / path.name).symlink_to(Path("..", "..", "blobs", f"{number:064x}"))
+    expected, found = opened(plain), opened(snapshot)
+    assert found.report() == expected.report()
+    concepts = [each.concept for each in expected.gallery("seen")]
+    assert torch.equal(found.images(concepts), expected.images(concepts))
+
+
 def test_nothing_held_out_is_trained_on_and_the_choice_does_not_change_when_rows_come(tmp_path: Path) -> None:
     images = [image(number) for number in range(len(CAPTIONS))]
     whole = opened(as_folder(tmp_path / "own", CAPTIONS, images))
@@ -191,9 +207,10 @@ def test_places_that_are_not_a_corpus_are_refused(tmp_path: Path, monkeypatch: p
 
 def test_an_image_outside_the_folder_is_not_read(tmp_path: Path) -> None:
     place = as_folder(tmp_path / "own", CAPTIONS[:1], [image(0)])
-    (place / "metadata.jsonl").write_text(json.dumps({"file_name": "../../secret.png", **CAPTIONS[0]}))
-    with pytest.raises(InvalidRequest, match="outside its folder"):
-        opened(place)
+    for name in ("../../secret.png", "a/../../secret.png", str(tmp_path / "own" / "0.png"), ".."):
+        (place / "metadata.jsonl").write_text(json.dumps({"file_name": name, **CAPTIONS[0]}))
+        with pytest.raises(InvalidRequest, match="outside its folder"):
+            opened(place)
 
 
 def test_a_module_is_trained_on_user_images_from_the_command_line(

@@ -17,6 +17,7 @@ from hub.records import File, Provenance, Query
 from hub.registry import Registry
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.record import reproduce
+from hub.registry.artifacts.scans import malicious_files
 from hub.registry.database.schema import HEAD, all_tables, migrate
 from hub.registry.database.sqlite import SqliteDatabase
 from tests.builders import ROOT, postgres
@@ -29,7 +30,7 @@ def test_head_is_the_newest_migration():
     assert newest.name.startswith(f"{HEAD}_")
 
 
-TABLES_OF_HEAD = ("0033", "3629b512573d")
+TABLES_OF_HEAD = ("0034", "3eb947181a27")
 """The revision, and the first digits of a SHA-256 over its tables and columns."""
 
 
@@ -41,6 +42,25 @@ def test_tables_change_only_together_with_the_revision():
     )
     digest = hashlib.sha256("\n".join(columns).encode()).hexdigest()[:12]
     assert (HEAD, digest) == TABLES_OF_HEAD, "add a migration, or an older registry passes as current; then update both"
+
+
+def test_a_registry_of_an_older_release_is_migrated_when_it_is_opened(address):
+    registry = Registry.open(address)
+    fill(registry, an_artifact())
+    for statement in (
+        *WITHOUT_0034,
+        "INSERT INTO scans (digest, name, kind, verdict, scanner, report) VALUES ('"
+        + "a" * 64
+        + "', 'x.pkl', 'pickle', 'malicious', '', '{}')",
+        "UPDATE alembic_version SET version_num = '0033'",
+    ):
+        registry.database.execute(statement)
+    registry.close()
+    registry = Registry.open(address)
+    assert registry.names() == [str(an_artifact().name)]
+    [(scan, _)] = malicious_files(registry.database, 10)
+    assert (scan.name, scan.is_blocked) == ("x.pkl", True)
+    registry.close()
 
 
 KEPT_BY_THE_DATABASE = {"search", "artifacts_by_words"}
@@ -159,6 +179,8 @@ def test_scores_of_an_older_registry_become_self_reported_and_rank_as_if_publish
 
 def without_0033(registry):
     """Make a registry what version 0032 made of the same artifacts."""
+    for statement in WITHOUT_0034:
+        registry.database.execute(statement)
     new, old = ("'reproduced', 'self-reported', 'reported', 'disputed'", "'reported', 'measured', 'disputed'")
     check = "scores_have_a_provenance"
     with registry.database.engine.begin() as connection:
@@ -170,7 +192,7 @@ def without_0033(registry):
             run("PRAGMA writable_schema = RESET")
         else:
             run(f"ALTER TABLE scores DROP CONSTRAINT {check}")
-        run("UPDATE scores SET provenance = 'measured' WHERE provenance = 'self-reported'")
+        run("UPDATE scores SET provenance = 'measured' WHERE provenance IN ('self-reported', 'reproduced')")
         # One place less: every measured score ranked its artifact, and reported ones came next.
         run("UPDATE scores SET ranking = -0.999 * value WHERE ranking = 1001 OR ranking < 1000")
         run("UPDATE scores SET ranking = ranking - 1 WHERE ranking > 1000 AND ranking < 2000")
@@ -180,6 +202,7 @@ def without_0033(registry):
 
 
 FILES = ("README.md", "emoji-sd/config.json", "emoji-sd/model.safetensors", "emoji-sd/text/vocab.json")
+WITHOUT_0034 = ("DROP INDEX scans_by_verdict", "ALTER TABLE scans DROP COLUMN allowed_by")
 WITHOUT_0031 = (
     "DROP TABLE narrow_uploads", "DROP INDEX files_by_folder", "ALTER TABLE files DROP COLUMN folder", "ALTER TABLE files DROP COLUMN is_counted",
     "DROP TABLE folders", "DROP INDEX uploads_by_owner", "ALTER TABLE uploads DROP COLUMN owner", "ALTER TABLE uploads DROP COLUMN is_part",

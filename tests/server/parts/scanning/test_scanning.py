@@ -5,6 +5,7 @@ import os
 import pickle
 import pkgutil
 import zipfile
+from hashlib import sha256
 
 import pytest
 from huggingface_hub.hf_api import RepoFile
@@ -12,6 +13,8 @@ from starlette.testclient import TestClient
 
 from hub.cli import main
 from hub.names import ArtifactName
+from hub.publish.mark_files import mark_files
+from hub.registry.accounts.file_policy import set_file_policy
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import allow_unsafe_files
 from hub.registry.artifacts.scans import find_scan, mark_unsafe_files, scans_in
@@ -21,6 +24,7 @@ from server.parts.scanning import scan as scanning
 from server.parts.scanning.scan import rescan_outdated
 from server.worker import tasks_of_worker
 from tests.builders.server.commits import commit
+from tests.builders.server.people import PASSWORD
 
 ROOT = Actor("root")
 REPO = ArtifactName("ada", "thing")
@@ -103,10 +107,85 @@ def test_crafted_files_get_their_verdicts_without_being_run(hub, allowed, crafte
     assert hub.registry.jobs() == []
 
 
-def test_unsafe_files_are_refused_and_not_scanned_without_permission(hub, client, crafted):
+def test_files_that_the_policy_refuses_are_not_scanned(hub, client, crafted):
+    set_file_policy(hub.registry.database, "ada", "safetensors-only", ROOT)
     for path in ("system.pkl", "torch.pt", "program.exe"):
-        assert commit(client, {path: crafted[path][0]}).status_code == 400
+        refused = commit(client, {path: crafted[path][0]})
+        assert refused.status_code == 400 and "hub admin file policy scan --owner ada" in refused.json()["error"]
     assert hub.registry.jobs() == []
+
+
+def test_malicious_files_are_not_served_until_an_administrator_allows_them(
+    hub, client, crafted, proof, capsys, monkeypatch
+):
+    assert commit(client, {path: crafted[path][0] for path in ("system.pkl", "harmless.pkl")}).status_code == 200
+    files = [f"/ada/thing/resolve/main/{path}" for path in ("system.pkl", "harmless.pkl")]
+    assert [client.get(path).status_code for path in files] == [200, 200]
+    work(hub)
+    assert [client.get(path).status_code for path in files] == [403, 200]
+    refused = client.get(files[0])
+    digest = sha256(crafted["system.pkl"][0]).hexdigest()
+    assert f"hub admin file allow {digest}" in refused.json()["error"] and "ignore_patterns" in refused.json()["error"]
+    assert refused.content.find(b"posix") == -1
+    assert client.head(files[0]).status_code == 403 and digest in client.head(files[0]).headers["x-error-message"]
+    lfs = {"operation": "download", "objects": [{"oid": digest, "size": len(crafted["system.pkl"][0])}]}
+    link = client.post("/ada/thing.git/info/lfs/objects/batch", json=lfs).json()["objects"][0]["actions"]["download"][
+        "href"
+    ]
+    assert client.get(link).status_code == 403
+    assert "malicious, not served" in client.get("/ada/thing").text
+    assert commit(client, {"again.pkl": crafted["system.pkl"][0]}).status_code == 200
+    assert client.get("/ada/thing/resolve/main/again.pkl").status_code == 403, "the same bytes under another name"
+    monkeypatch.setenv("HUB_HOME", str(hub.home.folder))
+    monkeypatch.setenv("HUB_CARDS", str(hub.home.folder / "no-cards"))
+    assert main(["admin", "file", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert digest in listed and "not served" in listed and "ada/thing" in listed and "posix.system" in listed
+    assert main(["admin", "file", "allow", digest]) == 0
+    assert client.get(files[0]).content == crafted["system.pkl"][0]
+    assert "malicious, allowed by" in client.get("/ada/thing").text
+    assert rescan_outdated(hub.registry.database, "picklescan 99") == 2, "newer scanners look again"
+    work(hub)
+    assert client.get(files[0]).status_code == 200, "an administrator decided about these bytes"
+    assert main(["admin", "file", "allow", digest, "--forbid"]) == 0
+    assert client.get(files[0]).status_code == 403
+    assert not proof.exists()
+
+
+def test_administrators_allow_malicious_files_on_a_page(hub, client, crafted, browse):
+    commit(client, {"system.pkl": crafted["system.pkl"][0]})
+    work(hub)
+    digest = sha256(crafted["system.pkl"][0]).hexdigest()
+    root, ada = browse(), browse()
+    for browser, name in ((root, "root"), (ada, "ada")):
+        hub.accounts.set_password(name, PASSWORD, ROOT)
+        assert browser.log_in(name).status_code == 303
+    assert ada.get("/settings/files").status_code == 403
+    assert "system.pkl" in root.get("/settings/files").text and "/settings/files" in root.get("/settings").text
+    assert ada.send("/settings", f"/settings/files/{digest}", {"allowed": "yes"}).status_code == 403
+    assert client.get("/ada/thing/resolve/main/system.pkl").status_code == 403
+    assert root.send("/settings/files", f"/settings/files/{digest}", {"allowed": "yes"}).status_code == 303
+    assert "allowed by root" in root.get("/settings/files").text
+    assert client.get("/ada/thing/resolve/main/system.pkl").status_code == 200
+    assert root.send("/settings/files", f"/settings/files/{digest}", {"allowed": "no"}).status_code == 303
+    assert client.get("/ada/thing/resolve/main/system.pkl").status_code == 403
+
+
+def test_a_registry_that_was_rebuilt_marks_the_files_of_all_revisions_again(hub, client, crafted):
+    commit(client, {"system.pkl": crafted["system.pkl"][0]})
+    commit(client, {"system.pkl": crafted["harmless.pkl"][0]})
+    hub.registry.database.execute("DELETE FROM scans")
+    revisions = hub.registry.revisions(REPO)
+    mark_files({file for each in revisions for file in each.files}, hub.registry, hub.store)
+    work(hub)
+    assert client.get(f"/ada/thing/resolve/{revisions[1].id}/system.pkl").status_code == 403
+    assert client.get("/ada/thing/resolve/main/system.pkl").status_code == 200
+
+
+def test_archives_have_a_badge_of_their_own(hub, client):
+    commit(client, {"rows.jsonl.gz": b"\x1f\x8b\x08\x00"})
+    page = client.get("/ada/thing").text
+    assert "archives: not scanned yet" in page and "can run code:" not in page
 
 
 def test_pages_and_api_show_scan_results(hub, allowed, crafted, monkeypatch, tmp_path, capsys):

@@ -269,9 +269,9 @@ def test_files_can_be_accessed_with_hf_file_system(api, repo, endpoint, token_of
     with files.open(f"{repo}/notes.txt", "wb") as opened:
         opened.write(b"hello")
     assert files.cat_file(f"{repo}/notes.txt") == b"hello"
-    assert files.ls(repo, detail=False, refresh=True) == [f"{repo}/notes.txt"]
+    assert files.ls(repo, detail=False, refresh=True) == [f"{repo}/.gitattributes", f"{repo}/notes.txt"]
     files.rm(f"{repo}/notes.txt")
-    assert api.list_repo_files(repo) == []
+    assert api.list_repo_files(repo) == [".gitattributes"]
 
 
 @pytest.mark.parametrize(
@@ -300,11 +300,12 @@ def test_a_quota_is_enforced(endpoint, token_of, hub: LocalHub):
     hub.accounts.add("small", Actor("root"))
     api = HfApi(endpoint=endpoint, token=token_of("small"))
     repo = api.create_repo("small/full").repo_id
-    hub.accounts.set_quota("small", 1000, Actor("root"))
-    with pytest.raises(HfHubHTTPError, match="has a quota of 1000 bytes") as caught:
+    used = hub.accounts.used_bytes("small")  # `.gitattributes`
+    hub.accounts.set_quota("small", 1000 + used, Actor("root"))
+    with pytest.raises(HfHubHTTPError, match=f"has a quota of {1000 + used} bytes") as caught:
         api.upload_file(path_or_fileobj=b"x" * 1001, path_in_repo="a.txt", repo_id=repo)
     assert status(caught) == 507
-    with pytest.raises(HfHubHTTPError, match="has a quota of 1000 bytes"):
+    with pytest.raises(HfHubHTTPError, match=f"has a quota of {1000 + used} bytes"):
         api.upload_file(path_or_fileobj=bytes(range(256)) * 10, path_in_repo="a.parquet", repo_id=repo)
     api.upload_file(path_or_fileobj=b"x" * 900, path_in_repo="a.txt", repo_id=repo)
 

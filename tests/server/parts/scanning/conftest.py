@@ -1,0 +1,5 @@
+"""Browsers that log in."""
+
+from tests.builders.server.people import browse
+
+__all__ = ["browse"]

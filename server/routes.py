@@ -9,6 +9,7 @@ two routes is read as a full name: `a/tree/refs` are the refs of `a/tree`. The b
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from hub.registry.artifacts.aliases import Alias
@@ -90,6 +91,13 @@ OWN_API = (
     _operate("GET", "/metrics", health.get_metrics, None, media=MEDIA_TYPE),
 )  # fmt: skip
 """The routes in the OpenAPI document; `server.api.administration` adds more."""
+
+OF_DATASETS = tuple(
+    replace(each, path=each.path.replace(_ONE, "/artifacts/{collection:datasets}/{owner}/{name}"), document=None)
+    for each in OWN_API
+    if each.path.startswith(_ONE)
+)
+"""The same routes with the names of data sets. They are matched first, and document nothing that the others do not."""
 
 _PAGES = (
     RouteSpec("GET", "/", browse),

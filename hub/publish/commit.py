@@ -13,15 +13,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from hub.cards.describe import DATASET, describe_repository
+from hub.cards.describe import describe_repository
 from hub.cards.policy import check_duplicates, file_problem, kind_of
 from hub.errors import Conflict, InvalidCard, InvalidSource, StaleParent, UnknownFile, UnknownRevision
 from hub.names import ArtifactName
 from hub.publish.publish import drain_outbox, make_revision, record, with_files
-from hub.records import PLAIN, Artifact, File, Revision
+from hub.records import DATASET, PLAIN, Artifact, File, Revision
 from hub.registry import Registry
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.branches import ref_kinds
+from hub.registry.artifacts.branches import BRANCH, WRITING, find_ref
 from hub.registry.artifacts.history import newest_unyanked
 from hub.registry.artifacts.scans import mark_unsafe_files
 from hub.store import BlobStore
@@ -50,11 +50,11 @@ Change = File | Deletion
 
 
 def create(
-    name: ArtifactName, registry: Registry, store: BlobStore, actor: Actor, *, is_dataset: bool, private: bool = False
+    name: ArtifactName, registry: Registry, store: BlobStore, actor: Actor, *, private: bool = False
 ) -> Revision:
-    """Create an artifact without files. Raises Conflict if the name is taken."""
+    """Create an artifact without files: a data set if its name is one's. Raises Conflict if the name is taken."""
     artifact = Artifact(
-        name=name, kind=DATASET if is_dataset else PLAIN, summary="", license="", languages=(), private=private
+        name=name, kind=DATASET if name.is_dataset else PLAIN, summary="", license="", languages=(), private=private
     )
     revision = make_revision(name, (), message=INITIAL_MESSAGE, created_at=datetime.now(UTC))
     return record(artifact, revision, "", registry, store, actor=actor)
@@ -93,10 +93,9 @@ def commit(
     `parent`: the id, or a prefix of it, that the branch must still be at. Raises UnknownRevision for an unknown branch, StaleParent,
     UnknownFile for the deletion of an unknown file, InvalidPath, InvalidSource, InvalidCard.
     """
+    branch = _branch(artifact, branch, registry)
     for _ in range(_MAX_ATTEMPTS):
         head = registry.tip(artifact.name, branch)
-        if ref_kinds(registry.database, artifact.name).get(branch) != "branch":
-            raise UnknownRevision(branch, registry.refs(artifact.name), listing=f"hub show {artifact.name}")
         if _is_replay(head, changes, message, registry):
             return head
         if parent and not head.id.startswith(parent):
@@ -118,7 +117,11 @@ def commit(
 def squash(
     artifact: Artifact, registry: Registry, store: BlobStore, actor: Actor, *, message: str, branch: str
 ) -> Revision:
-    """Replace the head of a branch by a revision with the same files and no parent. Earlier revisions stay available by id."""
+    """Replace the head of a branch by a revision with the same files and no parent. Earlier revisions stay available by id.
+
+    Raises UnknownRevision for an unknown branch.
+    """
+    branch = _branch(artifact, branch, registry)
     head = registry.tip(artifact.name, branch)
     revision = make_revision(artifact.name, head.files, message=message, created_at=datetime.now(UTC))
     revision = dataclasses.replace(revision, yanked=head.yanked)
@@ -208,7 +211,7 @@ def unsafe_files(files: Iterable[File], before: Iterable[File], store: BlobStore
 def describe_files(artifact: Artifact, files: Iterable[File], store: BlobStore) -> Artifact:
     """Return the artifact that the card and configs among `files` describe, with its settings unchanged. Raises InvalidCard."""
     with card_folder(files, store) as folder:
-        found = describe_repository(folder, artifact.name, is_dataset=artifact.kind == DATASET)
+        found = describe_repository(folder, artifact.name)
     return dataclasses.replace(
         found, private=artifact.private, gated=artifact.gated, allow_unsafe_files=artifact.allow_unsafe_files
     )
@@ -228,6 +231,15 @@ def card_folder(files: Iterable[File], store: BlobStore) -> Iterator[Path]:
                 with store.open(file.digest) as opened:
                     target.write_bytes(opened.read())
         yield Path(folder)
+
+
+def _branch(artifact: Artifact, name: str, registry: Registry) -> str:
+    """Return the name of a branch, without git's prefix. Raises UnknownRevision for an unknown branch, and for tags and aliases."""
+    refs = registry.refs(artifact.name)
+    found = find_ref(refs, name, WRITING)
+    if found is None or found.kind != BRANCH:
+        raise UnknownRevision(name, [each.name for each in refs], listing=f"hub show {artifact.name}")
+    return found.name
 
 
 def _is_replay(head: Revision, changes: Sequence[Change], message: str, registry: Registry) -> bool:

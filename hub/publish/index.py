@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from hub.cards import describe, read_card
-from hub.cards.describe import DATASET
 from hub.errors import HubError
 from hub.home import stamp_of
 from hub.names import ArtifactName, Digest
 from hub.publish.commit import card_folder, describe_files, unsafe_files
 from hub.publish.publish import drain_outbox, publish_card, with_files
-from hub.records import PLAIN, Artifact, File, Revision
+from hub.records import DATASET, PLAIN, Artifact, File, Revision
 from hub.registry import ALL_CARDS, CURATED_OWNER, Registry
 from hub.registry.artifacts.branches import restore_refs
 from hub.registry.artifacts.history import newest_unyanked
@@ -80,9 +79,8 @@ def curated_folders(cards: Path) -> list[Path]:
 
 
 def _curated_name(folder: Path) -> ArtifactName:
-    name = ArtifactName(CURATED_OWNER, folder.name)
-    owner = read_card(folder, name).owner
-    return ArtifactName(owner, folder.name) if owner else name
+    card = read_card(folder, ArtifactName(CURATED_OWNER, folder.name))
+    return ArtifactName(card.owner or CURATED_OWNER, folder.name, card.kind == DATASET)
 
 
 def _restore(registry: Registry, store: BlobStore, warnings: list[str]) -> int:
@@ -92,6 +90,7 @@ def _restore(registry: Registry, store: BlobStore, warnings: list[str]) -> int:
         try:
             reference = json.loads(content)
             name = ArtifactName.parse(subject, CURATED_OWNER)
+            name = dataclasses.replace(name, is_dataset=reference.get("kind") == DATASET)
             if registry.head(name) == _head(reference):
                 continue
             restored += _restore_artifact(registry, store, name, reference)

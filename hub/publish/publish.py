@@ -16,15 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from hub.cards import describe
-from hub.cards.describe import DATASET
 from hub.cards.policy import check_contents
 from hub.errors import Conflict, InvalidName
 from hub.names import ArtifactName, Digest
-from hub.records import PLAIN, Artifact, File, Revision, weights_digest
+from hub.records import DATASET, PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Job, Registry
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.aliases import aliases
-from hub.registry.artifacts.branches import ref_kinds
+from hub.registry.artifacts.branches import BRANCH, TAG
 from hub.registry.outbox.queue import WRITE_REFERENCE
 from hub.registry.outbox.worker import Task, run_due
 from hub.registry.parts import origin_of, signature_in
@@ -53,6 +51,7 @@ def publish(
     """
     paths = check_contents(folder)
     artifact = describe(folder, name)
+    name = artifact.name
     head = _head(name, registry)
     head_id = head.id if head else ""
     if parent is not None and parent != head_id:
@@ -74,6 +73,7 @@ def publish_card(folder: Path, name: ArtifactName, registry: Registry, store: Bl
     """
     paths = check_contents(folder)
     artifact = describe(folder, name)
+    name = artifact.name
     head = _head(name, registry)
     files = _store_files(folder, paths, store)
     revision = make_revision(name, files, message=FROM_CARDS)
@@ -189,6 +189,9 @@ def reference_task(registry: Registry, store: BlobStore) -> Task:
 
     def write(job: Job) -> None:
         name = ArtifactName.parse(job.subject, "")
+        former = ArtifactName(name.owner, name.name)
+        if name.is_dataset and registry.head(former) is None:
+            store.delete_reference(former)  # Before schema 0031, data sets shared the names of models.
         is_mirrored = origin_of(registry.database, name) is not None
         if (
             registry.head(name) is not None and not is_mirrored
@@ -214,12 +217,16 @@ def reference(registry: Registry, name: ArtifactName) -> bytes:
     }
     settings = {"private": artifact.private, "gated": artifact.gated, "allow_unsafe_files": artifact.allow_unsafe_files}
     content |= {key: value for key, value in settings.items() if value}
-    refs, kind_of = registry.refs(name), ref_kinds(registry.database, name)
-    if refs.keys() != {"main"} or refs["main"] != revisions[-1].id:
-        protected = {each.name for each in aliases(registry.database, name) if each.protected}
+    refs = registry.refs(name)
+    if [(each.name, each.revision) for each in refs] != [("main", revisions[-1].id)]:
+        branches = {each.name for each in refs if each.kind == BRANCH}
         content["refs"] = {
-            ref: {"revision": refs[ref], "kind": kind_of[ref], **({"protected": True} if ref in protected else {})}
-            for ref in refs
+            f"refs/tags/{each.name}" if each.kind == TAG and each.name in branches else each.name: {
+                "revision": each.revision,
+                "kind": each.kind,
+                **({"protected": True} if each.protected else {}),
+            }
+            for each in refs
         }
     if artifact.kind in {PLAIN, DATASET}:
         content["kind"] = artifact.kind

@@ -31,9 +31,9 @@ from hub.errors import (
     Unauthenticated,
     Unreachable,
 )
-from hub.names import ArtifactName
+from hub.names import DATASETS, ArtifactName
 from hub.publish.lineage import Lineage
-from hub.records import Artifact, MirrorOrigin, Page, Query, Revision
+from hub.records import DATASET, Artifact, MirrorOrigin, Page, Query, Revision
 from hub.registry.artifacts.scans import Scan
 
 TIMEOUT_S = 60.0
@@ -123,7 +123,7 @@ class Endpoint:
 
     def full_name(self, name: str) -> str:
         """Return `owner/name` of an artifact that is given with or without its owner. Raises InvalidRequest."""
-        return name if "/" in name else str(self.describe(name).artifact.name)
+        return name if "/" in name.removeprefix(DATASETS) else str(self.describe(name).artifact.name)
 
     def ask(
         self,
@@ -192,7 +192,10 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def _read_artifact(body: Mapping[str, Any]) -> Artifact:
-    return decode(Artifact, {**body, "name": {"owner": body["owner"], "name": body["name"]}})
+    return decode(
+        Artifact,
+        {**body, "name": {"owner": body["owner"], "name": body["name"], "is_dataset": body["kind"] == DATASET}},
+    )
 
 
 def _read_revision(body: Mapping[str, Any], name: ArtifactName) -> Revision:

@@ -24,14 +24,9 @@ def commit_id(revision_id: str) -> str:
     return revision_id[:COMMIT_DIGITS]
 
 
-def is_dataset(artifact: Artifact) -> bool:
-    """Return whether the URL of the artifact starts with `/datasets/`, as on the Hugging Face Hub."""
-    return artifact.kind == "dataset"
-
-
 def page_path(artifact: Artifact, revision: Revision | None = None) -> str:
     """Return the path of the page of an artifact or of one of its revisions."""
-    path = f"/datasets/{artifact.name}" if is_dataset(artifact) else f"/{artifact.name}"
+    path = f"/{artifact.name}"
     return f"{path}/tree/{commit_id(revision.id)}" if revision else path
 
 

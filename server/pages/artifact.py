@@ -13,7 +13,7 @@ from hub.records import Artifact, Revision, Score
 from hub.registry.artifacts.scans import scans_in
 from hub.registry.parts import origin_of
 from hub.store import BlobStore
-from server.auth.access import Hub, get_artifact, requested_name
+from server.auth.access import Hub, get_artifact, is_dataset_request, requested_name
 from server.http.card import prose, recipe
 from server.http.urls import Segment, absolute, commit_id, file_path, page_path
 from server.pages import formatting
@@ -26,7 +26,7 @@ SHOWN_REVISIONS = 20
 
 def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Response:
     """Show the artifact at its newest revision, or at the one in the path."""
-    artifact = get_artifact(hub, requested_name(request), request)
+    artifact = get_artifact(hub, requested_name(request), request, is_dataset=is_dataset_request(request) or None)
     if not request.url.path.startswith(page_path(artifact)):
         # A bare name, or a dataset without its prefix: redirect to the canonical URL.
         tail = f"/tree/{commit_id(hub.registry.revision(artifact.name, revision).id)}" if revision else ""
@@ -108,7 +108,7 @@ def _load_pipeline(arguments: str) -> str:
 
 
 def _snapshot_download(artifact: Artifact, endpoint: str, repo_type: str) -> str:
-    call = f'snapshot_download("{artifact.name}"{repo_type}, endpoint="{endpoint}")'
+    call = f'snapshot_download("{artifact.name.repository}"{repo_type}, endpoint="{endpoint}")'
     return f"from huggingface_hub import snapshot_download\n\n{call}"
 
 

@@ -75,7 +75,7 @@ def _fill(hub: LocalHub) -> None:
         commit(hub.registry.get(name), files, hub.registry, hub.store, ROOT, message=message)
 
     for name in (*(f"crowd/model-{number:03}" for number in range(CROWD)), LARGE, LONG, MANY):
-        create(ArtifactName.parse(name, "crowd"), hub.registry, hub.store, ROOT, is_dataset=False)
+        create(ArtifactName.parse(name, "crowd"), hub.registry, hub.store, ROOT)
     add(LARGE, {"a.parquet": os.urandom(1 << 20) + bytes(11 << 20)}, "Large")
     add(MANY, {f"{number:04}.txt": b"same" for number in range(1005)}, "Many")
     for number in range(60):

@@ -54,7 +54,7 @@ class Tokens:
 
         Raises InvalidRequest for an invalid role or name, or an account that cannot have tokens.
         """
-        key = ArtifactName.parse(artifact, account.name).key if artifact else ""
+        key = self._key(artifact, account) if artifact else ""
         secret = new_secret()
         label = name or f"{role}{f' {artifact}' if artifact else ''}"
         with self.database.transaction() as session:
@@ -95,6 +95,16 @@ class Tokens:
             session.get_one(TokenRow, token_id).revoked_at = utc_now()
             log_action(session, actor, "token.revoke", account.name, token=found.name)
         return found
+
+    def _key(self, artifact: str, account: Account) -> str:
+        """Return the key of an artifact. A name without `datasets/` is a data set's if there is no such model."""
+        name = ArtifactName.parse(artifact, account.name)
+        dataset = ArtifactName(name.owner, name.name, is_dataset=True)
+        known = self.database.rows(
+            "SELECT key FROM artifacts WHERE key IN (:key, :other) ORDER BY kind = 'dataset'",
+            {"key": name.key, "other": dataset.key},
+        )
+        return str(known[0]["key"]) if known else name.key
 
     def _record_use(self, token: Token) -> None:
         now = utc_now()

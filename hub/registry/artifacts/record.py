@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from hub.errors import Conflict
 from hub.names import COMMIT_DIGITS, ArtifactName
-from hub.records import Artifact, Revision, join_names
+from hub.records import DATASET, Artifact, Revision, join_names
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.branches import BRANCH, MAIN
 from hub.registry.database.clock import UNDATED
 from hub.registry.events import CONFIG, REPO, SCORE, emit, emit_ref, has_listeners, score_event
 from hub.registry.index.facet_counts import EVERYTHING, facets_in, recount
@@ -22,6 +23,7 @@ from hub.registry.index.tags import index_words
 from hub.registry.index.text import facets_of, words_of
 from hub.registry.outbox.queue import WRITE_REFERENCE, enqueue
 from hub.registry.scores.scores import mark_disputed, rank_published, update_ranking
+from hub.registry.tables.accounts import TombstoneRow
 from hub.registry.tables.artifacts import (
     ArtifactRow,
     BaseRow,
@@ -36,8 +38,6 @@ from hub.registry.tables.artifacts import (
 from hub.registry.tables.scores import ScoreRow
 from hub.registry.tables.trust import SignatureRow
 
-HEAD_REF = "main"
-
 
 def record(
     session: Session,
@@ -45,7 +45,7 @@ def record(
     revision: Revision,
     expected_parent: str | None,
     *,
-    branch: str = HEAD_REF,
+    branch: str = MAIN,
     actor: Actor | None = None,
 ) -> None:
     """Make `revision` the head of a branch of `artifact`; see `Registry.record`.
@@ -53,7 +53,7 @@ def record(
     Only revisions on `main` that are not yanked update the description of the artifact.
     """
     row = artifact_row(session, artifact.name)
-    head = session.get(RefRow, (row.id, branch)) if row else None
+    head = session.get(RefRow, (row.id, branch, BRANCH)) if row else None
     found = head.revision_id if head else None
     if found != (expected_parent or None):
         raise Conflict(
@@ -61,9 +61,11 @@ def record(
             f"someone else pushed first. Show it with `hub show {artifact.name}`, then push again."
         )
     is_new = row is None
+    if is_new:
+        session.execute(delete(TombstoneRow).where(TombstoneRow.key == artifact.name.key))
     has_audience = has_listeners(session)
     scores_before = _scores(session, row) if row and has_audience else []
-    if row is None or (branch == HEAD_REF and not revision.yanked):
+    if row is None or (branch == MAIN and not revision.yanked):
         row = describe(session, row, artifact, revision)
     if session.get(RevisionRow, revision.id) is None:  # A curated card can return to an earlier content.
         number = session.scalar(select(func.max(RevisionRow.number)).where(RevisionRow.artifact_id == row.id)) or 0
@@ -71,7 +73,7 @@ def record(
     if head:
         head.revision_id = revision.id
     else:
-        session.add(RefRow(artifact_id=row.id, name=branch, revision_id=revision.id))
+        session.add(RefRow(artifact_id=row.id, name=branch, kind=BRANCH, revision_id=revision.id))
     if actor is not None:
         detail = {"revision": revision.id, "branch": branch, "message": revision.message, "files": len(revision.files)}
         log_action(session, actor, "commit", str(artifact.name), **detail)
@@ -100,7 +102,7 @@ def yank(
     """Yank a revision, or undo it, and describe the artifact by the `current` revision."""
     row = session.get_one(RevisionRow, revision_id)
     row.yanked = yanked
-    head = session.get_one(RevisionRow, session.get_one(RefRow, (row.artifact_id, HEAD_REF)).revision_id)
+    head = session.get_one(RevisionRow, session.get_one(RefRow, (row.artifact_id, MAIN, BRANCH)).revision_id)
     if current is not None and (head.yanked or head.id == current[1].id):  # Otherwise there is a newer commit.
         describe(session, session.get_one(ArtifactRow, row.artifact_id), *current)
     if actor is not None:
@@ -133,6 +135,7 @@ def enqueue_reference(session: Session, name: ArtifactName) -> None:
 
 def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
     """Replace the description of an artifact by that of its newest revision."""
+    assert artifact.name.is_dataset == (artifact.kind == DATASET), "data sets have names of their own"
     created_at = revision.created_at or UNDATED
     former = facets_in(session, row) if row else set()
     if row is None:

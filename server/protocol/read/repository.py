@@ -29,7 +29,7 @@ def describe_repository(request: Request, hub: Hub, artifact: VisibleArtifact, r
     if requested := requested_properties(request, datasets=view.is_dataset):
         return JSONResponse(read_properties(view, requested))
     body = read_properties(view, _ALWAYS)
-    body |= {} if view.is_dataset else {"modelId": str(artifact.name)}
+    body |= {} if view.is_dataset else {"modelId": artifact.name.repository}
     if is_true(request, "blobs"):
         body["siblings"] = [_sibling(file) for file in view.files]
     if is_true(request, "securityStatus"):

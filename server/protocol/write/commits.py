@@ -69,7 +69,7 @@ def _commit(request: Request, hub: LocalHub, artifact: Artifact, branch: str, bo
         hub.store,
         actor_of(request, caller),
         message=header.message,
-        branch=branch.removeprefix("refs/heads/"),
+        branch=branch,
         parent=header.parent,
     )
 

@@ -17,6 +17,7 @@ from server.auth.access import AdministeredArtifact, Hub, ReadableArtifact, Visi
 from server.auth.caller import actor_of, caller_of, require_write
 from server.http.paging import next_link, offset_of
 from server.http.times import rfc3339_or_epoch
+from server.protocol.write.repositories import is_dataset_kind
 
 PAGE = 1000
 """Files per page."""
@@ -91,7 +92,9 @@ def erase_large_files(request: Request, hub: Hub, artifact: AdministeredArtifact
 def duplicate_large_files(request: Request, hub: Hub, artifact: ReadableArtifact, body: Duplication) -> Response:
     """Allow the caller to commit files of this repository to another one without uploading them."""
     caller = caller_of(request, hub)
-    account = require_write(caller, get_artifact(hub, body.target.name, request).name)
+    account = require_write(
+        caller, get_artifact(hub, body.target.name, request, is_dataset=is_dataset_kind(body.target.type)).name
+    )
     failed: list[dict[str, Any]] = []
     for each in body.files:
         try:

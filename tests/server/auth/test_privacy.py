@@ -25,10 +25,8 @@ HIDDEN = ("ada/hidden-thing", "ada/hidden-data", "lab/hidden-plans", "local/hidd
 VARIES = {"x-request-id", "date"}
 
 
-def a_repository(hub, name, *, gated="", **options):
-    create(
-        ArtifactName.parse(name, ""), hub.registry, hub.store, ADA, **{"is_dataset": False, "private": False, **options}
-    )
+def a_repository(hub, name, *, gated="", private=False):
+    create(ArtifactName.parse(name, ""), hub.registry, hub.store, ADA, private=private)
     if gated:
         change_settings(hub.registry.database, ArtifactName.parse(name, ""), ADA, gated=gated)
 
@@ -36,7 +34,7 @@ def a_repository(hub, name, *, gated="", **options):
 def hide(hub):
     """Add the private artifacts."""
     for name in HIDDEN[:4]:
-        a_repository(hub, name, private=True, is_dataset=name.endswith("data"))
+        a_repository(hub, f"datasets/{name}" if name.endswith("data") else name, private=True)
     a_repository(hub, "ada/old-name")
     move_repository(hub.registry.database, ArtifactName("ada", "old-name"), ArtifactName("lab", "new-secret"), ADA)
     change_settings(hub.registry.database, ArtifactName("lab", "new-secret"), ADA, private=True)

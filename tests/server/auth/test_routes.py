@@ -38,7 +38,7 @@ def worlds(furnished, tmp_path_factory):
     shutil.copy(furnished, full / "registry.db")
     with LocalHub.open(Home(full / "registry.db", full, full / "cards")) as hub:
         for name in ("public", "gated"):
-            create(ArtifactName("ada", name), hub.registry, hub.store, ADA, is_dataset=False, private=False)
+            create(ArtifactName("ada", name), hub.registry, hub.store, ADA, private=False)
         change_settings(hub.registry.database, ArtifactName("ada", "gated"), ADA, gated="manual")
     shutil.copytree(full, bare)
     with ExitStack() as opened:
@@ -48,7 +48,7 @@ def worlds(furnished, tmp_path_factory):
             app = create_app(hub, rates=None)
             found.append((hub, opened.enter_context(TestClient(app, follow_redirects=False)), headers_of(hub)))
         hub = found[0][0]
-        create(ArtifactName("ada", "private"), hub.registry, hub.store, ADA, is_dataset=False, private=True)
+        create(ArtifactName("ada", "private"), hub.registry, hub.store, ADA, private=True)
         yield found
 
 

@@ -40,7 +40,7 @@ _STALE = "The branch was updated since you opened this page. Please refresh and 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Deletion:
-    """A file to delete, or a folder with its content."""
+    """A file to delete, or a folder with its content. `is_folder` is True if the client says that it is one."""
 
     path: str
     is_folder: bool = False
@@ -63,12 +63,12 @@ def create(
 def duplicate(
     artifact: Artifact, target: ArtifactName, registry: Registry, store: BlobStore, actor: Actor, *, private: bool
 ) -> Revision:
-    """Create an artifact with the files of another one's head.
+    """Create an artifact with the files of another one's head; it is gated if the original is.
 
     Raises Conflict if the name is taken, InvalidSource for files that are allowed only in the original.
     """
     source = registry.revision(artifact.name)
-    renamed = dataclasses.replace(artifact, name=target, private=private, gated="", allow_unsafe_files=False)
+    renamed = dataclasses.replace(artifact, name=target, private=private, allow_unsafe_files=False)
     if artifact.allow_unsafe_files:  # The permission does not extend to the duplicate.
         check(renamed, source.files, (), store)
     described = with_files(describe_files(renamed, source.files, store), source.files, store, artifact.weights)
@@ -167,7 +167,9 @@ def apply(head: Revision, changes: Sequence[Change]) -> tuple[File, ...]:
             continue
         path = change.path.rstrip("/")
         deleted = (
-            [each for each in files if each.startswith(f"{path}/")] if change.is_folder else [path] * (path in files)
+            [path]
+            if path in files and not change.is_folder
+            else [each for each in files if each.startswith(f"{path}/")]
         )
         if not deleted:
             raise UnknownFile(path, files, listing=f"hub show {head.artifact}")

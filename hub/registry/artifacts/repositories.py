@@ -161,7 +161,7 @@ def liked_by(database: Database, account: Account) -> list[str]:
     """Return the names of the artifacts that an account likes, newest like first."""
     rows = database.rows(
         f"SELECT {NAME} AS name FROM likes JOIN artifacts ON artifacts.id = artifact_id "
-        "WHERE account_id = :id ORDER BY at DESC",  # noqa: S608 - NAME is a constant
+        "WHERE account_id = :id ORDER BY at DESC",
         {"id": account.id},
     )
     return [row["name"] for row in rows]

@@ -69,7 +69,8 @@ def stored_files(database: Database, name: ArtifactName, *, limit: int, offset: 
     question = (
         "SELECT path, digest, files.size_bytes AS size_bytes, min(revisions.created_at) AS since, max(CASE WHEN EXISTS "
         "(SELECT 1 FROM refs WHERE refs.revision_id = revisions.id AND refs.name = 'main' AND refs.kind = 'branch') "
-        "THEN 1 ELSE 0 END) AS in_main FROM files JOIN revisions ON revisions.id = files.revision_id JOIN artifacts ON artifacts.id = artifact_id "
+        "THEN 1 ELSE 0 END) AS in_main "
+        "FROM files JOIN revisions ON revisions.id = files.revision_id JOIN artifacts ON artifacts.id = artifact_id "
         "WHERE key = :key GROUP BY path, digest, files.size_bytes ORDER BY path, since DESC, digest LIMIT :limit OFFSET :offset"
     )
     return [

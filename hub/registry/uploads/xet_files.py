@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from hub.errors import DamagedFile, InvalidSource, TooLarge
 from hub.names import Digest
 from hub.registry.accounts.permissions import Account
+from hub.registry.uploads.blob_ids import record_xet_hash
 from hub.registry.uploads.uploads import find_xorb, record_upload, record_xorb, touch_xorbs
 from hub.store import BlobStore
 from hub.store.joined import JoinedChunks
-from hub.xet.hashes import file_hash, range_hash
+from hub.xet.hashes import file_hash, hash_to_hex, range_hash
 from hub.xet.shard import SentFile, Term
 from hub.xet.xorb import Chunk, read_table, read_xorb, unpack, write_table
 
@@ -51,6 +52,7 @@ def store_file(database: Database, store: BlobStore, account: Account, file: Sen
         contents = _contents(store, parts, is_checked=digest is not None)
         digest, _ = store.put(cast("BinaryIO", JoinedChunks(contents)), digest)
     record_upload(database, account, digest, file.size)
+    record_xet_hash(database, digest, hash_to_hex(file.hash))
     touch_xorbs(database, account.id, list(xorbs))
     return digest
 

@@ -22,9 +22,9 @@ from hub.names import ArtifactName, Digest
 from hub.records import File, Revision
 from hub.registry.artifacts.branches import TAG
 from hub.store import BlobStore
-from server.parts.git.attributes import ATTRIBUTES, attributes, in_git
+from server.parts.git.attributes import attributes
 from server.parts.git.commits import note_commits
-from server.protocol.read.git_objects import pointer
+from server.protocol.read.git_objects import ATTRIBUTES, in_git, pointer
 
 TRAILER = "Linguahub-Revision"
 """Last line of every commit message: the full revision id, whose first 40 digits are the commit id in the Hub protocol."""

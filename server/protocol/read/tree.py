@@ -10,14 +10,16 @@ from starlette.responses import JSONResponse, Response
 
 from hub.errors import UnknownFile
 from hub.local import LocalHub
+from hub.names import Digest
 from hub.records import File, Revision
 from hub.registry.artifacts.history import last_changes
 from hub.registry.artifacts.scans import Scan, scans_in
+from hub.registry.uploads.blob_ids import git_ids
 from server.auth.access import Hub, VisibleArtifact
 from server.http.paging import next_link, offset_of
 from server.http.times import rfc3339_or_epoch
 from server.http.urls import Segment, commit_id
-from server.protocol.read.git_objects import blob_id, folder_ids, pointer
+from server.protocol.read.git_objects import blob_id, folder_ids, in_git, pointer
 from server.protocol.read.properties import is_true
 from server.protocol.read.resolve import listing_command
 from server.protocol.read.security import HARMLESS, file_status
@@ -102,14 +104,29 @@ def own_entries(paths: Iterable[str], hub: LocalHub, revision: Revision) -> list
     """Return entries of a revision that is stored here, with the scans of files that can run code."""
     scans = scans_in(hub.registry.database, revision.id)
     files = {file.path: file for file in revision.files}
+    wanted = list(paths)
+    texts = text_ids(hub, (files[path] for path in wanted if path in files))
     return entries_at(
-        paths, files, lambda file: file_entry(file, scans.get(file.path)), lambda file: blob_id(pointer(file))
+        wanted,
+        files,
+        lambda file: file_entry(file, scans.get(file.path), texts.get(file.digest)),
+        lambda file: blob_id(pointer(file)),
     )
 
 
-def file_entry(file: File, scan: Scan | None = None) -> dict[str, Any]:
-    """Return the entry of a file, as stored in Git LFS, with its scan if it can run code."""
-    lfs_pointer = pointer(file)
-    lfs = {"oid": file.digest.hex, "size": file.size_bytes, "pointerSize": len(lfs_pointer)}
-    entry = {"type": "file", "path": file.path, "size": file.size_bytes, "oid": blob_id(lfs_pointer), "lfs": lfs}
+def text_ids(hub: LocalHub, files: Iterable[File]) -> dict[Digest, str]:
+    """Return git's ids of those files that git stores itself."""
+    digests = (file.digest for file in files if in_git(file))
+    return git_ids(hub.registry.database, hub.store, digests)
+
+
+def file_entry(file: File, scan: Scan | None = None, text_id: str | None = None) -> dict[str, Any]:
+    """Return the entry of a file, as stored in git with `text_id`, otherwise in Git LFS; with its scan if it can run code."""
+    entry: dict[str, Any] = {"type": "file", "path": file.path, "size": file.size_bytes}
+    if in_git(file) and text_id:
+        entry |= {"oid": text_id}
+    else:
+        lfs_pointer = pointer(file)
+        lfs = {"oid": file.digest.hex, "size": file.size_bytes, "pointerSize": len(lfs_pointer)}
+        entry |= {"oid": blob_id(lfs_pointer), "lfs": lfs}
     return entry if scan is None else {**entry, "securityFileStatus": file_status(scan)}

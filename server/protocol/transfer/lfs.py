@@ -74,7 +74,7 @@ def _upload(
 ) -> dict[str, Any]:
     if (digest := _digest(each)) is None or not 0 <= each.size <= MAX_FILE_BYTES:
         return _error(422, f"an object has 64 lowercase hex digits and 0 to {MAX_FILE_BYTES} bytes.")
-    known = size_of_upload(hub.registry.database, caller_of(request, hub), digest)
+    known = size_of_upload(hub.registry.database, caller_of(request, hub), digest, artifact)
     if known is not None and digest in hub.store:
         return {} if known == each.size else _error(422, f"this object has {known} bytes, not {each.size}.")
     try:

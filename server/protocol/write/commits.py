@@ -111,11 +111,11 @@ def _change(hub: LocalHub, artifact: Artifact, caller: Caller, key: str, value: 
     path = value.get("path")
     if not isinstance(path, str):
         raise InvalidRequest(f"a `{key[:40]}` line of this commit has no `path`.")
-    check_path(path.rstrip("/") if key == "deletedFolder" else path)
+    check_path(path.rstrip("/") if key.startswith("deleted") else path)
     if key == "file":
         return _inline_file(hub, caller, path, value)
     if key == "lfsFile":
-        return _uploaded_file(hub, caller, path, value)
+        return _uploaded_file(hub, artifact, caller, path, value)
     if key in {"deletedFile", "deletedFolder"}:
         return Deletion(path, is_folder=key == "deletedFolder")
     raise InvalidRequest(f"unknown change `{key[:40]}` in a commit to `{artifact.name}`.")
@@ -135,13 +135,13 @@ def _inline_file(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]
     return File(path, digest, size)
 
 
-def _uploaded_file(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> File:
-    """Return a file that was uploaded before, or is in a repository that the caller can read."""
+def _uploaded_file(hub: LocalHub, artifact: Artifact, caller: Caller, path: str, value: dict[str, Any]) -> File:
+    """Return a file that was uploaded before, or is in a repository from which the caller can copy it."""
     try:
         digest = Digest(value["oid"])
     except (KeyError, TypeError, InvalidName) as error:
         raise InvalidRequest(f"`{path}` has no `oid` of 64 lowercase hex digits.") from error
-    size = size_of_upload(hub.registry.database, caller, digest)
+    size = size_of_upload(hub.registry.database, caller, digest, artifact)
     if size is None or digest not in hub.store:
         raise InvalidSource(f"the bytes of `{path}`, {digest}, were not uploaded: upload them, then commit again.")
     if value.get("size", size) != size:

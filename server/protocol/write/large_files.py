@@ -8,11 +8,11 @@ from fastapi import Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import HubError, InvalidName, InvalidRequest, UnknownFile
+from hub.errors import Forbidden, HubError, InvalidName, InvalidRequest, UnknownFile
 from hub.names import Digest
 from hub.publish.erase import erase
 from hub.registry.artifacts.usage import stored_files
-from hub.registry.uploads.uploads import record_upload, size_of_upload
+from hub.registry.uploads.uploads import file_sizes, may_copy, record_upload
 from server.auth.access import AdministeredArtifact, Hub, ReadableArtifact, VisibleArtifact, get_artifact
 from server.auth.caller import actor_of, caller_of, require_write
 from server.http.paging import next_link, offset_of
@@ -90,19 +90,23 @@ def erase_large_files(request: Request, hub: Hub, artifact: AdministeredArtifact
 
 
 def duplicate_large_files(request: Request, hub: Hub, artifact: ReadableArtifact, body: Duplication) -> Response:
-    """Allow the caller to commit files of this repository to another one without uploading them."""
+    """Allow the caller to commit files of this repository to another one without uploading them.
+
+    Raises UnknownArtifact, Forbidden, also for a gated repository whose files would lose their gate.
+    """
     caller = caller_of(request, hub)
-    account = require_write(
-        caller, get_artifact(hub, body.target.name, request, is_dataset=is_dataset_kind(body.target.type)).name
-    )
+    target = get_artifact(hub, body.target.name, request, is_dataset=is_dataset_kind(body.target.type))
+    account = require_write(caller, target.name)
+    if not may_copy(hub.registry.database, caller, artifact, target):
+        raise Forbidden(f"`{artifact.name}` is gated, and `{target.name}` is not: gate it first, then copy again.")
+    sizes = file_sizes(hub.registry.database, artifact.name, [each.sha256 for each in body.files])
     failed: list[dict[str, Any]] = []
     for each in body.files:
         try:
             digest = _digest(each.sha256)
-            size = size_of_upload(hub.registry.database, caller, digest)
-            if size is None:
+            if digest.hex not in sizes:
                 raise UnknownFile(each.filename or each.sha256, listing=f"hub show {artifact.name}")
-            record_upload(hub.registry.database, account, digest, size)
+            record_upload(hub.registry.database, account, digest, sizes[digest.hex])
         except HubError as error:
             failed.append({"sha256": each.sha256, "error": str(error)})
     return JSONResponse({"failed": failed})

@@ -31,6 +31,7 @@ SHARED = """
         moved_to = replace(moved_to, 'datasets/', '');
     UPDATE webhook_watches SET key = replace(key, 'datasets/', '');
     DELETE FROM outbox;
+    DROP TABLE blob_ids;
     UPDATE alembic_version SET version_num = '0030'
 """
 
@@ -52,7 +53,14 @@ def former(address):
     account = Accounts(registry.database).add("ada", ADA)
     for each in ("ada/cats", "ada/dogs"):
         Tokens(registry.database).create(account, "read", ADA, artifact=each)
-    create_ref(registry.database, ArtifactName("ada", "dogs"), "v1", registry.head(ArtifactName("ada", "dogs")), ADA, kind="tag")
+    create_ref(
+        registry.database,
+        ArtifactName("ada", "dogs"),
+        "v1",
+        registry.head(ArtifactName("ada", "dogs")),
+        ADA,
+        kind="tag",
+    )
     downgrade(registry)
     registry.close()
     return address
@@ -69,7 +77,10 @@ def test_data_sets_of_an_older_registry_get_names_of_their_own(former):
     rows = registry.database.rows("SELECT artifact FROM tokens ORDER BY artifact")
     assert [row[0] for row in rows] == ["ada/dogs", cats.key]
     rows = registry.database.rows("SELECT key, moved_to FROM tombstones ORDER BY key")
-    assert [tuple(row) for row in rows] == [("ada/old-model", "ada/dogs"), ("datasets/ada/old-data", "datasets/ada/cats")]
+    assert [tuple(row) for row in rows] == [
+        ("ada/old-model", "ada/dogs"),
+        ("datasets/ada/old-data", "datasets/ada/cats"),
+    ]
     assert str(cats) in [job.subject for job in registry.jobs()]
     registry.close()
 

@@ -1,4 +1,4 @@
-"""Data sets get names of their own, `datasets/owner/name`; a branch and a tag can have the same name.
+"""Data sets get names of their own, `datasets/owner/name`; a branch and a tag can have the same name; `blob_ids`.
 
 Names of deleted artifacts stay those of models: their kind is not known any more.
 
@@ -21,12 +21,17 @@ SELECT 'write-reference', 'datasets/' || owner || '/' || name, updated_at, updat
 """
 """Ends with a job for each data set, which moves its reference in the store."""
 _WATCHES = "UPDATE webhook_watches SET key = 'datasets/' || key WHERE kind = 'dataset'"
-_REFS = {
+_TABLES = {
     "postgresql": """
+CREATE TABLE blob_ids (
+    digest VARCHAR COLLATE "C" NOT NULL, system VARCHAR COLLATE "C" NOT NULL, id VARCHAR COLLATE "C" NOT NULL,
+    PRIMARY KEY (digest, system)
+);
 ALTER TABLE refs DROP CONSTRAINT refs_pkey;
 ALTER TABLE refs ADD PRIMARY KEY (artifact_id, name, kind)
 """,
     "sqlite": """
+CREATE TABLE blob_ids (digest VARCHAR NOT NULL, system VARCHAR NOT NULL, id VARCHAR NOT NULL, PRIMARY KEY (digest, system));
 ALTER TABLE refs RENAME TO former_refs;
 CREATE TABLE refs (
     artifact_id INTEGER NOT NULL REFERENCES artifacts (id) ON DELETE CASCADE, name VARCHAR NOT NULL, kind VARCHAR NOT NULL,
@@ -41,8 +46,8 @@ DROP TABLE former_refs
 
 
 def upgrade() -> None:
-    """Rename data sets wherever their names are stored, and add the kind of a ref to its primary key."""
+    """Rename data sets wherever their names are stored, add the kind of a ref to its primary key, and create `blob_ids`."""
     connection = op.get_bind()
     watches = (_WATCHES,) if inspect(connection).has_table("webhook_watches") else ()
-    for statement in (*_NAMES.split(";"), *watches, *_REFS[connection.dialect.name].split(";")):
+    for statement in (*_NAMES.split(";"), *watches, *_TABLES[connection.dialect.name].split(";")):
         op.execute(statement)

@@ -1,0 +1,86 @@
+"""The names that other systems give to blobs: git's id of a text, and the Xet hash of any file.
+
+Both are computed from the content, once, and stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from hub.errors import HubError
+from hub.names import Digest
+from hub.store import BlobStore
+
+if TYPE_CHECKING:
+    from hub.registry.database.database import Database
+
+MAX_HASHED = 4 << 30
+"""Bytes that one call reads to compute Xet hashes: 20 seconds of work."""
+GIT, XET = "git", "xet"
+
+
+def git_ids(database: Database, store: BlobStore, digests: Iterable[Digest]) -> dict[Digest, str]:
+    """Return git's ids of blobs, which are read whole: only for short texts. Blobs that cannot be read are left out."""
+
+    def compute(digest: Digest) -> str:
+        try:
+            with store.open(digest) as opened:
+                return git_id(opened.read())
+        except HubError:  # A list of files must not fail for one that is damaged.
+            return ""
+
+    return _ids(database, GIT, digests, compute)
+
+
+def xet_hashes(database: Database, store: BlobStore, digests: Iterable[Digest]) -> dict[Digest, str]:
+    """Return the Xet hashes of blobs: those that are known, and those of files on this machine, up to MAX_HASHED bytes in total."""
+    left = MAX_HASHED
+
+    def compute(digest: Digest) -> str:
+        nonlocal left
+        path = store.path(digest)
+        if path is None or (size := store.size(digest)) > left:
+            return ""
+        left -= size
+        try:
+            from hf_xet import hash_files  # A dependency of huggingface_hub on common processors only.
+        except ImportError:
+            return ""
+        return str(hash_files([str(path)])[0].hash)
+
+    return _ids(database, XET, digests, compute)
+
+
+def record_xet_hash(database: Database, digest: Digest, xet_hash: str) -> None:
+    """Record the Xet hash of a file that was uploaded by Xet."""
+    _record(database, XET, {digest: xet_hash})
+
+
+def git_id(content: bytes) -> str:
+    """Return the id of a git blob: 40 hex digits."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _ids(
+    database: Database, system: str, digests: Iterable[Digest], compute: Callable[[Digest], str]
+) -> dict[Digest, str]:
+    wanted = list(dict.fromkeys(digests))
+    if not wanted:
+        return {}
+    among, values = database.in_list("digest", [each.hex for each in wanted], "digests")
+    question = f"SELECT digest, id FROM blob_ids WHERE system = :system AND {among}"  # noqa: S608 - a condition of the database
+    found = {Digest(row["digest"]): str(row["id"]) for row in database.rows(question, {"system": system, **values})}
+    computed = {each: id for each in wanted if each not in found and (id := compute(each))}
+    if computed:
+        _record(database, system, computed)
+    return found | computed
+
+
+def _record(database: Database, system: str, ids: dict[Digest, str]) -> None:
+    from hub.registry.tables.trust import BlobIdRow
+
+    with database.transaction() as session:
+        for digest, id in ids.items():
+            session.merge(BlobIdRow(digest=digest.hex, system=system, id=id))

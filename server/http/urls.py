@@ -30,6 +30,11 @@ def page_path(artifact: Artifact, revision: Revision | None = None) -> str:
     return f"{path}/tree/{commit_id(revision.id)}" if revision else path
 
 
+def view_path(artifact: Artifact, view: str, revision: str, path: str = "") -> str:
+    """Return the path of a page below that of an artifact: `blob`, `raw`, `tree`, `commit` or `commits` of a revision."""
+    return f"{page_path(artifact)}/{view}/{quote(revision, safe='')}{f'/{quote(path)}' if path else ''}"
+
+
 def file_path(artifact: Artifact, revision: Revision, path: str) -> str:
     """Return the download path of a file of a revision. Its content never changes."""
     return f"{page_path(artifact)}/resolve/{commit_id(revision.id)}/{quote(path)}"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from itertools import groupby
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from hub.errors import AllYanked
+from hub.local import LocalHub
 from hub.records import Artifact, Revision, Score
+from hub.registry import CURATED_OWNER
 from hub.registry.artifacts.scans import scans_in
 from hub.registry.parts import origin_of
 from hub.store import BlobStore
@@ -18,6 +20,7 @@ from server.http.card import prose, recipe
 from server.http.urls import Segment, absolute, commit_id, file_path, page_path
 from server.pages import formatting
 from server.pages.access_request import gate_of
+from server.pages.files import shown_revision
 from server.pages.rendering import render
 from server.protocol.read.resolve import is_image
 
@@ -26,15 +29,14 @@ SHOWN_REVISIONS = 20
 
 def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Response:
     """Show the artifact at its newest revision, or at the one in the path."""
+    if owner := _owner(request, hub):
+        return RedirectResponse(f"/?{urlencode({'owner': owner})}", 307)
     artifact = get_artifact(hub, requested_name(request), request, is_dataset=is_dataset_request(request) or None)
     if not request.url.path.startswith(page_path(artifact)):
         # A bare name, or a dataset without its prefix: redirect to the canonical URL.
         tail = f"/tree/{commit_id(hub.registry.revision(artifact.name, revision).id)}" if revision else ""
         return RedirectResponse(page_path(artifact) + tail, status_code=307)
-    try:
-        shown = hub.registry.revision(artifact.name, revision or "main")
-    except AllYanked:  # The page shows the newest one and a warning.
-        shown = hub.registry.tip(artifact.name, revision or "main")
+    shown = shown_revision(hub, artifact, revision or "main")
     # A module without weights cannot be loaded, so its page shows the command that recreates them.
     is_card_only = artifact.method and not artifact.weights_digest and not artifact.upstream
     recreate_command = recipe(hub.store, shown) if is_card_only else ""
@@ -58,6 +60,15 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
     # Browsers only send the origin of a form if the policy of its page allows it.
     headers = {"Referrer-Policy": "same-origin"} if context["gate"] == "unrequested" else None
     return render("artifact.html", context, request=request, headers=headers)
+
+
+def _owner(request: Request, hub: LocalHub) -> str:
+    """Return the account in the path `/{owner}`, if it is one: accounts come before artifacts of the same bare name."""
+    name = requested_name(request)
+    account = hub.accounts.find(name) if "/" not in name and not is_dataset_request(request) else None
+    if account is not None:
+        return account.name if account.removed_at is None else ""
+    return CURATED_OWNER if name == CURATED_OWNER else ""
 
 
 def _contents(artifact: Artifact, shown: Revision, store: BlobStore) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from hub.names import ArtifactName
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import TOKEN_ROLES, USER, Account, Actor, Caller, Token
 from hub.registry.accounts.rows import account_of, roles_of
-from hub.registry.accounts.secrets import PREFIX, new_secret, sha256_of
+from hub.registry.accounts.secrets import PREFIXES, new_secret, sha256_of
 from hub.registry.database.clock import from_column, to_column, utc_now
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Tokens:
 
     def caller(self, secret: str) -> Caller | None:
         """Return the caller with this secret; None if the token is invalid, expired or revoked."""
-        if not secret.startswith(PREFIX):
+        if not secret.startswith(PREFIXES):
             return None
         values = {"sha256": sha256_of(secret), "now": to_column(utc_now())}
         rows = self.database.rows(f"{_SELECT} WHERE sha256 = :sha256 AND {_IS_VALID}", values)

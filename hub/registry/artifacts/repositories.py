@@ -160,7 +160,7 @@ def likers(database: Database, name: ArtifactName) -> list[tuple[str, str]]:
 def liked_by(database: Database, account: Account) -> list[str]:
     """Return the names of the artifacts that an account likes, newest like first."""
     rows = database.rows(
-        f"SELECT {NAME} AS name FROM likes JOIN artifacts ON artifacts.id = artifact_id "
+        f"SELECT {NAME} AS name FROM likes JOIN artifacts ON artifacts.id = artifact_id "  # noqa: S608 - NAME is a constant
         "WHERE account_id = :id ORDER BY at DESC",
         {"id": account.id},
     )

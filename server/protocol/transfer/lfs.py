@@ -29,6 +29,8 @@ PART_BYTES = 64 << 20
 """Largest object in bytes that is uploaded in one request, and the size of the parts of larger ones."""
 MAX_PARTS = 10_000
 _MAX_OBJECTS = 1000
+_SHA256 = {"sha256", "sha_256"}
+"""Hugging Face's JavaScript client writes the latter."""
 
 
 class LargeObject(BaseModel):
@@ -51,7 +53,7 @@ class LfsBatch(BaseModel):
 def plan_transfers(request: Request, hub: Hub, artifact: VisibleArtifact, body: LfsBatch) -> Response:
     """Return a link for each object, nothing for one that is already stored, or an error."""
     caller = caller_of(request, hub)
-    if body.hash_algo != "sha256":
+    if body.hash_algo not in _SHA256:
         error = _error(409, f"objects are identified by sha256, not {body.hash_algo[:40]!r}.")
         return _batch_response("basic", [_with_result(each, error) for each in body.objects])
     if body.operation == "download":

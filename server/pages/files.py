@@ -1,0 +1,85 @@
+"""GET …/blob/{revision}/{path} and …/tree/{revision}/{path}: the pages of a file and of a folder, which clients link to."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from starlette.responses import RedirectResponse, Response
+
+from hub.errors import AllYanked, UnknownFile
+from hub.local import LocalHub
+from hub.names import check_path
+from hub.records import Artifact, File, Revision
+from hub.store import BlobStore
+from server.auth.access import Hub, VisibleArtifact
+from server.http.urls import Segment, file_path, view_path
+from server.pages.access_request import gate_of
+from server.pages.rendering import render
+from server.protocol.read.resolve import is_image, listing_command
+from server.protocol.read.tree import paths_below
+
+MAX_SHOWN = 256 << 10
+"""Bytes of the largest text that a page contains."""
+MAX_ENTRIES = 1000
+"""Entries of a folder on its page; the API lists the others."""
+
+
+def show_file(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment, path: Segment) -> Response:
+    """Show a file: a short text or an image, otherwise its size; its content only to those who may download it. Raises UnknownFile."""
+    shown, folder = shown_revision(hub, artifact, revision), path.strip("/")
+    check_path(folder)
+    file = next((each for each in shown.files if each.path == folder), None)
+    if file is None:
+        _require_folder(shown, folder)
+        return RedirectResponse(view_path(artifact, "tree", revision, folder), 307)
+    gate = gate_of(request, hub, artifact)
+    text = _text(hub.store, file) if not gate["gate"] else None
+    context = {**_place(artifact, shown, revision, folder), **gate, "file": file, "text": text}
+    image = "" if gate["gate"] or not is_image(path) else file_path(artifact, shown, path)
+    return render("file.html", {**context, "image": image}, request=request)
+
+
+def show_folder(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment, path: Segment) -> Response:
+    """Show the content of a folder. Raises UnknownFile."""
+    shown, folder = shown_revision(hub, artifact, revision), path.strip("/")
+    if not folder:
+        return RedirectResponse(view_path(artifact, "tree", revision), 307)
+    sizes = {file.path: file.size_bytes for file in shown.files}
+    if folder in sizes:
+        return RedirectResponse(view_path(artifact, "blob", revision, folder), 307)
+    _require_folder(shown, folder)
+    below = paths_below(sizes, folder, recursive=False)
+    entries = [(each.rpartition("/")[2], each, sizes.get(each)) for each in below[:MAX_ENTRIES]]
+    context = {**_place(artifact, shown, revision, folder), "entries": entries, "left_out": len(below) - len(entries)}
+    return render("folder.html", context, request=request)
+
+
+def shown_revision(hub: LocalHub, artifact: Artifact, revision: str) -> Revision:
+    """Return the revision that a page shows: if all of a branch are yanked, the newest one, with a notice."""
+    try:
+        return hub.registry.revision(artifact.name, revision)
+    except AllYanked:
+        return hub.registry.tip(artifact.name, revision)
+
+
+def _place(artifact: Artifact, shown: Revision, revision: str, path: str) -> dict[str, object]:
+    """Return what the pages of files and folders have in common: the folders above `path`, with their names."""
+    parts = path.split("/")
+    above = [(part, "/".join(parts[: number + 1])) for number, part in enumerate(parts[:-1])]
+    return {"artifact": artifact, "shown": shown, "revision": revision, "above": above, "name": parts[-1], "path": path}
+
+
+def _require_folder(shown: Revision, folder: str) -> None:
+    if not any(file.path.startswith(f"{folder}/") for file in shown.files):
+        raise UnknownFile(folder, [file.path for file in shown.files], listing=listing_command(shown))
+
+
+def _text(store: BlobStore, file: File) -> str | None:
+    """Return the content of a short text in UTF-8; None for any other file."""
+    if file.size_bytes > MAX_SHOWN:
+        return None
+    with store.open(file.digest) as opened:
+        content = opened.read()
+    try:
+        return None if b"\0" in content else content.decode()
+    except UnicodeDecodeError:
+        return None

@@ -96,7 +96,7 @@ OWN_API = (
 OF_DATASETS = tuple(
     replace(each, path=each.path.replace(_ONE, "/artifacts/{collection:datasets}/{owner}/{name}"), document=None)
     for each in OWN_API
-    if each.path.startswith(_ONE)
+    if _ONE in each.path
 )
 """The same routes with the names of data sets. They are matched first, and document nothing that the others do not."""
 

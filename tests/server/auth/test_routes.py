@@ -77,12 +77,13 @@ LEVELS = {
         *(f"GET {REVISION}{end}" for end in ("", "/tensors", "/manifest")),
         *(f"GET {REPOSITORY}{end}" for end in ("", "/refs", "/likers", "/lfs-files", "/commits/{revision}", "/revision/{revision}", "/tree/{revision}", "/tree/{revision}/{path:path}")),
         f"POST {REPOSITORY}/paths-info/{{revision}}",
-        f"GET {PAGE}", f"GET {PAGE}/tree/{{revision}}",
+        f"GET {PAGE}", *(f"GET {PAGE}/{end}/{{revision}}" for end in ("tree", "commit", "commits")),
+        *(f"GET {PAGE}/{end}/{{revision}}/{{path:path}}" for end in ("tree", "blob")),  # Without the content: see test_files.
     ],
     "download": [
         f"GET {REPOSITORY}/auth-check", f"POST {REPOSITORY}/duplicate", f"POST {REPOSITORY}/lfs-files/duplicate",
         "GET /api/models/{repository:repository}/safetensors-metadata/{path:path}",
-        f"POST {PAGE}.git/info/lfs/objects/batch", f"GET {PAGE}/resolve/{{revision}}/{{path:path}}",
+        f"POST {PAGE}.git/info/lfs/objects/batch", *(f"GET {PAGE}/{end}/{{revision}}/{{path:path}}" for end in ("resolve", "raw")),
     ],
     "clone": [f"{each}" for at in (f"{GIT}.git", GIT) for each in (f"GET {at}/info/refs", f"POST {at}/git-upload-pack")],
     "score": [f"POST {ARTIFACT}/scores", f"POST {ARTIFACT}/scores/{{score}}/disputes"],

@@ -99,7 +99,9 @@ def test_the_content_of_a_gated_file_is_not_on_its_page(browser, hub):
 
 
 def test_the_name_of_an_owner_leads_to_what_it_has(browser, hub):
-    create(ArtifactName("bob", "ada"), hub.registry, hub.store, ROOT)  # A foreign artifact does not take the place of the owner.
+    create(
+        ArtifactName("bob", "ada"), hub.registry, hub.store, ROOT
+    )  # A foreign artifact does not take the place of the owner.
     for name in ("ada", "lab", "linguahub"):
         found = browser.get(f"/{name}")
         assert (found.status_code, found.headers["location"]) == (307, f"/?owner={name}")

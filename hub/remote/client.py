@@ -20,7 +20,6 @@ from hub.decoding import decode
 from hub.errors import (
     Conflict,
     Forbidden,
-    Gone,
     HubError,
     InvalidPath,
     InvalidRequest,
@@ -43,7 +42,7 @@ MAX_PAGE = 100
 _MAX_REDIRECTS = 3
 """Maximum number of requests for one response: a renamed artifact redirects to its new name."""
 _ERRORS: dict[int, type[HubError]] = {
-    401: Unauthenticated, 403: Forbidden, 409: Conflict, 410: Gone, 412: StaleParent, 413: TooLarge, 422: InvalidPath, 501: NotServed,
+    401: Unauthenticated, 403: Forbidden, 409: Conflict, 412: StaleParent, 413: TooLarge, 422: InvalidPath, 501: NotServed,
     507: OverQuota,
 }  # fmt: skip
 _FILTERS = (

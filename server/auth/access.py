@@ -54,6 +54,11 @@ def _visible_artifact(request: Request, hub: Hub) -> Artifact:
     return get_artifact(hub, name, request, is_dataset=is_dataset_request(request))
 
 
+def _described_artifact(request: Request, hub: Hub) -> Artifact:
+    """Return the artifact in the path, as this hub describes it, also if its files are those of another hub. Raises UnknownArtifact."""
+    return get_artifact(hub, requested_name(request), request, is_dataset=is_dataset_request(request))
+
+
 def _readable_artifact(request: Request, hub: Hub) -> Artifact:
     """Return the artifact if the caller can download its files. Raises Gated."""
     artifact = _visible_artifact(request, hub)
@@ -75,6 +80,7 @@ def _administered_artifact(request: Request, hub: Hub) -> Artifact:
     return artifact
 
 
+DescribedArtifact = Annotated[Artifact, Depends(_described_artifact)]
 VisibleArtifact = Annotated[Artifact, Depends(_visible_artifact)]
 ReadableArtifact = Annotated[Artifact, Depends(_readable_artifact)]
 WritableArtifact = Annotated[Artifact, Depends(_writable_artifact)]

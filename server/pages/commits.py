@@ -9,7 +9,7 @@ from hub.errors import InvalidRequest, UnknownRevision
 from hub.local import LocalHub
 from hub.records import Artifact, Revision
 from hub.registry.artifacts.history import ancestors
-from server.auth.access import Hub, VisibleArtifact
+from server.auth.access import DescribedArtifact, Hub
 from server.http.search_parameters import read_number
 from server.http.urls import Segment, commit_id, with_parameters
 from server.pages.rendering import render
@@ -20,7 +20,7 @@ MAX_CHANGES = 500
 """Changed files on the page of a commit."""
 
 
-def show_commits(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment) -> Response:
+def show_commits(request: Request, hub: Hub, artifact: DescribedArtifact, revision: Segment) -> Response:
     """Show the commits of a revision and its ancestors, newest first, including yanked ones. Raises UnknownRevision, InvalidRequest."""
     start = hub.registry.tip(artifact.name, revision)
     history = ancestors(hub.registry.revisions(artifact.name, with_files=False), start)
@@ -34,7 +34,7 @@ def show_commits(request: Request, hub: Hub, artifact: VisibleArtifact, revision
     return render("commits.html", {**context, "commits": listed, "commit_id": commit_id}, request=request)
 
 
-def show_commit(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment) -> Response:
+def show_commit(request: Request, hub: Hub, artifact: DescribedArtifact, revision: Segment) -> Response:
     """Show the message of a commit and the files that it changed. Raises UnknownRevision."""
     shown = hub.registry.tip(artifact.name, revision)
     before = _parent(hub, artifact, shown)

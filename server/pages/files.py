@@ -10,7 +10,7 @@ from hub.local import LocalHub
 from hub.names import check_path
 from hub.records import Artifact, File, Revision
 from hub.store import BlobStore
-from server.auth.access import Hub, VisibleArtifact
+from server.auth.access import DescribedArtifact, Hub
 from server.http.urls import Segment, file_path, view_path
 from server.pages.access_request import gate_of
 from server.pages.rendering import render
@@ -23,7 +23,7 @@ MAX_ENTRIES = 1000
 """Entries of a folder on its page; the API lists the others."""
 
 
-def show_file(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment, path: Segment) -> Response:
+def show_file(request: Request, hub: Hub, artifact: DescribedArtifact, revision: Segment, path: Segment) -> Response:
     """Show a file: a short text or an image, otherwise its size; its content only to those who may download it. Raises UnknownFile."""
     shown, folder = shown_revision(hub, artifact, revision), path.strip("/")
     check_path(folder)
@@ -38,7 +38,7 @@ def show_file(request: Request, hub: Hub, artifact: VisibleArtifact, revision: S
     return render("file.html", {**context, "image": image}, request=request)
 
 
-def show_folder(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment, path: Segment) -> Response:
+def show_folder(request: Request, hub: Hub, artifact: DescribedArtifact, revision: Segment, path: Segment) -> Response:
     """Show the content of a folder. Raises UnknownFile."""
     shown, folder = shown_revision(hub, artifact, revision), path.strip("/")
     if not folder:

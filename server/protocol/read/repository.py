@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
-from hub.names import Digest
 from hub.records import File
 from hub.registry.artifacts.scans import scans_in
 from server.auth.access import Hub, VisibleArtifact
 from server.http.urls import Segment
-from server.protocol.read.git_objects import blob_id, in_git, pointer
+from server.protocol.read.git_objects import blob_id, pointer
 from server.protocol.read.properties import is_true, read_properties, requested_properties
 from server.protocol.read.repository_view import RepositoryView
 from server.protocol.read.security import repository_status
@@ -35,15 +33,15 @@ def describe_repository(request: Request, hub: Hub, artifact: VisibleArtifact, r
     body |= {} if view.is_dataset else {"modelId": artifact.name.repository}
     if is_true(request, "blobs"):
         texts = text_ids(hub, view.files)
-        body["siblings"] = [_sibling(file, texts) for file in view.files]
+        body["siblings"] = [_sibling(file, texts.get(file.path)) for file in view.files]
     if is_true(request, "securityStatus"):
         body["securityRepoStatus"] = repository_status(scans_in(hub.registry.database, view.commit))
     return JSONResponse(body)
 
 
-def _sibling(file: File, texts: Mapping[Digest, str]) -> dict[str, Any]:
-    if in_git(file) and file.digest in texts:
-        return {"rfilename": file.path, "size": file.size_bytes, "blobId": texts[file.digest]}
+def _sibling(file: File, text_id: str | None) -> dict[str, Any]:
+    if text_id:
+        return {"rfilename": file.path, "size": file.size_bytes, "blobId": text_id}
     lfs_pointer = pointer(file)
     lfs = {"sha256": file.digest.hex, "size": file.size_bytes, "pointerSize": len(lfs_pointer)}
     return {"rfilename": file.path, "size": file.size_bytes, "blobId": blob_id(lfs_pointer), "lfs": lfs}

@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse, Response
 
 from hub.errors import UnknownFile
 from hub.local import LocalHub
-from hub.names import Digest
 from hub.records import File, Revision
 from hub.registry.artifacts.history import last_changes
 from hub.registry.artifacts.scans import Scan, scans_in
@@ -105,25 +104,27 @@ def own_entries(paths: Iterable[str], hub: LocalHub, revision: Revision) -> list
     scans = scans_in(hub.registry.database, revision.id)
     files = {file.path: file for file in revision.files}
     wanted = list(paths)
-    texts = text_ids(hub, (files[path] for path in wanted if path in files))
+    are_files = all(path in files for path in wanted)
+    texts = text_ids(hub, (files[path] for path in wanted) if are_files else files.values())  # Ids of folders need all.
     return entries_at(
         wanted,
         files,
-        lambda file: file_entry(file, scans.get(file.path), texts.get(file.digest)),
-        lambda file: blob_id(pointer(file)),
+        lambda file: file_entry(file, scans.get(file.path), texts.get(file.path)),
+        lambda file: texts.get(file.path) or blob_id(pointer(file)),
     )
 
 
-def text_ids(hub: LocalHub, files: Iterable[File]) -> dict[Digest, str]:
-    """Return git's ids of those files that git stores itself."""
-    digests = (file.digest for file in files if in_git(file))
-    return git_ids(hub.registry.database, hub.store, digests)
+def text_ids(hub: LocalHub, files: Iterable[File]) -> dict[str, str]:
+    """Map the paths of those files that git stores itself to git's ids."""
+    digests = {file.path: file.digest for file in files if in_git(file)}
+    ids = git_ids(hub.registry.database, hub.store, digests.values())
+    return {path: ids[digest] for path, digest in digests.items() if digest in ids}
 
 
 def file_entry(file: File, scan: Scan | None = None, text_id: str | None = None) -> dict[str, Any]:
     """Return the entry of a file, as stored in git with `text_id`, otherwise in Git LFS; with its scan if it can run code."""
     entry: dict[str, Any] = {"type": "file", "path": file.path, "size": file.size_bytes}
-    if in_git(file) and text_id:
+    if text_id:
         entry |= {"oid": text_id}
     else:
         lfs_pointer = pointer(file)

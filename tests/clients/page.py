@@ -26,9 +26,10 @@ _TITLES = {
 _HEAD = """# Clients
 
 This page lists what Hugging Face's clients can do with `hub serve`. Each version runs unmodified in its own environment, with only
-`HF_ENDPOINT` and `HF_TOKEN` set; the JavaScript client takes both as `hubUrl` and `accessToken`. Each row is a function in `tests/clients/journey` that checks what the client received.
-`python -m tests.clients` runs them all and writes this page; `make test` runs them and compares. A number links to the reason why a
-version lacks a feature, with any server.
+`HF_ENDPOINT` and `HF_TOKEN` set; the JavaScript client takes both as `hubUrl` and `accessToken`. Each row is a function in
+`tests/clients/journey`, or in `tests/clients/javascript`, that checks what the client received. `python -m tests.clients` runs
+them all and writes this page; `make test` runs them and compares. A number links to the reason why a version lacks a feature, with
+any server.
 """
 _TAIL = """
 ## Notes

@@ -20,8 +20,7 @@ from server.http.routing import RouteSpec, below
 from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
-from server.pages import access_request, files, login, settings
-from server.pages import commits as commits_pages
+from server.pages import access_request, commit_history, files, login, settings
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
 from server.protocol.accounts import access_requests, likes, whoami
@@ -217,8 +216,8 @@ GENERAL = (
         RouteSpec("POST", "/ask-access", access_requests.request_file_access),
         RouteSpec("POST", "/request-access", access_request.request_access),
         RouteSpec("GET", "/tree/{revision}", show_artifact),
-        RouteSpec("GET", "/commit/{revision}", commits_pages.show_commit),
-        RouteSpec("GET", "/commits/{revision}", commits_pages.show_commits),
+        RouteSpec("GET", "/commit/{revision}", commit_history.show_commit),
+        RouteSpec("GET", "/commits/{revision}", commit_history.show_commits),
         RouteSpec("GET", "/tree/{revision}/{path:path}", files.show_folder),
         RouteSpec("GET", "/blob/{revision}/{path:path}", files.show_file),
         RouteSpec("GET", "/raw/{revision}/{path:path}", resolve_file),

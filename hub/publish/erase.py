@@ -15,8 +15,8 @@ from hub.publish.publish import drain_outbox, make_revision, store_manifest, wit
 from hub.records import Artifact, Revision
 from hub.registry import Registry
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.branches import BRANCH, MAIN
 from hub.registry.artifacts.history import newest_unyanked
+from hub.registry.artifacts.refs import BRANCH, MAIN
 from hub.registry.artifacts.rewrite import Rewrite, rewrite
 from hub.store import BlobStore
 

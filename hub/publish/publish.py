@@ -22,7 +22,7 @@ from hub.names import ArtifactName, Digest
 from hub.records import DATASET, PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Job, Registry
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.branches import BRANCH, TAG
+from hub.registry.artifacts.refs import BRANCH, TAG
 from hub.registry.outbox.queue import WRITE_REFERENCE
 from hub.registry.outbox.worker import Task, run_due
 from hub.registry.parts import origin_of, signature_in

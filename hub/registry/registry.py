@@ -12,8 +12,8 @@ from hub.names import DATASETS, ArtifactName, Digest
 from hub.records import DATASET, Artifact, Page, Query, Revision
 from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.visibility import visibility_condition
-from hub.registry.artifacts.branches import BRANCH, TAG, WRITING, Ref, find_ref, refs_of
 from hub.registry.artifacts.downloads import count_download
+from hub.registry.artifacts.refs import BRANCH, TAG, WRITING, Ref, find_ref, refs_of
 from hub.registry.artifacts.rows import NAME, name_of, read_artifacts, read_revisions
 from hub.registry.database.database import Database
 from hub.registry.database.open import open_database

@@ -1,20 +1,15 @@
-"""Branches, which move with commits, and tags, which do not. As in git, a branch and a tag can have the same name.
-
-Then the name alone is the tag's where files are read, so that a pin stays a pin, and the branch's where commits are made;
-`refs/heads/…` and `refs/tags/…` name one of them.
-"""
+"""Create, restore and delete branches, which move with commits, and tags, which do not."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import Conflict, InvalidName, InvalidRequest, UnknownRevision
 from hub.names import ArtifactName, bare_ref
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.refs import BRANCH, MAIN
 from hub.registry.events import emit_ref
 
 if TYPE_CHECKING:
@@ -23,39 +18,9 @@ if TYPE_CHECKING:
     from hub.registry.database.database import Database
     from hub.registry.tables.artifacts import ArtifactRow, RefRow
 
-MAIN = "main"
-BRANCH, TAG, ALIAS = "branch", "tag", "alias"
-"""Kinds of refs."""
-READING, WRITING = (TAG, BRANCH, ALIAS), (BRANCH, ALIAS, TAG)
-"""Which kind a name means first, where files are read and where commits are made."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 _TAKEN = re.compile(r"[0-9]+|[0-9a-f]{7,64}|HEAD")
 """Names that are already valid revisions: a number, the prefix of an id, or git's name of the default branch."""
-_PREFIXES = {"refs/heads/": (BRANCH,), "refs/tags/": (TAG,)}
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Ref:
-    """A branch, tag or alias of an artifact."""
-
-    name: str
-    kind: str
-    revision: str
-    """Id of the revision, which can be yanked."""
-    protected: bool = False
-
-
-def refs_of(database: Database, artifact_id: int) -> tuple[Ref, ...]:
-    """Return the refs of an artifact, sorted by name."""
-    question = "SELECT name, kind, revision_id, protected FROM refs WHERE artifact_id = :id ORDER BY name, kind"
-    return tuple(Ref(row[0], row[1], row[2], bool(row[3])) for row in database.rows(question, {"id": artifact_id}))
-
-
-def find_ref(refs: Iterable[Ref], revision: str, kinds: tuple[str, ...] = READING) -> Ref | None:
-    """Return the ref that `revision` names, or None. `kinds`: which kind a name without git's prefix means first."""
-    kinds = next((only for prefix, only in _PREFIXES.items() if revision.startswith(prefix)), kinds)
-    named = {each.kind: each for each in refs if each.name == bare_ref(revision)}
-    return next((named[kind] for kind in kinds if kind in named), None)
 
 
 def check_ref(name: str) -> str:

@@ -14,7 +14,7 @@ from hub.names import COMMIT_DIGITS, ArtifactName
 from hub.records import DATASET, Artifact, Revision, join_names
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.branches import BRANCH, MAIN
+from hub.registry.artifacts.refs import BRANCH, MAIN
 from hub.registry.database.clock import UNDATED
 from hub.registry.events import CONFIG, REPO, SCORE, emit, emit_ref, has_listeners, score_event
 from hub.registry.index.facet_counts import EVERYTHING, facets_in, recount

@@ -10,7 +10,7 @@ from hub.errors import Conflict
 from hub.records import Artifact, Revision
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.branches import Ref
+from hub.registry.artifacts.refs import Ref
 from hub.registry.events import emit_rewrite
 
 if TYPE_CHECKING:

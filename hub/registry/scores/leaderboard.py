@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hub.names import ArtifactName
-from hub.records import Provenance, Query, Score
+from hub.records import DATASET, Provenance, Query, Score
 from hub.registry.accounts.visibility import visibility_condition
-from hub.registry.artifacts.rows import name_of
 from hub.registry.scores.by_metric import metric_filter
 from hub.registry.scores.rows import read_score
 from hub.registry.scores.scores import score_id
@@ -88,7 +87,7 @@ def leaderboard(database: Database, contest: LeaderboardQuery, limit: int) -> tu
             LeaderboardEntry(
                 rank=rank,
                 is_tied=_overlap(score, scores[0]),
-                artifact=name_of(row),
+                artifact=ArtifactName(row["owner"], row["name"], row["kind"] == DATASET),
                 score=score,
                 author=row["author"],
                 disputes=disputes.get((row["artifact_id"], score_id(score)), 0),

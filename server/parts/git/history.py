@@ -20,7 +20,7 @@ from dulwich.repo import BaseRepo
 from hub.local import LocalHub
 from hub.names import ArtifactName, Digest
 from hub.records import File, Revision
-from hub.registry.artifacts.branches import TAG
+from hub.registry.artifacts.refs import TAG
 from hub.store import BlobStore
 from server.parts.git.attributes import attributes
 from server.parts.git.commits import note_commits

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -361,3 +361,16 @@ def weights_digest(files: Iterable[File]) -> str:
         )
     )
     return hashlib.sha256("".join(f"{digest} {path}\n" for path, digest in kept).encode()).hexdigest() if kept else ""
+
+
+def counted_files(files: Sequence[File]) -> set[str]:
+    """Return the paths that count as a download of the repository, as on the Hugging Face Hub: the configuration.
+
+    A pipeline's `model_index.json`, a model's `config.json`, each variant's `config.json`, else the largest file.
+    """
+    paths = {file.path for file in files}
+    for name in ("model_index.json", "config.json"):
+        if name in paths:
+            return {name}
+    variants = {path for path in paths if path.endswith("/config.json")}
+    return variants or {file.path for file in sorted(files, key=lambda file: file.size_bytes)[-1:]}

@@ -71,6 +71,7 @@ def create_app(
     app.add_middleware(Metering, meter=app.state.meter)
     if rates is not None:
         app.add_middleware(RateLimit, rates=rates)
+    app.add_middleware(errors.TargetLimit)
     app.add_middleware(AccessLog)
     app.add_middleware(ResponseHeaders)
     app.add_middleware(EncodedPath)

@@ -99,6 +99,9 @@ def server_config(app: object, *, proxies: str = "", grace_s: int | None = None,
     """
     from uvicorn import Config
 
+    from server.connections import http_protocol
+    from server.connections.header_clock import MAX_HEADER_BYTES
+
     plain = {"format": "%(asctime)s %(levelname)s %(message)s"}
     logging = {
         "version": 1,
@@ -117,6 +120,8 @@ def server_config(app: object, *, proxies: str = "", grace_s: int | None = None,
         access_log=False,
         log_config=logging,
         server_header=False,
+        http=http_protocol(),
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies or None,
         timeout_keep_alive=KEEP_ALIVE_S if proxies else 5,

@@ -16,6 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from hub.errors import (
     DiskFull,
@@ -31,7 +32,7 @@ from hub.errors import (
 )
 from server.auth.access import ArtifactMoved, HandledByPart
 from server.auth.csrf_forms import LoginRequired
-from server.http.middleware import add_headers
+from server.http.middleware import HttpLayer, add_headers
 from server.pages.login import redirect_to_login
 from server.pages.rendering import render
 from server.part import ServerPart
@@ -48,6 +49,12 @@ _SHOWN_ERRORS = (NotServed, OverQuota, UpstreamDown)
 """Errors with a status of 500 or more whose message is shown to the client: it is useful and reveals nothing about this machine."""
 _MAX_HEADER = 500
 """Maximum length of `X-Error-Message`: proxies refuse responses with headers of a few KB."""
+MAX_TARGET = 16_384
+"""Maximum length of path and query of a request in characters: a search text may have 1,000 characters of up to 12 each."""
+MAX_MESSAGE = 8000
+"""Maximum length of a message in characters: it repeats what was sent, and lists up to 20 problems."""
+MAX_LOCATION = 4000
+"""Maximum length of a redirect that repeats the request: proxies refuse longer headers."""
 _MAX_PROBLEMS = 10
 """Invalid parameters that an error lists."""
 _BLANKS = re.compile(r"[\x00-\x20\x7f]+")
@@ -63,6 +70,19 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ArtifactMoved, _artifact_moved)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     app.add_exception_handler(Exception, _crash)
+
+
+class TargetLimit(HttpLayer):
+    """Refuses requests whose path and query are longer than MAX_TARGET, which errors, links and redirects repeat."""
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on the request, or return 414."""
+        length = len(scope["path"]) + len(scope["query_string"])
+        if length <= MAX_TARGET:
+            await self.app(scope, receive, send)
+            return
+        message = f"the address of this request has {length} characters, but the limit is {MAX_TARGET}: shorten it."
+        await error_response(Request(scope), HTTPStatus.REQUEST_URI_TOO_LONG, message)(scope, receive, send)
 
 
 async def _hub_error(request: Request, error: Exception) -> Response:
@@ -96,6 +116,9 @@ async def _artifact_moved(request: Request, error: Exception) -> Response:
     assert isinstance(error, ArtifactMoved)
     path = request.url.path.replace(f"/{error.old.repository}", f"/{error.new.repository}", 1)
     query = f"?{request.url.query}" if request.url.query else ""
+    if len(path + query) > MAX_LOCATION:
+        where = f"`{error.old}` is `{error.new}` now, and this address is too long to redirect: use the new name."
+        return error_response(request, HTTPStatus.REQUEST_URI_TOO_LONG, where)
     return RedirectResponse(path + query, HTTPStatus.TEMPORARY_REDIRECT, {"Cache-Control": "no-store"})
 
 
@@ -140,6 +163,7 @@ def error_response(
     error: HubError | None = None,
 ) -> Response:
     """Return an error as JSON, as a page, or in the format of a client that a part supports."""
+    message = message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}…"
     message = message.encode("utf-8", "backslashreplace").decode()  # It may repeat a file with half a surrogate pair.
     headers = {"X-Error-Message": _in_header(message), "Cache-Control": "no-store", **(headers or {})}
     if commit := getattr(request.state, "commit", ""):

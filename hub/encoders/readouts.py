@@ -34,6 +34,8 @@ class Readout:
 
     read: Callable[[Any, Tensor], tuple[Tensor, Tensor]]
     needs_all_layers: bool = False
+    ignores_padding: bool = False
+    """Whether it reads no state of padding, so that padding which no text of a batch needs can be left out."""
 
     def __call__(self, states: Any, mask_BL: Tensor) -> tuple[Tensor, Tensor]:
         """Return states (B, L, E) and mask (B, L); L = 1 for pooled readouts."""
@@ -66,7 +68,7 @@ def _mean(states: Any, mask_BL: Tensor) -> tuple[Tensor, Tensor]:
 
 READOUTS = {
     "last_hidden_state": Readout(lambda states, mask_BL: (states.last_hidden_state, mask_BL)),
-    "first": Readout(lambda states, _: _alone(states.last_hidden_state[:, 0])),
-    "mean": Readout(_mean),
+    "first": Readout(lambda states, _: _alone(states.last_hidden_state[:, 0]), ignores_padding=True),
+    "mean": Readout(_mean, ignores_padding=True),
     "pooler_output": Readout(lambda states, _: _alone(states.pooler_output)),
 }

@@ -120,6 +120,9 @@ class TextEncoder:
         ids_BL, mask_BL = self.tokenize([self.prefix + prefix + text for text in texts], length)
         ids_BL, mask_BL = ids_BL.to(self.device), mask_BL.to(self.device)
         read = get_readout(self.readout)
+        if read.ignores_padding and not self.sees_padding:
+            longest = int(mask_BL.any(dim=0).nonzero().max()) + 1 if bool(mask_BL.any()) else 1
+            ids_BL, mask_BL = ids_BL[:, :longest], mask_BL[:, :longest]
         attended_BL = torch.ones_like(mask_BL) if self.sees_padding else mask_BL
         answer = self.model(input_ids=ids_BL, attention_mask=attended_BL, output_hidden_states=read.needs_all_layers)
         tokens_BLE, mask_BL = read(answer, mask_BL)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ INITIAL_MESSAGE = "initial commit"
 """Message of the first revision of a new repository, which has no files."""
 MAX_FILES = 100_000
 """Maximum number of files of a revision."""
+MAX_FOLDERS = 100_000
+"""Maximum number of folders of a revision: files with 500 folders above each would have millions."""
 _MAX_CARD = 4 << 20
 """Maximum size of README.md and of a variant's config.json, in bytes."""
 _MAX_ATTEMPTS = 20
@@ -161,16 +164,19 @@ def yank(
 def apply(head: Revision, changes: Sequence[Change]) -> tuple[File, ...]:
     """Return the files of `head` after `changes` in order, sorted by path. Raises UnknownFile for the deletion of an unknown file."""
     files = {file.path: file for file in head.files}
+    ordered = sorted(files)  # In which the content of a folder is found without reading all paths.
     for change in changes:
         if isinstance(change, File):
+            if change.path not in files:
+                insort(ordered, change.path)
             files[change.path] = change
             continue
         path = change.path.rstrip("/")
-        deleted = (
-            [path]
-            if path in files and not change.is_folder
-            else [each for each in files if each.startswith(f"{path}/")]
-        )
+        deleted = [path] if path in files and not change.is_folder else []
+        if not deleted:  # A folder, also if the client does not say so. `0` follows `/`.
+            deleted = ordered[bisect_left(ordered, f"{path}/") : bisect_left(ordered, f"{path}0")]
+            del ordered[bisect_left(ordered, f"{path}/") : bisect_left(ordered, f"{path}0")]
+        deleted = list(dict.fromkeys(each for each in deleted if each in files))
         if not deleted:
             raise UnknownFile(path, files, listing=f"hub show {head.artifact}")
         for each in deleted:
@@ -183,7 +189,9 @@ def check(artifact: Artifact, files: tuple[File, ...], before: Iterable[File], s
     if len(files) > MAX_FILES:
         raise InvalidSource(f"`{artifact.name}` would have {len(files)} files, the maximum is {MAX_FILES}.")
     check_duplicates(file.path for file in files)
-    folders = {parent.as_posix() for file in files for parent in PurePosixPath(file.path).parents}
+    folders = _folders(file.path for file in files)
+    if len(folders) > MAX_FOLDERS:
+        raise InvalidSource(f"`{artifact.name}` would have more than {MAX_FOLDERS} folders: nest them less deeply.")
     problems = [f"`{file.path}` is a file and a folder" for file in files if file.path in folders]
     known = {(file.path, file.digest) for file in before}
     for file in files:
@@ -196,6 +204,19 @@ def check(artifact: Artifact, files: tuple[File, ...], before: Iterable[File], s
     if problems:
         raise InvalidSource(f"this change to `{artifact.name}` was rejected: {'; '.join(problems[:20])}.")
     return describe_files(artifact, files, store)
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    """Return the folders that contain files at these paths, or more than MAX_FOLDERS of them."""
+    found = set[str]()
+    for path in paths:
+        above = path.rpartition("/")[0]
+        while above and above not in found:
+            found.add(above)
+            above = above.rpartition("/")[0]
+        if len(found) > MAX_FOLDERS:
+            break
+    return found
 
 
 def unsafe_files(files: Iterable[File], before: Iterable[File], store: BlobStore) -> list[tuple[File, str]]:

@@ -191,7 +191,7 @@ def reference_task(registry: Registry, store: BlobStore) -> Task:
         name = ArtifactName.parse(job.subject, "")
         former = ArtifactName(name.owner, name.name)
         if name.is_dataset and registry.head(former) is None:
-            store.delete_reference(former)  # Before schema 0031, data sets shared the names of models.
+            store.delete_reference(former)  # Before schema 0032, data sets shared the names of models.
         is_mirrored = origin_of(registry.database, name) is not None
         if (
             registry.head(name) is not None and not is_mirrored

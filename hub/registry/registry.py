@@ -26,8 +26,10 @@ from hub.registry.uploads.uploads import uploaded_digests
 
 ALL_CARDS = "."
 """The entry of `indexed` for all curated folders together."""
-_MAX_NEIGHBOURS = 20_000
-"""Maximum number of names that a misspelt name is compared with."""
+_MAX_NEIGHBOURS = 1000
+"""Maximum number of names with the same beginning, and of the most downloaded ones, that a misspelt name is compared with."""
+_MAX_LISTED = 200
+"""Maximum number of revisions that a misspelt one is compared with."""
 
 
 class Registry:
@@ -67,45 +69,35 @@ class Registry:
         """Return a page of the artifacts that match `query`, with total and facet counts. Raises InvalidRequest."""
         return find(self.database, query)
 
-    def revision(self, name: str | ArtifactName, revision: str = "main") -> Revision:
+    def revision(self, name: str | ArtifactName, revision: str = "main", *, with_files: bool = True) -> Revision:
         """Return a revision by id, at least 7 of its digits, number, ref, or an id that a part knows, such as a git commit's.
 
         A branch or alias gives its newest revision that is not yanked. All others are pins, and can give a yanked revision.
-        Raises UnknownArtifact, UnknownRevision, AllYanked.
+        `with_files=False` is much faster: `hub.registry.artifacts.files` finds single ones. Raises UnknownArtifact,
+        UnknownRevision, AllYanked.
         """
         artifact_id = self._id(name)
-        refs = refs_of(self.database, artifact_id)
-        at = find_ref(refs, revision)
-        wanted = at.revision if at else revision.lower()
-        question = "SELECT id, number, yanked FROM revisions WHERE artifact_id = :id"
-        listed = self.database.rows(question, {"id": artifact_id})
-        if at and at.kind != TAG and (yanked := [row for row in listed if row["id"] == wanted and row["yanked"]]):
-            current = current_revisions(self.database, [artifact_id], at.name)
-            if artifact_id not in current:
-                raise AllYanked(str(self._name(artifact_id)), at.name, yanked[0]["number"])
-            wanted = current[artifact_id]
-        found = [row["id"] for row in listed if str(row["number"]) == wanted]
-        if re.fullmatch(r"[0-9a-f]{7,64}", wanted):
-            matching = [row["id"] for row in listed if row["id"].startswith(wanted)]
-            found = matching if len(matching) == 1 else found
+        found = self._revision_id(artifact_id, revision)
         if not found:
-            found = list(filter(None, (part.revision(self.database, artifact_id, wanted) for part in parts())))
-        if found:
-            return read_revisions(self.database, self._name(artifact_id), artifact_id, only=found[0])[0]
-        known = [
-            *(each.name for each in refs),
-            *(str(row["number"]) for row in listed),
-            *(row["id"][:12] for row in listed),
-        ]
-        raise UnknownRevision(revision, known, listing=f"hub show {name}")
+            listed = self.database.rows(
+                "SELECT id, number FROM revisions WHERE artifact_id = :id ORDER BY number DESC LIMIT :limit",
+                {"id": artifact_id, "limit": _MAX_LISTED},
+            )
+            known = [
+                *(each.name for each in refs_of(self.database, artifact_id)),
+                *(str(row["number"]) for row in listed),
+                *(row["id"][:12] for row in listed),
+            ]
+            raise UnknownRevision(revision, known, listing=f"hub show {name}")
+        return read_revisions(self.database, self._name(artifact_id), artifact_id, only=found, with_files=with_files)[0]
 
-    def tip(self, name: str | ArtifactName, revision: str = "main") -> Revision:
+    def tip(self, name: str | ArtifactName, revision: str = "main", *, with_files: bool = True) -> Revision:
         """Like `revision`, but return the last revision of a branch or alias even if it is yanked: the parent of the next commit.
 
         A name that a branch and a tag share means the branch.
         """
-        at = find_ref(self.refs(name), revision, WRITING)
-        return self.revision(name, at.revision if at else revision)
+        at = find_ref(refs_of(self.database, self._id(name), revision), revision, WRITING)
+        return self.revision(name, at.revision if at else revision, with_files=with_files)
 
     def revisions(self, name: str | ArtifactName, *, with_files: bool = True) -> tuple[Revision, ...]:
         """Return all revisions, newest first, including yanked ones; `with_files=False` is faster."""
@@ -238,6 +230,31 @@ class Registry:
         """Close the database's connections."""
         self.database.close()
 
+    def _revision_id(self, artifact_id: int, revision: str) -> str:
+        """Return the id of the revision that `revision` names; empty if there is none. Raises AllYanked."""
+        wanted = revision.lower()
+        at = find_ref(refs_of(self.database, artifact_id, revision), revision)
+        if at is not None:
+            row = self.database.rows("SELECT number, yanked FROM revisions WHERE id = :id", {"id": at.revision})[0]
+            if not row["yanked"] or at.kind == TAG:
+                return at.revision
+            current = current_revisions(self.database, [artifact_id], at.name)
+            if artifact_id not in current:
+                raise AllYanked(str(self._name(artifact_id)), at.name, row["number"])
+            return current[artifact_id]
+        found: list[str] = []
+        if re.fullmatch(r"[1-9][0-9]{0,17}", wanted):
+            numbered = "SELECT id FROM revisions WHERE artifact_id = :id AND number = :number"
+            found = [row[0] for row in self.database.rows(numbered, {"id": artifact_id, "number": int(wanted)})]
+        if re.fullmatch(r"[0-9a-f]{7,64}", wanted):
+            between = "SELECT id FROM revisions WHERE id >= :first AND id < :last AND artifact_id = :id LIMIT 2"
+            values = {"id": artifact_id, "first": wanted, "last": f"{wanted}g"}  # `g` follows every hex digit.
+            matching = [row[0] for row in self.database.rows(between, values)]
+            found = matching if len(matching) == 1 else found
+        if not found:
+            found = list(filter(None, (part.revision(self.database, artifact_id, wanted) for part in parts())))
+        return found[0] if found else ""
+
     def _name(self, artifact_id: int) -> ArtifactName:
         return name_of(
             self.database.rows("SELECT owner, name, kind FROM artifacts WHERE id = :id", {"id": artifact_id})[0]
@@ -268,10 +285,16 @@ class Registry:
         if rows:
             return int(rows[0]["id"])
         column = "owner || '/' || name" if not bare else "name"
-        among = visible if is_dataset is None else f"kind {'=' if is_dataset else '<>'} '{DATASET}' AND {visible}"
-        question = f"SELECT {column} FROM artifacts WHERE {among} ORDER BY downloads DESC LIMIT {_MAX_NEIGHBOURS}"
-        known = self.database.rows(question, values)
-        raise UnknownArtifact(str(name), known=dict.fromkeys(row[0] for row in known))
+        of_kind = f"kind {'=' if is_dataset else '<>'} '{DATASET}' AND " if is_dataset is not None else ""
+        begin = (bare or str(name).rpartition("/")[2])[:2].lower()
+        likely = "bare_key >= :first AND bare_key < :last"
+        values = {**values, "first": begin, "last": f"{begin}\U0010ffff"}
+        questions = (
+            f"SELECT {column} FROM artifacts WHERE {likely} AND {of_kind}{visible} ORDER BY bare_key, key LIMIT {_MAX_NEIGHBOURS}",
+            f"SELECT {column} FROM artifacts WHERE {of_kind}{visible} ORDER BY downloads DESC LIMIT {_MAX_NEIGHBOURS}",
+        )
+        known = [row[0] for question in questions for row in self.database.rows(question, values)]
+        raise UnknownArtifact(str(name), known)
 
     def _candidates(self, name: str | ArtifactName, is_dataset: bool | None) -> list[ArtifactName]:
         """Return the full names to look up for `name`, in order: models come before data sets if both can be meant."""

@@ -12,6 +12,7 @@ Shape letters: B texts, P phrases, G languages, E width of all encoders together
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -42,7 +43,8 @@ class PhraseMemory(nn.Module):
     """Similarities of texts to the phrases of a memory, by the states of one or several encoders.
 
     A text is compared twice with every phrase, as the encoder places it and as the aligner of its encoder does. The first keeps
-    words near their neighbours that no training text contains, the second is exact for the texts of the training data.
+    words near their neighbours that no training text contains, the second is exact for the texts of the training data and weighs
+    `aligned_weight` times as much.
     """
 
     keys_PE: Tensor
@@ -50,12 +52,22 @@ class PhraseMemory(nn.Module):
     deviations_E: Tensor
     scales_E: Tensor
 
-    def __init__(self, widths: Sequence[int], phrases: int, languages: int, hidden_width: int = 384) -> None:
+    def __init__(
+        self,
+        widths: Sequence[int],
+        phrases: int,
+        languages: int,
+        hidden_width: int = 384,
+        aligned_weight: float = 1.0,
+    ) -> None:
         """Take the width of each encoder, the number of phrases, and that of languages with a mean, English included."""
         super().__init__()
         if not widths or min(*widths, phrases, languages, hidden_width) < 1:
             raise ValueError("an encoder, a phrase, a language and a hidden width of at least 1 are needed.")
+        if not (aligned_weight > 0 and math.isfinite(aligned_weight)):
+            raise ValueError("the weight of the aligned similarities must be positive.")
         self.widths = tuple(widths)
+        self.aligned_weight = aligned_weight
         total = sum(widths)
         self.register_buffer("keys_PE", torch.zeros(phrases, total))
         self.register_buffer("means_GE", torch.zeros(languages, total))
@@ -63,10 +75,10 @@ class PhraseMemory(nn.Module):
         self.register_buffer("scales_E", torch.ones(len(widths)))
         self.aligners = nn.ModuleList(Aligner(width, hidden_width) for width in widths)
 
-    def fill(self, phrases_PE: Tensor, english: int, samples: Sequence[Tensor]) -> None:
+    def fill(self, phrases_PE: Tensor, english: int, samples: Sequence[Tensor], weights: Sequence[float]) -> None:
         """Set the memory from encoder states: of its phrases (P, E), and of sample texts (N, E) in each language.
 
-        `english` is the language of the phrases, an index of `samples`.
+        `english` is the language of the phrases, an index of `samples`. `weights` has a factor for the similarities of each encoder.
         """
         self.means_GE.copy_(torch.stack([states_NE.mean(dim=0) for states_NE in samples]))
         deviations = [states_NE - mean_E for states_NE, mean_E in zip(samples, self.means_GE, strict=True)]
@@ -75,12 +87,16 @@ class PhraseMemory(nn.Module):
         self.keys_PE.copy_(torch.cat(own, dim=-1))
         texts_NE = torch.cat([states_NE for place, states_NE in enumerate(samples) if place != english] or [*samples])
         similarities = zip(self.centre(texts_NE), self.keys(), strict=True)
-        self.scales_E.copy_(torch.stack([1 / (states @ keys.T).std().clamp_min(1e-6) for states, keys in similarities]))
+        spreads_E = torch.stack([(states @ keys.T).std().clamp_min(1e-6) for states, keys in similarities])
+        self.scales_E.copy_(torch.tensor(weights) / spreads_E)
 
     def forward(self, states_BE: Tensor) -> Tensor:
         """Return the similarity of each text to each phrase, (B, P), from the texts' states (B, E)."""
         rows = zip(self.centre(states_BE), self.keys(), self.aligners, self.scales_E, strict=True)
-        found = [(own_BW + aligner(own_BW)) @ keys_PW.T * scale for own_BW, keys_PW, aligner, scale in rows]
+        found = [
+            (own_BW + self.aligned_weight * aligner(own_BW)) @ keys_PW.T * scale
+            for own_BW, keys_PW, aligner, scale in rows
+        ]
         return torch.stack(found).sum(dim=0)
 
     def centre(self, states_BE: Tensor) -> list[Tensor]:

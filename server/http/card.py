@@ -1,4 +1,4 @@
-"""Render the card of a revision: front matter as JSON, prose as HTML.
+"""Render the card of a revision: front matter as JSON, prose as HTML, once for each digest.
 
 The prose is untrusted Markdown. HTML in it is shown as text, links get `nofollow`, and only images from the artifact's own
 files are shown, so that no third party learns who reads a card.
@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
-from urllib.parse import unquote
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -19,48 +22,109 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 
-from hub.cards.card import FILE
 from hub.cards.front_matter import split_front_matter
 from hub.errors import InvalidCard
-from hub.records import File, Revision
+from hub.names import Digest
+from hub.records import File
 from hub.store import BlobStore
 
+T = TypeVar("T")
+MAX_PROSE = 100_000
+"""Characters of a card's prose that are shown. Measured: 0.4 s to render usual Markdown of this length, 4 s at worst."""
+MAX_READ = 4 << 20
+"""Largest card that is read, in bytes, as in a commit."""
+_MAX_CACHED = 32 << 20
+"""Maximum size of each cache, in characters of the cards in it."""
+_OWN = "\0"
+"""Stands for the URL of the artifact's files in cached HTML. Markdown cannot contain it: its parser replaces NUL characters."""
 _RECIPE = re.compile(r"^ {4}(hub train \S.*)$", re.MULTILINE)
 """The command as `hub train` writes it into cards: indented code."""
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*:|//|/|#", re.IGNORECASE)
 
 
-def front_matter_of(store: BlobStore, files: Iterable[File]) -> dict[str, Any] | None:
-    """Return the card's YAML as JSON values; None without a readable card."""
-    found, _ = _read(store, files)
-    return _in_json(found, set()) if found else None
+class CardCache(Generic[T]):
+    """What was computed from cards, by digest: the most recently used up to a total size."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Digest, tuple[T, int]] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def find(self, digest: Digest) -> T | None:
+        """Return the value of a digest; None if it is unknown."""
+        with self._lock:
+            if digest not in self._known:
+                return None
+            self._known.move_to_end(digest)
+            return self._known[digest][0]
+
+    def keep(self, digest: Digest, value: T, size: int) -> T:
+        """Keep and return a value. `size` is a number of characters."""
+        with self._lock:
+            self._size += size - self._known.pop(digest, (value, 0))[1]
+            self._known[digest] = value, size
+            while self._size > _MAX_CACHED:
+                self._size -= self._known.popitem(last=False)[1][1]
+        return value
 
 
-def prose(store: BlobStore, revision: Revision, url_of: Callable[[str], str]) -> Markup:
-    """Return the card's prose as HTML. `url_of` turns a path in the repository into a URL."""
-    _, text = _read(store, revision.files)
-    rendered = _markdown().render(text, {"url_of": url_of})
-    return Markup(rendered)  # noqa: S704 - the renderer escapes every text and passes no HTML through
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    front_matter: dict[str, Any] | None
+    prose: str
+    """Up to MAX_PROSE characters."""
+    is_whole: bool
+    recipe: str
 
 
-def recipe(store: BlobStore, revision: Revision) -> str:
+_parsed, _rendered = CardCache[_Parsed](), CardCache[str]()
+_rendering = threading.Lock()
+"""Held by the thread that renders, so that many requests for one new card render it once."""
+
+
+def front_matter_of(store: BlobStore, card: File | None) -> dict[str, Any] | None:
+    """Return the card's YAML as JSON values, not to be changed; None without a readable card."""
+    return _parse(store, card).front_matter if card else None
+
+
+def prose(store: BlobStore, card: File | None, files_url: str) -> tuple[Markup, bool]:
+    """Return the card's prose as HTML, and whether that is all of it. `files_url` is the start of URLs of the artifact's files."""
+    if card is None:
+        return Markup(), True
+    parsed = _parse(store, card)
+    rendered = _rendered.find(card.digest)
+    if rendered is None:
+        with _rendering:
+            rendered = _rendered.find(card.digest)
+            if rendered is None:
+                rendered = _markdown().render(parsed.prose, {})
+                _rendered.keep(card.digest, rendered, len(rendered))
+    shown = rendered.replace(_OWN, str(Markup.escape(files_url)))
+    return Markup(shown), parsed.is_whole  # noqa: S704 - the renderer escapes every text and passes no HTML through
+
+
+def recipe(store: BlobStore, card: File | None) -> str:
     """Return the `hub train` command in the card, which recreates the weights; empty without one."""
-    _, text = _read(store, revision.files)
-    found = _RECIPE.search(text)
-    return found[1] if found else ""
+    return _parse(store, card).recipe if card else ""
 
 
-def _read(store: BlobStore, files: Iterable[File]) -> tuple[dict[str, Any], str]:
-    """Return front matter and prose; both are empty without a card, the front matter also if it is invalid."""
-    for file in files:
-        if file.path == FILE:
-            with store.open(file.digest) as card:
-                text = card.read().decode("utf-8-sig", "replace")
-            try:
-                return split_front_matter(text)
-            except InvalidCard:
-                return {}, text
-    return {}, ""
+def _parse(store: BlobStore, card: File) -> _Parsed:
+    """Return a card's front matter, None if it is invalid, and the beginning of its prose."""
+    if (known := _parsed.find(card.digest)) is not None:
+        return known
+    with store.open(card.digest) as opened:
+        text = opened.read(MAX_READ).decode("utf-8-sig", "replace")
+    try:
+        found, text = split_front_matter(text)
+    except InvalidCard:
+        found = {}
+    shown = text
+    if len(text) > MAX_PROSE:  # Cut after a line, unless there is only one.
+        shown = text[:MAX_PROSE].rpartition("\n")[0] or text[:MAX_PROSE]
+    command = _RECIPE.search(shown)
+    front_matter = _in_json(found, set()) if found else None
+    parsed = _Parsed(front_matter, shown, len(shown) == len(text), command[1] if command else "")
+    return _parsed.keep(card.digest, parsed, card.size_bytes)
 
 
 def _in_json(value: Any, seen: set[int]) -> Any:
@@ -95,7 +159,7 @@ def _markdown() -> MarkdownIt:
 
 def _link(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
     token = tokens[index]
-    token.attrSet("href", _address(str(token.attrGet("href") or ""), env))
+    token.attrSet("href", _address(str(token.attrGet("href") or "")))
     token.attrSet("rel", "nofollow noopener")
     return self.renderToken(tokens, index, options, env)
 
@@ -107,7 +171,7 @@ def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
     token.attrSet("alt", self.renderInlineAsText(token.children or [], options, env))
     if _ABSOLUTE.match(source):
         return f"[{Markup.escape(token.attrGet('alt'))}]"
-    token.attrSet("src", _address(source, env))
+    token.attrSet("src", _address(source))
     token.attrSet("loading", "lazy")
     return self.renderToken(tokens, index, options, env)
 
@@ -125,7 +189,8 @@ def _block(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
     return self.renderToken(tokens, index, options, env)
 
 
-def _address(target: str, env: MutableMapping[str, Any]) -> str:
+def _address(target: str) -> str:
+    """Return the URL of a link or image. A relative one is that of a file of the artifact."""
     if not target or _ABSOLUTE.match(target):
         return target
-    return str(env["url_of"](unquote(target).removeprefix("./")))
+    return f"{_OWN}{quote(unquote(target).removeprefix('./'))}"

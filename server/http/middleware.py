@@ -20,6 +20,8 @@ PAGE_POLICY = (
 """Nothing inline and nothing external is allowed, so that the author of a card cannot run code in a reader's browser."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:;=-]{1,128}")
 _SIGNED = re.compile(r"^(/lfs/(?:objects|parts|complete)/).+")
+_MAX_LOGGED = 4000
+"""Characters of a path that are logged: all of a valid one."""
 _log = logging.getLogger("server.access")
 
 
@@ -112,7 +114,7 @@ class AccessLog(Observer):
 
     def observe(self, scope: Scope, seen: Exchange) -> None:
         """Log the request."""
-        client, path = (scope.get("client") or ("-",))[0], _SIGNED.sub(r"\1…", scope["path"])
+        client, path = (scope.get("client") or ("-",))[0], _SIGNED.sub(r"\1…", scope["path"])[:_MAX_LOGGED]
         request_id = scope.get("state", {}).get("request_id", "-")
         response = (seen.status, seen.sent_bytes, 1000 * seen.seconds, request_id)
         _log.info("%s %s %s %d %d B %.1f ms %s", client, scope["method"], path, *response)

@@ -13,7 +13,7 @@ from hub.records import Page, Query
 from server.http.signed_links import serializer
 from server.http.urls import absolute, with_parameters
 
-_OFFSET = "offset"
+_OFFSET, _PATH = "offset", "path"
 
 
 def write_cursor(request: Request, offset: int) -> str:
@@ -25,6 +25,18 @@ def offset_of(request: Request) -> int:
     """Return the position of the parameter `cursor`, 0 without one. Raises InvalidRequest for an invalid cursor."""
     cursor = request.query_params.get("cursor")
     return int(_read(request, _OFFSET, cursor)) if cursor else 0
+
+
+def write_position(request: Request, *, in_files: bool, after: str) -> str:
+    """Return an opaque cursor for the position after a path of a tree, among its folders or its files, which follow them."""
+    return _write(request, _PATH, [in_files, after])
+
+
+def position_of(request: Request) -> tuple[bool, str]:
+    """Return the position of the parameter `cursor`, `(False, "")` without one. Raises InvalidRequest for an invalid cursor."""
+    cursor = request.query_params.get("cursor")
+    in_files, after = _read(request, _PATH, cursor) if cursor else (False, "")
+    return bool(in_files), str(after)
 
 
 def next_link(request: Request, offset: int) -> dict[str, str]:

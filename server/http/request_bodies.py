@@ -20,7 +20,7 @@ T = TypeVar("T")
 MAX_SENDERS = 64
 """Long bodies that are received at the same time; others wait."""
 IDLE_TIMEOUT_S = 60.0
-"""Seconds without data after which a long body is aborted."""
+"""Seconds without data after which a body is aborted."""
 MAX_BODY = 8 << 20
 """Default limit of a body in bytes."""
 _STEP = 1 << 20
@@ -30,7 +30,7 @@ MAX_COMMIT_BODY = 256 << 20
 
 
 class BodyLimit(HttpLayer):
-    """Refuses bodies that are too large. Endpoints that stream check the size themselves."""
+    """Refuses bodies that are too large or stop arriving. Endpoints that stream check this themselves."""
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count the bytes that arrive."""
@@ -39,11 +39,16 @@ class BodyLimit(HttpLayer):
             await self.app(scope, receive, send)
             return
         limit = MAX_COMMIT_BODY if "/commit/" in path else MAX_BODY
-        received = 0
+        received, is_complete = 0, False
 
         async def receive_and_count() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, is_complete
+            try:
+                async with asyncio.timeout(None if is_complete else IDLE_TIMEOUT_S):
+                    message = await receive()
+            except TimeoutError:
+                raise _timed_out() from None
+            is_complete = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > limit:
                 raise HTTPException(413, f"the request body is larger than the limit of {limit} bytes.")
@@ -93,7 +98,7 @@ class BodyReader(ChunkedFile):
             except StopAsyncIteration:
                 break
             except TimeoutError:
-                raise ClientTimeout(f"no data arrived for {IDLE_TIMEOUT_S:.0f} s: send the request again.") from None
+                raise _timed_out() from None
             pieces.append(piece)
             gathered += len(piece)
         self._received += gathered
@@ -105,6 +110,10 @@ class BodyReader(ChunkedFile):
                 f"{self._expected} bytes were announced, but {self._received} arrived: send them again."
             )
         return b"".join(pieces)
+
+
+def _timed_out() -> ClientTimeout:
+    return ClientTimeout(f"no data arrived for {IDLE_TIMEOUT_S:.0f} s: send the request again.")
 
 
 async def read_in_thread(request: Request, call: Callable[[], T]) -> T:

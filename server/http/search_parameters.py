@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from typing import Any
 
 from starlette.datastructures import QueryParams
 
-from hub.errors import InvalidRequest
+from hub.errors import InvalidRequest, near_names
 from hub.languages import parse_language
 from hub.records import Provenance, Query
 from hub.registry.search.search import BY_METRIC, SORTS
@@ -119,7 +118,7 @@ def _given(parameters: QueryParams) -> dict[str, str]:
     for written, value in parameters.multi_items():
         name = _ALIASES.get(written, written)
         if name not in _PARAMETERS:
-            near = difflib.get_close_matches(name, _PARAMETERS, n=1)
+            near = near_names(name, _PARAMETERS, count=1)
             hint = f" Did you mean `{near[0]}`?" if near else f" Available: {', '.join(_PARAMETERS)}."
             raise InvalidRequest(f"unknown search parameter `{name[:80]}`.{hint}")
         if len(value) > MAX_LENGTH:

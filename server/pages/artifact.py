@@ -9,12 +9,13 @@ from urllib.parse import urlencode
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
+from hub.cards.card import FILE
 from hub.local import LocalHub
-from hub.records import Artifact, Revision, Score
+from hub.records import Artifact, File, Revision, Score
 from hub.registry import CURATED_OWNER
+from hub.registry.artifacts.files import files_in, find_files
 from hub.registry.artifacts.scans import scans_in
 from hub.registry.parts import origin_of
-from hub.store import BlobStore
 from server.auth.access import Hub, get_artifact, is_dataset_request, requested_name
 from server.http.card import prose, recipe
 from server.http.urls import Segment, absolute, commit_id, file_path, page_path
@@ -25,6 +26,8 @@ from server.pages.rendering import render
 from server.protocol.read.resolve import is_image
 
 SHOWN_REVISIONS = 20
+SHOWN_FILES = 1000
+"""Files of which the page lists those at the top first; the API lists all of them."""
 
 
 def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Response:
@@ -34,12 +37,17 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
     artifact = get_artifact(hub, requested_name(request), request, is_dataset=is_dataset_request(request) or None)
     if not request.url.path.startswith(page_path(artifact)):
         # A bare name, or a dataset without its prefix: redirect to the canonical URL.
-        tail = f"/tree/{commit_id(hub.registry.revision(artifact.name, revision).id)}" if revision else ""
+        tail = (
+            f"/tree/{commit_id(hub.registry.revision(artifact.name, revision, with_files=False).id)}"
+            if revision
+            else ""
+        )
         return RedirectResponse(page_path(artifact) + tail, status_code=307)
     shown = shown_revision(hub, artifact, revision or "main")
+    card = find_files(hub.registry.database, shown.id, [FILE]).get(FILE)
     # A module without weights cannot be loaded, so its page shows the command that recreates them.
     is_card_only = artifact.method and not artifact.weights_digest and not artifact.upstream
-    recreate_command = recipe(hub.store, shown) if is_card_only else ""
+    recreate_command = recipe(hub.store, card) if is_card_only else ""
     context = {
         "artifact": artifact,
         "shown": shown,
@@ -50,12 +58,12 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
         "snippets": [("In a terminal", recreate_command)]
         if recreate_command
         else _snippets(artifact, absolute(request, "")),
-        "revisions": hub.registry.revisions(artifact.name)[:SHOWN_REVISIONS],
+        "revisions": hub.registry.revisions(artifact.name, with_files=False)[:SHOWN_REVISIONS],
         "commit_id": commit_id,
         "origin": origin_of(hub.registry.database, artifact.name),
         "scans": scans_in(hub.registry.database, shown.id),
         **gate_of(request, hub, artifact),
-        **_contents(artifact, shown, hub.store),
+        **_contents(hub, artifact, shown, card),
     }
     # Browsers only send the origin of a form if the policy of its page allows it.
     headers = {"Referrer-Policy": "same-origin"} if context["gate"] == "unrequested" else None
@@ -71,15 +79,25 @@ def _owner(request: Request, hub: LocalHub) -> str:
     return CURATED_OWNER if name == CURATED_OWNER else ""
 
 
-def _contents(artifact: Artifact, shown: Revision, store: BlobStore) -> dict[str, Any]:
-    def url_of(path: str) -> str:
-        return file_path(artifact, shown, path)
-
-    text = prose(store, shown, url_of)
-    files = sorted(shown.files, key=lambda file: (file.path.count("/"), file.path))
+def _contents(hub: LocalHub, artifact: Artifact, shown: Revision, card: File | None) -> dict[str, Any]:
+    """Return the card and the files, of which those of many are only the first at the top and then the first below."""
+    text, is_whole = prose(hub.store, card, file_path(artifact, shown, ""))
+    database = hub.registry.database
+    top, below = (
+        files_in(database, shown.id, "", recursive=recursive, after="", limit=SHOWN_FILES + 1)
+        for recursive in (False, True)
+    )
+    files = sorted({*top, *below}, key=lambda file: (file.path.count("/"), file.path))
     # Images that the card shows are not repeated.
-    images = [file for file in files if is_image(file.path) and url_of(file.path) not in text]
-    return {"files": files, "images": images, "prose": text}
+    images = [file for file in files if is_image(file.path) and file_path(artifact, shown, file.path) not in text]
+    return {
+        "files": files[:SHOWN_FILES],
+        "images": images[:SHOWN_FILES],
+        "has_more_files": len(files) > SHOWN_FILES,
+        "prose": text,
+        "is_whole": is_whole,
+        "card": card,
+    }
 
 
 def _score_tables(artifact: Artifact) -> list[tuple[str, list[Score]]]:

@@ -9,13 +9,13 @@ from hub.errors import AllYanked, UnknownFile
 from hub.local import LocalHub
 from hub.names import check_path
 from hub.records import Artifact, File, Revision
+from hub.registry.artifacts.files import Folder, files_in, find_files, find_folders, folders_in, paths_near
 from hub.store import BlobStore
 from server.auth.access import DescribedArtifact, Hub
 from server.http.urls import Segment, file_path, view_path
 from server.pages.access_request import gate_of
 from server.pages.rendering import render
 from server.protocol.read.resolve import is_image, listing_command
-from server.protocol.read.tree import paths_below
 
 MAX_SHOWN = 256 << 10
 """Bytes of the largest text that a page contains."""
@@ -27,9 +27,9 @@ def show_file(request: Request, hub: Hub, artifact: DescribedArtifact, revision:
     """Show a file: a short text or an image, otherwise its size; its content only to those who may download it. Raises UnknownFile."""
     shown, folder = shown_revision(hub, artifact, revision), path.strip("/")
     check_path(folder)
-    file = next((each for each in shown.files if each.path == folder), None)
+    file = find_files(hub.registry.database, shown.id, [folder]).get(folder)
     if file is None:
-        _require_folder(shown, folder)
+        _require_folder(hub, shown, folder)
         return RedirectResponse(view_path(artifact, "tree", revision, folder), 307)
     gate = gate_of(request, hub, artifact)
     text = _text(hub.store, file) if not gate["gate"] else None
@@ -43,22 +43,24 @@ def show_folder(request: Request, hub: Hub, artifact: DescribedArtifact, revisio
     shown, folder = shown_revision(hub, artifact, revision), path.strip("/")
     if not folder:
         return RedirectResponse(view_path(artifact, "tree", revision), 307)
-    sizes = {file.path: file.size_bytes for file in shown.files}
-    if folder in sizes:
+    database = hub.registry.database
+    if find_files(database, shown.id, [folder]):
         return RedirectResponse(view_path(artifact, "blob", revision, folder), 307)
-    _require_folder(shown, folder)
-    below = paths_below(sizes, folder, recursive=False)
-    entries = [(each.rpartition("/")[2], each, sizes.get(each)) for each in below[:MAX_ENTRIES]]
-    context = {**_place(artifact, shown, revision, folder), "entries": entries, "left_out": len(below) - len(entries)}
+    _require_folder(hub, shown, folder)
+    folders = folders_in(database, shown.id, folder, recursive=False, after="", limit=MAX_ENTRIES + 1)
+    below: list[Folder | File] = [*folders]
+    below += files_in(database, shown.id, folder, recursive=False, after="", limit=MAX_ENTRIES + 1)
+    entries = [(each.path.rpartition("/")[2], each) for each in below[:MAX_ENTRIES]]
+    context = {**_place(artifact, shown, revision, folder), "entries": entries, "is_whole": len(below) <= MAX_ENTRIES}
     return render("folder.html", context, request=request)
 
 
 def shown_revision(hub: LocalHub, artifact: Artifact, revision: str) -> Revision:
-    """Return the revision that a page shows: if all of a branch are yanked, the newest one, with a notice."""
+    """Return the revision that a page shows, without its files: if all of a branch are yanked, the newest one, with a notice."""
     try:
-        return hub.registry.revision(artifact.name, revision)
+        return hub.registry.revision(artifact.name, revision, with_files=False)
     except AllYanked:
-        return hub.registry.tip(artifact.name, revision)
+        return hub.registry.tip(artifact.name, revision, with_files=False)
 
 
 def _place(artifact: Artifact, shown: Revision, revision: str, path: str) -> dict[str, object]:
@@ -68,9 +70,10 @@ def _place(artifact: Artifact, shown: Revision, revision: str, path: str) -> dic
     return {"artifact": artifact, "shown": shown, "revision": revision, "above": above, "name": parts[-1], "path": path}
 
 
-def _require_folder(shown: Revision, folder: str) -> None:
-    if not any(file.path.startswith(f"{folder}/") for file in shown.files):
-        raise UnknownFile(folder, [file.path for file in shown.files], listing=listing_command(shown))
+def _require_folder(hub: LocalHub, shown: Revision, folder: str) -> None:
+    database = hub.registry.database
+    if not find_folders(database, shown.id, [folder]):
+        raise UnknownFile(folder, paths_near(database, shown.id, folder), listing=listing_command(shown))
 
 
 def _text(store: BlobStore, file: File) -> str | None:

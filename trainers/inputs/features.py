@@ -28,6 +28,7 @@ from trainers.corpora.corpus import Corpus
 from trainers.inputs.feature_cache import Rows, key_of, load_or_compute
 from trainers.inputs.phrases import Phrases, collect_phrases
 from trainers.inputs.prompt_rules import PromptRules
+from trainers.loop.precision import has_bf16
 
 FROZEN = {
     "states": "states_NLE",
@@ -201,23 +202,25 @@ class FeatureDataset:
         """One state of each English phrase (P, E) and of each text (N, E) of `phrases`, fp32, from the encoders side by side."""
         encoder, given = self.sentence_encoder, [*self.phrases.english_P, *self.phrases.texts_N]
         assert encoder is not None, "the plan reads sentences"
-        length = self.prompt_rules.positive.length
+        length, device = self.prompt_rules.positive.length, self.base.device
         readings = [(part.readout, part.prefix) for part in encoder.parts]
+        in_bf16 = has_bf16(device)  # More than twice as fast; cosines with the states in fp32 are above .9999.
 
         def compute(first: int, last: int) -> Rows:
-            states_B1E, _ = encoder.encode(given[first:last], length)
+            with torch.autocast(device.type, torch.bfloat16, enabled=in_bf16):
+                states_B1E, _ = encoder.encode(given[first:last], length)
             return states_B1E[:, 0].half().cpu().numpy()
 
         rows = load_or_compute(
             self.store.folder,
-            key_of("sentence-states", self.store.encoder_digest, readings, length, given),
+            key_of("sentence-states", self.store.encoder_digest, readings, length, in_bf16, given),
             (len(given), encoder.width),
             compute,
             batch_size=64,
             label="sentence states",
             quiet=self.store.quiet,
         )
-        states = torch.from_numpy(np.array(rows)).float().to(self.base.device)
+        states = torch.from_numpy(np.array(rows)).float().to(device)
         count = len(self.phrases.english_P)
         return states[:count], states[count:]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from pathlib import PurePosixPath
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hub.records import Revision
@@ -12,13 +11,26 @@ if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
 MAX_REVISIONS = 2000
-"""Maximum number of revisions that are compared to find the last change of a file; older changes count for the last of them."""
+"""Maximum number of revisions that are compared to find the last change of a path; older changes count for the last of them."""
+_MAX_LOOKUPS = 100_000
+"""Maximum number of paths times revisions that are compared: many paths are followed through fewer revisions."""
+_STEP = 50
+"""Revisions that are read with one query."""
+_AT = "SELECT revision_id, path, {0} FROM {1} WHERE {2} AND {3}"
+
+
 _CHANGED = (
     "SELECT path FROM files AS one WHERE revision_id = :newer AND NOT EXISTS (SELECT 1 FROM files AS other "
     "WHERE other.revision_id = :older AND other.path = one.path AND other.digest = one.digest) "
     "UNION SELECT path FROM files AS one WHERE revision_id = :older AND NOT EXISTS "
-    "(SELECT 1 FROM files AS other WHERE other.revision_id = :newer AND other.path = one.path)"
+    "(SELECT 1 FROM files AS other WHERE other.revision_id = :newer AND other.path = one.path) ORDER BY path"
 )
+
+
+def changed_files(database: Database, newer: Revision, older: Revision | None) -> list[str]:
+    """Return the paths of the files that differ between two revisions, sorted; all files without the older one."""
+    values = {"newer": newer.id, "older": older.id if older else ""}
+    return [row[0] for row in database.rows(_CHANGED, values)]
 
 
 def ancestors(revisions: Iterable[Revision], start: Revision) -> list[Revision]:
@@ -42,21 +54,35 @@ def newest_unyanked(known: Mapping[str, Revision], start: str) -> Revision | Non
 def last_changes(
     database: Database, revisions: Iterable[Revision], start: Revision, paths: Collection[str]
 ) -> dict[str, Revision]:
-    """Map files and folders of a revision to the ancestor among `revisions` that last changed them or their content."""
-    wanted, found = set(paths), dict[str, Revision]()
-    history = ancestors(revisions, start)[: MAX_REVISIONS + 1]
-    for index, newer in enumerate(history):
+    """Map files and folders of a revision to the ancestor among `revisions` that last changed them or their content.
+
+    A path has changed where its digest or, for a folder, its tree id differs from that of the parent. So the work depends on the
+    number of `paths` and revisions, and not on the number of files.
+    """
+    history = ancestors(revisions, start)[: min(MAX_REVISIONS, _MAX_LOOKUPS // max(1, len(paths))) + 1]
+    found: dict[str, Revision] = {}
+    wanted, before = set(paths), dict[str, str]()
+    for begin in range(0, len(history), _STEP):
+        step = history[begin : begin + _STEP]
+        contents = _contents(database, [each.id for each in step], sorted(wanted))
+        for number, revision in enumerate(step, begin):
+            at = contents.get(revision.id, {})
+            changed = {path for path in wanted if number and at.get(path) != before.get(path)}
+            found |= dict.fromkeys(changed, history[number - 1])
+            wanted -= changed
+            before = at
         if not wanted:
             break
-        is_last = index + 1 == len(history)
-        changed = wanted if is_last else wanted & _changed_paths(database, newer, history[index + 1])
-        found |= dict.fromkeys(changed, newer)
-        wanted -= set(changed)
+    return found | dict.fromkeys(wanted, history[-1])
+
+
+def _contents(database: Database, revision_ids: Sequence[str], paths: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Map revision ids to the digests of these files and the tree ids of these folders, by path."""
+    in_revisions, revisions = database.in_list("revision_id", revision_ids, "revisions")
+    at_paths, values = database.in_list("path", paths, "paths")
+    found: dict[str, dict[str, str]] = {}
+    for column, table in (("digest", "files"), ("oid", "folders")):
+        question = _AT.format(column, table, in_revisions, at_paths)
+        for revision_id, path, content in database.rows(question, {**revisions, **values}):
+            found.setdefault(revision_id, {})[path] = content
     return found
-
-
-def _changed_paths(database: Database, newer: Revision, older: Revision) -> set[str]:
-    """Return the files that differ between two revisions, and all folders above them."""
-    changed = [row[0] for row in database.rows(_CHANGED, {"newer": newer.id, "older": older.id})]
-    folders = {str(parent) for path in changed for parent in PurePosixPath(path).parents}
-    return folders.union(changed)

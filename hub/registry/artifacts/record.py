@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from hub.errors import Conflict
 from hub.names import COMMIT_DIGITS, ArtifactName
 from hub.records import DATASET, Artifact, Revision, join_names
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.files import add_files
 from hub.registry.artifacts.refs import BRANCH, MAIN
 from hub.registry.database.clock import UNDATED
 from hub.registry.events import CONFIG, REPO, SCORE, emit, emit_ref, has_listeners, score_event
@@ -23,7 +25,7 @@ from hub.registry.index.tags import index_words
 from hub.registry.index.text import facets_of, words_of
 from hub.registry.outbox.queue import WRITE_REFERENCE, enqueue
 from hub.registry.scores.scores import mark_disputed, rank_published, update_ranking
-from hub.registry.tables.accounts import TombstoneRow
+from hub.registry.tables.accounts import TombstoneRow, UploadRow
 from hub.registry.tables.artifacts import (
     ArtifactRow,
     BaseRow,
@@ -37,6 +39,9 @@ from hub.registry.tables.artifacts import (
 )
 from hub.registry.tables.scores import ScoreRow
 from hub.registry.tables.trust import SignatureRow
+
+_STEP = 1000
+"""Digests in one statement: databases bound the number of its values."""
 
 
 def record(
@@ -120,12 +125,27 @@ def remove(session: Session, name: ArtifactName) -> None:
         return
     emit(session, row, REPO, "delete")
     recount(session, facets_in(session, row), ())
+    gone = _only_in(session, row)
     for table in (RefRow, ScoreRow, VariantRow, BaseRow, LanguageRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.delete(row)
     session.flush()
-    session.execute(delete(BlobRow).where(BlobRow.digest.not_in(select(FileRow.digest))))
+    for begin in range(0, len(gone), _STEP):
+        some = gone[begin : begin + _STEP]
+        session.execute(delete(BlobRow).where(BlobRow.digest.in_(some)))
+        # Otherwise what was deleted would count as uploaded without a commit.
+        session.execute(delete(UploadRow).where(UploadRow.digest.in_(some), UploadRow.owner == name.owner.lower()))
     enqueue_reference(session, name)
+
+
+def _only_in(session: Session, row: ArtifactRow) -> Sequence[str]:
+    """Return the digests of the files that no other artifact contains."""
+    other = aliased(FileRow)
+    elsewhere = select(other.digest).join(RevisionRow, RevisionRow.id == other.revision_id)
+    elsewhere = elsewhere.where(other.digest == FileRow.digest, RevisionRow.artifact_id != row.id)
+    own = select(RevisionRow.id).where(RevisionRow.artifact_id == row.id)
+    question = select(FileRow.digest).where(FileRow.revision_id.in_(own), ~elsewhere.correlate(FileRow).exists())
+    return session.scalars(question.distinct()).all()
 
 
 def enqueue_reference(session: Session, name: ArtifactName) -> None:
@@ -213,11 +233,7 @@ def add_revision(session: Session, artifact_id: int, number: int, revision: Revi
         )
         session.execute(insert, [{"digest": digest, "size_bytes": size} for digest, size in blobs.items()])
     session.flush()
-    session.add_all(
-        FileRow(revision_id=revision.id, path=file.path, digest=file.digest.hex, size_bytes=file.size_bytes)
-        for file in revision.files
-    )
-    session.flush()
+    add_files(session, revision.id, revision.files)
 
 
 def _scores(session: Session, row: ArtifactRow) -> list[dict[str, Any]]:

@@ -34,10 +34,12 @@ class Ref:
     protected: bool = False
 
 
-def refs_of(database: Database, artifact_id: int) -> tuple[Ref, ...]:
-    """Return the refs of an artifact, sorted by name."""
-    question = "SELECT name, kind, revision_id, protected FROM refs WHERE artifact_id = :id ORDER BY name, kind"
-    return tuple(Ref(row[0], row[1], row[2], bool(row[3])) for row in database.rows(question, {"id": artifact_id}))
+def refs_of(database: Database, artifact_id: int, revision: str = "") -> tuple[Ref, ...]:
+    """Return the refs of an artifact, sorted by name: all, or those that `revision` can mean."""
+    question = "SELECT name, kind, revision_id, protected FROM refs WHERE artifact_id = :id"
+    question += " AND name = :name ORDER BY kind" if revision else " ORDER BY name, kind"
+    values = {"id": artifact_id, **({"name": bare_ref(revision)} if revision else {})}
+    return tuple(Ref(row[0], row[1], row[2], bool(row[3])) for row in database.rows(question, values))
 
 
 def find_ref(refs: Iterable[Ref], revision: str, kinds: tuple[str, ...] = READING) -> Ref | None:

@@ -1,5 +1,6 @@
 """Scans of files that can run code: pickles, archives and programs. Scanning cannot prove a file safe; see docs/publish/trust.md."""
 
+# ruff: noqa: S608 - only conditions with bound parameters are put into SQL here.
 from __future__ import annotations
 
 import json
@@ -83,6 +84,14 @@ def scans_in(database: Database, revision_id: str) -> dict[str, Scan]:
         {"id": revision_id},
     )
     return {row["path"]: _scan(row) for row in rows}
+
+
+def scans_of(database: Database, files: Iterable[File]) -> dict[str, Scan]:
+    """Map those of `files` that can run code to their scans, by path."""
+    listed = list(files)
+    among, values = database.in_list("digest", sorted({each.digest.hex for each in listed}), "digests")
+    known = {row["digest"]: _scan(row) for row in database.rows(f"SELECT * FROM scans WHERE {among}", values)}
+    return {each.path: known[each.digest.hex] for each in listed if each.digest.hex in known}
 
 
 def worst_verdict(scans: Iterable[Scan]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.registry.tables.base import Table
@@ -157,17 +157,23 @@ class UploadRow(Table):
     """A blob that an account has uploaded, and may reference in a commit."""
 
     __tablename__ = "uploads"
+    __table_args__ = (Index("uploads_by_owner", "owner", "at"),)
 
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
     digest: Mapped[str] = mapped_column(primary_key=True)
     size_bytes: Mapped[int]
     at: Mapped[datetime]
+    owner: Mapped[str] = mapped_column(server_default="")
+    """Owner of the repository that it was uploaded for, in lower case, whose quota it counts against; empty if none."""
+    is_part: Mapped[bool] = mapped_column(server_default=false())
+    """Whether it is only a part of an object."""
 
 
 class XorbRow(Table):
     """A xorb that an account has uploaded; its bytes are a blob."""
 
     __tablename__ = "xorbs"
+    __table_args__ = (Index("xorbs_by_owner", "owner", "used_at"),)
 
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
     hash: Mapped[str] = mapped_column(primary_key=True)
@@ -180,6 +186,8 @@ class XorbRow(Table):
     at: Mapped[datetime]
     used_at: Mapped[datetime]
     """When a shard last referenced it."""
+    owner: Mapped[str] = mapped_column(server_default="")
+    """As in `uploads`."""
 
 
 class SettingRow(Table):

@@ -201,12 +201,30 @@ class FileRow(Table):
     """One file of a revision. Its blob must exist."""
 
     __tablename__ = "files"
-    __table_args__ = (Index("files_by_blob", "digest"),)
+    __table_args__ = (Index("files_by_blob", "digest"), Index("files_by_folder", "revision_id", "folder", "path"))
 
     revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id", ondelete="CASCADE"), primary_key=True)
     path: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(ForeignKey("blobs.digest"))
     size_bytes: Mapped[int]
+    folder: Mapped[str] = mapped_column(server_default="")
+    """The path up to the last `/`; empty at the top."""
+    is_counted: Mapped[bool] = mapped_column(server_default=false())
+    """Whether its download counts as one of the artifact."""
+
+
+class FolderRow(Table):
+    """A folder of a revision, with its git tree id; computed once, when the revision is recorded."""
+
+    __tablename__ = "folders"
+    __table_args__ = (Index("folders_by_parent", "revision_id", "parent", "path"),)
+
+    revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id", ondelete="CASCADE"), primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    parent: Mapped[str]
+    """The folder that contains it; empty at the top."""
+    oid: Mapped[str]
+    """40 hex digits; the same in two revisions exactly if nothing inside has changed."""
 
 
 class RefRow(Table):

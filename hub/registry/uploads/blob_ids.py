@@ -5,11 +5,11 @@ Both are computed from the content, once, and stored.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from hub.errors import HubError
+from hub.git_objects import blob_id
 from hub.names import Digest
 from hub.store import BlobStore
 
@@ -27,7 +27,7 @@ def git_ids(database: Database, store: BlobStore, digests: Iterable[Digest]) -> 
     def compute(digest: Digest) -> str:
         try:
             with store.open(digest) as opened:
-                return git_id(opened.read())
+                return blob_id(opened.read())
         except HubError:  # A list of files must not fail for one that is damaged.
             return ""
 
@@ -56,11 +56,6 @@ def xet_hashes(database: Database, store: BlobStore, digests: Iterable[Digest]) 
 def record_xet_hash(database: Database, digest: Digest, xet_hash: str) -> None:
     """Record the Xet hash of a file that was uploaded by Xet."""
     _record(database, XET, {digest: xet_hash})
-
-
-def git_id(content: bytes) -> str:
-    """Return the id of a git blob: 40 hex digits."""
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def _ids(

@@ -1,8 +1,9 @@
 """Track which account uploaded which blob. Knowing a digest does not grant access to the bytes; see docs/internals/uploads.md."""
 
+# ruff: noqa: S608 - only constants and conditions with bound parameters are put into SQL here.
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,27 @@ from hub.registry.database.clock import to_column, utc_now
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
+_HELD = (
+    "SELECT 1 FROM files JOIN revisions ON revisions.id = revision_id JOIN artifacts ON artifacts.id = artifact_id "
+    "WHERE lower(artifacts.owner) = :owner"
+)
 RETENTION_DAYS = 30.0
 """How long an unreferenced upload stays usable for its account. Clients cache what they have uploaded for four weeks."""
 
 
-def record_upload(database: Database, account: Account, digest: Digest, size_bytes: int) -> None:
-    """Record that the account has just uploaded a blob."""
+def record_upload(
+    database: Database, account: Account, digest: Digest, size_bytes: int, *, owner: str = "", is_part: bool = False
+) -> None:
+    """Record that the account has just uploaded a blob, or a part of one. `owner`: the account whose quota it counts against."""
     from hub.registry.tables.accounts import UploadRow
 
     with database.transaction() as session:
-        session.merge(UploadRow(account_id=account.id, digest=digest.hex, size_bytes=size_bytes, at=utc_now()))
+        row = session.get(UploadRow, (account.id, digest.hex))
+        if row is None:
+            row = UploadRow(account_id=account.id, digest=digest.hex, is_part=True)
+            session.add(row)
+        row.size_bytes, row.at, row.owner = size_bytes, utc_now(), owner.lower()
+        row.is_part = row.is_part and is_part
 
 
 def may_copy(database: Database, caller: Caller, source: Artifact, target: Artifact) -> bool:
@@ -74,33 +86,54 @@ def file_sizes(database: Database, name: ArtifactName, digests: Sequence[str]) -
     return {row["digest"]: int(row["size_bytes"]) for row in rows}
 
 
-def pending_bytes(database: Database, owner: ArtifactName, digests: dict[Digest, int]) -> int:
-    """Return the total size in bytes of those of `digests` that no artifact of the owner contains yet."""
-    pending = 0
-    for digest, size in digests.items():
-        rows = database.rows(
-            "SELECT 1 FROM files JOIN revisions ON revisions.id = revision_id JOIN artifacts ON artifacts.id = artifact_id "
-            "WHERE digest = :digest AND lower(owner) = :owner LIMIT 1",
-            {"digest": digest.hex, "owner": owner.owner.lower()},
-        )
-        pending += 0 if rows else size
-    return pending
+def uncommitted_bytes(database: Database, owner: str, wanted: Mapping[Digest, int], *, raw_bytes: int = 0) -> int:
+    """Return the size in bytes of what was uploaded for an owner and is in none of its artifacts, with `wanted` blobs added.
+
+    Parts and xorbs, of which `raw_bytes` are about to arrive, are the material of whole files: they count as far as they are larger
+    than all files that were uploaded. So nothing counts twice when a file is assembled or an upload is repeated, and what is never
+    assembled counts all the same.
+    """
+    values = {"owner": owner.lower(), "since": _retained_since()}
+    recent = "SELECT DISTINCT digest, size_bytes FROM uploads WHERE owner = :owner AND at >= :since AND"
+    unheld = f"CASE WHEN EXISTS ({_HELD} AND digest = recent.digest) THEN 0 ELSE size_bytes END"
+    sent, pending = database.rows(
+        f"SELECT coalesce(sum(size_bytes), 0), coalesce(sum({unheld}), 0) FROM ({recent} NOT is_part) AS recent", values
+    )[0]
+    raw = database.rows(
+        f"SELECT coalesce(sum(size_bytes), 0) FROM ({recent} is_part UNION SELECT DISTINCT digest, size_bytes FROM xorbs "
+        "WHERE owner = :owner AND used_at >= :since) AS raw",
+        values,
+    )[0][0]
+    new = sum(size for digest, size in wanted.items() if not _is_counted(database, owner, digest))
+    return int(pending) + new + max(0, int(raw) + raw_bytes - int(sent) - new)
+
+
+def _is_counted(database: Database, owner: str, digest: Digest) -> bool:
+    """Return whether a blob is in an artifact of the owner, or among its recent uploads."""
+    values = {"owner": owner.lower(), "digest": digest.hex, "since": _retained_since()}
+    uploaded = "SELECT 1 FROM uploads WHERE digest = :digest AND owner = :owner AND at >= :since AND NOT is_part"
+    return bool(database.rows(f"SELECT 1 WHERE EXISTS ({_HELD} AND digest = :digest) OR EXISTS ({uploaded})", values))
+
+
+def _retained_since() -> str:
+    return to_column(utc_now() - timedelta(days=RETENTION_DAYS))
 
 
 def record_xorb(
-    database: Database, account: Account, hash: str, digest: Digest, size_bytes: int, chunks: bytes
+    database: Database, account: Account, hash: str, digest: Digest, size_bytes: int, chunks: bytes, *, owner: str = ""
 ) -> bool:
-    """Record an uploaded xorb. Return whether it is new to the account."""
+    """Record an uploaded xorb. Return whether it is new to the account. `owner`: see `record_upload`."""
     from hub.registry.tables.accounts import XorbRow
 
     with database.transaction() as session:
         known = session.get(XorbRow, (account.id, hash))
         if known is not None:
-            known.used_at, known.digest = utc_now(), digest.hex
+            known.used_at, known.digest, known.owner = utc_now(), digest.hex, owner.lower()
             return False
         session.add(
             XorbRow(
-                account_id=account.id, hash=hash, digest=digest.hex, size_bytes=size_bytes, chunks=chunks, at=utc_now(), used_at=utc_now()
+                account_id=account.id, hash=hash, digest=digest.hex, size_bytes=size_bytes, chunks=chunks, at=utc_now(), used_at=utc_now(),
+                owner=owner.lower(),
             )
         )  # fmt: skip
         return True
@@ -131,6 +164,6 @@ def uploaded_digests(database: Database) -> set[Digest]:
     """Return the blobs uploaded, or used as xorbs, within RETENTION_DAYS: a commit may still reference them."""
     rows = database.rows(
         "SELECT digest FROM uploads WHERE at >= :since UNION SELECT digest FROM xorbs WHERE used_at >= :since",
-        {"since": to_column(utc_now() - timedelta(days=RETENTION_DAYS))},
+        {"since": _retained_since()},
     )
     return {Digest(row[0]) for row in rows}

@@ -25,8 +25,13 @@ _READ_BYTES = 1 << 20
 """Bytes of a xorb that are read at a time."""
 
 
-def store_xorb(database: Database, store: BlobStore, account: Account, name: str, sent: BinaryIO) -> bool:
-    """Verify a xorb while it is received, and store it. Return whether it is new to the account. Raises InvalidSource."""
+def store_xorb(
+    database: Database, store: BlobStore, account: Account, name: str, sent: BinaryIO, *, owner: str = ""
+) -> bool:
+    """Verify a xorb while it is received, and store it. Return whether it is new to the account. Raises InvalidSource.
+
+    `owner`: see `record_upload`.
+    """
     chunks: list[Chunk] = []
 
     def contents() -> Iterator[bytes]:
@@ -35,11 +40,11 @@ def store_xorb(database: Database, store: BlobStore, account: Account, name: str
             yield content
 
     digest, size = store.put(cast("BinaryIO", JoinedChunks(contents())))
-    return record_xorb(database, account, name, digest, size, write_table(chunks))
+    return record_xorb(database, account, name, digest, size, write_table(chunks), owner=owner)
 
 
-def store_file(database: Database, store: BlobStore, account: Account, file: SentFile) -> Digest:
-    """Verify a file that a shard describes, and store it. Raises InvalidSource, TooLarge."""
+def store_file(database: Database, store: BlobStore, account: Account, file: SentFile, *, owner: str = "") -> Digest:
+    """Verify a file that a shard describes, and store it. `owner`: see `record_upload`. Raises InvalidSource, TooLarge."""
     if file.size > MAX_FILE_BYTES:
         raise TooLarge(f"the file has {file.size} bytes, the maximum is {MAX_FILE_BYTES}.")
     xorbs: dict[str, tuple[Digest, list[Chunk]]] = {}
@@ -51,7 +56,7 @@ def store_file(database: Database, store: BlobStore, account: Account, file: Sen
     if digest is None or not _is_one_blob(store, parts, digest, file.size):
         contents = _contents(store, parts, is_checked=digest is not None)
         digest, _ = store.put(cast("BinaryIO", JoinedChunks(contents)), digest)
-    record_upload(database, account, digest, file.size)
+    record_upload(database, account, digest, file.size, owner=owner)
     record_xet_hash(database, digest, hash_to_hex(file.hash))
     touch_xorbs(database, account.id, list(xorbs))
     return digest

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from hub.git_objects import TEXT_NAMES, TEXT_SUFFIXES, in_git, is_text_name
 from hub.records import File
-from server.protocol.read.git_objects import TEXT_NAMES, TEXT_SUFFIXES, in_git, is_text_name
 
 _FILTERED, _PLAIN = "filter=lfs diff=lfs merge=lfs", "!filter !diff !merge"
 

@@ -17,6 +17,7 @@ from dulwich.objects import Blob, Commit, ObjectID, RawObjectID, ShaFile, Tree
 from dulwich.refs import DictRefsContainer, Ref
 from dulwich.repo import BaseRepo
 
+from hub.git_objects import ATTRIBUTES, in_git, pointer
 from hub.local import LocalHub
 from hub.names import ArtifactName, Digest
 from hub.records import File, Revision
@@ -24,7 +25,6 @@ from hub.registry.artifacts.refs import TAG
 from hub.store import BlobStore
 from server.parts.git.attributes import attributes
 from server.parts.git.commits import note_commits
-from server.protocol.read.git_objects import ATTRIBUTES, in_git, pointer
 
 TRAILER = "Linguahub-Revision"
 """Last line of every commit message: the full revision id, whose first 40 digits are the commit id in the Hub protocol."""

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Send
 
 from hub.errors import Forbidden, HubError, NotServed, UnknownFile
+from hub.git_objects import pointer
 from hub.names import Digest, check_path
 from hub.records import File
 from server.auth.caller import caller_of
@@ -22,12 +23,12 @@ from server.http.times import to_rfc3339
 from server.parts.mirror.fetch import FetchReader
 from server.parts.mirror.mirror import Mirror
 from server.parts.mirror.mirrored_repositories import MirroredCommit, MirroredFile, MirroredRepository
+from server.parts.mirror.mirrored_tree import entries_at, paths_below
 from server.protocol.accounts import whoami
 from server.protocol.read import paths, repository, resolve, tree
-from server.protocol.read.git_objects import pointer
 from server.protocol.read.properties import is_true
 from server.protocol.read.resolve import blob_response, file_headers, media_type_of
-from server.protocol.read.tree import PAGE, entries_at, paths_below
+from server.protocol.read.tree import PAGE
 from server.protocol.transfer import xet
 from server.protocol.write import branches
 
@@ -196,7 +197,7 @@ class _PartialDownload(StreamingResponse):
 
 def _entries(commit: MirroredCommit, requested: Iterable[str]) -> list[dict[str, Any]]:
     files = {file.path: file for file in commit.files}
-    return entries_at(requested, files, _file_entry, lambda file: file.blob_id)
+    return entries_at(requested, files, _file_entry)
 
 
 def _file_entry(file: MirroredFile) -> dict[str, Any]:

@@ -37,7 +37,7 @@ async def describe_paths(request: Request, hub: Hub, artifact: VisibleArtifact, 
 def _describe(
     request: Request, hub: LocalHub, artifact: Artifact, revision: str, paths: list[str], *, is_expanded: bool
 ) -> Response:
-    found = hub.registry.revision(artifact.name, revision)
+    found = hub.registry.revision(artifact.name, revision, with_files=False)
     request.state.commit = commit_id(found.id)
     entries = own_entries(dict.fromkeys(each.strip("/") for each in paths), hub, found)
     entries = expand_entries(hub, found, entries) if is_expanded else _with_xet_hashes(hub, entries)

@@ -7,11 +7,11 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
+from hub.git_objects import blob_id, pointer
 from hub.records import File
 from hub.registry.artifacts.scans import scans_in
 from server.auth.access import Hub, VisibleArtifact
 from server.http.urls import Segment
-from server.protocol.read.git_objects import blob_id, pointer
 from server.protocol.read.properties import is_true, read_properties, requested_properties
 from server.protocol.read.repository_view import RepositoryView
 from server.protocol.read.security import repository_status

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+from hub.cards.card import FILE
 from hub.local import LocalHub
 from hub.publish.publish import count_weights
 from hub.records import Artifact, File, Revision
@@ -37,7 +38,7 @@ class RepositoryView:
     @cached_property
     def card(self) -> dict[str, Any] | None:
         """Return the card's front matter; None without one."""
-        return front_matter_of(self.hub.store, self.files)
+        return front_matter_of(self.hub.store, next((file for file in self.files if file.path == FILE), None))
 
     @cached_property
     def config(self) -> dict[str, Any] | None:

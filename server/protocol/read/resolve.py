@@ -12,8 +12,10 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
 
 from hub.errors import DamagedFile, UnknownFile
+from hub.local import LocalHub
 from hub.names import check_path
 from hub.records import File, Revision
+from hub.registry.artifacts.files import find_files, is_counted, paths_near
 from hub.store import BlobStore
 from server.auth.access import Hub, ReadableArtifact
 from server.http.accel_redirect import offload_path
@@ -32,27 +34,28 @@ _CLIENT = re.compile(r"\bhf_hub/(\d+)\.")
 
 def resolve_file(request: Request, hub: Hub, artifact: ReadableArtifact, revision: Segment, path: Segment) -> Response:
     """Return the file at `path`, or ranges of it, with the header `X-Repo-Commit`, which Hugging Face clients need."""
-    found = hub.registry.revision(artifact.name, revision)
+    found = hub.registry.revision(artifact.name, revision, with_files=False)
     request.state.commit = commit_id(found.id)
-    file = get_file(found, path)
+    file = get_file(hub, found, path)
     headers = _headers(file, found, revision_name=revision)
     if artifact.private or artifact.gated:  # A shared cache would return its copy to anyone.
         headers["Cache-Control"] = f"private, {headers['Cache-Control'].removeprefix('public, ')}"
     if headers["ETag"] in _etags(request):
         return Response(status_code=304, headers=headers)
     count = partial(hub.registry.count_download, artifact.name)
-    is_counted = _starts_download(request) and file.path in counted_files(found)
-    after = BackgroundTask(count) if is_counted else None
+    counts = _starts_download(request) and is_counted(hub.registry.database, found.id, file.path)
+    after = BackgroundTask(count) if counts else None
     return blob_response(hub.store, file, headers, after, offload_path(request, file.digest))
 
 
-def get_file(revision: Revision, path: str) -> File:
+def get_file(hub: LocalHub, revision: Revision, path: str) -> File:
     """Return the file at `path`. Raises InvalidName for an invalid path, UnknownFile for a missing one."""
     check_path(path)
-    for file in revision.files:
-        if file.path == path:
-            return file
-    raise UnknownFile(path, [file.path for file in revision.files], listing=listing_command(revision))
+    file = find_files(hub.registry.database, revision.id, [path]).get(path)
+    if file is None:
+        near = paths_near(hub.registry.database, revision.id, path)
+        raise UnknownFile(path, near, listing=listing_command(revision))
+    return file
 
 
 def listing_command(revision: Revision) -> str:
@@ -93,19 +96,6 @@ def media_type_of(path: str) -> str:
 def is_image(path: str) -> bool:
     """Return whether the file is sent as an image."""
     return media_type_of(path).startswith("image/")
-
-
-def counted_files(revision: Revision) -> set[str]:
-    """Return the files that count as a download of the repository, as on the Hugging Face Hub: the configuration.
-
-    A pipeline's `model_index.json`, a model's `config.json`, each variant's `config.json`, else the largest file.
-    """
-    paths = {file.path for file in revision.files}
-    for name in ("model_index.json", "config.json"):
-        if name in paths:
-            return {name}
-    variants = {path for path in paths if path.endswith("/config.json")}
-    return variants or {max(revision.files, key=lambda file: file.size_bytes).path}
 
 
 def file_headers(path: str, commit: str, *, is_pinned: bool) -> dict[str, str]:

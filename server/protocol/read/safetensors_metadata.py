@@ -27,12 +27,12 @@ def read_shards(hub: Hub, artifact: ReadableArtifact, path: Segment) -> Response
 
     Raises UnknownFile, InvalidSource.
     """
-    revision = hub.registry.revision(artifact.name)
-    index, names = _read_index(hub.store, get_file(revision, path))
+    revision = hub.registry.revision(artifact.name, with_files=False)
+    index, names = _read_index(hub.store, get_file(hub, revision, path))
     folder = PurePosixPath(path).parent
     headers, total = {}, 0
     for name in names:
-        shard = get_file(revision, str(folder / name))
+        shard = get_file(hub, revision, str(folder / name))
         with hub.store.open(shard.digest) as opened:
             try:
                 headers[name] = read_header(opened)

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from hub.errors import UnknownFile
+from hub.git_objects import blob_id, in_git, pointer
 from hub.local import LocalHub
 from hub.records import File, Revision
+from hub.registry.artifacts.files import Folder, files_in, find_files, find_folders, folders_in, paths_near
 from hub.registry.artifacts.history import last_changes
-from hub.registry.artifacts.scans import Scan, scans_in
+from hub.registry.artifacts.scans import Scan, scans_of
 from hub.registry.uploads.blob_ids import git_ids
 from server.auth.access import Hub, VisibleArtifact
-from server.http.paging import next_link, offset_of
+from server.http.paging import link_to, position_of, write_position
 from server.http.times import rfc3339_or_epoch
 from server.http.urls import Segment, commit_id
-from server.protocol.read.git_objects import blob_id, folder_ids, in_git, pointer
 from server.protocol.read.properties import is_true
 from server.protocol.read.resolve import listing_command
 from server.protocol.read.security import HARMLESS, file_status
 
-F = TypeVar("F")
-"""A stored file or a mirrored one."""
 PAGE = 1000
 """Entries per page, as on the Hugging Face Hub."""
 EXPANDED_PAGE = 50
@@ -33,20 +32,36 @@ EXPANDED_PAGE = 50
 
 def list_tree(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment, path: Segment = "") -> Response:
     """List files and folders directly under `path`, or everything below it with `recursive=true`. Raises UnknownFile."""
-    found = hub.registry.revision(artifact.name, revision)
+    found = hub.registry.revision(artifact.name, revision, with_files=False)
     request.state.commit = commit_id(found.id)
-    below = paths_below((file.path for file in found.files), path.strip("/"), recursive=is_true(request, "recursive"))
-    if not below and path:
-        folders = sorted({str(file.path).rpartition("/")[0] for file in found.files} - {""})
-        raise UnknownFile(path, folders, listing=listing_command(found))
-    begin = offset_of(request)
-    is_expanded = is_true(request, "expand")
-    end = begin + (EXPANDED_PAGE if is_expanded else PAGE)
+    folder, is_expanded = path.strip("/"), is_true(request, "expand")
+    limit = EXPANDED_PAGE if is_expanded else PAGE
+    in_files, after = position_of(request)
+    listed = _entries_after(
+        hub, found, folder, recursive=is_true(request, "recursive"), in_files=in_files, after=after, limit=limit + 1
+    )
+    if not listed and folder and not after:
+        near = paths_near(hub.registry.database, found.id, folder, folders=True)
+        raise UnknownFile(folder, near, listing=listing_command(found))
+    page = listed[:limit]
     headers = {"X-Repo-Commit": commit_id(found.id)}
-    if end < len(below):
-        headers |= next_link(request, end)
-    page = own_entries(below[begin:end], hub, found)
-    return JSONResponse(expand_entries(hub, found, page) if is_expanded else page, headers=headers)
+    if len(listed) > limit:
+        headers |= link_to(request, write_position(request, in_files=isinstance(page[-1], File), after=page[-1].path))
+    entries = _bodies(hub, page)
+    return JSONResponse(expand_entries(hub, found, entries) if is_expanded else entries, headers=headers)
+
+
+def _entries_after(
+    hub: LocalHub, revision: Revision, folder: str, *, recursive: bool, in_files: bool, after: str, limit: int
+) -> list[File | Folder]:
+    """Return up to `limit` folders and then files of a folder that follow a position: `after`, among folders or `in_files`."""
+    read: list[File | Folder] = []
+    if not in_files:
+        read += folders_in(hub.registry.database, revision.id, folder, recursive=recursive, after=after, limit=limit)
+    if len(read) < limit:
+        start, left = after if in_files else "", limit - len(read)
+        read += files_in(hub.registry.database, revision.id, folder, recursive=recursive, after=start, limit=left)
+    return read
 
 
 def expand_entries(hub: LocalHub, revision: Revision, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -66,52 +81,30 @@ def _commit(revision: Revision) -> dict[str, Any]:
     return {"id": commit_id(revision.id), "title": revision.message.partition("\n")[0], "date": date}
 
 
-def paths_below(paths: Iterable[str], folder: str, *, recursive: bool) -> list[str]:
-    """Return the folders and files of `paths` below a folder, folders first, each sorted."""
-    start = len(folder) + 1 if folder else 0
-    files = [path for path in paths if not folder or path.startswith(f"{folder}/")]
-    folders = set[str]()
-    if not recursive:
-        folders = {path[: path.index("/", start)] for path in files if "/" in path[start:]}
-        files = [path for path in files if "/" not in path[start:]]
-    for path in files:
-        above = path.rpartition("/")[0]
-        while len(above) > len(folder) and above not in folders:
-            folders.add(above)
-            above = above.rpartition("/")[0]
-    return sorted(folders) + sorted(files)
+def own_entries(paths: Iterable[str], hub: LocalHub, revision: Revision) -> list[dict[str, Any]]:
+    """Return the entries of these files and folders of a revision in this order, without those that do not exist."""
+    requested, database = list(paths), hub.registry.database
+    files = find_files(database, revision.id, requested)
+    folders = find_folders(database, revision.id, [each for each in requested if each not in files])
+    known: dict[str, File | Folder] = {**folders, **files}
+    return _bodies(hub, [known[each] for each in requested if each in known])
 
 
-def entries_at(
-    paths: Iterable[str], files: Mapping[str, F], entry_of: Callable[[F], dict[str, Any]], blob_of: Callable[[F], str]
-) -> list[dict[str, Any]]:
-    """Return the entries of the requested files and folders in this order, without those that do not exist.
-
-    The ids of folders are computed for the whole revision at once, and only if a folder is requested.
-    """
-    requested = list(paths)
-    has_folders = any(path not in files for path in requested)
-    folders = folder_ids({path: blob_of(file) for path, file in files.items()}) if has_folders else {}
+def _bodies(hub: LocalHub, entries: Iterable[File | Folder]) -> list[dict[str, Any]]:
+    listed = list(entries)
+    files = [each for each in listed if isinstance(each, File)]
+    scans, texts = scans_of(hub.registry.database, files), text_ids(hub, files)
     return [
-        entry_of(files[path]) if path in files else {"type": "directory", "path": path, "oid": folders[path], "size": 0}
-        for path in requested
-        if path in files or path in folders
+        file_entry(each, scans.get(each.path), texts.get(each.path))
+        if isinstance(each, File)
+        else folder_entry(each.path, each.oid)
+        for each in listed
     ]
 
 
-def own_entries(paths: Iterable[str], hub: LocalHub, revision: Revision) -> list[dict[str, Any]]:
-    """Return entries of a revision that is stored here, with the scans of files that can run code."""
-    scans = scans_in(hub.registry.database, revision.id)
-    files = {file.path: file for file in revision.files}
-    wanted = list(paths)
-    are_files = all(path in files for path in wanted)
-    texts = text_ids(hub, (files[path] for path in wanted) if are_files else files.values())  # Ids of folders need all.
-    return entries_at(
-        wanted,
-        files,
-        lambda file: file_entry(file, scans.get(file.path), texts.get(file.path)),
-        lambda file: texts.get(file.path) or blob_id(pointer(file)),
-    )
+def folder_entry(path: str, oid: str) -> dict[str, Any]:
+    """Return the entry of a folder."""
+    return {"type": "directory", "path": path, "oid": oid, "size": 0}
 
 
 def text_ids(hub: LocalHub, files: Iterable[File]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from hub.registry.uploads.uploads import file_sizes, size_of_upload
 from hub.registry.uploads.xet_files import MAX_FILE_BYTES
 from server.auth.access import Hub, VisibleArtifact, require_download
 from server.auth.caller import caller_of, require_write
-from server.auth.quota import require_room
+from server.auth.quota import require_room_for_upload
 from server.http.signed_links import LINK_SECONDS, sign
 from server.http.urls import absolute
 
@@ -36,8 +36,8 @@ _SHA256 = {"sha256", "sha_256"}
 class LargeObject(BaseModel):
     """An object to upload or download."""
 
-    oid: str
-    size: int
+    oid: str = Field(max_length=200)
+    size: int = Field(ge=-(2**63), lt=2**63)
 
 
 class LfsBatch(BaseModel):
@@ -80,10 +80,10 @@ def _upload(
     if known is not None and digest in hub.store:
         return {} if known == each.size else _error(422, f"this object has {known} bytes, not {each.size}.")
     try:
-        require_room(hub, artifact.name, {digest: each.size})
+        require_room_for_upload(hub, artifact.name.owner, {digest: each.size})
     except OverQuota as error:
         return _error(507, str(error))
-    claims = {"account": account.id, "oid": digest.hex, "size": each.size}
+    claims = {"account": account.id, "oid": digest.hex, "size": each.size, "owner": artifact.name.owner}
     verify = {"href": _link(request, hub, "verify", **claims), "expires_in": LINK_SECONDS}
     if each.size <= PART_BYTES or not multipart:
         upload = {"href": _link(request, hub, "objects", **claims), "expires_in": LINK_SECONDS}
@@ -94,7 +94,7 @@ def _upload(
     header = {"chunk_size": str(PART_BYTES)}
     for number in parts:
         size = min(PART_BYTES, each.size - PART_BYTES * (number - 1))
-        header[str(number)] = _link(request, hub, "parts", account=account.id, size=size)
+        header[str(number)] = _link(request, hub, "parts", account=account.id, size=size, owner=artifact.name.owner)
     upload = {"href": _link(request, hub, "complete", **claims), "header": header, "expires_in": LINK_SECONDS}
     return {"actions": {"upload": upload, "verify": verify}}
 

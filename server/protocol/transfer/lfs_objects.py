@@ -20,6 +20,7 @@ from hub.registry.uploads.uploads import record_upload, uploaded_size
 from hub.store import BlobStore
 from hub.store.joined import JoinedChunks
 from server.auth.access import Hub
+from server.auth.quota import require_room_for_upload
 from server.http.accel_redirect import offload_path
 from server.http.request_bodies import BodyReader, read_in_thread
 from server.http.signed_links import claims_of, sender_of
@@ -75,7 +76,8 @@ def _complete(hub: LocalHub, token: str, body: Completion) -> None:
     sizes = [_uploaded_size(hub, account, digest) for digest in digests]
     if sum(sizes) != claims["size"]:
         raise InvalidSource(f"the parts have {sum(sizes)} bytes in total, and {claims['size']} were announced.")
-    _put(hub, account, cast(BinaryIO, JoinedChunks(_read_chunks(hub.store, digests))), oid)
+    source = cast(BinaryIO, JoinedChunks(_read_chunks(hub.store, digests)))
+    _put(hub, account, source, oid, owner=claims.get("owner", ""))
 
 
 def verify_object(hub: Hub, token: str, body: LargeObject) -> Response:
@@ -108,15 +110,25 @@ async def _store_object(request: Request, hub: LocalHub, claims: dict[str, Any],
         raise InvalidRequest(f"this link is for {size_bytes} bytes, and the request body has {announced}.")
     with closing(BodyReader(request, size_bytes)) as body:
         source = cast(BinaryIO, body)
-        return await read_in_thread(request, lambda: _put(hub, sender_of(hub, claims), source, expected))
+        return await read_in_thread(request, lambda: _receive(hub, claims, source, expected))
 
 
-def _put(hub: LocalHub, account: Account, source: BinaryIO, expected: Digest | None) -> Digest:
+def _receive(hub: LocalHub, claims: dict[str, Any], source: BinaryIO, expected: Digest | None) -> Digest:
+    """Store an object, or a part without an expected digest. Raises OverQuota before anything is read."""
+    account, owner, size = sender_of(hub, claims), claims.get("owner", ""), claims["size"]
+    if expected is None:
+        require_room_for_upload(hub, owner, {}, raw_bytes=size)
+    else:
+        require_room_for_upload(hub, owner, {expected: size})
+    return _put(hub, account, source, expected, owner=owner)
+
+
+def _put(hub: LocalHub, account: Account, source: BinaryIO, expected: Digest | None, *, owner: str) -> Digest:
     try:
         digest, size = hub.store.put(source, expected)
     except DamagedFile as error:
         raise InvalidSource(str(error)) from error
-    record_upload(hub.registry.database, account, digest, size)
+    record_upload(hub.registry.database, account, digest, size, owner=owner, is_part=expected is None)
     return digest
 
 

@@ -26,14 +26,14 @@ from hub.errors import (
     UnknownFile,
 )
 from hub.local import LocalHub
-from hub.names import Digest
+from hub.names import ArtifactName, Digest
 from hub.registry.accounts.server_settings import epoch
 from hub.registry.uploads.xet_files import store_file, store_xorb
 from hub.xet import shard, xorb
 from hub.xet.hashes import hex_to_hash
 from server.auth.access import Hub, WritableArtifact
 from server.auth.caller import caller_of
-from server.auth.quota import require_room
+from server.auth.quota import require_room, require_room_for_upload
 from server.http.request_bodies import BodyReader, read_body, read_in_thread, require_size
 from server.http.signed_links import claims_of, sender_of, sign
 from server.http.urls import absolute
@@ -69,10 +69,14 @@ async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash
     except ValueError as error:
         raise InvalidRequest(f"{error}.") from error
     account = await run_in_threadpool(sender_of, hub, claims)
+    owner = ArtifactName.parse(claims["artifact"], "").owner
+    announced = request.headers.get("content-length", "")
+    size = int(announced) if announced.isdecimal() else xorb.MAX_SENT
+    await run_in_threadpool(_require_room, hub, owner, size)
     with closing(BodyReader(request, xorb.MAX_SENT, at_most=True)) as body:
         sent = cast(BinaryIO, io.BufferedReader(body, 1 << 20))
         is_new = await read_in_thread(
-            request, lambda: store_xorb(hub.registry.database, hub.store, account, hash, sent)
+            request, lambda: store_xorb(hub.registry.database, hub.store, account, hash, sent, owner=owner)
         )
     return JSONResponse({"was_inserted": is_new})
 
@@ -103,11 +107,18 @@ def _store_files(hub: LocalHub, claims: dict[str, Any], sent: bytes) -> None:
     try:
         require_room(hub, name, {file.sha256 or Digest(file.hash.hex()): file.size for file in files})
         for file in files:
-            store_file(hub.registry.database, hub.store, account, file)
+            store_file(hub.registry.database, hub.store, account, file, owner=name.owner)
     except DamagedFile as error:
         raise InvalidSource(str(error)) from error
     except OverQuota as error:
         raise TooLarge(str(error)) from error  # Clients retry any 5xx for minutes.
+
+
+def _require_room(hub: LocalHub, owner: str, size: int) -> None:
+    try:
+        require_room_for_upload(hub, owner, {}, raw_bytes=size)
+    except OverQuota as error:
+        raise TooLarge(str(error)) from error  # As in `_store_files`.
 
 
 def _claims(request: Request, hub: LocalHub, requested_epoch: str, tenant: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from hub.registry.uploads.uploads import record_upload, size_of_upload
 from hub.strict_json import parse_json
 from server.auth.access import Hub, WritableArtifact
 from server.auth.caller import account_of, actor_of, caller_of
-from server.auth.quota import require_room
+from server.auth.quota import has_quota, require_room
 from server.http.request_bodies import MAX_COMMIT_BODY, read_body
 from server.http.urls import Segment, absolute, commit_id, page_path
 from server.protocol.write.unsupported import refuse_pull_requests
@@ -60,6 +61,8 @@ async def make_commit(request: Request, hub: Hub, artifact: WritableArtifact, re
 def _commit(request: Request, hub: LocalHub, artifact: Artifact, branch: str, body: bytes) -> Revision:
     caller = caller_of(request, hub)
     header, lines = _read(body)
+    if has_quota(hub, artifact.name):  # Before anything is stored.
+        require_room(hub, artifact.name, _inline_sizes(lines))
     changes = [_change(hub, artifact, caller, key, value) for key, value in lines]
     require_room(hub, artifact.name, {each.digest: each.size_bytes for each in changes if isinstance(each, File)})
     return commit(
@@ -113,7 +116,7 @@ def _change(hub: LocalHub, artifact: Artifact, caller: Caller, key: str, value: 
         raise InvalidRequest(f"a `{key[:40]}` line of this commit has no `path`.")
     check_path(path.rstrip("/") if key.startswith("deleted") else path)
     if key == "file":
-        return _inline_file(hub, caller, path, value)
+        return _inline_file(hub, artifact, caller, path, value)
     if key == "lfsFile":
         return _uploaded_file(hub, artifact, caller, path, value)
     if key in {"deletedFile", "deletedFolder"}:
@@ -121,18 +124,27 @@ def _change(hub: LocalHub, artifact: Artifact, caller: Caller, key: str, value: 
     raise InvalidRequest(f"unknown change `{key[:40]}` in a commit to `{artifact.name}`.")
 
 
-def _inline_file(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> File:
+def _inline_sizes(lines: list[tuple[str, dict[str, Any]]]) -> dict[Digest, int]:
+    """Return digests and sizes of the files whose content is in the lines."""
+    contents = (_content(str(value.get("path"))[:200], value) for key, value in lines if key == "file")
+    return {Digest(hashlib.sha256(content).hexdigest()): len(content) for content in contents}
+
+
+def _inline_file(hub: LocalHub, artifact: Artifact, caller: Caller, path: str, value: dict[str, Any]) -> File:
     """Store a file whose content is in the line."""
+    digest, size = hub.store.put(_content(path, value))
+    record_upload(hub.registry.database, account_of(caller), digest, size, owner=artifact.name.owner)
+    return File(path, digest, size)
+
+
+def _content(path: str, value: dict[str, Any]) -> bytes:
     content, encoding = value.get("content"), value.get("encoding", "base64")
     if not isinstance(content, str) or encoding not in {"base64", "utf-8"}:
         raise InvalidRequest(f"`{path}` has no base64 content.")
     try:
-        raw = base64.b64decode(content, validate=True) if encoding == "base64" else content.encode()
+        return base64.b64decode(content, validate=True) if encoding == "base64" else content.encode()
     except ValueError as error:  # Includes binascii.Error.
         raise InvalidRequest(f"the content of `{path}` is not valid base64.") from error
-    digest, size = hub.store.put(raw)
-    record_upload(hub.registry.database, account_of(caller), digest, size)
-    return File(path, digest, size)
 
 
 def _uploaded_file(hub: LocalHub, artifact: Artifact, caller: Caller, path: str, value: dict[str, Any]) -> File:

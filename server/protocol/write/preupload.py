@@ -9,13 +9,16 @@ from fastapi import Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
+from hub.errors import TooLarge
+from hub.git_objects import blob_id
 from hub.local import LocalHub
 from hub.names import check_path
 from hub.records import File
+from hub.registry.artifacts.files import find_files
+from hub.registry.uploads.xet_files import MAX_FILE_BYTES
 from server.auth.access import Hub, WritableArtifact
 from server.auth.quota import require_room
 from server.http.urls import Segment, commit_id
-from server.protocol.read.git_objects import blob_id
 from server.protocol.write.unsupported import refuse_pull_requests
 
 MAX_INLINE = 1 << 20
@@ -28,7 +31,7 @@ class Candidate(BaseModel):
 
     path: str
     sample: str = ""
-    size: int = Field(ge=0)
+    size: int = Field(ge=0, lt=2**63)
 
 
 class Candidates(BaseModel):
@@ -43,11 +46,17 @@ def plan_upload(
 ) -> Response:
     """Return `lfs` or `regular` for each file with its current id, so that the client skips unchanged files.
 
-    Raises NotServed, OverQuota, DiskFull.
+    Raises NotServed, TooLarge, OverQuota, DiskFull.
     """
     refuse_pull_requests(request)
-    head = hub.registry.tip(artifact.name, revision)
-    known = {file.path: file for file in head.files}
+    for each in body.files:
+        check_path(each.path)
+        if each.size > MAX_FILE_BYTES:
+            raise TooLarge(
+                f"`{each.path}` has {each.size:.3g} bytes, but a file has at most {MAX_FILE_BYTES}: split it."
+            )
+    head = hub.registry.tip(artifact.name, revision, with_files=False)
+    known = find_files(hub.registry.database, head.id, [each.path for each in body.files])
     changed = (each.size for each in body.files if each.path not in known or known[each.path].size_bytes != each.size)
     require_room(hub, artifact.name, {}, unknown_bytes=sum(changed))
     files = [_plan(hub, each, known.get(each.path)) for each in body.files]
@@ -55,7 +64,6 @@ def plan_upload(
 
 
 def _plan(hub: LocalHub, candidate: Candidate, file: File | None) -> dict[str, Any]:
-    check_path(candidate.path)
     mode = "regular" if _is_short_text(candidate) else "lfs"
     oid = _oid(hub, file, mode) if file is not None and file.size_bytes == candidate.size else None
     return {"path": candidate.path, "uploadMode": mode, "shouldIgnore": False, "oid": oid}

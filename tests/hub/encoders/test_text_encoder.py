@@ -57,11 +57,29 @@ def test_pooled_readouts_give_one_state(folder: Path) -> None:
     encoder = TextEncoder.from_folder(folder)
     states, mask = encoder.encode(TEXTS, LENGTH)
     first, ones = encoder.with_readout("first").encode(TEXTS, LENGTH)
-    assert torch.equal(first[:, 0], states[:, 0])
+    torch.testing.assert_close(first[:, 0], states[:, 0])
     assert ones.shape == (3, 1)
     mean, _ = encoder.with_readout("mean").encode(TEXTS, LENGTH)
     torch.testing.assert_close(mean[0, 0], states[0, mask[0]].mean(0))
     assert encoder.with_readout("mean").model is encoder.model
+
+
+@pytest.mark.parametrize(("sees_padding", "expected"), [(False, "longest text"), (True, "full length")])
+def test_pooled_readouts_leave_out_padding_that_no_text_needs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, sees_padding: bool, expected: str
+) -> None:
+    encoder = TextEncoder.from_folder(folder).with_readout("mean", sees_padding=sees_padding)
+    read: list[int] = []
+    forward = encoder.model.forward
+    monkeypatch.setattr(
+        encoder.model,
+        "forward",
+        lambda input_ids, **rest: (read.append(input_ids.shape[1]), forward(input_ids, **rest))[1],
+    )
+    encoder.encode(["aja", "eye aja"], 40)
+    longest = int(encoder.tokenize(["aja", "eye aja"], 40)[1].sum(dim=1).max())
+    assert longest < 40
+    assert read == [longest if expected == "longest text" else 40]
 
 
 def test_a_prefix_is_glued_and_its_tokens_can_be_dropped(folder: Path) -> None:

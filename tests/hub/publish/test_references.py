@@ -1,4 +1,4 @@
-"""References of data sets, which shared the names of models before schema 0031."""
+"""References of data sets, which shared the names of models before schema 0032."""
 
 from hub.home import Home
 from hub.local import LocalHub

@@ -13,13 +13,15 @@ from hub.systems.phrase_memory import SHARPNESS, Aligner, PhraseMemory
 WIDTHS, PHRASES = (6, 4), 5
 
 
-def filled(gap: float = 20) -> tuple[PhraseMemory, torch.Tensor, torch.Tensor]:
+def filled(
+    gap: float = 20, aligned_weight: float = 1.5, weights: tuple[float, ...] = (3.0, 1.0)
+) -> tuple[PhraseMemory, torch.Tensor, torch.Tensor]:
     """Return a memory of two languages, its phrases' states, and states of the same phrases far away: the other language."""
     torch.manual_seed(0)
     english = torch.randn(PHRASES, sum(WIDTHS))
     other = english + gap
-    memory = PhraseMemory(WIDTHS, PHRASES, 2)
-    memory.fill(english, 0, [english, other])
+    memory = PhraseMemory(WIDTHS, PHRASES, 2, aligned_weight=aligned_weight)
+    memory.fill(english, 0, [english, other], weights)
     return memory.eval(), english, other
 
 
@@ -44,8 +46,25 @@ def test_similarities_are_those_of_the_formula() -> None:
     centred = zip((text - mean).split(WIDTHS, dim=1), memory.keys(), memory.aligners, memory.scales_E, strict=True)
     for part, keys, aligner, scale in centred:
         own = F.normalize(part, dim=1)
-        expected += scale * ((own @ keys.T)[0] + (aligner(own) @ keys.T)[0])
+        expected += scale * ((own @ keys.T)[0] + 1.5 * (aligner(own) @ keys.T)[0])
     assert torch.allclose(memory(text)[0], expected, atol=1e-5)
+
+
+def test_an_encoder_counts_as_much_as_its_weight_says() -> None:
+    (even, english, _), (first, _, _) = filled(weights=(1.0, 1.0)), filled(weights=(3.0, 1.0))
+    assert torch.allclose(first.scales_E, even.scales_E * torch.tensor([3.0, 1.0]))
+    assert torch.allclose(first(english) - even(english), 2 * part_of(even, english), atol=1e-5)
+
+
+def part_of(memory: PhraseMemory, states: torch.Tensor) -> torch.Tensor:
+    """Return the similarities by the first encoder alone."""
+    own, keys = memory.centre(states)[0], memory.keys()[0]
+    return (own + memory.aligned_weight * memory.aligners[0](own)) @ keys.T * memory.scales_E[0]
+
+
+def test_a_memory_published_without_a_weight_reads_as_it_was_measured() -> None:
+    module = build("phrase-memory", {"widths": [4], "phrases": 3, "languages": 2})
+    assert isinstance(module, PhraseMemory) and module.aligned_weight == 1.0
 
 
 def test_a_text_in_a_language_without_a_mean_is_read_between_the_nearest() -> None:
@@ -59,4 +78,11 @@ def test_a_text_in_a_language_without_a_mean_is_read_between_the_nearest() -> No
 def test_an_empty_memory_is_refused_in_one_line(settings: dict[str, object]) -> None:
     with pytest.raises(DoesNotFit, match="at least 1") as caught:
         build("phrase-memory", {"widths": [4], "phrases": 3, "languages": 2} | settings)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_weight_that_orders_nothing_is_refused_in_one_line(weight: float) -> None:
+    with pytest.raises(DoesNotFit, match="must be positive") as caught:
+        build("phrase-memory", {"widths": [4], "phrases": 3, "languages": 2, "aligned_weight": weight})
     assert "\n" not in str(caught.value)

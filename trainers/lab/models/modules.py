@@ -3,6 +3,8 @@
     python -m trainers.lab.models.modules yo sw hi zh ar en                # mulan; `en` trains the zero-shot module
     python -m trainers.lab.models.modules --method pea --set distil.steps=9000 yo+sw+hi+zh+ar      # one module for five languages
     python -m trainers.lab.models.modules --method memory yo sw hi zh ar yo+sw+hi+zh+ar                # phrase memories
+    python -m trainers.lab.models.modules --encoder multilingual-e5-small --name mulan-e5 --set 'prompt.prefix="query: "' \
+        --set prompt.length=22 en                                          # mulan on another encoder
     python -m trainers.lab.models.modules --measure yo                     # measure an existing module again
 
 Runs `hub train METHOD --lang …` and measures the same scores with more prompts. Large weights stay out of `cards/`: only
@@ -15,7 +17,6 @@ import argparse
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from diffusers.utils import logging
@@ -39,16 +40,15 @@ MAX_COMMITTED_BYTES = 2_700_000
 """Larger weights are not committed, so that the repository can be cloned in seconds."""
 
 
-def train_module(
-    method: str, languages: tuple[str, ...], base: str, work: Path, prompts: int, overrides: Sequence[str] = ()
-) -> Path:
-    """Train one module and return the folder of its artifact.
+def train_module(name: str, languages: tuple[str, ...], prompts: int, arguments: argparse.Namespace) -> Path:
+    """Train one module as the command line says and return the folder of its artifact.
 
     `prompts` is the number of prompts per score; with 0 the module is measured later, by `measure`.
     """
-    name = default_name(method, languages)
     script = str(Path(sys.executable).with_name("hub"))
-    command = [script, "train", method, "--base", base, "--out", str(work / name)]
+    work, overrides = arguments.work, arguments.set
+    command = [script, "train", arguments.method, "--base", arguments.base, "--name", name, "--out", str(work / name)]
+    command += ["--encoder", arguments.encoder] if arguments.encoder else []
     command += [word for tag in languages for word in ("--lang", tag)]
     command += [word for override in overrides for word in ("--set", override)]
     command += ["--n", str(prompts)] if prompts else ["--no-evaluate"]
@@ -100,6 +100,8 @@ def main() -> None:
     parser.add_argument("modules", nargs="+", help="language of the module, or several joined by +")
     parser.add_argument("--method", default="mulan")
     parser.add_argument("--base", default=BASE)
+    parser.add_argument("--encoder", default="", help="frozen text encoder; the method's own by default")
+    parser.add_argument("--name", default="", help="name of the module; the method and its languages by default")
     parser.add_argument("--work", type=Path, default=Path("build/modules"))
     parser.add_argument(
         "--measure", action="store_true", help="measure the modules in the work folder without training"
@@ -113,16 +115,14 @@ def main() -> None:
     logging.disable_progress_bar()
     for module in arguments.modules:
         languages = tuple(module.split("+"))
-        name = default_name(arguments.method, languages)
+        name = arguments.name or default_name(arguments.method, languages)
         if arguments.method in MEASURED:
             trained = arguments.work / name / name
             if not arguments.measure:
-                trained = train_module(arguments.method, languages, arguments.base, arguments.work, 0, arguments.set)
+                trained = train_module(name, languages, 0, arguments)
             measure(trained, languages, arguments.base, arguments.count, MEASURED[arguments.method])
         else:
-            trained = train_module(
-                arguments.method, languages, arguments.base, arguments.work, arguments.count, arguments.set
-            )
+            trained = train_module(name, languages, arguments.count, arguments)
         copy_to_cards(trained)
 
 

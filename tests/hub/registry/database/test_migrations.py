@@ -13,7 +13,7 @@ from hub.registry.database.schema import HEAD
 from tests.builders.registry import an_artifact, fill
 
 ADA = Actor("ada")
-TO_0030 = {
+TO_0031 = {
     "sqlite": """
         ALTER TABLE refs RENAME TO newer_refs;
         CREATE TABLE refs (artifact_id INTEGER NOT NULL, name VARCHAR NOT NULL, revision_id VARCHAR NOT NULL, kind VARCHAR NOT NULL,
@@ -32,20 +32,20 @@ SHARED = """
     UPDATE webhook_watches SET key = replace(key, 'datasets/', '');
     DELETE FROM outbox;
     DROP TABLE blob_ids;
-    UPDATE alembic_version SET version_num = '0030'
+    UPDATE alembic_version SET version_num = '0031'
 """
 
 
 def downgrade(registry):
-    """Change a current registry to what schema 0030 had."""
+    """Change a current registry to what schema 0031 had."""
     with registry.database.engine.begin() as connection:
-        for statement in f"{TO_0030[connection.dialect.name]};{SHARED}".split(";"):
+        for statement in f"{TO_0031[connection.dialect.name]};{SHARED}".split(";"):
             connection.exec_driver_sql(statement)
 
 
 @pytest.fixture
 def former(address):
-    """Return the address of a registry of schema 0030 with a data set and a model, each renamed, with tokens and refs."""
+    """Return the address of a registry of schema 0031 with a data set and a model, each renamed, with tokens and refs."""
     registry = Registry.open(address)
     fill(registry, an_artifact("ada/old-data", kind="dataset"), an_artifact("ada/old-model"))
     for old, new in (("datasets/ada/old-data", "datasets/ada/cats"), ("ada/old-model", "ada/dogs")):

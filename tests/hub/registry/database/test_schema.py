@@ -1,5 +1,6 @@
 """Current, outdated and foreign databases."""
 
+import dataclasses
 import hashlib
 import logging
 import multiprocessing
@@ -11,12 +12,13 @@ from contextlib import closing
 import pytest
 
 from hub.errors import DamagedFile, InvalidRequest, Unreachable
-from hub.records import Query
+from hub.names import Digest
+from hub.records import File, Query
 from hub.registry import Registry
 from hub.registry.database.schema import HEAD, all_tables, migrate
 from hub.registry.database.sqlite import SqliteDatabase
 from tests.builders import ROOT, postgres
-from tests.builders.registry import an_artifact, fill
+from tests.builders.registry import a_revision, an_artifact, fill
 
 
 def test_head_is_the_newest_migration():
@@ -24,7 +26,7 @@ def test_head_is_the_newest_migration():
     assert newest.name.startswith(f"{HEAD}_")
 
 
-TABLES_OF_HEAD = ("0031", "77794ff77ccc")
+TABLES_OF_HEAD = ("0032", "0850b53608a4")
 """The revision, and the first digits of a SHA-256 over its tables and columns."""
 
 
@@ -106,6 +108,33 @@ def test_a_registry_from_before_the_first_release_is_refused_in_one_line_and_lef
         with pytest.raises(DamagedFile, match=r"older development version \(schema 0028.*hub index") as raised:
             Registry.open(address)
         assert "\n" not in str(raised.value)
+
+
+FILES = ("README.md", "emoji-sd/config.json", "emoji-sd/model.safetensors", "emoji-sd/text/vocab.json")
+WITHOUT_0031 = (
+    "DROP INDEX files_by_folder", "ALTER TABLE files DROP COLUMN folder", "ALTER TABLE files DROP COLUMN is_counted",
+    "DROP TABLE folders", "DROP INDEX uploads_by_owner", "ALTER TABLE uploads DROP COLUMN owner", "ALTER TABLE uploads DROP COLUMN is_part",
+    "DROP INDEX xorbs_by_owner", "ALTER TABLE xorbs DROP COLUMN owner", "DROP TABLE blob_ids", "UPDATE alembic_version SET version_num = '0030'",
+)  # fmt: skip
+
+
+def test_a_registry_of_schema_0030_gets_the_folders_of_its_revisions(address):
+    files = tuple(File(path, Digest(f"{size:064x}"), size) for size, path in enumerate(FILES))
+    registry = Registry.open(address)
+    artifact = an_artifact()
+    registry.record(artifact, dataclasses.replace(a_revision(), files=files), None)
+    questions = ("SELECT * FROM folders ORDER BY path", "SELECT path, folder, is_counted FROM files ORDER BY path")
+    expected = [[tuple(row) for row in registry.database.rows(question)] for question in questions]
+    assert [row[1] for row in expected[0]] == ["emoji-sd", "emoji-sd/text"]
+    assert [row[0] for row in expected[1] if row[2]] == ["emoji-sd/config.json"]
+    for statement in WITHOUT_0031:
+        registry.database.execute(statement)
+    registry.close()
+    migrated = Registry.open(address)
+    assert migrated.database.version() == HEAD
+    assert [[tuple(row) for row in migrated.database.rows(question)] for question in questions] == expected
+    assert migrated.revision(artifact.name).files == files
+    migrated.close()
 
 
 def test_tables_are_created_once_and_left_alone_afterwards(address):

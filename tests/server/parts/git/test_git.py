@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from hub.git_objects import blob_id, pointer
 from hub.names import Digest
 from hub.records import File
 from server.parts.git.attributes import attributes, in_git
-from server.protocol.read.git_objects import blob_id, pointer
 
 pytestmark = pytest.mark.skipif(not shutil.which("git-lfs"), reason="git-lfs is not installed: apt-get install git-lfs")
 WEIGHTS = save({"weight": np.random.default_rng(1).standard_normal(2_800_000, dtype=np.float32)})

@@ -16,6 +16,7 @@ import pytest
 from huggingface_hub import snapshot_download
 
 from hub.errors import InvalidRequest, InvalidUpstreamResponse
+from hub.git_objects import blob_id
 from hub.names import ArtifactName
 from server.parts import network_guard
 from server.parts.mirror import fetch
@@ -23,7 +24,6 @@ from server.parts.mirror import upstream as upstream_client
 from server.parts.mirror.mirrored_repositories import origin_of_name
 from server.parts.mirror.redirects import checked_addresses
 from server.parts.mirror.upstream import UpstreamClient
-from server.protocol.read.git_objects import blob_id
 from tests.builders.server.mirrors import mirroring, settled
 from tests.builders.server.network_addresses import INSIDE, OUTSIDE, resolving
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from hub.git_objects import blob_id, folder_ids, pointer, tree_id
 from hub.names import ArtifactName, Digest
 from hub.records import Artifact, File, Revision
 from server import create_app
-from server.protocol.read.git_objects import blob_id, folder_ids, pointer, tree_id
-from server.protocol.read.tree import paths_below
+from server.parts.mirror.mirrored_tree import paths_below
 from tests.builders.hub import a_hub
 
 

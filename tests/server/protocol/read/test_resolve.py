@@ -10,9 +10,10 @@ from starlette.testclient import TestClient
 from hub.errors import DamagedFile
 from hub.local import LocalHub
 from hub.names import ArtifactName
+from hub.records import counted_files
 from hub.store import MemoryStore
 from server.http.urls import commit_id
-from server.protocol.read.resolve import blob_response, counted_files
+from server.protocol.read.resolve import blob_response
 
 WEIGHTS = "/ada/first-yo/resolve/main/emoji-sd/model.safetensors"
 
@@ -160,7 +161,7 @@ def test_a_missing_blob_raises_an_error_and_is_never_an_empty_file(hub: LocalHub
 
 
 def test_a_download_of_a_base_is_counted_by_model_index(hub: LocalHub):
-    assert counted_files(hub.registry.revision(ArtifactName("linguahub", "tiny-sd"))) == {"model_index.json"}
+    assert counted_files(hub.registry.revision(ArtifactName("linguahub", "tiny-sd")).files) == {"model_index.json"}
 
 
 def test_a_blob_without_a_local_file_is_streamed(hub: LocalHub):

@@ -2,14 +2,14 @@
 
 Names of deleted artifacts stay those of models: their kind is not known any more.
 
-Revision ID: 0031
+Revision ID: 0032
 """
 
 from alembic import op
 from sqlalchemy import inspect
 
-revision = "0031"
-down_revision = "0030"
+revision = "0032"
+down_revision = "0031"
 
 _NAMES = """
 UPDATE tombstones SET key = 'datasets/' || key, name = 'datasets/' || name, moved_to = 'datasets/' || moved_to

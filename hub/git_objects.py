@@ -12,20 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from hub.records import File
-from hub.registry.uploads.blob_ids import git_id as blob_id
 
-__all__ = [
-    "ATTRIBUTES",
-    "MAX_TEXT",
-    "TEXT_NAMES",
-    "TEXT_SUFFIXES",
-    "blob_id",
-    "folder_ids",
-    "in_git",
-    "is_text_name",
-    "pointer",
-    "tree_id",
-]
 ATTRIBUTES = ".gitattributes"
 MAX_TEXT = 1 << 20
 """Bytes of the largest text stored in git: the most that clients send inline in a commit."""
@@ -48,6 +35,11 @@ def is_text_name(path: str) -> bool:
 def pointer(file: File) -> bytes:
     """Return the LFS pointer that represents a file in git."""
     return f"version https://git-lfs.github.com/spec/v1\noid sha256:{file.digest}\nsize {file.size_bytes}\n".encode()
+
+
+def blob_id(content: bytes) -> str:
+    """Return the id of a git blob: 40 hex digits."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def tree_id(files: Mapping[str, str], folders: Mapping[str, str]) -> str:

@@ -1,0 +1,115 @@
+"""Measure what requests for files cost in a large repository, relative to one of 10 files: both should cost the same.
+
+python -m benchmarks.files [--files 100000]
+
+The repositories are made in the index directly; all their files share one blob. Requests run in this process, without a network.
+The recursive tree and the page of a folder return 1,000 entries in the large repositories, and are measured per entry.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from hub.home import Home
+from hub.local import LocalHub
+from hub.names import ArtifactName, Digest
+from hub.records import Artifact, File, Revision
+from server import create_app
+
+DEEP = "/".join("d" * 300)
+FEW = 10
+API = "/api/models/ada/{0}"
+REQUESTS: dict[str, tuple[str, str, Any]] = {
+    "head": ("HEAD", "/ada/{0}/resolve/main/README.md", None),
+    "get": ("GET", "/ada/{0}/resolve/main/README.md", None),
+    "head, 300 deep": ("HEAD", f"/ada/{{0}}/resolve/main/{DEEP}/file", None),
+    "tree of a folder": ("GET", f"{API}/tree/main/near", None),
+    "tree of a folder, with commits": ("GET", f"{API}/tree/main/near?expand=true", None),
+    "tree, 300 deep": ("GET", f"{API}/tree/main/{DEEP}", None),
+    "tree page": ("GET", f"{API}/tree/main/far", None),
+    "recursive tree": ("GET", f"{API}/tree/main?recursive=true", None),
+    "paths-info": ("POST", f"{API}/paths-info/main", {"paths": ["README.md", "near", "far", f"{DEEP}/file", "absent"]}),
+    "missing file": ("HEAD", "/ada/{0}/resolve/main/READNE.md", None),
+}
+
+
+def make_repository(hub: LocalHub, name: str, digit: str, count: int, blob: tuple[Digest, int]) -> float:
+    """Record a repository with `count` files in folders of 20, and a few others. Return the seconds."""
+    owned = ArtifactName("ada", name)
+    paths = ["README.md", f"{DEEP}/file", *(f"near/{number}" for number in range(5))]
+    paths += [f"far/{number // 20}/{number}" for number in range(count)]
+    artifact = Artifact(name=owned, kind="model", summary="", license="", languages=())
+    files = tuple(File(path, *blob) for path in sorted(paths))
+    revision = Revision(id=digit * 64, artifact=owned, number=1, created_at=None, message="", files=files)
+    began = time.perf_counter()
+    hub.registry.record(artifact, revision, None)
+    return time.perf_counter() - began
+
+
+def least_ms(ask: Callable[[], int], count: int) -> tuple[float, int]:
+    """Return the least processor time of a request in milliseconds, which other programs disturb least, and what it returned."""
+    times, entries = [], ask()
+    for _ in range(count):
+        began = time.process_time()
+        entries = ask()
+        times.append((time.process_time() - began) * 1e3)
+    return min(times), entries
+
+
+def measure(client: TestClient, name: str, count: int) -> dict[str, tuple[float, int]]:
+    """Return milliseconds of each request and the number of entries that it returns."""
+
+    def ask(method: str, path: str, body: Any) -> int:
+        answer = client.request(method, path.format(name), json=body)
+        assert answer.status_code in {200, 404}, answer.text
+        is_list = method != "HEAD" and answer.headers["content-type"] == "application/json"
+        return len(answer.json()) if is_list else 1
+
+    return {
+        what: least_ms(lambda asked=asked: ask(*asked), count)  # type: ignore[misc]  # bound in the loop
+        for what, asked in REQUESTS.items()
+    }
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    reader = argparse.ArgumentParser()
+    reader.add_argument("--files", type=int, nargs="+", default=[10_000, 100_000])
+    reader.add_argument("--requests", type=int, default=30)
+    options = reader.parse_args()
+    report: dict[str, Any] = {"claim": "a request for files costs the same with 10 and with 100,000 files"}
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder, "registry.db"), Path(folder), Path(folder, "no-cards"))
+        with LocalHub.open(home) as hub, TestClient(create_app(hub)) as client:
+            blob = hub.store.put(b"# A card\n")
+            for number, count in enumerate((FEW, *options.files), 1):
+                seconds = make_repository(hub, f"files-{count}", str(number), count, blob)
+                report[f"record {count} files, s"] = round(seconds, 2)
+            peer = measure(client, f"files-{FEW}", options.requests)
+            for count in options.files:
+                report[f"{count} files"] = {
+                    what: {
+                        "ms": round(ms, 2),
+                        "entries": entries,
+                        "peer_ms": round(peer[what][0], 2),
+                        "ratio": round(ms / peer[what][0], 2),
+                        "ms_per_entry": round(ms / max(1, entries), 3),
+                    }
+                    for what, (ms, entries) in measure(client, f"files-{count}", options.requests).items()
+                }
+    report["peer_is"] = f"a repository of {FEW} files"
+    report["machine"] = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""A clock that closes connections whose headers take too long, and the error that they get."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+
+MAX_HEADER_BYTES = 32 << 10
+"""Size of the request line and all headers together: that of nginx's four buffers of 8 KB."""
+HEADER_SECONDS = 20.0
+"""Seconds from the connection, or from the first byte of a later request on it, until the headers are complete."""
+
+
+class HeaderClock:
+    """The time left for the headers of one connection."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, is_busy: Callable[[], bool]
+    ) -> None:
+        """Start the clock. `is_busy` returns whether an earlier request on the connection still waits for its response."""
+        self._loop, self._transport, self._is_busy = loop, transport, is_busy
+        self._timer: asyncio.TimerHandle | None = None
+        self.set(runs=True)
+
+    def set(self, *, runs: bool) -> None:
+        """Start the clock unless it runs already, or stop it."""
+        if runs and self._timer is None:
+            self._timer = self._loop.call_later(HEADER_SECONDS, self._expire)
+        elif not runs and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _expire(self) -> None:
+        self._timer = None
+        if self._is_busy():
+            self.set(runs=True)
+        else:
+            message = f"the headers of this request took more than {HEADER_SECONDS:.0f} s: send it again."
+            refuse(self._transport, HTTPStatus.REQUEST_TIMEOUT, message)
+
+
+def refuse(transport: asyncio.Transport, status: HTTPStatus, message: str) -> None:
+    """Send an error for a request that was not read, and close the connection."""
+    body = json.dumps({"error": message}).encode()
+    lines = (
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    )
+    transport.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+    transport.close()
+
+
+def refuse_size(transport: asyncio.Transport) -> None:
+    """Refuse headers above MAX_HEADER_BYTES."""
+    message = f"the headers of this request are larger than the limit of {MAX_HEADER_BYTES} bytes."
+    refuse(transport, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)

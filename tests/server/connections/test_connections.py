@@ -1,0 +1,117 @@
+"""Without a proxy in front, the server limits the size and time of headers."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+import server.connections
+from server import create_app
+from server.connections import header_clock
+from server.connections.header_clock import MAX_HEADER_BYTES
+from server.connections.on_h11 import H11Connection
+from server.connections.on_httptools import HttptoolsConnection
+from tests.builders.hub import a_hub
+from tests.builders.serving import served
+
+HEAD = b"GET /api/v1/health/live HTTP/1.1\r\nHost: a\r\n"
+QUICK_S = 1.0
+"""Seconds for headers in tests about slow ones."""
+
+
+@pytest.fixture(params=[HttptoolsConnection, H11Connection])
+def address(request, tmp_path, monkeypatch) -> Iterator[tuple[str, int]]:
+    """Yield the address of a server, once with each parser."""
+    monkeypatch.setattr(server.connections, "http_protocol", lambda: request.param)
+    with a_hub(tmp_path) as hub, served(create_app(hub), force=True) as running:
+        yield running.listener.getsockname()
+
+
+@contextmanager
+def connected(address: tuple[str, int]) -> Iterator[socket.socket]:
+    with socket.create_connection(address, timeout=20) as connection:
+        yield connection
+
+
+def status_of(connection: socket.socket) -> int:
+    """Return the status of the next response, read to the end of its headers; 0 if the connection was closed."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        try:
+            received += (piece := connection.recv(1 << 16))
+        except ConnectionResetError:
+            piece = b""
+        if not piece:
+            break
+    return int(received.split()[1]) if received else 0
+
+
+def ends(connection: socket.socket) -> bool:
+    """Read to the end of the connection; a server that keeps it open makes the socket time out."""
+    try:
+        while connection.recv(1 << 16):
+            pass
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def test_headers_within_the_limit_are_read_whatever_pieces_they_come_in(address):
+    with connected(address) as connection:
+        for size in (10, MAX_HEADER_BYTES - 500, 10):
+            message = HEAD + b"X-Long: " + b"x" * size + b"\r\n\r\n"
+            for begin in range(0, len(message), 5000):
+                connection.sendall(message[begin : begin + 5000])
+            assert status_of(connection) == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"X-Long: " + b"x" * 10 * MAX_HEADER_BYTES + b"\r\n\r\n", b"X: y\r\n" * MAX_HEADER_BYTES + b"\r\n", b"x" * 10 * MAX_HEADER_BYTES],
+    ids=["one long header", "many headers", "a header without end"],
+)  # fmt: skip
+def test_larger_headers_are_refused_and_the_connection_is_closed(address, header):
+    with connected(address) as connection:
+        try:
+            connection.sendall(HEAD + header)
+        except (ConnectionResetError, BrokenPipeError):
+            return
+        assert status_of(connection) in {431, 400, 0}
+        assert ends(connection)
+
+
+@pytest.mark.parametrize(
+    "begin", [b"", b"GET", HEAD, HEAD + b"X: "], ids=["nothing", "a word", "a line", "half a header"]
+)
+def test_headers_that_do_not_arrive_in_time_end_the_connection(address, monkeypatch, begin):
+    monkeypatch.setattr(header_clock, "HEADER_SECONDS", QUICK_S)
+    with connected(address) as connection:
+        connection.sendall(begin)
+        assert status_of(connection) == 408
+        assert ends(connection)
+    with connected(address) as connection:  # A later request on a connection has the same time.
+        connection.sendall(HEAD + b"\r\n")
+        assert status_of(connection) == 200
+        connection.recv(1 << 16)
+        connection.sendall(begin or b"G")
+        assert status_of(connection) == 408
+
+
+def test_neither_a_pause_between_requests_nor_a_slow_body_counts_as_slow_headers(address, monkeypatch):
+    monkeypatch.setattr(header_clock, "HEADER_SECONDS", QUICK_S)
+    with connected(address) as connection:
+        for _ in range(2):
+            connection.sendall(HEAD + b"\r\n")
+            assert status_of(connection) == 200
+            connection.recv(1 << 16)
+            time.sleep(2 * QUICK_S)
+        connection.sendall(
+            b"POST /api/validate-yaml HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{"
+        )
+        time.sleep(2 * QUICK_S)
+        connection.sendall(b"}")
+        assert status_of(connection) == 400

@@ -22,6 +22,7 @@
     ├── OverQuota                exit 1, HTTP 507
     ├── NotServed                exit 1, HTTP 501: a feature of the Hugging Face Hub that is not supported
     ├── DamagedFile              exit 1: bytes that do not match their digest, format or schema
+    │   └── DamagedBlob          HTTP 410: stored bytes that are lost or damaged, and not served
     ├── OutOfMemory              exit 1: the device is too small; suggests what fits
     ├── Diverged                 exit 1: the loss or a gradient is not finite
     └── Unreachable              exit 1, HTTP 502: a remote hub, or an unwritable folder
@@ -300,6 +301,22 @@ class NotServed(HubError):
 
 class DamagedFile(HubError):
     """Bytes that do not match their digest, format or schema."""
+
+
+class DamagedBlob(DamagedFile):
+    """A blob whose stored bytes are damaged or missing. They are never served; sending the right bytes again heals it.
+
+    The status is 410 because a retry does not help, and Hugging Face's clients repeat other errors of a server for minutes.
+    """
+
+    status = 410
+
+    def __init__(self, digest: str, *, is_missing: bool = False) -> None:
+        self.digest = digest
+        super().__init__(
+            f"the stored bytes of blob {digest} are {'missing' if is_missing else 'damaged'} and not served: push the file "
+            "again, or restore it with `hub verify --repair`."
+        )
 
 
 class OutOfMemory(HubError):

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub.errors import DamagedFile, Unreachable, YankedRevision
+from hub.errors import DamagedBlob, Unreachable, YankedRevision
 from hub.home import Home, stamp_of
 from hub.names import COMMIT_DIGITS, ArtifactName
 from hub.records import File, Revision
@@ -80,7 +80,7 @@ class LocalHub:
     def snapshot(self, name: str | ArtifactName, revision: str = "main") -> Path:
         """Return a folder with the files of a revision, created once: links to blobs, or copies if links are not supported.
 
-        Warns if the revision is yanked. Raises UnknownArtifact, UnknownRevision, AllYanked, and DamagedFile if a blob is missing.
+        Warns if the revision is yanked. Raises UnknownArtifact, UnknownRevision, AllYanked, and DamagedBlob for lost or damaged bytes.
         """
         found = self.registry.revision(name, revision)
         if found.yanked:
@@ -90,7 +90,10 @@ class LocalHub:
                 stacklevel=2,
             )
         target = self.home.snapshots / found.artifact.owner / found.artifact.name / found.id[:COMMIT_DIGITS]
-        if not target.is_dir():
+        if target.is_dir():
+            for file in found.files:
+                self._blob_path(file)  # Its bytes may have been damaged since.
+        else:
             self._write_snapshot(found, target)
         return target
 
@@ -121,18 +124,21 @@ class LocalHub:
             if not target.is_dir():  # Another process may have created it in the meantime.
                 raise Unreachable(f"cannot write {target}: {error.strerror}. Nothing was stored.") from error
 
+    def _blob_path(self, file: File) -> Path | None:
+        """Return the local file of a blob; None if the store is remote. Raises DamagedBlob."""
+        found = self.store.path(file.digest, file.size_bytes)
+        if found is None and not self.store.holds(file.digest, file.size_bytes):
+            raise DamagedBlob(file.digest.hex, is_missing=True)
+        return found
+
     def _link_file(self, file: File, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        blob = self.store.path(file.digest)
-        if blob is None and file.digest not in self.store:
-            raise DamagedFile(
-                f"the blob of `{file.path}` ({file.digest}) is missing from the store: check it with `hub verify`."
-            )
+        blob = self._blob_path(file)
         try:
             if blob is not None:
                 target.symlink_to(blob.absolute())
                 return
         except OSError:
             target.unlink(missing_ok=True)  # Some file systems do not support links.
-        with self.store.open(file.digest) as source, target.open("wb") as copy:
+        with self.store.open(file.digest, file.size_bytes) as source, target.open("wb") as copy:
             shutil.copyfileobj(source, copy)

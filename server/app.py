@@ -19,6 +19,7 @@ from server.openapi import document
 from server.pages import documentation
 from server.part import ServerPart, overrides, server_parts
 from server.rates import DEFAULT_RATES, RateLimit, Rates
+from server.scrubber import Scrubber
 from server.worker import Worker, lifespan_of
 
 
@@ -26,15 +27,16 @@ def create_app(
     hub: LocalHub,
     worker: Worker | None = None,
     *,
+    scrubber: Scrubber | None = None,
     offload: str = "",
     parts: Sequence[ServerPart] | None = None,
     rates: Rates | None = DEFAULT_RATES,
 ) -> FastAPI:
     """Create the application around an open hub; the caller closes the hub after the last request.
 
-    `worker` runs outbox jobs while the server runs. `offload` is the nginx location from which nginx sends blobs; see
-    `server.http.accel_redirect`. `parts` are the optional features (default: all enabled ones). `rates=None` disables rate
-    limits.
+    `worker` runs outbox jobs and `scrubber` compares blobs with their digests while the server runs. `offload` is the nginx location
+    from which nginx sends blobs; see `server.http.accel_redirect`. `parts` are the optional features (default: all enabled ones).
+    `rates=None` disables rate limits.
     """
     enabled = server_parts() if parts is None else tuple(parts)
     app = FastAPI(
@@ -42,7 +44,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=document.PATH,
-        lifespan=lifespan_of(worker, enabled),
+        lifespan=lifespan_of(worker, enabled, scrubber),
     )
     app.state.hub = hub
     app.state.handling_parts = tuple(part for part in enabled if overrides(part, "handler_for"))

@@ -48,12 +48,13 @@ def serve(
         from server.part import server_parts
         from server.processes import APP, run_processes
         from server.rates import configured_rates
+        from server.scrubber import Scrubber, configured_scrub_rate
         from server.worker import Worker
     except ImportError as error:
         raise MissingExtra("serve", "`hub serve`") from error
     from hub.local import LocalHub
 
-    rates = configured_rates()  # Raises before anything is started.
+    rates, scrub_rate = configured_rates(), configured_scrub_rate()  # Raise before anything is started.
     if mirror:
         os.environ["HUB_MIRROR"] = mirror  # Each worker process reads it.
     parts = server_parts()
@@ -72,7 +73,8 @@ def serve(
         if open_browser:
             webbrowser.open(address)  # The listener queues the connection until the server is ready.
         if workers == 1:
-            app = create_app(hub, Worker(hub), offload=offload_prefix(), parts=parts, rates=rates)
+            scrubber = Scrubber(hub, scrub_rate)
+            app = create_app(hub, Worker(hub), scrubber=scrubber, offload=offload_prefix(), parts=parts, rates=rates)
             uvicorn.Server(server_config(app, proxies=proxy, grace_s=grace)).run(sockets=[listener])
             return
         hub.close()  # The schema is current and the cards are indexed. Each worker opens its own.
@@ -110,6 +112,7 @@ def server_config(app: object, *, proxies: str = "", grace_s: int | None = None,
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
         "loggers": {
             "server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+            "hub.store": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
             "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         },
     }

@@ -86,10 +86,12 @@ class _Sizes(Collector):
                 kinds.add_metric([kind], count)
             yield kinds
             found = self._cached_totals()
+            damaged = sum(1 for _ in self._hub.store.quarantined())
         except HubError:
             return
         yield _gauge("store_bytes", "Bytes of the distinct files of all revisions.", found.bytes)
         yield _gauge("store_blobs", "Distinct files of all revisions.", found.blobs)
+        yield _gauge("store_damaged_blobs", "Damaged blobs, which are not served.", damaged)
         yield _gauge("revisions", "Revisions of all artifacts.", found.revisions)
         yield _gauge("downloads", "Downloads of all artifacts.", found.downloads)
 

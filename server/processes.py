@@ -25,6 +25,7 @@ def make_app() -> FastAPI:
     from server.http.accel_redirect import offload_prefix
     from server.part import server_parts
     from server.rates import configured_rates
+    from server.scrubber import Scrubber, configured_scrub_rate
     from server.worker import Worker
 
     parts = server_parts()
@@ -32,7 +33,10 @@ def make_app() -> FastAPI:
         part.configure()
     hub = LocalHub.open()
     atexit.register(hub.close)
-    return create_app(hub, Worker(hub), offload=offload_prefix(), parts=parts, rates=configured_rates())
+    scrubber = Scrubber(hub, configured_scrub_rate())
+    return create_app(
+        hub, Worker(hub), scrubber=scrubber, offload=offload_prefix(), parts=parts, rates=configured_rates()
+    )
 
 
 def run_processes(config: Config, listener: socket.socket) -> None:

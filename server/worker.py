@@ -15,6 +15,7 @@ from hub.local import LocalHub
 from hub.publish.publish import reference_task
 from hub.registry.outbox.worker import Task, run_due
 from server.part import ServerPart, server_parts
+from server.scrubber import Scrubber
 
 PAUSE_S = 1.0
 """Seconds between checks of an empty outbox. A check costs one or two index lookups."""
@@ -65,12 +66,14 @@ def tasks_of_worker(hub: LocalHub) -> list[Task]:
 
 
 def lifespan_of(
-    worker: Worker | None, parts: Sequence[ServerPart] = ()
+    worker: Worker | None, parts: Sequence[ServerPart] = (), scrubber: Scrubber | None = None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """Return a lifespan for the application that starts and stops the worker, and stops the parts."""
+    """Return a lifespan for the application that starts and stops the threads, and stops the parts."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if scrubber is not None:
+            scrubber.start()
         if worker is not None:
             worker.start()
             # Imported objects live as long as the process. Scanning them repeatedly would add 0.1 s to requests.
@@ -79,6 +82,8 @@ def lifespan_of(
         try:
             yield
         finally:
+            if scrubber is not None:
+                scrubber.stop()
             if worker is not None:
                 worker.stop()
             for part in parts:

@@ -8,13 +8,11 @@ folder without it is not a complete backup.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
-from hub.errors import DamagedFile, InvalidRequest, Unknown, Unreachable
+from hub.errors import DamagedBlob, DamagedFile, InvalidRequest, Unknown, Unreachable
 from hub.names import ArtifactName, Digest
 from hub.publish.publish import canonical_json
 from hub.registry import Registry
@@ -107,6 +105,8 @@ def _copy(source: BlobStore, target: FolderStore) -> BackupReport:
             continue
         blobs += 1
         size_bytes += target.size(digest)
+    faults += [str(DamagedBlob(digest.hex)) for digest in source.quarantined() if digest.hex not in " ".join(faults)]
+    target.reexamine()  # Deletes damaged bytes of an earlier backup that were replaced.
     names = set[str]()
     for subject, content in source.references():
         target.write_reference(ArtifactName.parse(subject, ""), content)
@@ -118,16 +118,14 @@ def _copy(source: BlobStore, target: FolderStore) -> BackupReport:
 
 
 def _copy_blob(source: BlobStore, digest: Digest, target: FolderStore) -> bool:
-    """Copy one verified blob to a backup. Return whether no bytes had to be written. Raises DamagedFile."""
-    if digest in target and _is_whole(target, digest):
+    """Copy one verified blob to a backup. Return whether no bytes had to be written. Raises DamagedBlob."""
+    if _is_whole(target, digest):
         return True
-    target.delete(digest)
     path = source.path(digest)
-    if path is not None and target.adopt(path, digest):
-        if _is_whole(target, digest):
+    if path is not None:
+        source.verify(digest)
+        if target.adopt(path, digest):
             return True
-        target.delete(digest)
-        raise DamagedFile(f"blob {digest} is damaged: fix it with `hub verify --repair`.")
     with source.open(digest) as opened:
         target.put(opened, digest)
     return False
@@ -138,5 +136,8 @@ def _is_backup_file(name: str, former: str) -> bool:
 
 
 def _is_whole(store: BlobStore, digest: Digest) -> bool:
-    with store.open(digest) as opened:
-        return hashlib.file_digest(cast("Any", opened), "sha256").hexdigest() == digest.hex
+    try:
+        store.verify(digest)
+    except (Unknown, DamagedFile):
+        return False
+    return True

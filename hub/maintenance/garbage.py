@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.errors import InvalidRequest, Unknown
+from hub.errors import DamagedBlob, InvalidRequest, Unknown
 from hub.names import Digest
 from hub.registry.registry import Registry
 from hub.store import BlobStore
@@ -71,6 +71,10 @@ def collect(
                 for blob in found[start : start + BATCH]
                 if blob.digest not in referenced and store.delete_unused(blob.digest, days * DAY_S)
             ]
+    referenced = registry.referenced_blobs()
+    for digest in list(store.quarantined()):
+        if digest not in referenced:
+            store.delete(digest)  # Nobody needs these damaged bytes.
     return removed
 
 
@@ -78,5 +82,5 @@ def _find_old(store: BlobStore, digest: Digest, days: float) -> UnreferencedBlob
     try:
         age_days = store.age_s(digest) / DAY_S
         return UnreferencedBlob(digest, store.size(digest), age_days) if age_days >= days else None
-    except Unknown:
+    except (Unknown, DamagedBlob):
         return None  # Another process has deleted it.

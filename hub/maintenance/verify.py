@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from hub.errors import Unknown
+from hub.errors import DamagedBlob, DamagedFile, Unknown
 from hub.names import Digest
 from hub.registry.outbox.queue import WRITE_REFERENCE
 from hub.registry.registry import Registry
 from hub.store import BlobStore
-
-CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +23,12 @@ class Problem:
     """The lost or damaged blob."""
 
 
-def verify(registry: Registry, store: BlobStore) -> list[Problem]:
-    """Return all differences between registry and store, faults first. Reads all bytes."""
+def verify(registry: Registry, store: BlobStore, pace: Callable[[int], None] | None = None) -> list[Problem]:
+    """Return all differences between registry and store, faults first. Reads all bytes and sets damaged blobs aside.
+
+    `pace` is called with the number of bytes after each chunk, to limit the rate.
+    """
+    store.reexamine()
     revisions = registry.revision_names()
     wanted = {**registry.blobs(), **dict.fromkeys(revisions)}
     problems = [
@@ -37,13 +39,22 @@ def verify(registry: Registry, store: BlobStore) -> list[Problem]:
             digest=digest,
         )
         for digest, size in sorted(wanted.items())
-        if (problem := _fault(store, digest, size))
+        if (problem := _fault(store, digest, size, pace))
     ]
     unreferenced = [digest for digest in store.digests() if digest not in wanted]
+    damaged = [digest for digest in unreferenced if _fault(store, digest, None, pace)]
     if unreferenced:
         problems.append(
             Problem(
                 f"unreferenced blobs: {len(unreferenced)}, such as {unreferenced[0].hex[:12]}. List them with `hub gc`.",
+                is_fault=False,
+            )
+        )
+    if damaged:
+        problems.append(
+            Problem(
+                f"damaged unreferenced blobs: {len(damaged)}, such as {damaged[0].hex[:12]}, set aside. The next upload "
+                "of these bytes is stored.",
                 is_fault=False,
             )
         )
@@ -56,17 +67,15 @@ def verify(registry: Registry, store: BlobStore) -> list[Problem]:
     return problems
 
 
-def _fault(store: BlobStore, digest: Digest, size_bytes: int | None) -> str | None:
-    hashed, size_found = hashlib.sha256(), 0
+def _fault(store: BlobStore, digest: Digest, size_bytes: int | None, pace: Callable[[int], None] | None) -> str | None:
     try:
-        with store.open(digest) as opened:
-            while chunk := opened.read(CHUNK_BYTES):
-                hashed.update(chunk)
-                size_found += len(chunk)
+        store.verify(digest, size_bytes, pace)
     except Unknown:
         return f"blob {digest} is missing from the store"
-    if hashed.hexdigest() != digest.hex:
-        return f"blob {digest} is damaged ({size_found} bytes, expected {size_bytes or 'a manifest'})"
+    except DamagedBlob:
+        return f"blob {digest} is damaged and not served"
+    except DamagedFile as error:
+        return str(error).partition(":")[0]
     return None
 
 

@@ -16,7 +16,16 @@ from pathlib import Path, PurePosixPath
 
 from hub.cards.describe import describe_repository
 from hub.cards.policy import check_duplicates, file_problem, kind_of
-from hub.errors import Conflict, InvalidCard, InvalidSource, StaleParent, UnknownFile, UnknownRevision
+from hub.errors import (
+    Conflict,
+    DamagedBlob,
+    DamagedFile,
+    InvalidCard,
+    InvalidSource,
+    StaleParent,
+    UnknownFile,
+    UnknownRevision,
+)
 from hub.names import ArtifactName
 from hub.publish.publish import drain_outbox, make_revision, record, with_files
 from hub.records import DATASET, PLAIN, Artifact, File, Revision
@@ -74,6 +83,7 @@ def duplicate(
     renamed = dataclasses.replace(artifact, name=target, private=private, allow_unsafe_files=False)
     if artifact.allow_unsafe_files:  # The permission does not extend to the duplicate.
         check(renamed, source.files, (), store)
+    check_bytes(artifact.name, source.files, source.files, store)
     described = with_files(describe_files(renamed, source.files, store), source.files, store, artifact.weights)
     message = f"Duplicate {artifact.name} at {source.id[:12]}"
     revision = make_revision(target, source.files, message=message, created_at=datetime.now(UTC))
@@ -193,10 +203,11 @@ def check(artifact: Artifact, files: tuple[File, ...], before: Iterable[File], s
     if len(folders) > MAX_FOLDERS:
         raise InvalidSource(f"`{artifact.name}` would have more than {MAX_FOLDERS} folders: nest them less deeply.")
     problems = [f"`{file.path}` is a file and a folder" for file in files if file.path in folders]
+    check_bytes(artifact.name, files, before, store)
     known = {(file.path, file.digest) for file in before}
     for file in files:
         if (file.path, file.digest) not in known:
-            with store.open(file.digest) as opened:
+            with store.open(file.digest, file.size_bytes) as opened:
                 problem = file_problem(
                     file.path, opened, file.size_bytes, allow_unsafe_files=artifact.allow_unsafe_files
                 )
@@ -204,6 +215,29 @@ def check(artifact: Artifact, files: tuple[File, ...], before: Iterable[File], s
     if problems:
         raise InvalidSource(f"this change to `{artifact.name}` was rejected: {'; '.join(problems[:20])}.")
     return describe_files(artifact, files, store)
+
+
+def check_bytes(name: ArtifactName, files: Iterable[File], before: Iterable[File], store: BlobStore) -> None:
+    """Check that the store has the bytes of `files`: it reads all bytes of those that are not in `before`.
+
+    Bytes that this process has received or verified are not read again. Raises InvalidSource, so that clients send the bytes again.
+    """
+    known = {(file.path, file.digest) for file in before}
+    damaged = set(store.quarantined())
+    lost = []
+    for file in files:
+        try:
+            if (file.path, file.digest) not in known:
+                store.confirm(file.digest, file.size_bytes)
+            elif file.digest in damaged:
+                raise DamagedBlob(file.digest.hex)
+        except DamagedFile:
+            lost.append(f"`{file.path}` ({file.digest})")
+    if lost:
+        raise InvalidSource(
+            f"this change to `{name}` was rejected: the stored bytes of {', '.join(lost[:20])} are damaged: upload "
+            f"{'them' if lost[1:] else 'the file'} again with this change."
+        )
 
 
 def _folders(paths: Iterable[str]) -> set[str]:
@@ -225,7 +259,7 @@ def unsafe_files(files: Iterable[File], before: Iterable[File], store: BlobStore
     found = []
     for file in files:
         if file.digest not in known:
-            with store.open(file.digest) as opened:
+            with store.open(file.digest, file.size_bytes) as opened:
                 if kind := kind_of(file.path, opened):
                     found.append((file, kind))
     return found
@@ -251,7 +285,7 @@ def card_folder(files: Iterable[File], store: BlobStore) -> Iterator[Path]:
                     raise InvalidCard(f"`{file.path}` has {file.size_bytes} bytes, the maximum is {_MAX_CARD}.")
                 target = Path(folder, path)
                 target.parent.mkdir(exist_ok=True)
-                with store.open(file.digest) as opened:
+                with store.open(file.digest, file.size_bytes) as opened:
                     target.write_bytes(opened.read())
         yield Path(folder)
 

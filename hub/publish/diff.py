@@ -112,7 +112,7 @@ def _size(files: dict[str, File], path: str) -> int | None:
 def _tensors(file: File | None, store: BlobStore) -> dict[str, StoredTensor]:
     if file is None:
         return {}
-    with store.open(file.digest) as opened:
+    with store.open(file.digest, file.size_bytes) as opened:
         return {each.name: each for each in tensors_in(opened)}
 
 
@@ -140,6 +140,6 @@ def _lines(file: File | None, store: BlobStore) -> list[str] | None:
         return []
     if file.size_bytes > MAX_CARD:
         return None
-    with store.open(file.digest) as opened:
+    with store.open(file.digest, file.size_bytes) as opened:
         lines = opened.read().decode("utf-8", "replace").splitlines()
     return lines if len(lines) <= MAX_LINES else None

@@ -134,7 +134,8 @@ def _restore_artifact(registry: Registry, store: BlobStore, name: ArtifactName, 
 
 
 def read_manifest(store: BlobStore, revision_id: str) -> Revision:
-    """Read a revision from its manifest in the store. Raises UnknownFile."""
+    """Read a revision from its manifest in the store. Raises UnknownFile, DamagedBlob."""
+    store.confirm(Digest(revision_id))
     with store.open(Digest(revision_id)) as opened:
         content = json.load(opened)
     files = (File(each["path"], Digest(each["digest"]), each["size_bytes"]) for each in content["files"])

@@ -9,6 +9,7 @@ from typing import Any
 
 from hub.records import Revision, join_names
 from hub.store import BlobStore
+from hub.store.read_whole import read_whole
 from hub.strict_json import parse_json
 
 _MAX_BYTES = 4 << 20
@@ -46,11 +47,10 @@ def lineages(revision: Revision, store: BlobStore) -> Iterator[Lineage]:
     """Yield the lineage of each variant of a revision."""
     for file in revision.files:
         if fnmatch(file.path, "*/config.json") and file.path.count("/") == 1 and file.size_bytes <= _MAX_BYTES:
-            with store.open(file.digest) as opened:
-                try:
-                    config = parse_json(opened.read())
-                except ValueError:
-                    continue  # Plain repositories can contain any file.
+            try:
+                config = parse_json(read_whole(store, file.digest, file.size_bytes) or b"")
+            except ValueError:
+                continue  # Plain repositories can contain any file.
             if isinstance(config, dict):
                 yield _lineage(file.path.partition("/")[0], config)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from hub.cards import describe
 from hub.cards.policy import check_contents
-from hub.errors import Conflict, InvalidName
+from hub.errors import Conflict, DamagedFile, InvalidName, UnknownFile
 from hub.names import ArtifactName, Digest
 from hub.records import DATASET, PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Job, Registry
@@ -165,10 +165,10 @@ def count_weights(
         parameters = counted.get(file.digest.hex)
         if parameters is None:
             try:
-                with store.open(file.digest) as opened:
+                with store.open(file.digest, file.size_bytes) as opened:
                     parameters = count_parameters(opened)
-            except (ValueError, LookupError, TypeError, RecursionError):
-                continue  # Published before headers were checked.
+            except (ValueError, LookupError, TypeError, RecursionError, DamagedFile, UnknownFile):
+                continue  # Published before headers were checked, or damaged since.
         found[file.digest.hex] = parameters
     return found
 

@@ -1,12 +1,12 @@
 """Stores of blobs, which are identified by their SHA-256, and of references, one per artifact, which list its revisions.
 
 Blobs have no names. References make it possible to rebuild the registry: they are written after the registry's transaction, and
-`hub index` reads them if `registry.db` is lost.
+`hub index` reads them if `registry.db` is lost. Wrong bytes are never returned; see `hub.store.checked` and docs/internals/integrity.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 from urllib.parse import unquote
@@ -31,19 +31,44 @@ class BlobStore(Protocol):
         """
 
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
-        """Store a copy of the file at `path`, unless the store has its bytes already. Returns and raises like `put`."""
+        """Store a copy of the file at `path`, unless the store has its bytes, which it verifies. Returns and raises like `put`."""
 
-    def refresh(self, digest: Digest) -> bool:
-        """Reset the age of a blob. Return False if it must be put again instead."""
+    def refresh(self, digest: Digest, size_bytes: int | None = None) -> bool:
+        """Reset the age of a blob that `holds` finds. Return False if it must be put again instead."""
 
-    def open(self, digest: Digest) -> BinaryIO:
-        """Open a blob for reading. Raises UnknownFile."""
+    def open(self, digest: Digest, size_bytes: int | None = None) -> BinaryIO:
+        """Open a blob for reading, after comparing its size, and the digest of up to CHECKED_BYTES bytes.
 
-    def path(self, digest: Digest) -> Path | None:
-        """Return a local file with exactly these bytes, for mmap and sendfile; None if the store has none."""
+        `size_bytes`: the size that the registry has; pass it whenever it is known, and never one that a client states. Raises
+        UnknownFile, DamagedBlob, and DamagedFile if only the expected size is wrong.
+        """
 
-    def url(self, digest: Digest, seconds: int = 3600) -> str | None:
-        """Return a URL from which anyone can read the blob for `seconds`; None if the store has none."""
+    def path(self, digest: Digest, size_bytes: int | None = None) -> Path | None:
+        """Return a local file with exactly these bytes, for mmap and sendfile; None if the store has none. Raises like `open`."""
+
+    def url(self, digest: Digest, size_bytes: int | None = None, seconds: int = 3600) -> str | None:
+        """Return a URL from which anyone can read the blob for `seconds`; None if the store has none. Raises UnknownFile, DamagedBlob."""
+
+    def holds(self, digest: Digest, size_bytes: int | None = None) -> bool:
+        """Return whether `open` would succeed: a blob that is damaged, or set aside, must be put again."""
+
+    def verify(self, digest: Digest, size_bytes: int | None = None, pace: Callable[[int], None] | None = None) -> int:
+        """Read all bytes of a blob, and set it aside unless they have its digest. Return its size.
+
+        `pace` is called with the number of bytes after each chunk. Raises like `open`.
+        """
+
+    def confirm(self, digest: Digest, size_bytes: int | None = None) -> None:
+        """Like `verify`, without reading bytes that this process has verified or received since they were last written."""
+
+    def quarantined(self) -> Iterator[Digest]:
+        """Yield the digests of damaged blobs, which `open` refuses until they are put again."""
+
+    def reexamine(self) -> list[Digest]:
+        """Restore blobs whose damaged bytes are right after all: a disk or memory fault can pass. Return them.
+
+        Deletes the damaged bytes of blobs that were put again.
+        """
 
     def age_s(self, digest: Digest) -> float:
         """Return the seconds since the blob was last put. Raises UnknownFile."""
@@ -57,7 +82,7 @@ class BlobStore(Protocol):
         """Yield the digests of all blobs, in no order."""
 
     def delete(self, digest: Digest) -> None:
-        """Delete a blob; nothing happens if it does not exist."""
+        """Delete a blob, damaged or not; nothing happens if it does not exist."""
 
     def delete_unused(self, digest: Digest, seconds: float) -> bool:
         """Delete a blob that was last put at least `seconds` ago. Return whether this call deleted it."""

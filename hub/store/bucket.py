@@ -1,14 +1,16 @@
 """A store in an S3-compatible bucket, which many machines can share.
 
-Keys are the paths of a folder store below the prefix: `blobs/ab/abcdef…`, `refs/owner/name.json`. Bytes are first written to a
-temporary file, and uploaded once their digest is verified, large ones in parts. An object appears when its last part has been
-uploaded. Parts of interrupted uploads stay hidden: configure the bucket to delete incomplete uploads after some days.
+Keys are the paths of a folder store below the prefix: `blobs/ab/abcdef…`, `refs/owner/name.json`, `quarantine/abcdef…`. Bytes
+are first written to a temporary file, and uploaded once their digest is verified, large ones in parts. An object appears when its
+last part has been uploaded. Parts of interrupted uploads stay hidden: configure the bucket to delete incomplete uploads after some
+days.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from urllib.parse import urlsplit
 
 from hub.errors import DamagedFile, InvalidRequest, MissingExtra, UnknownFile, Unreachable
 from hub.names import ArtifactName, Digest
+from hub.store.checked import CHUNK_BYTES, CheckedStore, Stored
 
 try:
     import obstore
@@ -27,7 +30,6 @@ try:
 except ImportError as error:
     raise MissingExtra("s3", "a store in a bucket") from error
 
-CHUNK_BYTES = 1 << 20
 PART_BYTES = 16 << 20
 """Size of the parts of larger files. S3 allows 10,000 parts, so files of up to 160 GB."""
 FRESH_S = 43_200.0
@@ -35,10 +37,11 @@ FRESH_S = 43_200.0
 _BUFFER_BYTES = 4 << 20
 
 
-class BucketStore:
+class BucketStore(CheckedStore):
     """A BlobStore in a bucket. Any number of machines may use it at once. `AWS_…` variables give the keys and the endpoint."""
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         parts = urlsplit(url)
         if not parts.netloc or parts.query or parts.username:
             raise InvalidRequest(f"{url} is not a bucket: use s3://BUCKET/PREFIX, and AWS_… variables for the keys.")
@@ -66,41 +69,6 @@ class BucketStore:
         except OSError as error:
             raise Unreachable(f"cannot read {path}: {error.strerror}.") from error
 
-    def refresh(self, digest: Digest) -> bool:
-        """Return whether the blob exists and is younger than FRESH_S."""
-        return self._is_fresh(digest)
-
-    def open(self, digest: Digest) -> BinaryIO:
-        """See `BlobStore.open`. Seeking sends no request until the next read."""
-        with self._translate_errors(digest):
-            reader = obstore.open_reader(self._store, _key(digest), buffer_size=_BUFFER_BYTES)
-        return cast("BinaryIO", io.BufferedReader(_Reader(reader, self.address), CHUNK_BYTES))
-
-    def path(self, digest: Digest) -> Path | None:  # noqa: ARG002 - the protocol's signature
-        """Return None: there are no local files."""
-        return None
-
-    def url(self, digest: Digest, seconds: int = 3600) -> str | None:
-        """Return a presigned URL of the blob."""
-        with self._translate_errors(digest):
-            return obstore.sign(self._store, "GET", _key(digest), timedelta(seconds=seconds))
-
-    def age_s(self, digest: Digest) -> float:
-        """See `BlobStore.age_s`."""
-        found: datetime = self._head(digest)["last_modified"]
-        return (datetime.now(UTC) - found).total_seconds()
-
-    def size(self, digest: Digest) -> int:
-        """See `BlobStore.size`."""
-        return int(self._head(digest)["size"])
-
-    def __contains__(self, digest: Digest) -> bool:
-        try:
-            self._head(digest)
-        except UnknownFile:
-            return False
-        return True
-
     def digests(self) -> Iterator[Digest]:
         """See `BlobStore.digests`."""
         for key in self._keys("blobs"):
@@ -109,6 +77,7 @@ class BucketStore:
     def delete(self, digest: Digest) -> None:
         """See `BlobStore.delete`."""
         self._delete(_key(digest))
+        self._delete_aside(digest)
 
     def delete_unused(self, digest: Digest, seconds: float) -> bool:
         """See `BlobStore.delete_unused`. A put in the milliseconds between check and deletion is lost."""
@@ -153,21 +122,70 @@ class BucketStore:
         size = source.tell()
         if expected is not None and digest != expected:
             raise DamagedFile(f"the bytes of `{expected}` arrived as `{digest}` ({size} bytes): send them again.")
-        if not self._is_fresh(digest):
+        if not self._keeps(digest, size):
             source.seek(0)
             with self._translate_errors():
-                obstore.put(self._store, _key(digest), cast("Any", source), chunk_size=PART_BYTES, max_concurrency=4)
+                put = obstore.put(
+                    self._store, _key(digest), cast("Any", source), chunk_size=PART_BYTES, max_concurrency=4
+                )
+            self._remember(digest, str(put["e_tag"]))
         return digest, size
 
-    def _is_fresh(self, digest: Digest) -> bool:
+    def _find(self, digest: Digest) -> Stored | None:
         try:
-            return self.age_s(digest) < FRESH_S
+            with self._translate_errors(digest):
+                found = obstore.head(self._store, _key(digest))
         except UnknownFile:
-            return False
+            return None
+        age_s = (datetime.now(UTC) - found["last_modified"]).total_seconds()
+        return Stored(int(found["size"]), age_s, str(found["e_tag"]))
 
-    def _head(self, digest: Digest) -> Any:
+    def _open(self, digest: Digest) -> BinaryIO:
+        """Open a blob. Seeking sends no request until the next read."""
         with self._translate_errors(digest):
-            return obstore.head(self._store, _key(digest))
+            return self._reader(_key(digest))
+
+    _has_urls = True
+
+    def _sign(self, digest: Digest, seconds: int) -> str:
+        with self._translate_errors(digest):
+            return obstore.sign(self._store, "GET", _key(digest), timedelta(seconds=seconds))
+
+    def _touch(self, digest: Digest, found: Stored) -> str | None:  # noqa: ARG002 - the interface of all stores
+        return found.stamp if found.age_s < FRESH_S else None  # Only an upload changes the age of an object.
+
+    def _move_aside(self, digest: Digest, stamp: str) -> None:
+        found = self._find(digest)
+        if found is None or found.stamp != stamp:  # Put again since it was read.
+            return
+        with self._translate_errors(digest), self._open(digest) as opened, tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(opened, copy, CHUNK_BYTES)  # A bucket copies at most 5 GB by itself.
+            copy.seek(0)
+            obstore.put(self._store, _aside(digest), cast("Any", copy), chunk_size=PART_BYTES)
+        self._delete(_key(digest))
+
+    def _is_aside(self, digest: Digest) -> bool:
+        with self._translate_errors(digest):
+            try:
+                obstore.head(self._store, _aside(digest))
+            except FileNotFoundError:
+                return False
+        return True
+
+    def _set_aside(self) -> Iterator[Digest]:
+        for key in self._keys("quarantine"):
+            yield Digest(key.rpartition("/")[2])
+
+    def _open_aside(self, digest: Digest) -> BinaryIO:
+        with self._translate_errors(digest):
+            return self._reader(_aside(digest))
+
+    def _delete_aside(self, digest: Digest) -> None:
+        self._delete(_aside(digest))
+
+    def _reader(self, key: str) -> BinaryIO:
+        reader = obstore.open_reader(self._store, key, buffer_size=_BUFFER_BYTES)
+        return cast("BinaryIO", io.BufferedReader(_Reader(reader, self.address), CHUNK_BYTES))
 
     def _keys(self, folder: str) -> Iterator[str]:
         with self._translate_errors():
@@ -226,6 +244,10 @@ class _Reader(io.RawIOBase):
 
 def _key(digest: Digest) -> str:
     return f"blobs/{digest.hex[:2]}/{digest.hex}"
+
+
+def _aside(digest: Digest) -> str:
+    return f"quarantine/{digest.hex}"
 
 
 def _first_line(error: BaseException) -> str:

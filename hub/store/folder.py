@@ -1,6 +1,7 @@
 """A store in a folder.
 
     blobs/ab/abcdef…       content; its name is its SHA-256
+    quarantine/abcdef…     damaged content; its name was its SHA-256
     refs/<owner>/<name>.json   references, those of data sets below refs/datasets/
     incoming/              unfinished writes, on the same file system, so that a rename finishes them
 
@@ -18,12 +19,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from hub.errors import DamagedFile, DiskFull, UnknownFile, Unreachable
 from hub.names import DATASETS, ArtifactName, Digest
+from hub.store.checked import CheckedStore, Stored
 
 CHUNK_BYTES = 1 << 20
 _WRITEBACK_BYTES = 16 << 20
@@ -34,10 +36,11 @@ ABANDONED_S = 3600.0
 """Age in seconds at which an untouched unfinished write is considered abandoned."""
 
 
-class FolderStore:
+class FolderStore(CheckedStore):
     """A BlobStore on a file system. Any number of processes may use a folder at once."""
 
     def __init__(self, root: Path) -> None:
+        super().__init__()
         self.root = Path(root)
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
@@ -46,8 +49,9 @@ class FolderStore:
             digest, size = _copy(source, unfinished)
             if expected is not None and digest != expected:
                 raise DamagedFile(f"the bytes of `{expected}` arrived as `{digest}` ({size} bytes): send them again.")
-            if not self.refresh(digest):
+            if not self._keeps(digest, size):
                 unfinished.finish(self._file(digest))
+                self._remember(digest, _stamp(self._file(digest).stat()))
         return digest, size
 
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
@@ -55,55 +59,12 @@ class FolderStore:
         try:
             with path.open("rb") as source:
                 digest = Digest(hashlib.file_digest(source, "sha256").hexdigest())
-                if (expected is None or expected == digest) and self.refresh(digest):
+                if (expected is None or expected == digest) and self._confirms(digest, source.tell()):
                     return digest, source.tell()
                 source.seek(0)
                 return self.put(source, expected or digest)
         except OSError as error:
             raise Unreachable(f"cannot read {path}: {error.strerror}.") from error
-
-    def refresh(self, digest: Digest) -> bool:
-        """See `BlobStore.refresh`. A fresh blob is not garbage-collected before it is referenced."""
-        try:
-            os.utime(self._file(digest))
-        except FileNotFoundError:
-            return False
-        return True
-
-    def open(self, digest: Digest) -> BinaryIO:
-        """See `BlobStore.open`."""
-        try:
-            return self._file(digest).open("rb")
-        except FileNotFoundError:
-            raise UnknownFile(digest.hex, listing="hub verify") from None
-        except OSError as error:
-            raise Unreachable(f"cannot read {self._file(digest)}: {error.strerror}.") from error
-
-    def path(self, digest: Digest) -> Path | None:
-        """Return the file of the blob."""
-        file = self._file(digest)
-        return file if file.is_file() else None
-
-    def url(self, digest: Digest, seconds: int = 3600) -> str | None:  # noqa: ARG002 - the protocol's signature
-        """Return None: local files have no URL."""
-        return None
-
-    def age_s(self, digest: Digest) -> float:
-        """See `BlobStore.age_s`."""
-        try:
-            return time.time() - self._file(digest).stat().st_mtime
-        except FileNotFoundError:
-            raise UnknownFile(digest.hex, listing="hub verify") from None
-
-    def size(self, digest: Digest) -> int:
-        """See `BlobStore.size`."""
-        try:
-            return self._file(digest).stat().st_size
-        except FileNotFoundError:
-            raise UnknownFile(digest.hex, listing="hub verify") from None
-
-    def __contains__(self, digest: Digest) -> bool:
-        return self._file(digest).is_file()
 
     def digests(self) -> Iterator[Digest]:
         """See `BlobStore.digests`; sorted."""
@@ -113,6 +74,7 @@ class FolderStore:
     def delete(self, digest: Digest) -> None:
         """See `BlobStore.delete`."""
         self._file(digest).unlink(missing_ok=True)
+        self._delete_aside(digest)
 
     def delete_unused(self, digest: Digest, seconds: float) -> bool:
         """See `BlobStore.delete_unused`.
@@ -179,6 +141,77 @@ class FolderStore:
                 removed.append(file.name)
         return removed
 
+    def _find(self, digest: Digest) -> Stored | None:
+        try:
+            found = self._file(digest).stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Unreachable(f"cannot read {self._file(digest)}: {error.strerror}.") from error
+        return Stored(found.st_size, time.time() - found.st_mtime, _stamp(found))
+
+    def _open(self, digest: Digest) -> BinaryIO:
+        try:
+            return self._file(digest).open("rb")
+        except FileNotFoundError:
+            raise UnknownFile(digest.hex, listing="hub verify") from None
+        except OSError as error:
+            raise Unreachable(f"cannot read {self._file(digest)}: {error.strerror}.") from error
+
+    def _uncache(self, opened: BinaryIO) -> None:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def _path(self, digest: Digest) -> Path | None:
+        return self._file(digest)
+
+    def _touch(self, digest: Digest, found: Stored) -> str | None:  # noqa: ARG002 - the interface of all stores
+        try:
+            os.utime(self._file(digest))
+            return _stamp(self._file(digest).stat())
+        except FileNotFoundError:
+            return None
+
+    def _move_aside(self, digest: Digest, stamp: str) -> None:
+        aside = self._aside(digest)
+        try:
+            aside.parent.mkdir(mode=0o700, exist_ok=True)
+            self._file(digest).rename(aside)
+            if (
+                _stamp(aside.stat()) != stamp
+            ):  # Put again since it was read: move it back, unless that happened once more.
+                with suppress(FileExistsError):
+                    self._file(digest).hardlink_to(aside)
+                aside.unlink()
+        except FileNotFoundError:
+            return  # Another process was first.
+        except OSError as error:
+            raise Unreachable(f"cannot move damaged bytes to {aside}: {error.strerror}.") from error
+
+    def _is_aside(self, digest: Digest) -> bool:
+        return self._aside(digest).is_file()
+
+    def _set_aside(self) -> Iterator[Digest]:
+        for file in sorted((self.root / "quarantine").glob("*")):
+            yield Digest(file.name)
+
+    def _open_aside(self, digest: Digest) -> BinaryIO:
+        return self._aside(digest).open("rb")
+
+    def _delete_aside(self, digest: Digest) -> None:
+        self._aside(digest).unlink(missing_ok=True)
+
+    def _confirms(self, digest: Digest, size_bytes: int) -> bool:
+        """Return whether the store has these bytes, after reading them if needed and resetting their age."""
+        try:
+            self.confirm(digest, size_bytes)
+        except (UnknownFile, DamagedFile):
+            return False
+        return self.refresh(digest, size_bytes)
+
+    def _aside(self, digest: Digest) -> Path:
+        return self.root / "quarantine" / digest.hex
+
     def _file(self, digest: Digest) -> Path:
         return self.root / "blobs" / digest.hex[:2] / digest.hex
 
@@ -222,6 +255,10 @@ class _Unfinished:
             os.fsync(folder)  # Otherwise the name may not survive a power cut.
         finally:
             os.close(folder)
+
+
+def _stamp(status: os.stat_result) -> str:
+    return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
 
 
 def _copy(source: BinaryIO | bytes, target: _Unfinished) -> tuple[Digest, int]:

@@ -9,15 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from hub.errors import DamagedFile, UnknownFile
+from hub.errors import DamagedFile
 from hub.names import ArtifactName, Digest
+from hub.store.checked import CheckedStore, Stored
 
 
-class MemoryStore:
+class MemoryStore(CheckedStore):
     """A BlobStore in the memory of this process."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._blobs: dict[Digest, bytes] = {}
+        self._damaged: dict[Digest, bytes] = {}
         self._put_at: dict[Digest, float] = {}
         self._references: dict[str, bytes] = {}
 
@@ -37,37 +40,6 @@ class MemoryStore:
         """See `BlobStore.put_file`."""
         return self.put(path.read_bytes(), expected)
 
-    def refresh(self, digest: Digest) -> bool:
-        """See `BlobStore.refresh`."""
-        if digest not in self._blobs:
-            return False
-        self._put_at[digest] = time.monotonic()
-        return True
-
-    def open(self, digest: Digest) -> BinaryIO:
-        """See `BlobStore.open`."""
-        return io.BytesIO(self._get(digest))
-
-    def path(self, digest: Digest) -> Path | None:  # noqa: ARG002 - the protocol's signature
-        """Return None: there are no files."""
-        return None
-
-    def url(self, digest: Digest, seconds: int = 3600) -> str | None:  # noqa: ARG002 - the protocol's signature
-        """Return None: no other process can read this memory."""
-        return None
-
-    def age_s(self, digest: Digest) -> float:
-        """See `BlobStore.age_s`."""
-        self._get(digest)
-        return time.monotonic() - self._put_at[digest]
-
-    def size(self, digest: Digest) -> int:
-        """See `BlobStore.size`."""
-        return len(self._get(digest))
-
-    def __contains__(self, digest: Digest) -> bool:
-        return digest in self._blobs
-
     def digests(self) -> Iterator[Digest]:
         """See `BlobStore.digests`."""
         return iter(tuple(self._blobs))
@@ -75,6 +47,7 @@ class MemoryStore:
     def delete(self, digest: Digest) -> None:
         """See `BlobStore.delete`."""
         self._blobs.pop(digest, None)
+        self._damaged.pop(digest, None)
 
     def delete_unused(self, digest: Digest, seconds: float) -> bool:
         """See `BlobStore.delete_unused`."""
@@ -107,7 +80,30 @@ class MemoryStore:
         """Return an empty list: interrupted writes leave nothing behind."""
         return []
 
-    def _get(self, digest: Digest) -> bytes:
+    def _find(self, digest: Digest) -> Stored | None:
         if digest not in self._blobs:
-            raise UnknownFile(digest.hex, listing="hub verify")
-        return self._blobs[digest]
+            return None
+        content, put_at = self._blobs[digest], self._put_at[digest]
+        return Stored(len(content), time.monotonic() - put_at, str(id(content)))
+
+    def _open(self, digest: Digest) -> BinaryIO:
+        return io.BytesIO(self._blobs[digest])
+
+    def _touch(self, digest: Digest, found: Stored) -> str | None:
+        self._put_at[digest] = time.monotonic()
+        return found.stamp
+
+    def _move_aside(self, digest: Digest, stamp: str) -> None:  # noqa: ARG002 - nothing else writes this memory
+        self._damaged[digest] = self._blobs.pop(digest)
+
+    def _is_aside(self, digest: Digest) -> bool:
+        return digest in self._damaged
+
+    def _set_aside(self) -> Iterator[Digest]:
+        return iter(tuple(self._damaged))
+
+    def _open_aside(self, digest: Digest) -> BinaryIO:
+        return io.BytesIO(self._damaged[digest])
+
+    def _delete_aside(self, digest: Digest) -> None:
+        self._damaged.pop(digest, None)

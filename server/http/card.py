@@ -22,11 +22,13 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 
+from hub.cards.card import FILE
 from hub.cards.front_matter import split_front_matter
 from hub.errors import InvalidCard
 from hub.names import Digest
 from hub.records import File
 from hub.store import BlobStore
+from hub.store.read_whole import read_whole
 
 T = TypeVar("T")
 MAX_PROSE = 100_000
@@ -75,6 +77,7 @@ class _Parsed:
     """Up to MAX_PROSE characters."""
     is_whole: bool
     recipe: str
+    is_damaged: bool = False
 
 
 _parsed, _rendered = CardCache[_Parsed](), CardCache[str]()
@@ -92,6 +95,8 @@ def prose(store: BlobStore, card: File | None, files_url: str) -> tuple[Markup, 
     if card is None:
         return Markup(), True
     parsed = _parse(store, card)
+    if parsed.is_damaged:
+        return Markup("<p>{}</p>").format(parsed.prose), True
     rendered = _rendered.find(card.digest)
     if rendered is None:
         with _rendering:
@@ -109,11 +114,13 @@ def recipe(store: BlobStore, card: File | None) -> str:
 
 
 def _parse(store: BlobStore, card: File) -> _Parsed:
-    """Return a card's front matter, None if it is invalid, and the beginning of its prose."""
+    """Return a card's front matter, None if it is invalid, and the beginning of its prose, or why it cannot be read."""
     if (known := _parsed.find(card.digest)) is not None:
         return known
-    with store.open(card.digest) as opened:
-        text = opened.read(MAX_READ).decode("utf-8-sig", "replace")
+    content = read_whole(store, card.digest, card.size_bytes)
+    if content is None:
+        return _Parsed(None, f"The stored bytes of {FILE} are damaged: push it again.", True, "", is_damaged=True)
+    text = content[:MAX_READ].decode("utf-8-sig", "replace")
     try:
         found, text = split_front_matter(text)
     except InvalidCard:

@@ -77,6 +77,7 @@ def _describe_local(name: str, revision: str) -> Description:
     from hub.cards.card import FILE
     from hub.local import LocalHub
     from hub.registry.parts import origin_of
+    from hub.store.read_whole import read_whole
 
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
@@ -84,8 +85,7 @@ def _describe_local(name: str, revision: str) -> Description:
         card = next((file for file in shown.files if file.path == FILE), None)
         text = ""
         if card is not None:
-            with hub.store.open(card.digest) as opened:
-                text = opened.read().decode("utf-8", "replace")
+            text = (read_whole(hub.store, card.digest, card.size_bytes) or b"").decode("utf-8", "replace")
         return Description(
             artifact=artifact,
             shown=shown,

@@ -134,7 +134,7 @@ def _installation() -> Iterator[Finding]:
 
         with LocalHub.open(home) as hub:
             found, database = len(hub.registry.names()), hub.registry.database.address
-            blobs = sum(1 for _ in hub.store.digests())
+            blobs, damaged = sum(1 for _ in hub.store.digests()), sum(1 for _ in hub.store.quarantined())
             jobs = backlog(hub.registry.database)
     except HubError as error:
         schema = list(_schema(home.registry))
@@ -144,7 +144,9 @@ def _installation() -> Iterator[Finding]:
     else:
         yield Finding("registry", OK, f"{database}: {count(found, 'artifact')}")
         yield from _schema(home.registry)
-        yield Finding("store", OK, f"{home.store_url or home.store}: {count(blobs, 'blob')}")
+        state, lost = (FAULT, f", {count(damaged, 'damaged blob')}") if damaged else (OK, "")
+        fix = "hub verify --repair" if damaged else ""
+        yield Finding("store", state, f"{home.store_url or home.store}: {count(blobs, 'blob')}{lost}", fix)
         yield from (_jobs(task, each) for task, each in jobs.items())
     if not os.access(home.folder, os.W_OK):
         yield Finding("home", FAULT, f"{home.folder} is not writable", "export HUB_HOME=FOLDER   # a writable folder")

@@ -15,8 +15,18 @@ from hub.errors import InvalidRequest
 def verify(
     name: Annotated[str, Argument(help="With --signature or --cache: artifact, `owner/name` or `name`.")] = "",
     repair: Annotated[
-        bool, Option("--repair", help="Restore missing and damaged blobs from cards, snapshots and --endpoint.")
+        bool,
+        Option(
+            "--repair", help="Restore missing and damaged blobs from copies on this machine, --from and --endpoint."
+        ),
     ] = False,
+    copies: Annotated[
+        list[str] | None,
+        Option("--from", help="Another store or the folder of a backup, as a source for --repair. Repeatable."),
+    ] = None,
+    rate: Annotated[
+        float, Option(min=0, help="Megabytes to read per second, so that a busy server stays fast; 0: no limit.")
+    ] = 0,
     endpoint: Annotated[str, Option(help="URL of a hub with the same artifacts, as a source for --repair.")] = "",
     cache: Annotated[bool, Option("--cache", help="Check NAME's upstream files in Hugging Face's cache.")] = False,
     signature: Annotated[bool, Option("--signature", help="Check the signature of NAME with --key.")] = False,
@@ -25,6 +35,7 @@ def verify(
 ) -> None:
     """Compare every blob with its digest, or check the signature or the cached files of an artifact.
 
+    Damaged blobs are set aside and not served until they are restored or pushed again.
     Exits with 1 if a blob or file is missing or damaged and was not restored, or if the signature does not match the key.
     """
     if cache:
@@ -34,14 +45,15 @@ def verify(
         _verify_signature(name, revision, key if signature else None)
         return
     from hub.local import LocalHub
+    from hub.maintenance.pace import Pace
     from hub.maintenance.repair import repair as restore
     from hub.maintenance.verify import verify as examine
 
     with LocalHub.open() as hub:
-        problems = examine(hub.registry, hub.store)
+        problems = examine(hub.registry, hub.store, Pace(rate) if rate else None)
         blobs = len(hub.registry.blobs())
         damaged = [problem.digest for problem in problems if problem.digest is not None]
-        restored = set(restore(hub, damaged, endpoint or None)) if repair else set()
+        restored = set(restore(hub, damaged, endpoint or None, copies or ())) if repair else set()
     left = [problem for problem in problems if problem.digest is None or problem.digest not in restored]
     faults = [problem for problem in left if problem.is_fault]
     print(f"{count(blobs, 'blob')} checked, {f'{len(restored)} restored, ' if repair else ''}{_faults(len(faults))}.")

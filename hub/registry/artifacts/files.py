@@ -39,6 +39,17 @@ def find_folders(database: Database, revision_id: str, paths: Sequence[str]) -> 
     return {row["path"]: _folder(row) for row in _rows_at(database, "folders", revision_id, paths)}
 
 
+def first_within(database: Database, revision_ids: Sequence[str], files: int) -> int:
+    """Return how many of the first revisions have at most this number of `files` together, but at least one."""
+    question = "SELECT count(*) FROM (SELECT 1 FROM files WHERE revision_id = :id LIMIT :limit) AS some"
+    left = files
+    for number, revision_id in enumerate(revision_ids):
+        left -= int(database.rows(question, {"id": revision_id, "limit": left + 1})[0][0])
+        if left < 0:
+            return max(1, number)
+    return len(revision_ids)
+
+
 def is_counted(database: Database, revision_id: str, path: str) -> bool:
     """Return whether a download of this file counts as one of the artifact; see `hub.records.counted_files`."""
     values = {"id": revision_id, "path": path}

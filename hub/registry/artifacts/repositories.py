@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
     from hub.registry.database.database import Database
     from hub.registry.tables.artifacts import ArtifactRow
+
+
+_MAX_USED = 10_000
+_used: dict[tuple[str, bytes], int] = {}
+"""Address of the database and digest of an artifact's revisions → size of their files in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +174,26 @@ def liked_by(database: Database, account: Account) -> list[str]:
 
 
 def used_bytes(database: Database, name: ArtifactName) -> int:
-    """Return the size in bytes of all distinct files in the revisions of an artifact."""
-    rows = database.rows(
-        "SELECT coalesce(sum(size_bytes), 0) FROM (SELECT DISTINCT digest, files.size_bytes FROM files "
-        "JOIN revisions ON revisions.id = revision_id JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key) AS held",
+    """Return the size in bytes of all distinct files in the revisions of an artifact.
+
+    It is remembered until the revisions change: adding it up reads every file of every revision.
+    """
+    revisions = database.rows(
+        "SELECT revisions.id FROM revisions JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key ORDER BY 1",
         {"key": name.key},
     )
-    return int(rows[0][0])
+    state = hashlib.sha256("".join(row[0] for row in revisions).encode()).digest()
+    if (known := _used.get((database.address, state))) is None:
+        rows = database.rows(
+            "SELECT coalesce(sum(size_bytes), 0) FROM (SELECT DISTINCT digest, files.size_bytes FROM files "
+            "JOIN revisions ON revisions.id = revision_id JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key) AS held",
+            {"key": name.key},
+        )
+        known = int(rows[0][0])
+        if len(_used) >= _MAX_USED:
+            _used.clear()
+        _used[database.address, state] = known
+    return known
 
 
 def count_children(database: Database, name: ArtifactName) -> int:

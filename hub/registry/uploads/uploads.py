@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hub.names import ArtifactName, Digest
 from hub.records import Artifact
 from hub.registry.accounts.permissions import Account, Caller
+from hub.registry.accounts.server_settings import renew_epoch
 from hub.registry.artifacts.access_requests import may_download
 from hub.registry.artifacts.rows import read_artifacts
 from hub.registry.database.clock import to_column, utc_now
@@ -158,6 +159,19 @@ def touch_xorbs(database: Database, account_id: int, hashes: list[str]) -> None:
         for hash in hashes:
             own = (XorbRow.account_id == account_id) & (XorbRow.hash == hash)
             session.execute(update(XorbRow).where(own).values(used_at=utc_now()))
+
+
+def forget_xorbs(database: Database, digest: Digest) -> None:
+    """Forget the xorbs that are this blob, whose bytes are lost, and make clients send again what they have sent before."""
+    from sqlalchemy import delete
+
+    from hub.registry.tables.accounts import XorbRow
+
+    values = {"digest": digest.hex}
+    if database.rows("SELECT 1 FROM xorbs WHERE digest = :digest LIMIT 1", values):
+        with database.transaction() as session:
+            session.execute(delete(XorbRow).where(XorbRow.digest == digest.hex))
+        renew_epoch(database)
 
 
 def uploaded_digests(database: Database) -> set[Digest]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from hub.errors import DamagedFile, InvalidSource, TooLarge
+from hub.errors import DamagedBlob, DamagedFile, InvalidSource, TooLarge, UnknownFile
 from hub.names import Digest
 from hub.registry.accounts.permissions import Account
 from hub.registry.uploads.blob_ids import record_xet_hash
-from hub.registry.uploads.uploads import find_xorb, record_upload, record_xorb, touch_xorbs
+from hub.registry.uploads.uploads import find_xorb, forget_xorbs, record_upload, record_xorb, touch_xorbs
 from hub.store import BlobStore
 from hub.store.joined import JoinedChunks
 from hub.xet.hashes import file_hash, hash_to_hex, range_hash
@@ -53,19 +53,41 @@ def store_file(database: Database, store: BlobStore, account: Account, file: Sen
     if file_hash(hashed) != file.hash:
         raise InvalidSource("the chunks in this shard do not match the hash of its file: upload it again.")
     digest = file.sha256
-    if digest is None or not _is_one_blob(store, parts, digest, file.size):
-        contents = _contents(store, parts, is_checked=digest is not None)
-        digest, _ = store.put(cast("BinaryIO", JoinedChunks(contents)), digest)
+    try:
+        if digest is None or not _is_one_blob(store, parts, digest, file.size):
+            contents = _contents(store, parts, is_checked=digest is not None)
+            digest, _ = store.put(cast("BinaryIO", JoinedChunks(contents)), digest)
+    except (DamagedFile, InvalidSource, UnknownFile):
+        _forget_lost_xorbs(database, store, [xorb for xorb, _ in xorbs.values()])
+        raise
     record_upload(database, account, digest, file.size, owner=owner)
     record_xet_hash(database, digest, hash_to_hex(file.hash))
     touch_xorbs(database, account.id, list(xorbs))
     return digest
 
 
+def _forget_lost_xorbs(database: Database, store: BlobStore, xorbs: list[Digest]) -> None:
+    """Forget those of `xorbs` that are damaged or missing, so that clients send them again, and raise DamagedBlob for the first."""
+    lost = []
+    for digest in xorbs:
+        try:
+            store.verify(digest)
+        except (DamagedBlob, UnknownFile):
+            forget_xorbs(database, digest)
+            lost.append(digest)
+    if lost:
+        raise DamagedBlob(lost[0].hex)
+
+
 def _is_one_blob(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]], digest: Digest, size: int) -> bool:
-    """Return whether a blob of the store is already the file: a xorb of uncompressed chunks, all of which are the file's."""
+    """Return whether a blob of the store is already the file: a xorb of uncompressed chunks, all of which are the file's.
+
+    Raises UnknownFile, DamagedBlob.
+    """
     is_plain = [each for each, _ in parts] == [digest] and all(chunk.is_plain for chunk in parts[0][1])
-    return is_plain and store.refresh(digest) and store.size(digest) == size
+    if is_plain:
+        store.confirm(digest, size)
+    return is_plain and store.refresh(digest, size)
 
 
 def _chunks(

@@ -11,16 +11,18 @@ from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
 from hub.cards.card import FILE
+from hub.errors import DamagedFile, UnknownFile
 from hub.local import LocalHub
 from hub.names import Digest
 from hub.publish.lineage import Lineage, lineages
-from hub.records import Artifact, Revision, Signature
+from hub.records import Artifact, File, Revision, Signature
 from hub.registry.artifacts.aliases import aliases
 from hub.registry.artifacts.downloads import downloads_by_day, today
 from hub.registry.artifacts.scans import Scan, scans_in
 from hub.registry.parts import origin_of
 from hub.registry.scores.scores import published_scores
 from hub.store import BlobStore
+from hub.store.read_whole import read_whole
 from hub.weights.header import SUFFIX, StoredTensor, tensors_in
 from server.api.artifacts.scores import PublishedScoreBody, score_body
 from server.auth.access import Hub, requested_name
@@ -213,7 +215,10 @@ def tensors_of(store: BlobStore, revision: Revision) -> Iterator[dict[str, Any]]
     for file in revision.files:
         if not file.path.endswith(SUFFIX):
             continue
-        found = _tensors(store, file.digest)
+        try:
+            found = _tensors(store, file)
+        except (DamagedFile, UnknownFile, ValueError):
+            continue  # Damaged since, or published before headers were checked: the other files are shown.
         dtypes: dict[str, int] = {}
         for each in found:
             dtypes[each.dtype] = dtypes.get(each.dtype, 0) + each.numbers
@@ -222,14 +227,14 @@ def tensors_of(store: BlobStore, revision: Revision) -> Iterator[dict[str, Any]]
         yield {"path": file.path, "parameters": sum(dtypes.values()), "dtypes": dtypes, "tensors": listed}
 
 
-def _tensors(store: BlobStore, digest: Digest) -> tuple[StoredTensor, ...]:
-    """Return the tensors of a blob, cached because reading a header from a bucket takes a request."""
-    if (known := _READ.get(digest)) is None:
-        with store.open(digest) as opened:
+def _tensors(store: BlobStore, file: File) -> tuple[StoredTensor, ...]:
+    """Return the tensors of a file, cached because reading a header from a bucket takes a request."""
+    if (known := _READ.get(file.digest)) is None:
+        with store.open(file.digest, file.size_bytes) as opened:
             known = tensors_in(opened)
         while len(_READ) >= _MAX_READ:
             _READ.pop(next(iter(_READ)), None)
-        _READ[digest] = known
+        _READ[file.digest] = known
     return known
 
 
@@ -242,5 +247,4 @@ def _card(store: BlobStore, revision: Revision) -> str:
     found = next((file for file in revision.files if file.path == FILE), None)
     if found is None or found.size_bytes > MAX_CARD:
         return ""
-    with store.open(found.digest) as opened:
-        return opened.read().decode("utf-8", "replace")
+    return (read_whole(store, found.digest, found.size_bytes) or b"").decode("utf-8", "replace")

@@ -113,6 +113,7 @@ def get_revision(hub: Hub, artifact: ApiArtifact, revision: RevisionName) -> Res
 def get_manifest(hub: Hub, artifact: ApiArtifact, revision: RevisionName) -> Response:
     """Return the manifest of a revision: the exact bytes whose SHA-256 is its id, with the digest of every file."""
     found = hub.registry.revision(artifact.name, revision)
+    hub.store.confirm(Digest(found.id))
     with hub.store.open(Digest(found.id)) as opened:
         return Response(opened.read(), media_type="application/json", headers={"ETag": f'"{found.id}"'})
 

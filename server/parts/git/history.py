@@ -58,7 +58,7 @@ class ObjectStore(MemoryObjectStore):
         if not in_git(file):
             return self.add(Blob.from_string(pointer(file)))
         if file.digest not in self._ids:
-            self._ids[file.digest] = self._read(file.digest).id
+            self._ids[file.digest] = self._read(file.digest, file.size_bytes).id
             self._texts[self._ids[file.digest]] = file.digest
         return self._ids[file.digest]
 
@@ -69,10 +69,10 @@ class ObjectStore(MemoryObjectStore):
 
     def read_text(self, file: File) -> bytes:
         """Return the content of a short text."""
-        return self._read(file.digest).data
+        return self._read(file.digest, file.size_bytes).data
 
-    def _read(self, digest: Digest) -> Blob:
-        with self._store.open(digest) as opened:
+    def _read(self, digest: Digest, size_bytes: int | None = None) -> Blob:
+        with self._store.open(digest, size_bytes) as opened:
             return Blob.from_string(opened.read())
 
 

@@ -136,15 +136,15 @@ class Mirror:
 
     def file(self, commit: MirroredCommit, path: str) -> MirroredFile:
         """Return a file of a commit. Raises UnknownFile."""
-        for file in commit.files:
-            if file.path == path:
-                return file
-        raise UnknownFile(path, [file.path for file in commit.files])
+        file = commit.by_path.get(path)
+        if file is None:
+            raise UnknownFile(path, commit.by_path)
+        return file
 
     def bytes_of(self, repo: MirroredRepository, commit: MirroredCommit, file: MirroredFile) -> Digest | FetchReader:
         """Return the blob of a file, or a reader of its download. Raises as `commit`."""
         digest = blob_of(self._database, file.etag)
-        if digest is not None and digest in self.hub.store:
+        if digest is not None and self.hub.store.holds(digest, file.size_bytes):
             return digest
         if self.upstream is None or self._is_backing_off():
             raise self._unreachable(repo)
@@ -166,7 +166,7 @@ class Mirror:
             digest = blob_of(self._database, file.etag)
             assert digest is not None, "a finished download has saved its blob"
             found = digest
-        with self.hub.store.open(found) as opened:
+        with self.hub.store.open(found, file.size_bytes) as opened:
             return opened.read()
 
     def check_visible(self, repo: MirroredRepository, commit: MirroredCommit, *, is_account: bool) -> None:

@@ -6,8 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from hub.git_objects import folder_ids
 from hub.names import ArtifactName, Digest
 from hub.records import MirrorOrigin
 from hub.registry.database.clock import from_column, utc_now
@@ -52,7 +54,7 @@ class MirroredFile:
         return self.etag != self.blob_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # Without slots, for the cached properties.
 class MirroredCommit:
     """An immutable commit of a repository."""
 
@@ -60,6 +62,16 @@ class MirroredCommit:
     description: Mapping[str, Any]
     files: tuple[MirroredFile, ...]
     fetched_at: datetime
+
+    @cached_property
+    def by_path(self) -> Mapping[str, MirroredFile]:
+        """The files by path."""
+        return {file.path: file for file in self.files}
+
+    @cached_property
+    def folders(self) -> Mapping[str, str]:
+        """The git ids of all folders by path."""
+        return folder_ids({file.path: file.blob_id for file in self.files})
 
 
 def repository_of(name: ArtifactName) -> MirroredRepository:

@@ -1,12 +1,11 @@
-"""List the content of folders of a mirrored commit, and compute the ids of folders."""
+"""List the content of folders of a mirrored commit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from hub.git_objects import folder_ids
-from server.parts.mirror.mirrored_repositories import MirroredFile
+from server.parts.mirror.mirrored_repositories import MirroredCommit, MirroredFile
 from server.protocol.read.tree import folder_entry
 
 
@@ -27,17 +26,12 @@ def paths_below(paths: Iterable[str], folder: str, *, recursive: bool) -> list[s
 
 
 def entries_at(
-    paths: Iterable[str], files: Mapping[str, MirroredFile], entry_of: Callable[[MirroredFile], dict[str, Any]]
+    paths: Iterable[str], commit: MirroredCommit, entry_of: Callable[[MirroredFile], dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Return the entries of the requested files and folders in this order, without those that do not exist.
-
-    The ids of folders are computed for the whole commit at once, and only if a folder is requested.
-    """
-    requested = list(paths)
-    has_folders = any(path not in files for path in requested)
-    folders = folder_ids({path: file.blob_id for path, file in files.items()}) if has_folders else {}
+    """Return the entries of the requested files and folders in this order, without those that do not exist."""
+    files = commit.by_path
     return [
-        entry_of(files[path]) if path in files else folder_entry(path, folders[path])
-        for path in requested
-        if path in files or path in folders
+        entry_of(files[path]) if path in files else folder_entry(path, commit.folders[path])
+        for path in paths
+        if path in files or path in commit.folders
     ]

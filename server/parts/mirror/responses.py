@@ -69,7 +69,7 @@ def _list_tree(request: Request, mirror: Mirror, repo: MirroredRepository) -> Re
     folder = unquote(request.path_params.get("path", "")).strip("/")
     below = paths_below((file.path for file in commit.files), folder, recursive=is_true(request, "recursive"))
     if not below and folder:
-        raise UnknownFile(folder, {file.path.rpartition("/")[0] for file in commit.files})
+        raise UnknownFile(folder, commit.folders)
     begin = offset_of(request)
     end = begin + PAGE
     headers = {"X-Repo-Commit": commit.commit_id, **_warning(request)}
@@ -196,8 +196,7 @@ class _PartialDownload(StreamingResponse):
 
 
 def _entries(commit: MirroredCommit, requested: Iterable[str]) -> list[dict[str, Any]]:
-    files = {file.path: file for file in commit.files}
-    return entries_at(requested, files, _file_entry)
+    return entries_at(requested, commit, _file_entry)
 
 
 def _file_entry(file: MirroredFile) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def read_bundle(files: Sequence[File], store: BlobStore) -> bytes | None:
         return None
     if found.size_bytes > MAX_BYTES:
         raise InvalidSignature(f"`{FILE}` has {found.size_bytes} bytes, the maximum is {MAX_BYTES}.")
-    with store.open(found.digest) as opened:
+    with store.open(found.digest, found.size_bytes) as opened:
         return opened.read()
 
 

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from hub.records import Artifact, Page, Query
+from hub.registry.artifacts.files import first_within
 from hub.registry.artifacts.rows import read_files
 from hub.registry.index.tags import MAX_COUNT
 from server.auth.access import Hub, is_dataset_request
@@ -25,6 +26,8 @@ MAX_LIMIT = 1000
 MAX_WITH_FILES = 500
 MAX_READING = 100
 """Artifacts per page if files of each repository are read."""
+MAX_FILES = 100_000
+"""Files per page: the page ends before the artifact that would exceed it, unless it is the first."""
 _SORTS = {
     "": "score",
     "trendingScore": "trend",
@@ -56,6 +59,8 @@ def list_repositories(request: Request, hub: Hub) -> Response:
         return JSONResponse([])
     found = _find(hub, replace(query, limit=limit + 1)).items
     headers = {}
+    if {"siblings", *READING} & set(names):
+        limit = min(limit, first_within(hub.registry.database, [each.revision for each in found], MAX_FILES))
     if len(found) > limit:
         next_query = replace(query, offset=query.offset + limit, after=found[limit - 1].name.key)
         headers = link_to(request, cursor_for(request, next_query))

@@ -10,6 +10,7 @@ from hub.local import LocalHub
 from hub.publish.publish import count_weights
 from hub.records import Artifact, File, Revision
 from hub.registry.artifacts.repositories import used_bytes
+from hub.store.read_whole import read_whole
 from hub.strict_json import parse_json
 from server.http.card import front_matter_of
 
@@ -67,10 +68,9 @@ class RepositoryView:
     def _json(self, path: str) -> dict[str, Any]:
         for file in self.files:
             if file.path == path and file.size_bytes <= _MAX_CONFIG:
-                with self.hub.store.open(file.digest) as opened:
-                    try:
-                        found = parse_json(opened.read())
-                    except ValueError:
-                        return {}
+                try:
+                    found = parse_json(read_whole(self.hub.store, file.digest, file.size_bytes) or b"")
+                except ValueError:
+                    return {}
                 return found if isinstance(found, dict) else {}
         return {}

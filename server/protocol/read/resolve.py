@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
+from typing import BinaryIO
 from urllib.parse import quote
 
 from fastapi import Request
 from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
 
-from hub.errors import DamagedFile, UnknownFile
+from hub.errors import DamagedBlob, UnknownFile
 from hub.local import LocalHub
 from hub.names import check_path
 from hub.records import File, Revision
 from hub.registry.artifacts.files import find_files, is_counted, paths_near
 from hub.store import BlobStore
+from hub.store.checked import CHECKED_BYTES
 from server.auth.access import Hub, ReadableArtifact
 from server.http.accel_redirect import offload_path
 from server.http.blob_response import CHUNK_BYTES, BlobResponse
@@ -26,8 +28,6 @@ FILE_POLICY = "default-src 'none'; sandbox"
 """A published file that a browser opens can be an image or text, but cannot run code."""
 _IMAGES = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".gif": "image/gif"}
 _TEXTS = (".md", ".txt", ".json", ".yaml", ".yml", ".csv")
-_LARGE = 1 << 20
-"""Smallest size in bytes of files that are redirected to a remote store. Images on pages are smaller and must come from this server."""
 _FOREVER = "public, max-age=31536000, immutable"
 _CLIENT = re.compile(r"\bhf_hub/(\d+)\.")
 
@@ -68,22 +68,22 @@ def blob_response(
 ) -> Response:
     """Return a response with a blob: from its local file, or sent by nginx from its path `offload`.
 
-    Large blobs of a remote store are redirected, small ones are streamed. Raises DamagedFile if the blob is missing.
+    Large blobs of a remote store are redirected, small ones are streamed. Raises DamagedBlob if the bytes are damaged or missing.
     """
     media_type = media_type_of(file.path)
-    if (path := store.path(file.digest)) is not None:
+    if (path := store.path(file.digest, file.size_bytes)) is not None:
         if offload:
             return Response(headers=headers | {"X-Accel-Redirect": offload}, media_type=media_type, background=after)
         return BlobResponse(path, headers=headers, media_type=media_type, background=after)
-    if file.size_bytes >= _LARGE and (url := store.url(file.digest)) is not None:
-        headers |= {"Location": url, "Cache-Control": "no-store"}
-        return Response(status_code=302, headers=headers, background=after)
-    if file.digest not in store:
-        raise DamagedFile(
-            f"the bytes of `{file.path}`, {file.digest}, are missing from the store: check it with `hub verify`."
-        )
+    try:
+        if file.size_bytes > CHECKED_BYTES and (url := store.url(file.digest, file.size_bytes)) is not None:
+            headers |= {"Location": url, "Cache-Control": "no-store"}
+            return Response(status_code=302, headers=headers, background=after)
+        opened = store.open(file.digest, file.size_bytes)
+    except UnknownFile as error:
+        raise DamagedBlob(file.digest.hex, is_missing=True) from error
     headers |= {"Content-Length": str(file.size_bytes), "Accept-Ranges": "none"}
-    return StreamingResponse(_chunks(store, file), headers=headers, media_type=media_type, background=after)
+    return StreamingResponse(_chunks(opened), headers=headers, media_type=media_type, background=after)
 
 
 def media_type_of(path: str) -> str:
@@ -109,9 +109,9 @@ def file_headers(path: str, commit: str, *, is_pinned: bool) -> dict[str, str]:
     }
 
 
-def _chunks(store: BlobStore, file: File) -> Iterator[bytes]:
-    with store.open(file.digest) as source:
-        yield from iter(partial(source.read, CHUNK_BYTES), b"")
+def _chunks(opened: BinaryIO) -> Iterator[bytes]:
+    with opened:
+        yield from iter(partial(opened.read, CHUNK_BYTES), b"")
 
 
 def _headers(file: File, revision: Revision, revision_name: str) -> dict[str, str]:

@@ -33,7 +33,7 @@ def read_shards(hub: Hub, artifact: ReadableArtifact, path: Segment) -> Response
     headers, total = {}, 0
     for name in names:
         shard = get_file(hub, revision, str(folder / name))
-        with hub.store.open(shard.digest) as opened:
+        with hub.store.open(shard.digest, shard.size_bytes) as opened:
             try:
                 headers[name] = read_header(opened)
             except ValueError as error:
@@ -49,7 +49,7 @@ def _read_index(store: BlobStore, file: File) -> tuple[dict[str, Any], list[str]
     invalid = InvalidSource(f"`{file.path}` is not a valid index of shards: it has no `weight_map`.")
     if file.size_bytes > _MAX_INDEX:
         raise invalid
-    with store.open(file.digest) as opened:
+    with store.open(file.digest, file.size_bytes) as opened:
         try:
             index = parse_json(opened.read())
             names = sorted(set(index["weight_map"].values()))

@@ -77,7 +77,7 @@ def _upload(
     if (digest := _digest(each)) is None or not 0 <= each.size <= MAX_FILE_BYTES:
         return _error(422, f"an object has 64 lowercase hex digits and 0 to {MAX_FILE_BYTES} bytes.")
     known = size_of_upload(hub.registry.database, caller_of(request, hub), digest, artifact)
-    if known is not None and digest in hub.store:
+    if known is not None and hub.store.holds(digest, known):
         return {} if known == each.size else _error(422, f"this object has {known} bytes, not {each.size}.")
     try:
         require_room_for_upload(hub, artifact.name.owner, {digest: each.size})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from typing import Any, BinaryIO, cast
@@ -76,7 +76,7 @@ def _complete(hub: LocalHub, token: str, body: Completion) -> None:
     sizes = [_uploaded_size(hub, account, digest) for digest in digests]
     if sum(sizes) != claims["size"]:
         raise InvalidSource(f"the parts have {sum(sizes)} bytes in total, and {claims['size']} were announced.")
-    source = cast(BinaryIO, JoinedChunks(_read_chunks(hub.store, digests)))
+    source = cast(BinaryIO, JoinedChunks(_read_chunks(hub.store, zip(digests, sizes, strict=True))))
     _put(hub, account, source, oid, owner=claims.get("owner", ""))
 
 
@@ -134,12 +134,12 @@ def _put(hub: LocalHub, account: Account, source: BinaryIO, expected: Digest | N
 
 def _uploaded_size(hub: LocalHub, account: Account, digest: Digest) -> int:
     size = uploaded_size(hub.registry.database, account, digest)
-    if size is None or digest not in hub.store:
+    if size is None or not hub.store.holds(digest, size):
         raise InvalidSource(f"{digest} was not uploaded: upload it again.")
     return size
 
 
-def _read_chunks(store: BlobStore, digests: Sequence[Digest]) -> Iterator[bytes]:
-    for digest in digests:
-        with store.open(digest) as opened:
+def _read_chunks(store: BlobStore, parts: Iterable[tuple[Digest, int]]) -> Iterator[bytes]:
+    for digest, size_bytes in parts:
+        with store.open(digest, size_bytes) as opened:
             yield from iter(partial(opened.read, _STEP), b"")

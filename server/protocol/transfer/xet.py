@@ -28,6 +28,7 @@ from hub.errors import (
 from hub.local import LocalHub
 from hub.names import ArtifactName, Digest
 from hub.registry.accounts.server_settings import epoch
+from hub.registry.uploads.uploads import forget_xorbs
 from hub.registry.uploads.xet_files import store_file, store_xorb
 from hub.xet import shard, xorb
 from hub.xet.hashes import hex_to_hash
@@ -48,6 +49,8 @@ def grant_writing(request: Request, hub: Hub, artifact: WritableArtifact) -> Res
     refuse_pull_requests(request)
     account = caller_of(request, hub).account
     assert account is not None, "a writer has an account"
+    for damaged in hub.store.quarantined():
+        forget_xorbs(hub.registry.database, damaged)
     address = absolute(request, f"/cas/{epoch(hub.registry.database)}/{account.id}")
     token = sign(hub, _PURPOSE, TOKEN_SECONDS, account=account.id, artifact=str(artifact.name))
     until = int(time.time()) + TOKEN_SECONDS

@@ -154,7 +154,7 @@ def _uploaded_file(hub: LocalHub, artifact: Artifact, caller: Caller, path: str,
     except (KeyError, TypeError, InvalidName) as error:
         raise InvalidRequest(f"`{path}` has no `oid` of 64 lowercase hex digits.") from error
     size = size_of_upload(hub.registry.database, caller, digest, artifact)
-    if size is None or digest not in hub.store:
+    if size is None or not hub.store.holds(digest, size):
         raise InvalidSource(f"the bytes of `{path}`, {digest}, were not uploaded: upload them, then commit again.")
     if value.get("size", size) != size:
         raise InvalidSource(f"`{path}` has {size} bytes, but the commit states {value['size']!r}.")

@@ -16,6 +16,7 @@ from hub.names import check_path
 from hub.records import File
 from hub.registry.artifacts.files import find_files
 from hub.registry.uploads.xet_files import MAX_FILE_BYTES
+from hub.store.read_whole import read_whole
 from server.auth.access import Hub, WritableArtifact
 from server.auth.quota import require_room
 from server.http.urls import Segment, commit_id
@@ -69,12 +70,15 @@ def _plan(hub: LocalHub, candidate: Candidate, file: File | None) -> dict[str, A
     return {"path": candidate.path, "uploadMode": mode, "shouldIgnore": False, "oid": oid}
 
 
-def _oid(hub: LocalHub, file: File, mode: str) -> str:
-    """Return the id that the client computes: the git blob id of a regular file, the SHA-256 of a large one."""
+def _oid(hub: LocalHub, file: File, mode: str) -> str | None:
+    """Return the id that the client computes: the git blob id of a regular file, the SHA-256 of a large one.
+
+    None if the stored bytes are damaged, so that the client sends them again.
+    """
     if mode == "lfs":
-        return file.digest.hex
-    with hub.store.open(file.digest) as opened:
-        return blob_id(opened.read())
+        return file.digest.hex if hub.store.holds(file.digest, file.size_bytes) else None
+    content = read_whole(hub.store, file.digest, file.size_bytes)
+    return None if content is None else blob_id(content)
 
 
 def _is_short_text(candidate: Candidate) -> bool:

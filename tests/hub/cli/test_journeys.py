@@ -127,6 +127,8 @@ def test_verify_names_what_is_lost_and_what_is_damaged(hub, folder):
     damaged = hub("verify")
     assert damaged.code == 1
     assert "ade/mulan-sw@1:README.md" in damaged.err
+    assert hub("push", folder).code == 0
+    assert hub("verify").code == 0
     path.unlink()
     lost = hub("verify")
     assert lost.code == 1

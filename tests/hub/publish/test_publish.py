@@ -225,6 +225,6 @@ def test_verifying_names_lost_and_damaged_blobs(hub, tmp_path):
     assert [is_fault for is_fault, _ in texts] == [True, True, False]
     faults = " ".join(text for is_fault, text in texts if is_fault)
     assert "missing from the store; referenced by local/mulan-yo@1:README.md" in faults
-    assert "is damaged (2 bytes, expected" in faults
+    assert "is damaged and not served; referenced by local/mulan-yo@1:emoji-sd/config.json" in faults
     with pytest.raises(HubError, match="hub verify"):
         hub.snapshot("mulan-yo")

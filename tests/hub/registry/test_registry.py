@@ -9,6 +9,7 @@ from hub.records import Artifact, Conditioning, Query, Upstream, Wheel
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.aliases import set_alias
 from hub.registry.artifacts.branches import create_ref
+from hub.registry.artifacts.repositories import used_bytes
 from tests.builders.artifacts import a_score
 from tests.builders.registry import NOW, a_revision, an_artifact, fill
 
@@ -157,3 +158,18 @@ def test_languages_and_names_are_listed(registry):
     fill(registry, an_artifact("a/x", languages=("yo", "sw")), an_artifact("b/y"))
     assert registry.languages() == {"yo": 2, "sw": 1}
     assert registry.names() == ["a/x", "b/y"]
+
+
+def test_the_size_of_all_revisions_is_added_up_once_until_they_change(registry, monkeypatch):
+    name = a_revision().artifact
+    registry.record(an_artifact(), a_revision(), None)
+    assert used_bytes(registry.database, name) == 8
+    questions = []
+    rows = type(registry.database).rows
+    monkeypatch.setattr(
+        type(registry.database), "rows", lambda self, sql, *more: questions.append(sql) or rows(self, sql, *more)
+    )
+    assert used_bytes(registry.database, name) == 8
+    assert not any("files" in question for question in questions)
+    registry.record(an_artifact(), a_revision(digit="2", parent="1" * 64), "1" * 64)
+    assert used_bytes(registry.database, name) == 13

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hub.errors import DamagedFile, UnknownFile, Unreachable
+from hub.errors import DamagedBlob, DamagedFile, UnknownFile, Unreachable
 from hub.names import ArtifactName, Digest
 from hub.store import BlobStore, FolderStore, MemoryStore, open_store
+from tests.builders.damage import damage
 
 CONTENT = b"weights" * 1000
 DIGEST = Digest(hashlib.sha256(CONTENT).hexdigest())
@@ -164,3 +165,116 @@ def test_only_blobs_that_were_not_put_for_a_while_are_deleted_as_unused(store):
     assert DIGEST not in store
     assert not store.delete_unused(DIGEST, seconds=-5)
     assert store.unfinished() == []
+
+
+LARGE = bytes(range(256)) * (6 << 10)
+"""1.5 MiB: more than is hashed whenever it is read."""
+
+
+def reopened(store):
+    """Return the store as another process opens it."""
+    if isinstance(store, MemoryStore):
+        return store
+    return FolderStore(store.root) if isinstance(store, FolderStore) else open_store(store.address)
+
+
+def test_a_small_damaged_blob_is_found_when_it_is_read_and_never_served(store):
+    store.put(CONTENT)
+    damage(store, DIGEST)
+    for read in (store.open, store.path, store.open):
+        if read == store.path and not isinstance(store, FolderStore):
+            continue
+        with pytest.raises(DamagedBlob, match=f"the stored bytes of blob {DIGEST} are damaged and not served"):
+            read(DIGEST, len(CONTENT))
+    for each in (store, reopened(store)):
+        assert list(each.digests()) == []
+        assert list(each.quarantined()) == [DIGEST]
+        assert not each.holds(DIGEST)
+        assert DIGEST not in each
+        assert not each.refresh(DIGEST, len(CONTENT))
+        with pytest.raises(DamagedBlob):
+            each.open(DIGEST)
+
+
+def test_a_blob_of_another_size_is_found_when_it_is_opened(store):
+    digest, size = store.put(LARGE)
+    damage(store, digest, lambda content: content[:-1])
+    with pytest.raises(DamagedBlob):
+        store.url(digest, size) or store.open(digest, size)
+    assert list(store.quarantined()) == [digest]
+
+
+def test_a_wrong_expected_size_sets_no_right_blob_aside(store):
+    digest, size = store.put(LARGE)
+    assert not store.holds(digest, size - 1)
+    with pytest.raises(DamagedFile, match=f"has {size} bytes, not {size - 1}"):
+        store.open(digest, size - 1)
+    assert store.holds(digest, size)
+    assert list(store.quarantined()) == []
+
+
+def test_a_large_damaged_blob_is_found_by_verifying_it(store):
+    digest, size = store.put(LARGE)
+    read = []
+    assert store.verify(digest, size, read.append) == size
+    assert sum(read) == size
+    store.confirm(digest, size)
+    damage(store, digest)
+    with pytest.raises(DamagedBlob):
+        store.confirm(digest, size)
+    assert list(reopened(store).quarantined()) == [digest]
+
+
+@pytest.mark.parametrize("content", [CONTENT, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("is_found", [True, False], ids=["found", "not found"])
+def test_putting_the_right_bytes_again_heals_a_blob(store, tmp_path, content, is_found):
+    (tmp_path / "file").write_bytes(content)
+    for put in (store.put, lambda content: store.put(io.BytesIO(content)), lambda _: store.put_file(tmp_path / "file")):
+        digest, size = store.put(content)
+        damage(store, digest)
+        if is_found:
+            with pytest.raises(DamagedBlob):
+                store.verify(digest)
+        put(content)
+        with store.open(digest, size) as opened:
+            assert opened.read() == content
+        assert list(store.quarantined()) == []
+
+
+def test_what_was_set_aside_is_restored_if_it_is_right_after_all_and_deleted_when_it_is_replaced(store):
+    digest, _ = store.put(LARGE)
+    damage(store, digest)
+    with pytest.raises(DamagedBlob):
+        store.verify(digest)
+    assert store.reexamine() == []
+    assert list(store.quarantined()) == [digest]
+    store.put(LARGE)
+    assert store.reexamine() == []
+    assert list(store._set_aside()) == []
+    store._move_aside(digest, store._find(digest).stamp)
+    assert not store.holds(digest)
+    assert store.reexamine() == [digest]
+    assert store.holds(digest)
+    assert list(store._set_aside()) == []
+
+
+def test_a_blob_that_was_put_again_while_it_was_read_is_not_set_aside(store):
+    digest, _ = store.put(CONTENT)
+    damage(store, digest)
+    found = store._find(digest)
+    store.delete(digest)
+    store.put(CONTENT)
+    if not isinstance(store, MemoryStore):
+        store._move_aside(digest, found.stamp)
+    assert store.holds(digest)
+    assert list(store._set_aside()) == []
+
+
+def test_deleting_a_damaged_blob_deletes_its_bytes(store):
+    store.put(CONTENT)
+    damage(store, DIGEST)
+    assert not store.holds(DIGEST)
+    store.delete(DIGEST)
+    assert list(store.quarantined()) == []
+    with pytest.raises(UnknownFile):
+        store.open(DIGEST)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
+from server.protocol.read import listing
+
 
 def ids(client: TestClient, query: str) -> list[str]:
     response = client.get(f"/api/models?{query}")
@@ -80,3 +82,17 @@ def test_a_download_counts_only_if_the_client_marks_it_as_one(client: TestClient
     assert hub.registry.get("ada/many").downloads == before + 1
     client.get(path, headers={"user-agent": "unknown/None; hf_hub/1.33.0; python/3.11.7"})
     assert hub.registry.get("ada/many").downloads == before + 2
+
+
+def test_a_page_ends_before_its_repositories_have_too_many_files(client: TestClient, monkeypatch):
+    whole = [each["id"] for each in client.get("/api/models?full=True&sort=createdAt").json()]
+    monkeypatch.setattr(listing, "MAX_FILES", 1)
+    found, url = [], "/api/models?full=True&sort=createdAt"
+    while url:
+        response = client.get(url)
+        page = response.json()
+        assert len(page) == 1 or sum(len(each["siblings"]) for each in page) <= 1
+        found += [each["id"] for each in page]
+        url = response.links.get("next", {}).get("url", "")
+    assert found == whole
+    assert len(client.get("/api/models").json()) == len(whole)

@@ -156,7 +156,7 @@ def test_a_yanked_revision_is_served_with_a_warning(client: TestClient):
 
 def test_a_missing_blob_raises_an_error_and_is_never_an_empty_file(hub: LocalHub):
     [file] = [each for each in hub.registry.revision(ArtifactName("ada", "many")).files if each.path == "sample.png"]
-    with pytest.raises(DamagedFile, match="are missing from the store"):
+    with pytest.raises(DamagedFile, match="are missing and not served"):
         blob_response(MemoryStore(), file, {}, None)
 
 

@@ -32,8 +32,8 @@ from hub.records import DATASET, PLAIN, Artifact, File, Revision
 from hub.registry import Registry
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.history import newest_unyanked
-from hub.registry.artifacts.refs import BRANCH, WRITING, find_ref
 from hub.registry.artifacts.scans import mark_unsafe_files
+from hub.registry.refs import BRANCH, WRITING, find_ref
 from hub.store import BlobStore
 
 INITIAL_MESSAGE = "initial commit"

@@ -16,8 +16,8 @@ from hub.records import Artifact, Revision
 from hub.registry import Registry
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.history import newest_unyanked
-from hub.registry.artifacts.refs import BRANCH, MAIN
 from hub.registry.artifacts.rewrite import Rewrite, rewrite
+from hub.registry.refs import BRANCH, MAIN
 from hub.store import BlobStore
 
 

@@ -22,10 +22,10 @@ from hub.names import ArtifactName, Digest
 from hub.records import DATASET, PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Job, Registry
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.refs import BRANCH, TAG
 from hub.registry.outbox.queue import WRITE_REFERENCE
 from hub.registry.outbox.worker import Task, run_due
 from hub.registry.parts import origin_of, signature_in
+from hub.registry.refs import BRANCH, TAG
 from hub.store import BlobStore
 from hub.weights.header import count_parameters
 

@@ -13,7 +13,6 @@ from hub.records import DATASET, Artifact, Page, Query, Revision
 from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.artifacts.downloads import count_download
-from hub.registry.artifacts.refs import BRANCH, TAG, WRITING, Ref, find_ref, refs_of
 from hub.registry.artifacts.rows import NAME, name_of, read_artifacts, read_revisions
 from hub.registry.database.database import Database
 from hub.registry.database.open import open_database
@@ -21,6 +20,7 @@ from hub.registry.index.current_revisions import current_revisions
 from hub.registry.index.tags import CURATED_OWNER
 from hub.registry.outbox.queue import Job, jobs
 from hub.registry.parts import parts
+from hub.registry.refs import BRANCH, TAG, WRITING, Ref, find_ref, refs_of
 from hub.registry.search.search import find
 from hub.registry.uploads.uploads import uploaded_digests
 

@@ -80,7 +80,7 @@ def _text(store: BlobStore, file: File) -> str | None:
     """Return the content of a short text in UTF-8; None for any other file."""
     if file.size_bytes > MAX_SHOWN:
         return None
-    with store.open(file.digest) as opened:
+    with store.open(file.digest, file.size_bytes) as opened:
         content = opened.read()
     try:
         return None if b"\0" in content else content.decode()

@@ -14,7 +14,7 @@ from hub.errors import Forbidden, InvalidName, UnknownRevision
 from hub.names import ArtifactName
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.refs import ALIAS
+from hub.registry.refs import ALIAS
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

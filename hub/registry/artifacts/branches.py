@@ -9,8 +9,8 @@ from hub.errors import Conflict, InvalidName, InvalidRequest, UnknownRevision
 from hub.names import ArtifactName, bare_ref
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.refs import BRANCH, MAIN
 from hub.registry.events import emit_ref
+from hub.registry.refs import BRANCH, MAIN
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

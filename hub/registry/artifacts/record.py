@@ -16,7 +16,6 @@ from hub.records import DATASET, Artifact, Revision, join_names
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.files import add_files
-from hub.registry.artifacts.refs import BRANCH, MAIN
 from hub.registry.database.clock import UNDATED
 from hub.registry.events import CONFIG, REPO, SCORE, emit, emit_ref, has_listeners, score_event
 from hub.registry.index.facet_counts import EVERYTHING, facets_in, recount
@@ -24,6 +23,7 @@ from hub.registry.index.ranking import UNMEASURED, ranking
 from hub.registry.index.tags import index_words
 from hub.registry.index.text import facets_of, words_of
 from hub.registry.outbox.queue import WRITE_REFERENCE, enqueue
+from hub.registry.refs import BRANCH, MAIN
 from hub.registry.scores.scores import mark_disputed, rank_published, update_ranking
 from hub.registry.tables.accounts import TombstoneRow, UploadRow
 from hub.registry.tables.artifacts import (

@@ -10,8 +10,8 @@ from hub.errors import Conflict
 from hub.records import Artifact, Revision
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.refs import Ref
 from hub.registry.events import emit_rewrite
+from hub.registry.refs import Ref
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database

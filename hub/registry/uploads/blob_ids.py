@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hub.errors import HubError
 from hub.git_objects import blob_id
 from hub.names import Digest
+from hub.records import File
 from hub.store import BlobStore
 
 if TYPE_CHECKING:
@@ -21,36 +22,41 @@ MAX_HASHED = 4 << 30
 GIT, XET = "git", "xet"
 
 
-def git_ids(database: Database, store: BlobStore, digests: Iterable[Digest]) -> dict[Digest, str]:
+def git_ids(database: Database, store: BlobStore, files: Iterable[File]) -> dict[Digest, str]:
     """Return git's ids of blobs, which are read whole: only for short texts. Blobs that cannot be read are left out."""
 
-    def compute(digest: Digest) -> str:
+    def compute(file: File) -> str:
         try:
-            with store.open(digest) as opened:
+            with store.open(file.digest, file.size_bytes) as opened:
                 return blob_id(opened.read())
         except HubError:  # A list of files must not fail for one that is damaged.
             return ""
 
-    return _ids(database, GIT, digests, compute)
+    return _ids(database, GIT, files, compute)
 
 
-def xet_hashes(database: Database, store: BlobStore, digests: Iterable[Digest]) -> dict[Digest, str]:
+def xet_hashes(database: Database, store: BlobStore, files: Iterable[File]) -> dict[Digest, str]:
     """Return the Xet hashes of blobs: those that are known, and those of files on this machine, up to MAX_HASHED bytes in total."""
     left = MAX_HASHED
 
-    def compute(digest: Digest) -> str:
+    def compute(file: File) -> str:
         nonlocal left
-        path = store.path(digest)
-        if path is None or (size := store.size(digest)) > left:
+        if file.size_bytes > left:
             return ""
-        left -= size
+        left -= file.size_bytes
+        try:
+            path = store.path(file.digest, file.size_bytes)
+        except HubError:
+            return ""
+        if path is None:
+            return ""
         try:
             from hf_xet import hash_files  # A dependency of huggingface_hub on common processors only.
         except ImportError:
             return ""
         return str(hash_files([str(path)])[0].hash)
 
-    return _ids(database, XET, digests, compute)
+    return _ids(database, XET, files, compute)
 
 
 def record_xet_hash(database: Database, digest: Digest, xet_hash: str) -> None:
@@ -58,16 +64,15 @@ def record_xet_hash(database: Database, digest: Digest, xet_hash: str) -> None:
     _record(database, XET, {digest: xet_hash})
 
 
-def _ids(
-    database: Database, system: str, digests: Iterable[Digest], compute: Callable[[Digest], str]
-) -> dict[Digest, str]:
-    wanted = list(dict.fromkeys(digests))
+def _ids(database: Database, system: str, files: Iterable[File], compute: Callable[[File], str]) -> dict[Digest, str]:
+    wanted = {file.digest: file for file in files}
     if not wanted:
         return {}
     among, values = database.in_list("digest", [each.hex for each in wanted], "digests")
     question = f"SELECT digest, id FROM blob_ids WHERE system = :system AND {among}"  # noqa: S608 - a condition of the database
     found = {Digest(row["digest"]): str(row["id"]) for row in database.rows(question, {"system": system, **values})}
-    computed = {each: id for each in wanted if each not in found and (id := compute(each))}
+    missing = (file for digest, file in wanted.items() if digest not in found)
+    computed = {file.digest: id for file in missing if (id := compute(file))}
     if computed:
         _record(database, system, computed)
     return found | computed

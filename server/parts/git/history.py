@@ -21,7 +21,7 @@ from hub.git_objects import ATTRIBUTES, in_git, pointer
 from hub.local import LocalHub
 from hub.names import ArtifactName, Digest
 from hub.records import File, Revision
-from hub.registry.artifacts.refs import TAG
+from hub.registry.refs import TAG
 from hub.store import BlobStore
 from server.parts.git.attributes import attributes
 from server.parts.git.commits import note_commits

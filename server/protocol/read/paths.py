@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from hub.names import Digest
-from hub.records import Artifact
+from hub.records import Artifact, File
 from hub.registry.uploads.blob_ids import xet_hashes
 from hub.strict_json import parse_json
 from server.auth.access import Hub, VisibleArtifact
@@ -49,7 +49,7 @@ def _with_xet_hashes(hub: LocalHub, entries: list[dict[str, Any]]) -> list[dict[
 
     Only this answer has them, and only without `expand`: clients that see a Xet hash elsewhere download by Xet, which is not served.
     """
-    large = [Digest(each["lfs"]["oid"]) for each in entries if "lfs" in each]
+    large = [File(each["path"], Digest(each["lfs"]["oid"]), each["size"]) for each in entries if "lfs" in each]
     hashes = {digest.hex: found for digest, found in xet_hashes(hub.registry.database, hub.store, large).items()}
     return [
         each | ({"xetHash": hashes[each["lfs"]["oid"]]} if "lfs" in each and each["lfs"]["oid"] in hashes else {})

@@ -109,9 +109,9 @@ def folder_entry(path: str, oid: str) -> dict[str, Any]:
 
 def text_ids(hub: LocalHub, files: Iterable[File]) -> dict[str, str]:
     """Map the paths of those files that git stores itself to git's ids."""
-    digests = {file.path: file.digest for file in files if in_git(file)}
-    ids = git_ids(hub.registry.database, hub.store, digests.values())
-    return {path: ids[digest] for path, digest in digests.items() if digest in ids}
+    texts = [file for file in files if in_git(file)]
+    ids = git_ids(hub.registry.database, hub.store, texts)
+    return {file.path: ids[file.digest] for file in texts if file.digest in ids}
 
 
 def file_entry(file: File, scan: Scan | None = None, text_id: str | None = None) -> dict[str, Any]:

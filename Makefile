@@ -66,13 +66,15 @@ setup: $(VENV)/.run ## Install what `make demo` needs (once)
 
 setup-dev: $(VENV)/.dev ## Install what tests and checks need as well (once)
 
-programs: ## Install the programs that tests start, as root on Debian: Chromium, PostgreSQL, nginx, Git LFS
+programs: ## Install the programs that tests start, as root on Debian: Chromium, PostgreSQL, nginx, Git LFS, Node
 	@wanted=(); \
 	has() { for each in "$$@"; do if [ -x "$$each" ] || command -v "$$each" >/dev/null; then return 0; fi; done; return 1; }; \
 	has chromium chromium-browser google-chrome || wanted+=(chromium); \
 	has initdb /usr/lib/postgresql/*/bin/initdb || wanted+=(postgresql); \
 	has nginx /usr/sbin/nginx || wanted+=(nginx-light); \
 	has git-lfs || wanted+=(git-lfs); \
+	has node || wanted+=(nodejs); \
+	has npm || wanted+=(npm); \
 	if [ $${#wanted[@]} = 0 ]; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 	    echo "Not installed, because this needs root and apt-get: $${wanted[*]}. Tests that need them are skipped"; exit 0; \

@@ -17,7 +17,6 @@
     ├── Conflict                 exit 1, HTTP 409: concurrent change, or the name is taken
     │   └── StaleParent          HTTP 412: the branch has moved
     ├── ClientTimeout            exit 1, HTTP 408: the upload timed out
-    ├── Gone                     exit 1, HTTP 410: the name belonged to a deleted artifact
     ├── TooLarge                 exit 1, HTTP 413
     ├── RateLimited              exit 1, HTTP 429: too many requests or attempts; says when to retry
     ├── OverQuota                exit 1, HTTP 507
@@ -287,12 +286,6 @@ class ClientTimeout(HubError):
     """An upload that timed out; a retry may succeed."""
 
     status = 408
-
-
-class Gone(HubError):
-    """The name belonged to a deleted artifact and is reserved, so that old links never lead to other bytes."""
-
-    status = 410
 
 
 class TooLarge(HubError):

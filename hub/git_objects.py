@@ -1,6 +1,7 @@
 """Compute git object ids, which the protocol returns for every tree entry.
 
-Every file is treated as stored in Git LFS: git sees a pointer, and clients verify the content with the SHA-256 in it.
+Git stores short texts itself. Of all other files it sees a Git LFS pointer, and clients verify the content with the SHA-256 in it.
+The rule depends on path and size only, so ids of large files are computed without reading them.
 Source: git-lfs specification, "The Pointer"; Pro Git, §10.2 "Git Objects".
 """
 
@@ -11,6 +12,24 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from hub.records import File
+
+ATTRIBUTES = ".gitattributes"
+MAX_TEXT = 1 << 20
+"""Bytes of the largest text stored in git: the most that clients send inline in a commit."""
+TEXT_SUFFIXES = (
+    ".cfg", ".csv", ".html", ".ini", ".jinja", ".json", ".jsonl", ".md", ".py", ".rst", ".toml", ".tsv", ".txt", ".xml", ".yaml", ".yml",
+)  # fmt: skip
+TEXT_NAMES = (ATTRIBUTES, ".gitignore", "LICENSE", "NOTICE")
+
+
+def in_git(file: File) -> bool:
+    """Return whether git stores the content: short texts, by their names, and empty files, whose LFS pointer is empty too."""
+    return file.size_bytes == 0 or (is_text_name(file.path) and file.size_bytes <= MAX_TEXT)
+
+
+def is_text_name(path: str) -> bool:
+    """Return whether the name is that of a text file. It is case-sensitive, like patterns of git."""
+    return path.endswith(TEXT_SUFFIXES) or path.rpartition("/")[2] in TEXT_NAMES
 
 
 def pointer(file: File) -> bytes:

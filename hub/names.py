@@ -53,12 +53,20 @@ class Digest:
         return self.hex
 
 
+DATASETS = "datasets/"
+"""Prefix of the names of data sets, as in URLs of the Hugging Face Hub."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ArtifactName:
-    """`owner/name`. Names that differ only in case are the same to the registry."""
+    """`owner/name`, or `datasets/owner/name` for a data set: a model and a data set can have the same owner and name.
+
+    Names that differ only in case are the same to the registry.
+    """
 
     owner: str
     name: str
+    is_dataset: bool = False
 
     def __post_init__(self) -> None:
         for part in (self.owner, self.name):
@@ -68,22 +76,32 @@ class ArtifactName:
 
     @classmethod
     def parse(cls, text: str, default_owner: str) -> ArtifactName:
-        """Parse `owner/name`, or `name` with the default owner. Raises InvalidName."""
+        """Parse `owner/name`, or `name` with the default owner, each with or without `datasets/`. Raises InvalidName."""
+        return cls.parse_repository(text.removeprefix(DATASETS), default_owner, is_dataset=text.startswith(DATASETS))
+
+    @classmethod
+    def parse_repository(cls, text: str, default_owner: str, *, is_dataset: bool) -> ArtifactName:
+        """Parse `owner/name`, or `name` with the default owner, where the kind is known. Raises InvalidName."""
         owner, slash, name = text.partition("/")
-        return cls(owner, name) if slash else cls(default_owner, text)
+        return cls(owner, name, is_dataset) if slash else cls(default_owner, text, is_dataset)
 
     @property
     def key(self) -> str:
         """The lower-case form that must be unique."""
         return str(self).lower()
 
-    def __str__(self) -> str:
+    @property
+    def repository(self) -> str:
+        """`owner/name`, as Hugging Face clients write it: they name the kind of the repository separately."""
         return f"{self.owner}/{self.name}"
+
+    def __str__(self) -> str:
+        return f"{DATASETS if self.is_dataset else ''}{self.repository}"
 
 
 def bare_ref(revision: str) -> str:
-    """Return a branch or tag without git's prefix: `main` for `refs/heads/main`."""
-    return re.sub(r"^refs/(heads|tags)/", "", revision)
+    """Return a branch or tag without git's prefix: `main` for `refs/heads/main`, and for `HEAD`, as on the Hugging Face Hub."""
+    return "main" if revision == "HEAD" else re.sub(r"^refs/(heads|tags)/", "", revision)
 
 
 def check_owner(name: str) -> str:

@@ -17,6 +17,8 @@ JOINT = " + "
 """Separates the names of encoders whose states a module concatenates."""
 PLAIN = "model"
 """Kind of a repository without a linguahub card that is not a data set."""
+DATASET = "dataset"
+"""Kind of a data set. Data sets have names of their own: see `ArtifactName`."""
 
 
 class Provenance(StrEnum):

@@ -60,6 +60,7 @@ def create_app(
     register(
         app,
         (
+            *routes.OF_DATASETS,
             *routes.OWN_API,
             *administration(),
             *routes.SPECIFIC,

@@ -114,7 +114,7 @@ async def _handled_by_part(request: Request, error: Exception) -> Response:
 async def _artifact_moved(request: Request, error: Exception) -> Response:
     """Redirect to the same path with the new name; clients repeat method and body."""
     assert isinstance(error, ArtifactMoved)
-    path = request.url.path.replace(f"/{error.old}", f"/{error.new}", 1)
+    path = request.url.path.replace(f"/{error.old.repository}", f"/{error.new.repository}", 1)
     query = f"?{request.url.query}" if request.url.query else ""
     if len(path + query) > MAX_LOCATION:
         where = f"`{error.old}` is `{error.new}` now, and this address is too long to redirect: use the new name."

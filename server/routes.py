@@ -9,6 +9,7 @@ two routes is read as a full name: `a/tree/refs` are the refs of `a/tree`. The b
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from hub.registry.artifacts.aliases import Alias
@@ -19,7 +20,7 @@ from server.http.routing import RouteSpec, below
 from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
-from server.pages import access_request, login, malicious_files, settings
+from server.pages import access_request, commit_history, files, login, malicious_files, settings
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
 from server.protocol.accounts import access_requests, likes, whoami
@@ -90,6 +91,13 @@ OWN_API = (
     _operate("GET", "/metrics", health.get_metrics, None, media=MEDIA_TYPE),
 )  # fmt: skip
 """The routes in the OpenAPI document; `server.api.administration` adds more."""
+
+OF_DATASETS = tuple(
+    replace(each, path=each.path.replace(_ONE, "/artifacts/{collection:datasets}/{owner}/{name}"), document=None)
+    for each in OWN_API
+    if _ONE in each.path
+)
+"""The same routes with the names of data sets. They are matched first, and document nothing that the others do not."""
 
 _PAGES = (
     RouteSpec("GET", "/", browse),
@@ -210,6 +218,11 @@ GENERAL = (
         RouteSpec("POST", "/ask-access", access_requests.request_file_access),
         RouteSpec("POST", "/request-access", access_request.request_access),
         RouteSpec("GET", "/tree/{revision}", show_artifact),
+        RouteSpec("GET", "/commit/{revision}", commit_history.show_commit),
+        RouteSpec("GET", "/commits/{revision}", commit_history.show_commits),
+        RouteSpec("GET", "/tree/{revision}/{path:path}", files.show_folder),
+        RouteSpec("GET", "/blob/{revision}/{path:path}", files.show_file),
+        RouteSpec("GET", "/raw/{revision}/{path:path}", resolve_file),
         RouteSpec("GET", "/resolve/{revision}/{path:path}", resolve_file),
         RouteSpec("GET", "", show_artifact),
     ),

@@ -46,7 +46,7 @@ class AllowUnsafeFiles(Operation[Policy]):
 
 
 class FreeName(Operation[FreedName]):
-    """Release the name, `owner%2Fname`, of a deleted or renamed artifact."""
+    """Forget a deleted or renamed artifact, `owner%2Fname`: its former name no longer redirects."""
 
     method, path = "DELETE", "/admin/tombstones/{name}"
     name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,19 @@ from hub.cards.variant_config import read_variant, variant_folders
 from hub.errors import UnknownLanguage, InvalidCard
 from hub.languages import parse_language
 from hub.names import ArtifactName
-from hub.records import PLAIN, Artifact, Variant, join_names, split_names
+from hub.records import DATASET, PLAIN, Artifact, Variant, join_names, split_names
 
-DATASET = "dataset"
 PLAIN_KINDS = {"base", DATASET}
 """Kinds without variants: repositories in the layout of diffusers or datasets."""
 
 
 def describe(folder: Path, name: ArtifactName, card: Card | None = None) -> Artifact:
-    """Return the artifact in `folder`, from its card, unless that was read already, and variants. Raises InvalidCard."""
+    """Return the artifact in `folder`, from its card, unless that was read already, and variants.
+
+    Its name is among the data sets if the card says so. Raises InvalidCard.
+    """
     card = card or read_card(folder, name)
+    name = dataclasses.replace(name, is_dataset=card.kind == DATASET)
     variants = () if is_plain(folder, card.kind) else _variants(folder, name)
     encoders = {join_names(pin.name for pin in variant.encoders) for variant in variants if variant.encoder}
     methods = {variant.method for variant in variants}
@@ -45,7 +49,7 @@ def describe(folder: Path, name: ArtifactName, card: Card | None = None) -> Arti
     )
 
 
-def describe_repository(folder: Path, name: ArtifactName, *, is_dataset: bool) -> Artifact:
+def describe_repository(folder: Path, name: ArtifactName) -> Artifact:
     """Describe a folder that may have no linguahub card: then Hugging Face's front matter describes a plain artifact.
 
     Raises InvalidCard, also if the card describes a data set in a model repository, or a model in a data set repository.
@@ -58,11 +62,11 @@ def describe_repository(folder: Path, name: ArtifactName, *, is_dataset: bool) -
         raise InvalidCard(f"the card of `{name}` is not UTF-8 text: {error}.") from error
     front_matter = split_front_matter(text)[0] if text.startswith("---") else {}
     if NAMESPACE not in front_matter:
-        return _plain(front_matter, name, DATASET if is_dataset else PLAIN)
+        return _plain(front_matter, name, DATASET if name.is_dataset else PLAIN)
     found = describe(folder, name)
-    if (found.kind == DATASET) != is_dataset:
+    if found.name != name:
         raise InvalidCard(
-            f"`{name}` is a repository for {'data sets' if is_dataset else 'models'}, but the kind in its card is `{found.kind}`."
+            f"`{name}` is a repository for {'data sets' if name.is_dataset else 'models'}, but the kind in its card is `{found.kind}`."
         )
     return found
 

@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from hub.cards.describe import DATASET
 from hub.errors import DamagedFile, HubError
 from hub.local import LocalHub
 from hub.maintenance.backup import RECORD_FILE, STORE_FOLDER
@@ -106,10 +105,10 @@ def _remote_copies(hub: LocalHub, digest: Digest, endpoint: str) -> Iterator[Bin
 def _sources(hub: LocalHub, digest: Digest, endpoint: str) -> Iterator[tuple[str, str, str, str, str]]:
     """Yield endpoint, kind, repository, revision and path of files with this digest."""
     for revision in _revisions(hub):
-        kind = "dataset" if hub.registry.get(revision.artifact).kind == DATASET else "model"
+        kind = "dataset" if revision.artifact.is_dataset else "model"
         for file in revision.files:
             if file.digest == digest:
-                name = str(revision.artifact)
+                name = revision.artifact.repository
                 if (origin := origin_of(hub.registry.database, revision.artifact)) is not None:
                     yield origin.upstream, kind, name, origin.commit_id, file.path
                 yield endpoint, kind, name, revision.id[:COMMIT_DIGITS], file.path

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from hub.cards.describe import DATASET, describe_repository
+from hub.cards.describe import describe_repository
 from hub.cards.policy import ANY, check_duplicates, file_problem
 from hub.errors import (
     Conflict,
@@ -31,12 +31,12 @@ from hub.publish.claims import check_claims
 from hub.publish.mark_files import mark_files
 from hub.publish.new_repository import ATTRIBUTES, attributes_of_new
 from hub.publish.publish import drain_outbox, make_revision, record, with_files
-from hub.records import PLAIN, Artifact, File, Revision
+from hub.records import DATASET, PLAIN, Artifact, File, Revision
 from hub.registry import Registry
 from hub.registry.accounts.file_policy import file_policy, way_out
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.branches import ref_kinds
 from hub.registry.artifacts.history import newest_unyanked
+from hub.registry.refs import BRANCH, WRITING, find_ref
 from hub.store import BlobStore
 
 INITIAL_MESSAGE = "initial commit"
@@ -55,7 +55,7 @@ _STALE = "The branch was updated since you opened this page. Please refresh and 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Deletion:
-    """A file to delete, or a folder with its content."""
+    """A file to delete, or a folder with its content. `is_folder` is True if the client says that it is one."""
 
     path: str
     is_folder: bool = False
@@ -65,13 +65,13 @@ Change = File | Deletion
 
 
 def create(
-    name: ArtifactName, registry: Registry, store: BlobStore, actor: Actor, *, is_dataset: bool, private: bool = False
+    name: ArtifactName, registry: Registry, store: BlobStore, actor: Actor, *, private: bool = False
 ) -> Revision:
-    """Create an artifact with a `.gitattributes` only. Raises Conflict if the name is taken."""
+    """Create an artifact with a `.gitattributes` only: a data set if its name is one's. Raises Conflict if the name is taken."""
     artifact = Artifact(
-        name=name, kind=DATASET if is_dataset else PLAIN, summary="", license="", languages=(), private=private
+        name=name, kind=DATASET if name.is_dataset else PLAIN, summary="", license="", languages=(), private=private
     )
-    attributes = File(ATTRIBUTES, *store.put(attributes_of_new(is_dataset=is_dataset)))
+    attributes = File(ATTRIBUTES, *store.put(attributes_of_new(is_dataset=name.is_dataset)))
     revision = make_revision(name, (attributes,), message=INITIAL_MESSAGE, created_at=datetime.now(UTC))
     return record(artifact, revision, "", registry, store, actor=actor)
 
@@ -79,7 +79,7 @@ def create(
 def duplicate(
     artifact: Artifact, target: ArtifactName, registry: Registry, store: BlobStore, actor: Actor, *, private: bool
 ) -> Revision:
-    """Create an artifact with the files of another one's head. It is gated like the other one.
+    """Create an artifact with the files of another one's head; it is gated if the original is.
 
     Raises Conflict if the name is taken, InvalidSource for files that are allowed only in the original.
     """
@@ -110,10 +110,9 @@ def commit(
     `parent`: the id, or a prefix of it, that the branch must still be at. Raises UnknownRevision for an unknown branch, StaleParent,
     UnknownFile for the deletion of an unknown file, InvalidPath, InvalidSource, InvalidCard.
     """
+    branch = _branch(artifact, branch, registry)
     for _ in range(_MAX_ATTEMPTS):
         head = registry.tip(artifact.name, branch)
-        if ref_kinds(registry.database, artifact.name).get(branch) != "branch":
-            raise UnknownRevision(branch, registry.refs(artifact.name), listing=f"hub show {artifact.name}")
         if _is_replay(head, changes, message, registry):
             return head
         if parent and not head.id.startswith(parent):
@@ -134,7 +133,11 @@ def commit(
 def squash(
     artifact: Artifact, registry: Registry, store: BlobStore, actor: Actor, *, message: str, branch: str
 ) -> Revision:
-    """Replace the head of a branch by a revision with the same files and no parent. Earlier revisions stay available by id."""
+    """Replace the head of a branch by a revision with the same files and no parent. Earlier revisions stay available by id.
+
+    Raises UnknownRevision for an unknown branch.
+    """
+    branch = _branch(artifact, branch, registry)
     head = registry.tip(artifact.name, branch)
     check_bytes(artifact.name, head.files, head.files, store)
     revision = make_revision(artifact.name, head.files, message=message, created_at=datetime.now(UTC))
@@ -183,8 +186,8 @@ def apply(head: Revision, changes: Sequence[Change]) -> tuple[File, ...]:
             files[change.path] = change
             continue
         path = change.path.rstrip("/")
-        deleted = [path]
-        if change.is_folder:  # `0` follows `/`.
+        deleted = [path] if path in files and not change.is_folder else []
+        if not deleted:  # A folder, also if the client does not say so. `0` follows `/`.
             deleted = ordered[bisect_left(ordered, f"{path}/") : bisect_left(ordered, f"{path}0")]
             del ordered[bisect_left(ordered, f"{path}/") : bisect_left(ordered, f"{path}0")]
         deleted = list(dict.fromkeys(each for each in deleted if each in files))
@@ -272,7 +275,7 @@ def policy_of(artifact: Artifact, registry: Registry) -> str:
 def describe_files(artifact: Artifact, files: Iterable[File], store: BlobStore) -> Artifact:
     """Return the artifact that the card and configs among `files` describe, with its settings unchanged. Raises InvalidCard."""
     with card_folder(files, store) as folder:
-        found = describe_repository(folder, artifact.name, is_dataset=artifact.kind == DATASET)
+        found = describe_repository(folder, artifact.name)
     return dataclasses.replace(
         found, private=artifact.private, gated=artifact.gated, allow_unsafe_files=artifact.allow_unsafe_files
     )
@@ -292,6 +295,15 @@ def card_folder(files: Iterable[File], store: BlobStore) -> Iterator[Path]:
                 with store.open(file.digest, file.size_bytes) as opened:
                     target.write_bytes(opened.read())
         yield Path(folder)
+
+
+def _branch(artifact: Artifact, name: str, registry: Registry) -> str:
+    """Return the name of a branch, without git's prefix. Raises UnknownRevision for an unknown branch, and for tags and aliases."""
+    refs = registry.refs(artifact.name)
+    found = find_ref(refs, name, WRITING)
+    if found is None or found.kind != BRANCH:
+        raise UnknownRevision(name, [each.name for each in refs], listing=f"hub show {artifact.name}")
+    return found.name
 
 
 def _is_replay(head: Revision, changes: Sequence[Change], message: str, registry: Registry) -> bool:

@@ -17,6 +17,7 @@ from hub.registry import Registry
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.history import newest_unyanked
 from hub.registry.artifacts.rewrite import Rewrite, rewrite
+from hub.registry.refs import BRANCH, MAIN
 from hub.store import BlobStore
 
 
@@ -31,7 +32,8 @@ def erase(artifact: Artifact, digests: Collection[Digest], registry: Registry, s
     if not replaced:
         return 0
     known = {each.id: each for each in revisions}
-    head = newest_unyanked(known, refs["main"]) or known[refs["main"]]
+    main = next(each.revision for each in refs if (each.name, each.kind) == (MAIN, BRANCH))
+    head = newest_unyanked(known, main) or known[main]
     head = replaced.get(head.id, head)
     described = with_files(describe_files(artifact, head.files, store), head.files, store, artifact.weights)
     stored = {old: store_manifest(revision, registry, store) for old, revision in replaced.items()}

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from hub.cards import describe, read_card
-from hub.cards.describe import DATASET
 from hub.errors import HubError
 from hub.home import stamp_of
 from hub.names import ArtifactName, Digest
 from hub.publish.commit import card_folder, describe_files
 from hub.publish.mark_files import mark_files
 from hub.publish.publish import drain_outbox, publish_card, record_cards, store_card, with_files
-from hub.records import PLAIN, Artifact, File, Revision
+from hub.records import DATASET, PLAIN, Artifact, File, Revision
 from hub.registry import ALL_CARDS, CURATED_OWNER, Registry
 from hub.registry.artifacts.branches import restore_refs
 from hub.registry.artifacts.history import newest_unyanked
@@ -59,7 +58,7 @@ def index(cards: Path, registry: Registry, store: BlobStore) -> IndexReport:
             continue
         try:
             card = read_card(folder, ArtifactName(CURATED_OWNER, folder.name))
-            name = ArtifactName(card.owner or CURATED_OWNER, folder.name)
+            name = ArtifactName(card.owner or CURATED_OWNER, folder.name, card.kind == DATASET)
             if name.key in known:
                 record_cards(new, registry, store)  # It may be among them: two folders can have one name.
                 new.clear()
@@ -98,6 +97,7 @@ def _restore(registry: Registry, store: BlobStore, warnings: list[str]) -> int:
         try:
             reference = json.loads(content)
             name = ArtifactName.parse(subject, CURATED_OWNER)
+            name = dataclasses.replace(name, is_dataset=reference.get("kind") == DATASET)
             if registry.head(name) == _head(reference):
                 continue
             restored += _restore_artifact(registry, store, name, reference)

@@ -16,21 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from hub.cards import Card, describe
-from hub.cards.describe import DATASET
 from hub.cards.policy import SAFETENSORS_ONLY, check_contents
 from hub.errors import Conflict, DamagedFile, InvalidName, UnknownFile
 from hub.names import ArtifactName, Digest
 from hub.publish.claims import check_claims
 from hub.publish.mark_files import mark_files
-from hub.records import PLAIN, Artifact, File, Revision, weights_digest
+from hub.records import DATASET, PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Job, Registry
 from hub.registry.accounts.file_policy import file_policy
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.aliases import aliases
-from hub.registry.artifacts.branches import ref_kinds
 from hub.registry.outbox.queue import WRITE_REFERENCE
 from hub.registry.outbox.worker import Task, run_due
 from hub.registry.parts import origin_of, signature_in
+from hub.registry.refs import BRANCH, TAG
 from hub.store import BlobStore
 from hub.weights.header import count_parameters
 
@@ -54,6 +52,8 @@ def publish(
     `parent`: the revision that must still be the head (default: the head at the beginning of the call). Raises InvalidCard,
     InvalidSource or InvalidName for invalid content, Conflict if someone else was first, Unreachable if blobs cannot be stored.
     """
+    artifact = describe(folder, name)
+    name = artifact.name
     head = _head(name, registry)
     is_allowed = head is not None and registry.get(name).allow_unsafe_files
     paths = check_contents(folder, file_policy(registry.database, name.owner, allow_unsafe_files=is_allowed))
@@ -79,6 +79,7 @@ def publish_card(folder: Path, name: ArtifactName, registry: Registry, store: Bl
     weights to a card, stays the head. Raises like `publish`.
     """
     artifact, revision = store_card(folder, name, store)
+    name = artifact.name
     head = _head(name, registry)
     if head is not None and (head.id == revision.id or _builds_on(head, revision.files, registry)):
         return head
@@ -211,6 +212,9 @@ def reference_task(registry: Registry, store: BlobStore) -> Task:
 
     def write(job: Job) -> None:
         name = ArtifactName.parse(job.subject, "")
+        former = ArtifactName(name.owner, name.name)
+        if name.is_dataset and registry.head(former) is None:
+            store.delete_reference(former)  # Before schema 0032, data sets shared the names of models.
         is_mirrored = origin_of(registry.database, name) is not None
         if (
             registry.head(name) is not None and not is_mirrored
@@ -236,12 +240,16 @@ def reference(registry: Registry, name: ArtifactName) -> bytes:
     }
     settings = {"private": artifact.private, "gated": artifact.gated, "allow_unsafe_files": artifact.allow_unsafe_files}
     content |= {key: value for key, value in settings.items() if value}
-    refs, kind_of = registry.refs(name), ref_kinds(registry.database, name)
-    if refs.keys() != {"main"} or refs["main"] != revisions[-1].id:
-        protected = {each.name for each in aliases(registry.database, name) if each.protected}
+    refs = registry.refs(name)
+    if [(each.name, each.revision) for each in refs] != [("main", revisions[-1].id)]:
+        branches = {each.name for each in refs if each.kind == BRANCH}
         content["refs"] = {
-            ref: {"revision": refs[ref], "kind": kind_of[ref], **({"protected": True} if ref in protected else {})}
-            for ref in refs
+            f"refs/tags/{each.name}" if each.kind == TAG and each.name in branches else each.name: {
+                "revision": each.revision,
+                "kind": each.kind,
+                **({"protected": True} if each.protected else {}),
+            }
+            for each in refs
         }
     if artifact.kind in {PLAIN, DATASET}:
         content["kind"] = artifact.kind

@@ -9,25 +9,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hub.errors import AllYanked, InvalidRequest, UnknownArtifact, UnknownRevision
-from hub.names import ArtifactName, Digest, bare_ref
-from hub.records import Artifact, Page, Query, Revision
+from hub.names import DATASETS, ArtifactName, Digest
+from hub.records import DATASET, Artifact, Page, Query, Revision
 from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.artifacts.downloads import count_download
-from hub.registry.artifacts.rows import read_artifacts, read_revisions
+from hub.registry.artifacts.rows import NAME, name_of, read_artifacts, read_revisions
 from hub.registry.database.database import Database
 from hub.registry.database.open import open_database
 from hub.registry.index.current_revisions import current_revisions
 from hub.registry.index.tags import CURATED_OWNER
 from hub.registry.outbox.queue import Job, jobs
 from hub.registry.parts import parts
+from hub.registry.refs import BRANCH, TAG, WRITING, Ref, find_ref, refs_of
 from hub.registry.search.search import find
 from hub.registry.uploads.uploads import uploaded_digests
 
 ALL_CARDS = "."
 """The entry of `indexed` for all curated folders together."""
-TAG = "tag"
-"""The kind of a ref that never moves, and so is a pin."""
 _MAX_NEIGHBOURS = 1000
 """Maximum number of names with the same beginning, and of the most downloaded ones, that a misspelt name is compared with."""
 _MAX_LISTED = 200
@@ -56,13 +55,16 @@ class Registry:
             raise
         return cls(database, owner)
 
-    def get(self, name: str | ArtifactName, readers: tuple[str, ...] | None = None) -> Artifact:
+    def get(
+        self, name: str | ArtifactName, readers: tuple[str, ...] | None = None, *, is_dataset: bool | None = None
+    ) -> Artifact:
         """Return an artifact. A name without an owner is looked up under the user's account, then `linguahub`, then all owners.
 
-        `readers`: see `Query.readers`; a private artifact of other owners is answered as a name that does not exist. Raises
-        UnknownArtifact with similar names, InvalidRequest if several owners have an artifact of this name.
+        A name without `datasets/` is a model's if there is one, else a data set's; `is_dataset` decides instead, about a name that
+        must then be without it. `readers`: see `Query.readers`; a private artifact of other owners is answered as a name that does
+        not exist. Raises UnknownArtifact with similar names, InvalidRequest if several owners have an artifact of this name.
         """
-        return read_artifacts(self.database, [self._id(name, readers)])[0]
+        return read_artifacts(self.database, [self._id(name, readers, is_dataset)])[0]
 
     def find(self, query: Query) -> Page:
         """Return a page of the artifacts that match `query`, with total and facet counts. Raises InvalidRequest."""
@@ -83,7 +85,7 @@ class Registry:
                 {"id": artifact_id, "limit": _MAX_LISTED},
             )
             known = [
-                *self._refs(artifact_id),
+                *(each.name for each in refs_of(self.database, artifact_id)),
                 *(str(row["number"]) for row in listed),
                 *(row["id"][:12] for row in listed),
             ]
@@ -91,23 +93,28 @@ class Registry:
         return read_revisions(self.database, self._name(artifact_id), artifact_id, only=found, with_files=with_files)[0]
 
     def tip(self, name: str | ArtifactName, revision: str = "main", *, with_files: bool = True) -> Revision:
-        """Like `revision`, but return the last revision of a branch or alias even if it is yanked: the parent of the next commit."""
-        return self.revision(name, self.refs(name).get(bare_ref(revision), revision), with_files=with_files)
+        """Like `revision`, but return the last revision of a branch or alias even if it is yanked: the parent of the next commit.
+
+        A name that a branch and a tag share means the branch.
+        """
+        at = find_ref(refs_of(self.database, self._id(name), revision), revision, WRITING)
+        return self.revision(name, at.revision if at else revision, with_files=with_files)
 
     def revisions(self, name: str | ArtifactName, *, with_files: bool = True) -> tuple[Revision, ...]:
         """Return all revisions, newest first, including yanked ones; `with_files=False` is faster."""
         artifact_id = self._id(name)
         return read_revisions(self.database, self._name(artifact_id), artifact_id, with_files=with_files)
 
-    def refs(self, name: str | ArtifactName) -> dict[str, str]:
-        """Map branches, tags and aliases to revision ids, including yanked ones."""
-        return self._refs(self._id(name))
+    def refs(self, name: str | ArtifactName) -> tuple[Ref, ...]:
+        """Return branches, tags and aliases, sorted by name."""
+        return refs_of(self.database, self._id(name))
 
     def head(self, name: ArtifactName, branch: str = "main") -> str | None:
         """Return the id of the last revision of a branch, even if it is yanked; None if artifact or branch do not exist."""
         rows = self.database.rows(
-            "SELECT revision_id FROM refs JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key AND refs.name = :branch",
-            {"key": name.key, "branch": branch},
+            "SELECT revision_id FROM refs JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key AND refs.name = :branch "
+            "AND refs.kind = :kind",
+            {"key": name.key, "branch": branch, "kind": BRANCH},
         )
         return rows[0][0] if rows else None
 
@@ -172,7 +179,7 @@ class Registry:
 
     def names(self) -> list[str]:
         """Return the names of all artifacts as `owner/name`, sorted."""
-        return [row[0] for row in self.database.rows("SELECT owner || '/' || name FROM artifacts ORDER BY key")]
+        return [row[0] for row in self.database.rows(f"SELECT {NAME} FROM artifacts ORDER BY key")]
 
     def count_download(self, name: ArtifactName) -> None:
         """Count a download of `name`; nothing happens if the artifact does not exist."""
@@ -193,13 +200,15 @@ class Registry:
 
     def revision_names(self) -> dict[Digest, str]:
         """Map the digests of all manifests to their revisions, as `owner/name@number`."""
-        question = "SELECT revisions.id, owner || '/' || name || '@' || number FROM revisions JOIN artifacts ON artifacts.id = artifact_id"
+        question = (
+            f"SELECT revisions.id, {NAME} || '@' || number FROM revisions JOIN artifacts ON artifacts.id = artifact_id"
+        )
         return {Digest(row[0]): row[1] for row in self.database.rows(question)}
 
     def files_with(self, digest: Digest) -> list[str]:
         """Return the files with this digest, as `owner/name@number:path`."""
         question = (
-            "SELECT owner || '/' || name || '@' || number || ':' || path FROM files "
+            f"SELECT {NAME} || '@' || number || ':' || path FROM files "
             "JOIN revisions ON revisions.id = revision_id JOIN artifacts ON artifacts.id = artifact_id WHERE digest = :digest"
         )
         return [row[0] for row in self.database.rows(question, {"digest": digest.hex})]
@@ -236,17 +245,15 @@ class Registry:
 
     def _revision_id(self, artifact_id: int, revision: str) -> str:
         """Return the id of the revision that `revision` names; empty if there is none. Raises AllYanked."""
-        ref, wanted = bare_ref(revision), revision.lower()
-        question = (
-            "SELECT kind, revisions.id, number, yanked FROM refs JOIN revisions ON revisions.id = revision_id "
-            "WHERE refs.artifact_id = :id AND name = :ref"
-        )
-        for at in self.database.rows(question, {"id": artifact_id, "ref": ref}):
-            if not at["yanked"] or at["kind"] == TAG:
-                return str(at["id"])
-            current = current_revisions(self.database, [artifact_id], ref)
+        wanted = revision.lower()
+        at = find_ref(refs_of(self.database, artifact_id, revision), revision)
+        if at is not None:
+            row = self.database.rows("SELECT number, yanked FROM revisions WHERE id = :id", {"id": at.revision})[0]
+            if not row["yanked"] or at.kind == TAG:
+                return at.revision
+            current = current_revisions(self.database, [artifact_id], at.name)
             if artifact_id not in current:
-                raise AllYanked(str(self._name(artifact_id)), ref, at["number"])
+                raise AllYanked(str(self._name(artifact_id)), at.name, row["number"])
             return current[artifact_id]
         found: list[str] = []
         if re.fullmatch(r"[1-9][0-9]{0,17}", wanted):
@@ -261,44 +268,52 @@ class Registry:
             found = list(filter(None, (part.revision(self.database, artifact_id, wanted) for part in parts())))
         return found[0] if found else ""
 
-    def _refs(self, artifact_id: int) -> dict[str, str]:
-        question = "SELECT name, revision_id FROM refs WHERE artifact_id = :id ORDER BY name"
-        return {row[0]: row[1] for row in self.database.rows(question, {"id": artifact_id})}
-
     def _name(self, artifact_id: int) -> ArtifactName:
-        row = self.database.rows("SELECT owner, name FROM artifacts WHERE id = :id", {"id": artifact_id})[0]
-        return ArtifactName(row["owner"], row["name"])
+        return name_of(
+            self.database.rows("SELECT owner, name, kind FROM artifacts WHERE id = :id", {"id": artifact_id})[0]
+        )
 
-    def _id(self, name: str | ArtifactName, readers: tuple[str, ...] | None = None) -> int:
+    def _id(
+        self, name: str | ArtifactName, readers: tuple[str, ...] | None = None, is_dataset: bool | None = None
+    ) -> int:
         condition, values = visibility_condition(readers)
         visible = f"(NOT private OR {condition})"
-        for candidate in self._candidates(name):
+        if isinstance(name, str) and is_dataset is None and name.startswith(DATASETS):
+            name, is_dataset = name.removeprefix(DATASETS), True
+        for candidate in self._candidates(name, is_dataset):
             question = f"SELECT id FROM artifacts WHERE key = :key AND {visible}"
             rows = self.database.rows(question, {"key": candidate.key, **values})
             if rows:
                 return int(rows[0]["id"])
         bare = name if isinstance(name, str) and "/" not in name else ""
         rows = self.database.rows(
-            "SELECT id, owner || '/' || name AS name FROM artifacts WHERE bare_key = :key AND NOT private ORDER BY key",
+            f"SELECT id, kind, {NAME} AS name FROM artifacts WHERE bare_key = :key AND NOT private ORDER BY key",
             {"key": bare.lower()},
+        )
+        rows = [row for row in rows if (row["kind"] == DATASET) == bool(is_dataset)] or (
+            rows if is_dataset is None else []
         )
         if len(rows) > 1:
             raise InvalidRequest(f"`{bare}` is ambiguous: use one of {', '.join(row['name'] for row in rows)}.")
         if rows:
             return int(rows[0]["id"])
         column = "owner || '/' || name" if not bare else "name"
+        of_kind = f"kind {'=' if is_dataset else '<>'} '{DATASET}' AND " if is_dataset is not None else ""
         begin = (bare or str(name).rpartition("/")[2])[:2].lower()
         likely = "bare_key >= :first AND bare_key < :last"
         values = {**values, "first": begin, "last": f"{begin}\U0010ffff"}
         questions = (
-            f"SELECT {column} FROM artifacts WHERE {likely} AND {visible} ORDER BY bare_key, key LIMIT {_MAX_NEIGHBOURS}",
-            f"SELECT {column} FROM artifacts WHERE {visible} ORDER BY downloads DESC LIMIT {_MAX_NEIGHBOURS}",
+            f"SELECT {column} FROM artifacts WHERE {likely} AND {of_kind}{visible} ORDER BY bare_key, key LIMIT {_MAX_NEIGHBOURS}",
+            f"SELECT {column} FROM artifacts WHERE {of_kind}{visible} ORDER BY downloads DESC LIMIT {_MAX_NEIGHBOURS}",
         )
         known = [row[0] for question in questions for row in self.database.rows(question, values)]
         raise UnknownArtifact(str(name), known)
 
-    def _candidates(self, name: str | ArtifactName) -> list[ArtifactName]:
-        """Return the full names to look up for `name`, in order."""
+    def _candidates(self, name: str | ArtifactName, is_dataset: bool | None) -> list[ArtifactName]:
+        """Return the full names to look up for `name`, in order: models come before data sets if both can be meant."""
         if isinstance(name, ArtifactName):
             return [name]
-        return list(dict.fromkeys(ArtifactName.parse(name, owner) for owner in (self.owner, CURATED_OWNER)))
+        parse = ArtifactName.parse_repository
+        kinds = (False, True) if is_dataset is None else (is_dataset,)
+        owners = (self.owner, CURATED_OWNER)
+        return list(dict.fromkeys(parse(name, owner, is_dataset=kind) for kind in kinds for owner in owners))

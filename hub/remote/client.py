@@ -20,7 +20,6 @@ from hub.decoding import decode
 from hub.errors import (
     Conflict,
     Forbidden,
-    Gone,
     HubError,
     InvalidPath,
     InvalidRequest,
@@ -31,9 +30,9 @@ from hub.errors import (
     Unauthenticated,
     Unreachable,
 )
-from hub.names import ArtifactName
+from hub.names import DATASETS, ArtifactName
 from hub.publish.lineage import Lineage
-from hub.records import Artifact, MirrorOrigin, Page, Query, Revision
+from hub.records import DATASET, Artifact, MirrorOrigin, Page, Query, Revision
 from hub.registry.artifacts.scans import Scan
 
 TIMEOUT_S = 60.0
@@ -43,7 +42,7 @@ MAX_PAGE = 100
 _MAX_REDIRECTS = 3
 """Maximum number of requests for one response: a renamed artifact redirects to its new name."""
 _ERRORS: dict[int, type[HubError]] = {
-    401: Unauthenticated, 403: Forbidden, 409: Conflict, 410: Gone, 412: StaleParent, 413: TooLarge, 422: InvalidPath, 501: NotServed,
+    401: Unauthenticated, 403: Forbidden, 409: Conflict, 412: StaleParent, 413: TooLarge, 422: InvalidPath, 501: NotServed,
     507: OverQuota,
 }  # fmt: skip
 _FILTERS = (
@@ -123,7 +122,7 @@ class Endpoint:
 
     def full_name(self, name: str) -> str:
         """Return `owner/name` of an artifact that is given with or without its owner. Raises InvalidRequest."""
-        return name if "/" in name else str(self.describe(name).artifact.name)
+        return name if "/" in name.removeprefix(DATASETS) else str(self.describe(name).artifact.name)
 
     def ask(
         self,
@@ -192,7 +191,10 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def _read_artifact(body: Mapping[str, Any]) -> Artifact:
-    return decode(Artifact, {**body, "name": {"owner": body["owner"], "name": body["name"]}})
+    return decode(
+        Artifact,
+        {**body, "name": {"owner": body["owner"], "name": body["name"], "is_dataset": body["kind"] == DATASET}},
+    )
 
 
 def _read_revision(body: Mapping[str, Any], name: ArtifactName) -> Revision:

@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.cards import describe
-from hub.cards.describe import DATASET
 from hub.cards.policy import SCAN, check_contents
 from hub.errors import Conflict, DamagedFile, Forbidden, HubError, InvalidRequest, Unauthenticated, Unreachable
-from hub.names import COMMIT_DIGITS, ArtifactName, Digest
+from hub.names import COMMIT_DIGITS, DATASETS, ArtifactName, Digest
 from hub.publish.commit import check, yank
 from hub.publish.index import read_manifest
 from hub.publish.publish import FROM_CARDS, drain_outbox, with_files
-from hub.records import Artifact, Revision
+from hub.records import DATASET, Artifact, Revision
 from hub.registry.accounts.permissions import Actor
 
 if TYPE_CHECKING:
@@ -67,14 +66,15 @@ def push(folder: Path, endpoint: Endpoint, name: str, message: str) -> tuple[Art
     paths = check_contents(folder, SCAN)
     target = ArtifactName.parse(name, "local")
     artifact = describe(folder, target)
+    target = artifact.name
     kind = "dataset" if artifact.kind == DATASET else "model"
     with _translate_errors(endpoint):
         api = HfApi(endpoint=endpoint.address, token=endpoint.token or False)
-        if "/" not in name:
-            target = ArtifactName(str(api.whoami()["name"]), name)
-        api.create_repo(str(target), repo_type=kind, exist_ok=True)
+        if "/" not in name.removeprefix(DATASETS):
+            target = dataclasses.replace(target, owner=str(api.whoami()["name"]))
+        api.create_repo(target.repository, repo_type=kind, exist_ok=True)
         api.upload_folder(
-            repo_id=str(target),
+            repo_id=target.repository,
             repo_type=kind,
             folder_path=folder,
             commit_message=message or f"Publish {target}",
@@ -113,7 +113,7 @@ def _store(hub: LocalHub, endpoint: Endpoint, artifact: Artifact, shown: Revisio
     unfinished = hub.home.caches / "pull" / shown.id[:COMMIT_DIGITS]
     with _translate_errors(endpoint):
         snapshot_download(
-            str(artifact.name),
+            artifact.name.repository,
             repo_type="dataset" if artifact.kind == DATASET else "model",
             revision=shown.id[:COMMIT_DIGITS],
             endpoint=endpoint.address,

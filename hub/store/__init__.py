@@ -91,7 +91,7 @@ class BlobStore(Protocol):
         """Replace the reference of an artifact atomically."""
 
     def references(self) -> Iterator[tuple[str, bytes]]:
-        """Yield `owner/name` and content of every reference, sorted by name."""
+        """Yield name and content of every reference, sorted by name."""
 
     def delete_reference(self, name: ArtifactName) -> None:
         """Delete a reference; nothing happens if it does not exist."""

@@ -2,7 +2,7 @@
 
     blobs/ab/abcdef…       content; its name is its SHA-256
     quarantine/abcdef…     damaged content; its name was its SHA-256
-    refs/<owner>/<name>.json   references
+    refs/<owner>/<name>.json   references, those of data sets below refs/datasets/
     incoming/              unfinished writes, on the same file system, so that a rename finishes them
 
 A file is written to `incoming/` while its digest is computed, synced and renamed; then its folder is synced. A crash leaves a
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from hub.errors import DamagedFile, DiskFull, UnknownFile, Unreachable
-from hub.names import ArtifactName, Digest
+from hub.names import DATASETS, ArtifactName, Digest
 from hub.store.checked import CheckedStore, Stored
 
 CHUNK_BYTES = 1 << 20
@@ -114,7 +114,7 @@ class FolderStore(CheckedStore):
     def references(self) -> Iterator[tuple[str, bytes]]:
         """See `BlobStore.references`."""
         folder = self.root / "refs"
-        for file in sorted(folder.glob("*/*.json")):
+        for file in sorted([*folder.glob("*/*.json"), *folder.glob(f"{DATASETS}*/*.json")]):
             yield file.relative_to(folder).with_suffix("").as_posix(), file.read_bytes()
 
     def delete_reference(self, name: ArtifactName) -> None:
@@ -216,7 +216,7 @@ class FolderStore(CheckedStore):
         return self.root / "blobs" / digest.hex[:2] / digest.hex
 
     def _reference(self, name: ArtifactName) -> Path:
-        return self.root / "refs" / name.owner / f"{name.name}.json"
+        return self.root / "refs" / f"{name}.json"
 
     @contextmanager
     def _unfinished(self) -> Iterator[_Unfinished]:

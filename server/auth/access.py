@@ -9,19 +9,18 @@ from fastapi import Depends, Request
 
 from hub.errors import Gated, InvalidName, UnknownArtifact
 from hub.local import LocalHub
-from hub.names import ArtifactName
+from hub.names import DATASETS, ArtifactName
 from hub.records import Artifact
 from hub.registry.artifacts.access_requests import may_download
 from hub.registry.artifacts.repositories import tombstone_of
 from server.auth.caller import caller_of, require_admin, require_write
-from server.http.urls import is_dataset
 from server.part import Handler
 
 
 class ArtifactMoved(Exception):
     """The artifact was renamed."""
 
-    def __init__(self, old: str, new: str) -> None:
+    def __init__(self, old: ArtifactName, new: ArtifactName) -> None:
         super().__init__(f"`{old}` is `{new}` now.")
         self.old, self.new = old, new
 
@@ -44,18 +43,20 @@ Hub = Annotated[LocalHub, Depends(_hub)]
 def _visible_artifact(request: Request, hub: Hub) -> Artifact:
     """Return the artifact in the path.
 
-    Raises UnknownArtifact, also if the caller cannot see it or if it is a dataset requested as a model, or the reverse;
-    ArtifactMoved for a former name; HandledByPart for an artifact of another hub.
+    Raises UnknownArtifact, also if the caller cannot see it; ArtifactMoved for a former name; HandledByPart for an artifact of
+    another hub.
     """
     name = requested_name(request)
     collection = "datasets" if is_dataset_request(request) else "models"
     for part in request.app.state.handling_parts:
         if (handler := part.handler_for(request, collection, name)) is not None:
             raise HandledByPart(name, handler)
-    artifact = get_artifact(hub, name, request)
-    if is_dataset(artifact) != is_dataset_request(request):
-        raise UnknownArtifact(name)
-    return artifact
+    return get_artifact(hub, name, request, is_dataset=is_dataset_request(request))
+
+
+def _described_artifact(request: Request, hub: Hub) -> Artifact:
+    """Return the artifact in the path, as this hub describes it, also if its files are those of another hub. Raises UnknownArtifact."""
+    return get_artifact(hub, requested_name(request), request, is_dataset=is_dataset_request(request))
 
 
 def _readable_artifact(request: Request, hub: Hub) -> Artifact:
@@ -79,34 +80,41 @@ def _administered_artifact(request: Request, hub: Hub) -> Artifact:
     return artifact
 
 
+DescribedArtifact = Annotated[Artifact, Depends(_described_artifact)]
 VisibleArtifact = Annotated[Artifact, Depends(_visible_artifact)]
 ReadableArtifact = Annotated[Artifact, Depends(_readable_artifact)]
 WritableArtifact = Annotated[Artifact, Depends(_writable_artifact)]
 AdministeredArtifact = Annotated[Artifact, Depends(_administered_artifact)]
 
 
-def get_artifact(hub: LocalHub, name: str, request: Request) -> Artifact:
-    """Return the artifact `name`. Raises UnknownArtifact, also if the caller cannot see it, and ArtifactMoved for a former name."""
+def get_artifact(hub: LocalHub, name: str, request: Request, *, is_dataset: bool | None = None) -> Artifact:
+    """Return the artifact `name`; `is_dataset`: see `Registry.get`.
+
+    Raises UnknownArtifact, also if the caller cannot see it, and ArtifactMoved for a former name.
+    """
     readers = caller_of(request, hub).readers()
     try:
-        return hub.registry.get(name, readers)
+        return hub.registry.get(name, readers, is_dataset=is_dataset)
     except InvalidName as error:
         raise UnknownArtifact(name) from error
     except UnknownArtifact:
-        if target := new_name_of(hub, ArtifactName.parse(name, hub.registry.owner), readers):
-            raise ArtifactMoved(name, target) from None
+        bare, owner = name.removeprefix(DATASETS), hub.registry.owner
+        kinds = (False, True) if is_dataset is None else (is_dataset,)
+        for former in (ArtifactName.parse_repository(bare, owner, is_dataset=kind) for kind in kinds):
+            if target := new_name_of(hub, former, readers):
+                raise ArtifactMoved(former, target) from None
         raise
 
 
-def new_name_of(hub: LocalHub, name: ArtifactName, readers: tuple[str, ...] | None) -> str:
-    """Return the present `owner/name` of a renamed artifact; empty if it was not renamed, or to `readers` does not exist."""
+def new_name_of(hub: LocalHub, name: ArtifactName, readers: tuple[str, ...] | None) -> ArtifactName | None:
+    """Return the present name of a renamed artifact; None if it was not renamed, or to `readers` does not exist."""
     tombstone = tombstone_of(hub.registry.database, name)
     if tombstone is None or not tombstone.moved_to:
-        return ""
+        return None
     try:
-        return str(hub.registry.get(tombstone.moved_to, readers).name)
+        return hub.registry.get(ArtifactName.parse(tombstone.moved_to, ""), readers).name
     except UnknownArtifact:
-        return ""
+        return None
 
 
 def require_download(request: Request, hub: LocalHub, artifact: Artifact) -> None:

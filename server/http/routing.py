@@ -81,6 +81,12 @@ class Collection(StringConvertor):
     regex = "models|datasets"
 
 
+class Datasets(StringConvertor):
+    """`{collection:datasets}`: before a data set's name in paths of our own API, where a name without it can be of any kind."""
+
+    regex = "datasets"
+
+
 class Prefix(StringConvertor):
     """`{collection:prefix}`: `datasets/` before a dataset's name, nothing before a model's, in paths of pages and files."""
 
@@ -93,4 +99,5 @@ class Prefix(StringConvertor):
 
 register_url_convertor("repository", Repository())
 register_url_convertor("collection", Collection())
+register_url_convertor("datasets", Datasets())
 register_url_convertor("prefix", Prefix())

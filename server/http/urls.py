@@ -24,15 +24,15 @@ def commit_id(revision_id: str) -> str:
     return revision_id[:COMMIT_DIGITS]
 
 
-def is_dataset(artifact: Artifact) -> bool:
-    """Return whether the URL of the artifact starts with `/datasets/`, as on the Hugging Face Hub."""
-    return artifact.kind == "dataset"
-
-
 def page_path(artifact: Artifact, revision: Revision | None = None) -> str:
     """Return the path of the page of an artifact or of one of its revisions."""
-    path = f"/datasets/{artifact.name}" if is_dataset(artifact) else f"/{artifact.name}"
+    path = f"/{artifact.name}"
     return f"{path}/tree/{commit_id(revision.id)}" if revision else path
+
+
+def view_path(artifact: Artifact, view: str, revision: str, path: str = "") -> str:
+    """Return the path of a page below that of an artifact: `blob`, `raw`, `tree`, `commit` or `commits` of a revision."""
+    return f"{page_path(artifact)}/{view}/{quote(revision, safe='')}{f'/{quote(path)}' if path else ''}"
 
 
 def file_path(artifact: Artifact, revision: Revision, path: str) -> str:

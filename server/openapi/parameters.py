@@ -11,7 +11,7 @@ from hub.errors import InvalidRequest, UnknownLanguage
 from hub.languages import parse_language
 from hub.names import LENGTH
 from hub.records import Artifact
-from server.auth.access import Hub, get_artifact, requested_name
+from server.auth.access import Hub, get_artifact, is_dataset_request, requested_name
 from server.auth.caller import caller_of, require_write
 from server.http.urls import Segment
 
@@ -40,8 +40,11 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 def _artifact(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:  # noqa: ARG001 - for the document
-    """Return the artifact in the path, of any kind. Raises UnknownArtifact, also if the caller cannot see it."""
-    return get_artifact(hub, requested_name(request), request)
+    """Return the artifact in the path: a model, or the data set if there is no such model or the path says so.
+
+    Raises UnknownArtifact, also if the caller cannot see it.
+    """
+    return get_artifact(hub, requested_name(request), request, is_dataset=is_dataset_request(request) or None)
 
 
 def _writable_artifact(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import shlex
 from itertools import groupby
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from hub.cards.card import FILE
-from hub.errors import AllYanked
 from hub.local import LocalHub
 from hub.records import Artifact, File, Revision, Score
+from hub.registry import CURATED_OWNER
 from hub.registry.artifacts.files import files_in, find_files
 from hub.registry.artifacts.scans import scans_in
 from hub.registry.parts import origin_of
-from server.auth.access import Hub, get_artifact, requested_name
+from server.auth.access import Hub, get_artifact, is_dataset_request, requested_name
 from server.http.card import prose, recipe
 from server.http.urls import Segment, absolute, commit_id, file_path, page_path
 from server.pages import formatting
 from server.pages.access_request import gate_of
+from server.pages.files import shown_revision
 from server.pages.rendering import render
 from server.protocol.read.resolve import is_image
 
@@ -31,7 +33,9 @@ SHOWN_FILES = 1000
 
 def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Response:
     """Show the artifact at its newest revision, or at the one in the path."""
-    artifact = get_artifact(hub, requested_name(request), request)
+    if owner := _owner(request, hub):
+        return RedirectResponse(f"/?{urlencode({'owner': owner})}", 307)
+    artifact = get_artifact(hub, requested_name(request), request, is_dataset=is_dataset_request(request) or None)
     if not request.url.path.startswith(page_path(artifact)):
         # A bare name, or a dataset without its prefix: redirect to the canonical URL.
         tail = (
@@ -40,10 +44,7 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
             else ""
         )
         return RedirectResponse(page_path(artifact) + tail, status_code=307)
-    try:
-        shown = hub.registry.revision(artifact.name, revision or "main", with_files=False)
-    except AllYanked:  # The page shows the newest one and a warning.
-        shown = hub.registry.tip(artifact.name, revision or "main", with_files=False)
+    shown = shown_revision(hub, artifact, revision or "main")
     card = find_files(hub.registry.database, shown.id, [FILE]).get(FILE)
     # A module without weights cannot be loaded, so its page shows the command that recreates them.
     is_card_only = artifact.method and not artifact.weights_digest and not artifact.upstream
@@ -68,6 +69,15 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
     # Browsers only send the origin of a form if the policy of its page allows it.
     headers = {"Referrer-Policy": "same-origin"} if context["gate"] == "unrequested" else None
     return render("artifact.html", context, request=request, headers=headers)
+
+
+def _owner(request: Request, hub: LocalHub) -> str:
+    """Return the account in the path `/{owner}`, if it is one: accounts come before artifacts of the same bare name."""
+    name = requested_name(request)
+    account = hub.accounts.find(name) if "/" not in name and not is_dataset_request(request) else None
+    if account is not None:
+        return account.name if account.removed_at is None else ""
+    return CURATED_OWNER if name == CURATED_OWNER else ""
 
 
 def _contents(hub: LocalHub, artifact: Artifact, shown: Revision, card: File | None) -> dict[str, Any]:
@@ -128,7 +138,7 @@ def _load_pipeline(arguments: str) -> str:
 
 
 def _snapshot_download(artifact: Artifact, endpoint: str, repo_type: str) -> str:
-    call = f'snapshot_download("{artifact.name}"{repo_type}, endpoint="{endpoint}")'
+    call = f'snapshot_download("{artifact.name.repository}"{repo_type}, endpoint="{endpoint}")'
     return f"from huggingface_hub import snapshot_download\n\n{call}"
 
 

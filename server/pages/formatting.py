@@ -10,7 +10,7 @@ from functools import cache
 from markupsafe import Markup
 
 from hub.languages import MULTILINGUAL, autonym, language_name
-from hub.names import ArtifactName
+from hub.names import DATASETS, ArtifactName
 from hub.records import Artifact, Conditioning, Provenance, Score
 from hub.registry import CURATED_OWNER
 
@@ -50,8 +50,8 @@ def language(tag: str) -> LanguageName:
 
 
 def short_name(name: ArtifactName | str) -> str:
-    """Return `mulan-yo` for curated artifacts, `owner/name` for others."""
-    return str(name).removeprefix(f"{CURATED_OWNER}/")
+    """Return the name without the owner of curated artifacts: `mulan-yo`."""
+    return re.sub(f"^({DATASETS})?{CURATED_OWNER}/", r"\1", str(name))
 
 
 def size(size_bytes: int | None) -> str:

@@ -14,7 +14,7 @@ from hub.registry import CURATED_OWNER
 from hub.registry.accounts.permissions import Caller
 from hub.registry.artifacts.scans import worst_verdict_text
 from server.auth.browser_session import local_path
-from server.http.urls import file_path, page_path
+from server.http.urls import file_path, page_path, view_path
 from server.pages import formatting
 
 _SERVER = Path(__file__).resolve().parents[1]
@@ -67,6 +67,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "page_path": page_path,
         "file_path": file_path,
+        "view_path": view_path,
         "bar": formatting.bar,
         "curated_owner": CURATED_OWNER,
     }

@@ -28,7 +28,7 @@ TUTORIALS = ROOT / "docs" / "tutorials"
 EXAMPLES = TUTORIALS / "examples"
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 FILE_NAME = re.compile(r"[\w-]+\.\w+")
-TOKEN = re.compile(r"lh_[\w-]{20,}")
+TOKEN = re.compile(r"hf_lh_[\w-]{20,}")
 ADDRESS = "http://127.0.0.1:8000"
 PASSWORD = "a long password 77\n"
 
@@ -179,7 +179,7 @@ class Reader:
 
     def _filled(self, text: str) -> str:
         """Put the server's address and the last token where the page has examples."""
-        return text.replace(ADDRESS, self.address).replace("lh_…", self.token)
+        return text.replace(ADDRESS, self.address).replace("hf_lh_…", self.token)
 
     def _remember(self, printed: str) -> None:
         if tokens := TOKEN.findall(printed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hub.names import ArtifactName, Digest
@@ -20,7 +21,8 @@ def an_artifact(name="local/mulan-yo", **changes):
         "kind": "adapter", "summary": "Yoruba prompts.", "license": "Apache-2.0", "languages": ("yo",), "method": "mulan",
         "bases": ("emoji-sd",), "encoder": "emoji-xlmr", "scores": (a_score(),), **changes,
     }  # fmt: skip
-    return Artifact(name=ArtifactName.parse(name, "local"), **fields)
+    named = ArtifactName.parse(name, "local")
+    return Artifact(name=replace(named, is_dataset=fields["kind"] == "dataset"), **fields)
 
 
 def a_revision(name="local/mulan-yo", digit="1", parent="", days=0):

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.clients.environments import VERSIONS
+from tests.clients.javascript import javascript_cells
 from tests.clients.libraries import library_cells
 from tests.clients.matrix import column
 from tests.clients.page import PAGE, Cell, render
@@ -19,7 +20,7 @@ def columns(versions: tuple[str, ...], folder: Path, *, libraries: bool) -> dict
     with serving(folder) as service:
         for version in versions:
             cells |= column(service, version)
-        return cells | (library_cells(service) if libraries else {})
+        return cells | (library_cells(service) | javascript_cells(service) if libraries else {})
 
 
 if __name__ == "__main__":

@@ -13,25 +13,31 @@ from tests.clients.environments import VERSIONS
 PAGE = ROOT / "docs" / "reference" / "clients.md"
 LIBRARIES = "libraries"
 """The group of steps of diffusers, transformers and PEFT."""
+JAVASCRIPT = "javascript"
+"""The group of steps of the JavaScript client."""
 WITHOUT_XET = "without Xet"
 _TITLES = {
     "accounts": "Accounts", "repositories": "Repositories", "uploads": "Uploads", "downloads": "Downloads", "lists": "Lists",
     "descriptions": "Descriptions", "history": "Branches, tags, commits, likes", "gates": "Gated repositories", "cards": "Cards",
-    "files": "File system", "commands": "Command line", "refusals": "Unsupported features (501 with a clear error)",
+    "copies": "Copies between repositories", "files": "File system", "commands": "Command line", "refusals": "Unsupported features (501 with a clear error)",
     WITHOUT_XET: "Uploads with `HF_HUB_DISABLE_XET=1`", LIBRARIES: "Libraries",
+    JAVASCRIPT: "JavaScript",
 }  # fmt: skip
 _HEAD = """# Clients
 
 This page lists what Hugging Face's clients can do with `hub serve`. Each version runs unmodified in its own environment, with only
-`HF_ENDPOINT` and `HF_TOKEN` set. Each row is a function in `tests/clients/journey` that checks what the client received.
-`python -m tests.clients` runs them all and writes this page; `make test` runs them and compares. A number links to the reason why a
-version lacks a feature, with any server.
+`HF_ENDPOINT` and `HF_TOKEN` set; the JavaScript client takes both as `hubUrl` and `accessToken`. Each row is a function in
+`tests/clients/journey`, or in `tests/clients/javascript`, that checks what the client received. `python -m tests.clients` runs
+them all and writes this page; `make test` runs them and compares. A number links to the reason why a version lacks a feature, with
+any server.
 """
 _TAIL = """
 ## Notes
 
-* This server does not support Xet downloads. Several versions of the client need them for files of more than 50 GB, and for copying
-  files *between* repositories with `CommitOperationCopy`. To copy a whole repository, use `duplicate_repo`.
+* This server does not support Xet downloads. Several versions of the client need them for files of more than 50 GB.
+* Copies between repositories need no transfer: a file may be copied by those who can download it. Files of a gated repository can
+  only be copied to a repository that is gated, too; its administrators can copy them anywhere.
+* Where a branch and a tag have the same name, downloads get the tag, as with git, and commits go to the branch.
 * huggingface_hub before 2.0 validates cards on huggingface.co. Without a network, or for a private card, upload README.md with
   `upload_file`. The server validates every uploaded card in any case.
 * Inference endpoints and `inference catalog` use other hosts regardless of `HF_ENDPOINT`: those calls never reach this server.
@@ -64,8 +70,11 @@ def render(cells: Mapping[Cell, str]) -> str:
     reasons: dict[str, int] = {}
     parts = [_HEAD]
     for group, title in _TITLES.items():
-        columns = ["diffusers, transformers, PEFT"] if group == LIBRARIES else list(VERSIONS)
-        rows = dict.fromkeys(cell.name for cell in cells if cell.group == group)
+        own = [cell for cell in cells if cell.group == group]
+        rows = dict.fromkeys(cell.name for cell in own)
+        columns = (
+            list(dict.fromkeys(cell.column for cell in own)) if group in {LIBRARIES, JAVASCRIPT} else list(VERSIONS)
+        )
         if not rows:
             continue
         lines = [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]

@@ -37,7 +37,11 @@ class Service:
     def walk(
         self, python: Path, name: str, *options: str, module: str = "journey", **environment: str
     ) -> list[dict[str, Any]]:
-        """Run one client as the account `name`, with only HF_ENDPOINT, HF_TOKEN and HF_HOME set; return its steps."""
+        """Run one Python client as the account `name`, with only HF_ENDPOINT, HF_TOKEN and HF_HOME set; return its steps."""
+        return self.run([str(python), "-m", module, *options], name, **environment)
+
+    def run(self, command: list[str], name: str, **environment: str) -> list[dict[str, Any]]:
+        """Run a client's command as the account `name`, with the token of a guest as an option; return its steps."""
         token, guest = self._account(name), self._account(f"{name}-guest")
         home = self.folder / name
         (home / "huggingface").mkdir(parents=True)
@@ -45,9 +49,8 @@ class Service:
             home / "huggingface" / ".check_for_update_done"
         ).touch()  # Without this file it would ask PyPI for newer versions once a day.
         given = {"HF_ENDPOINT": self.address, "HF_TOKEN": token, "HF_HOME": str(home / "huggingface"), **environment}
-        command = [python, "-m", module, "--guest-token", guest, *options]
         done = subprocess.run(
-            command,
+            [*command, "--guest-token", guest],
             env={"PATH": os.environ["PATH"], "HOME": str(home), **given},
             cwd=Path(__file__).parent,
             capture_output=True,
@@ -76,7 +79,7 @@ def _fill(hub: LocalHub) -> None:
         commit(hub.registry.get(name), files, hub.registry, hub.store, ROOT, message=message)
 
     for name in (*(f"crowd/model-{number:03}" for number in range(CROWD)), LARGE, LONG, MANY):
-        create(ArtifactName.parse(name, "crowd"), hub.registry, hub.store, ROOT, is_dataset=False)
+        create(ArtifactName.parse(name, "crowd"), hub.registry, hub.store, ROOT)
     add(LARGE, {"a.parquet": os.urandom(1 << 20) + bytes(11 << 20)}, "Large")
     add(MANY, {f"{number:04}.txt": b"same" for number in range(1005)}, "Many")
     for number in range(60):

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.clients.environments import VERSIONS
+from tests.clients.javascript import HAS_NODE, javascript_cells
 from tests.clients.libraries import COLUMN, library_cells
 from tests.clients.matrix import column
-from tests.clients.page import PAGE, parse, render
+from tests.clients.page import JAVASCRIPT, PAGE, parse, render
 from tests.clients.serving import Service, serving
 
 
@@ -31,6 +32,14 @@ def test_a_client_does_what_the_page_says(service: Service, version: str):
 def test_the_libraries_do_what_the_page_says(service: Service):
     found = library_cells(service)
     shown = {cell: value for cell, value in parse(PAGE.read_text(encoding="utf-8")).items() if cell.column == COLUMN}
+    assert found == shown, "run `python -m tests.clients`"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_NODE, reason="needs Node and npm: `make programs` installs them")
+def test_the_javascript_client_does_what_the_page_says(service: Service):
+    found = javascript_cells(service)
+    shown = {cell: value for cell, value in parse(PAGE.read_text(encoding="utf-8")).items() if cell.group == JAVASCRIPT}
     assert found == shown, "run `python -m tests.clients`"
 
 

@@ -27,5 +27,5 @@ def allow(
 def free(
     name: Annotated[str, Argument(help="Deleted or renamed artifact, `owner/name`.")], endpoint: Endpoint = ""
 ) -> None:
-    """Release the name of a deleted or renamed artifact. Old links will lead to the next artifact of that name."""
+    """Forget a deleted or renamed artifact: its former name no longer redirects, and a mirror may request it again."""
     print(f"{run(endpoint, FreeName(name=name)).name} is available again")

@@ -152,7 +152,8 @@ class Caller:
         if self.account is None:
             return ()
         if self._is_narrow():
-            return (self.limit,) if self._role_in(self.limit.partition("/")[0]) else ()
+            owner = ArtifactName.parse(self.limit, "").owner
+            return (self.limit,) if self._role_in(owner) else ()
         return None if self.account.is_admin else (self.account.key, *sorted(self.roles))
 
     def _role_for(self, name: ArtifactName) -> str:

@@ -14,7 +14,7 @@ from hub.names import ArtifactName
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import TOKEN_ROLES, USER, Account, Actor, Caller, Token
 from hub.registry.accounts.rows import account_of, roles_of
-from hub.registry.accounts.secrets import PREFIX, new_secret, sha256_of
+from hub.registry.accounts.secrets import PREFIXES, new_secret, sha256_of
 from hub.registry.database.clock import from_column, to_column, utc_now
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Tokens:
 
         Raises InvalidRequest for an invalid role or name, or an account that cannot have tokens.
         """
-        key = ArtifactName.parse(artifact, account.name).key if artifact else ""
+        key = self._key(artifact, account) if artifact else ""
         secret = new_secret()
         label = name or f"{role}{f' {artifact}' if artifact else ''}"
         with self.database.transaction() as session:
@@ -63,7 +63,7 @@ class Tokens:
 
     def caller(self, secret: str) -> Caller | None:
         """Return the caller with this secret; None if the token is invalid, expired or revoked."""
-        if not secret.startswith(PREFIX):
+        if not secret.startswith(PREFIXES):
             return None
         values = {"sha256": sha256_of(secret), "now": to_column(utc_now())}
         rows = self.database.rows(f"{_SELECT} WHERE sha256 = :sha256 AND {_IS_VALID}", values)
@@ -105,6 +105,16 @@ class Tokens:
             session.get_one(TokenRow, token_id).revoked_at = utc_now()
             log_action(session, actor, "token.revoke", account.name, token=found.name)
         return found
+
+    def _key(self, artifact: str, account: Account) -> str:
+        """Return the key of an artifact. A name without `datasets/` is a data set's if there is no such model."""
+        name = ArtifactName.parse(artifact, account.name)
+        dataset = ArtifactName(name.owner, name.name, is_dataset=True)
+        known = self.database.rows(
+            "SELECT key FROM artifacts WHERE key IN (:key, :other) ORDER BY kind = 'dataset'",
+            {"key": name.key, "other": dataset.key},
+        )
+        return str(known[0]["key"]) if known else name.key
 
     def _record_use(self, token: Token) -> None:
         now = utc_now()

@@ -14,6 +14,7 @@ from hub.errors import Forbidden, InvalidName, UnknownRevision
 from hub.names import ArtifactName
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
+from hub.registry.refs import ALIAS
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from hub.registry.database.database import Database
     from hub.registry.tables.artifacts import ArtifactRow, RefRow
 
-ALIAS = "alias"
-"""The kind of a ref that is an alias."""
 PATTERN = r"@[a-z][a-z0-9._-]{0,62}"
 MAX_ALIASES = 100
 """Maximum number of aliases of an artifact."""
@@ -106,7 +105,7 @@ def delete_alias(database: Database, name: ArtifactName, alias: str, actor: Acto
 
     with database.transaction() as session:
         _, found = _find(session, name, alias)
-        if found is None or found.kind != ALIAS:
+        if found is None:
             raise UnknownRevision(alias, listing=f"hub alias {name}")
         if found.protected and not may_administer:
             raise Forbidden(
@@ -132,4 +131,4 @@ def _find(session: Session, name: ArtifactName, alias: str) -> tuple[ArtifactRow
 
     artifact = artifact_row(session, name)
     assert artifact is not None, "the artifact was found before"
-    return artifact, session.get(RefRow, (artifact.id, alias))
+    return artifact, session.get(RefRow, (artifact.id, alias, ALIAS))

@@ -19,6 +19,20 @@ _STEP = 50
 _AT = "SELECT revision_id, path, {0} FROM {1} WHERE {2} AND {3}"
 
 
+_CHANGED = (
+    "SELECT path FROM files AS one WHERE revision_id = :newer AND NOT EXISTS (SELECT 1 FROM files AS other "
+    "WHERE other.revision_id = :older AND other.path = one.path AND other.digest = one.digest) "
+    "UNION SELECT path FROM files AS one WHERE revision_id = :older AND NOT EXISTS "
+    "(SELECT 1 FROM files AS other WHERE other.revision_id = :newer AND other.path = one.path) ORDER BY path"
+)
+
+
+def changed_files(database: Database, newer: Revision, older: Revision | None) -> list[str]:
+    """Return the paths of the files that differ between two revisions, sorted; all files without the older one."""
+    values = {"newer": newer.id, "older": older.id if older else ""}
+    return [row[0] for row in database.rows(_CHANGED, values)]
+
+
 def ancestors(revisions: Iterable[Revision], start: Revision) -> list[Revision]:
     """Return a revision and its ancestors among `revisions`, newest first."""
     known = {each.id: each for each in revisions}

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from hub.errors import Conflict
 from hub.names import COMMIT_DIGITS, ArtifactName
-from hub.records import Artifact, Provenance, Revision, Score, join_names
+from hub.records import DATASET, Artifact, Provenance, Revision, Score, join_names
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.files import add_files
@@ -24,9 +24,10 @@ from hub.registry.index.ranking import UNMEASURED, ranking, ranking_in
 from hub.registry.index.tags import index_words
 from hub.registry.index.text import facets_of, words_of
 from hub.registry.outbox.queue import WRITE_REFERENCE, enqueue, enqueue_all
+from hub.registry.refs import BRANCH, MAIN
 from hub.registry.scores.evaluations import add_reproduced, forget_evaluations, keep_evaluations
 from hub.registry.scores.scores import mark_disputed, update_ranking
-from hub.registry.tables.accounts import UploadRow
+from hub.registry.tables.accounts import TombstoneRow, UploadRow
 from hub.registry.tables.artifacts import (
     ArtifactRow,
     BaseRow,
@@ -42,7 +43,6 @@ from hub.registry.tables.base import Table
 from hub.registry.tables.scores import ScoreRow
 from hub.registry.tables.trust import SignatureRow
 
-HEAD_REF = "main"
 _STEP = 1000
 """Digests in one statement: databases bound the number of its values."""
 
@@ -53,7 +53,7 @@ def record(
     revision: Revision,
     expected_parent: str | None,
     *,
-    branch: str = HEAD_REF,
+    branch: str = MAIN,
     actor: Actor | None = None,
 ) -> None:
     """Make `revision` the head of a branch of `artifact`; see `Registry.record`.
@@ -61,7 +61,7 @@ def record(
     Only revisions on `main` that are not yanked update the description of the artifact.
     """
     row = artifact_row(session, artifact.name)
-    head = session.get(RefRow, (row.id, branch)) if row else None
+    head = session.get(RefRow, (row.id, branch, BRANCH)) if row else None
     found = head.revision_id if head else None
     if found != (expected_parent or None):
         raise Conflict(
@@ -69,9 +69,11 @@ def record(
             f"someone else pushed first. Show it with `hub show {artifact.name}`, then push again."
         )
     is_new = row is None
+    if is_new:
+        session.execute(delete(TombstoneRow).where(TombstoneRow.key == artifact.name.key))
     has_audience = has_listeners(session)
     scores_before = _scores(session, row) if row and has_audience else []
-    if row is None or (branch == HEAD_REF and not revision.yanked):
+    if row is None or (branch == MAIN and not revision.yanked):
         row = describe(session, row, artifact, revision)
     if session.get(RevisionRow, revision.id) is None:  # A curated card can return to an earlier content.
         number = session.scalar(select(func.max(RevisionRow.number)).where(RevisionRow.artifact_id == row.id)) or 0
@@ -79,7 +81,7 @@ def record(
     if head:
         head.revision_id = revision.id
     else:
-        session.add(RefRow(artifact_id=row.id, name=branch, revision_id=revision.id))
+        session.add(RefRow(artifact_id=row.id, name=branch, kind=BRANCH, revision_id=revision.id))
     if actor is not None:
         detail = {"revision": revision.id, "branch": branch, "message": revision.message, "files": len(revision.files)}
         log_action(session, actor, "commit", str(artifact.name), **detail)
@@ -107,6 +109,9 @@ def record_new(session: Session, entries: Sequence[tuple[Artifact, Revision]]) -
         for artifact, revision in entries:
             record(session, artifact, revision, None)
         return
+    session.execute(delete(TombstoneRow).where(TombstoneRow.key.in_(keys)))
+    for artifact, _ in entries:
+        _check_namespace(artifact)
     columns = [new_columns(*each) | columns_of(*each) for each in entries]
     added = session.scalars(insert(ArtifactRow).returning(ArtifactRow.id, sort_by_parameter_order=True), columns).all()
     tables = zip(*(rows_of(each, artifact) for each, (artifact, _) in zip(added, entries, strict=True)), strict=True)
@@ -114,7 +119,7 @@ def record_new(session: Session, entries: Sequence[tuple[Artifact, Revision]]) -
     revisions = [revision for _, revision in entries]
     add_revisions(session, [(each, 1, revision) for each, revision in zip(added, revisions, strict=True)])
     refs = [
-        {"artifact_id": each, "name": HEAD_REF, "revision_id": revision.id}
+        {"artifact_id": each, "name": MAIN, "kind": BRANCH, "revision_id": revision.id}
         for each, revision in zip(added, revisions, strict=True)
     ]
     insert_rows(session, [(RefRow, refs)])
@@ -136,7 +141,7 @@ def yank(
     """Yank a revision, or undo it, and describe the artifact by the `current` revision."""
     row = session.get_one(RevisionRow, revision_id)
     row.yanked = yanked
-    head = session.get_one(RevisionRow, session.get_one(RefRow, (row.artifact_id, HEAD_REF)).revision_id)
+    head = session.get_one(RevisionRow, session.get_one(RefRow, (row.artifact_id, MAIN, BRANCH)).revision_id)
     if current is not None and (head.yanked or head.id == current[1].id):  # Otherwise there is a newer commit.
         describe(session, session.get_one(ArtifactRow, row.artifact_id), *current)
     if actor is not None:
@@ -197,6 +202,7 @@ def enqueue_reference(session: Session, name: ArtifactName) -> None:
 
 def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
     """Replace the description of an artifact by that of its newest revision."""
+    _check_namespace(artifact)
     former = facets_in(session, row) if row else set()
     if row is None:
         row = ArtifactRow(**new_columns(artifact, revision))
@@ -328,3 +334,7 @@ def _scores(session: Session, row: ArtifactRow) -> list[dict[str, Any]]:
     """Return the scores of an artifact as they are in events."""
     rows = session.scalars(select(ScoreRow).where(ScoreRow.artifact_id == row.id).order_by(ScoreRow.position))
     return [score_event(each) for each in rows]
+
+
+def _check_namespace(artifact: Artifact) -> None:
+    assert artifact.name.is_dataset == (artifact.kind == DATASET), "data sets have names of their own"

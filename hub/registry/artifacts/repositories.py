@@ -11,7 +11,7 @@ from hub.errors import Conflict, UnknownArtifact
 from hub.names import ArtifactName
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Account, Actor
-from hub.registry.artifacts.rows import read_artifacts
+from hub.registry.artifacts.rows import NAME, read_artifacts
 from hub.registry.database.clock import utc_now
 from hub.registry.events import CONFIG, REPO, emit
 from hub.registry.index.tags import CURATED_OWNER, index_words
@@ -34,11 +34,11 @@ _used: dict[tuple[str, bytes], int] = {}
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """A reserved name of a deleted or moved artifact."""
+    """The former name of a deleted or moved artifact. Only those who may create in its namespace can use it again."""
 
     name: str
     moved_to: str
-    """`owner/name`; empty if the artifact was deleted."""
+    """The present name; empty if the artifact was deleted."""
 
 
 def tombstone_of(database: Database, name: ArtifactName) -> Tombstone | None:
@@ -72,7 +72,7 @@ def delete_repository(database: Database, name: ArtifactName, actor: Actor) -> N
 
 
 def move_repository(database: Database, name: ArtifactName, target: ArtifactName, actor: Actor) -> None:
-    """Rename an artifact; the old name redirects to it. Raises Conflict if the new name is or was in use."""
+    """Rename an artifact; the old name redirects to it until it is used again. Raises Conflict if the new name is in use."""
     from sqlalchemy import update
 
     from hub.registry.artifacts.record import enqueue_reference
@@ -84,12 +84,11 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
         row = _get(session, name)
         other = artifact_row(session, target)
         tombstone = session.get(TombstoneRow, target.key)
-        is_return = tombstone is not None and tombstone.moved_to.lower() == name.key
-        if (other is not None and other.id != row.id) or (tombstone is not None and not is_return):
-            raise Conflict(f"`{target}` is or was in use: choose another name.")
+        if other is not None and other.id != row.id:
+            raise Conflict(f"`{target}` is in use: choose another name.")
         if tombstone is not None:
             session.delete(tombstone)
-        emit(session, row, REPO, "move", movedTo={"name": str(target), "owner": {"id": target.owner}})
+        emit(session, row, REPO, "move", movedTo={"name": target.repository, "owner": {"id": target.owner}})
         former = facets_in(session, row)
         row.owner, row.name, row.key, row.bare_key = target.owner, target.name, target.key, target.name.lower()
         renamed = dataclasses.replace(read_artifacts(database, [row.id])[0], name=target)
@@ -169,9 +168,9 @@ def likers(database: Database, name: ArtifactName) -> list[tuple[str, str]]:
 
 
 def liked_by(database: Database, account: Account) -> list[str]:
-    """Return the artifacts that an account likes, as `owner/name`, newest like first."""
+    """Return the names of the artifacts that an account likes, newest like first."""
     rows = database.rows(
-        "SELECT owner || '/' || artifacts.name AS name FROM likes JOIN artifacts ON artifacts.id = artifact_id "
+        f"SELECT {NAME} AS name FROM likes JOIN artifacts ON artifacts.id = artifact_id "  # noqa: S608 - NAME is a constant
         "WHERE account_id = :id ORDER BY at DESC",
         {"id": account.id},
     )

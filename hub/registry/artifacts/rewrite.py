@@ -11,6 +11,7 @@ from hub.records import Artifact, Revision
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
 from hub.registry.events import emit_rewrite
+from hub.registry.refs import Ref
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 class Rewrite:
     """The revisions to replace, and the state that they were computed from."""
 
-    refs: Mapping[str, str]
-    """Ref → revision, when the replacements were computed."""
+    refs: tuple[Ref, ...]
+    """The refs when the replacements were computed."""
     replaced: Mapping[str, Revision]
     """Old id → new revision, parents before children."""
     erased: frozenset[str]
@@ -39,7 +40,8 @@ def rewrite(database: Database, artifact: Artifact, head: Revision, plan: Rewrit
     with database.transaction() as session:
         row = artifact_row(session, artifact.name)
         refs = session.scalars(select(RefRow).where(RefRow.artifact_id == row.id)).all() if row else []
-        if row is None or {each.name: each.revision_id for each in refs} != plan.refs:
+        found = [(each.name, each.kind, each.revision_id) for each in refs]
+        if row is None or sorted(found) != [(each.name, each.kind, each.revision) for each in plan.refs]:
             raise Conflict(f"`{artifact.name}` has changed in the meantime. Nothing was erased; try again.")
         old = RevisionRow.id.in_(plan.replaced)
         session.execute(update(RevisionRow).where(old).values(number=-RevisionRow.number))  # Numbers are unique.

@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hub.names import ArtifactName, Digest
+from hub.names import DATASETS, ArtifactName, Digest
 from hub.records import (
+    DATASET,
     JOINT,
     Artifact,
     Conditioning,
@@ -27,6 +28,17 @@ from hub.registry.scores.rows import read_score, without_repeated
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database, ResultRow
+
+
+NAME = (
+    f"CASE WHEN artifacts.kind = '{DATASET}' THEN '{DATASETS}' ELSE '' END || artifacts.owner || '/' || artifacts.name"
+)
+"""The name of an artifact, as SQL."""
+
+
+def name_of(row: ResultRow) -> ArtifactName:
+    """Return the name of an artifact from a row with `owner`, `name` and `kind`."""
+    return ArtifactName(row["owner"], row["name"], row["kind"] == DATASET)
 
 
 def read_artifacts(
@@ -58,7 +70,7 @@ def read_artifacts(
     heads = current_revisions(database, ids)
     artifacts = {
         row["id"]: Artifact(
-            name=ArtifactName(row["owner"], row["name"]),
+            name=name_of(row),
             kind=row["kind"],
             summary=row["summary"],
             license=row["license"],

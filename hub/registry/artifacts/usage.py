@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from hub.names import ArtifactName, Digest
+from hub.names import DATASETS, ArtifactName, Digest
 from hub.records import File
+from hub.registry.artifacts.rows import name_of
 from hub.registry.database.clock import known_time
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def stored_files(database: Database, name: ArtifactName, *, limit: int, offset: 
     """Return a page of all paths with all of their contents, sorted by path."""
     question = (
         "SELECT path, digest, files.size_bytes AS size_bytes, min(revisions.created_at) AS since, max(CASE WHEN EXISTS "
-        "(SELECT 1 FROM refs WHERE refs.revision_id = revisions.id AND refs.name = 'main') THEN 1 ELSE 0 END) AS in_main "
+        "(SELECT 1 FROM refs WHERE refs.revision_id = revisions.id AND refs.name = 'main' AND refs.kind = 'branch') "
+        "THEN 1 ELSE 0 END) AS in_main "
         "FROM files JOIN revisions ON revisions.id = files.revision_id JOIN artifacts ON artifacts.id = artifact_id "
         "WHERE key = :key GROUP BY path, digest, files.size_bytes ORDER BY path, since DESC, digest LIMIT :limit OFFSET :offset"
     )
@@ -87,17 +89,21 @@ def usage_by_repository(database: Database, owner: str, *, limit: int, offset: i
         "SELECT owner, name, kind, private, updated_at, (SELECT coalesce(sum(size_bytes), 0) FROM (SELECT DISTINCT digest, "
         "files.size_bytes AS size_bytes FROM files JOIN revisions ON revisions.id = revision_id "
         "WHERE revisions.artifact_id = artifacts.id) AS held) AS used "
-        "FROM artifacts WHERE key >= :first AND key < :last ORDER BY key LIMIT :limit OFFSET :offset"
+        "FROM artifacts WHERE (key >= :first AND key < :last) OR (key >= :first_set AND key < :last_set) "
+        "ORDER BY key LIMIT :limit OFFSET :offset"
     )
+    own = owner.lower()
     values = {
-        "first": f"{owner.lower()}/",
-        "last": f"{owner.lower()}0",
+        "first": f"{own}/",
+        "last": f"{own}0",
+        "first_set": f"{DATASETS}{own}/",
+        "last_set": f"{DATASETS}{own}0",
         "limit": limit,
         "offset": offset,
     }  # `0` follows `/`.
     return [
         RepositoryUsage(
-            ArtifactName(row["owner"], row["name"]),
+            name_of(row),
             row["kind"],
             bool(row["private"]),
             known_time(row["updated_at"]),

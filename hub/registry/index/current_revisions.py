@@ -17,7 +17,7 @@ def current_revisions(database: Database, ids: Sequence[int], ref: str = "main")
     rows = database.rows(
         "WITH RECURSIVE history (artifact_id, id, parent, yanked) AS ("
         "SELECT refs.artifact_id, revisions.id, parent, yanked FROM refs JOIN revisions ON revisions.id = revision_id "
-        f"WHERE refs.name = :ref AND refs.artifact_id IN ({', '.join(map(str, map(int, ids)))}) "
+        f"WHERE refs.name = :ref AND refs.kind <> 'tag' AND refs.artifact_id IN ({', '.join(map(str, map(int, ids)))}) "
         "UNION SELECT history.artifact_id, revisions.id, revisions.parent, revisions.yanked "
         "FROM history JOIN revisions ON revisions.id = history.parent WHERE history.yanked) "
         "SELECT artifact_id, id FROM history WHERE NOT yanked",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from hub.records import PLAIN, Artifact
+from hub.records import DATASET, PLAIN, Artifact
 from hub.registry.index.text import facet_word, facet_words, facets_of
 
 CURATED_OWNER = "linguahub"
@@ -17,7 +17,6 @@ MAX_TAGS = 500
 """Maximum number of indexed tags of an artifact."""
 MAX_COUNT = 10**18
 """Upper limit of the number of parameters in a query."""
-_DATASET = "dataset"
 _PIPELINE = "text-to-image"
 _RELATIONS = {"adapter": "adapter", "projector": "adapter", "delta": "adapter", "encoder": "finetune"}
 """Kind → relation in the Hugging Face Hub's base-model tree."""
@@ -41,7 +40,7 @@ def tags_of(
 
 def library_of(kind: str, tags: Iterable[str]) -> str:
     """Return the library that loads an artifact; empty if unknown."""
-    if kind not in {PLAIN, _DATASET}:
+    if kind not in {PLAIN, DATASET}:
         return "diffusers" if kind == "base" else "linguahub"
     return next((tag for tag in tags if tag in _LIBRARIES), "")
 
@@ -51,7 +50,7 @@ _LIBRARIES = ("diffusers", "transformers", "peft", "sentence-transformers", "dat
 
 def pipeline_of(kind: str, tags: Iterable[str]) -> str:
     """Return the pipeline tag; empty for data sets, and for plain repositories whose card has none."""
-    if kind == _DATASET:
+    if kind == DATASET:
         return ""
     return _PIPELINE if kind != PLAIN else next((tag for tag in tags if tag in _TASKS), "")
 
@@ -68,7 +67,7 @@ def index_words(artifact: Artifact) -> str:
     """Return the content of the column `facets`: all index words of an artifact."""
     tags = tags_of(artifact.kind, artifact.method, artifact.license, artifact.languages, artifact.bases, artifact.tags)
     words = tag_words(artifact.kind, artifact.gated, artifact.total_parameters, tags)
-    return " ".join((facet_words(facets_of(artifact)), *words, *name_trigrams(artifact.name.key)))
+    return " ".join((facet_words(facets_of(artifact)), *words, *name_trigrams(artifact.name.repository.lower())))
 
 
 def tag_words(kind: str, gated: str, parameters: int | None, labels: Sequence[str]) -> list[str]:
@@ -76,7 +75,7 @@ def tag_words(kind: str, gated: str, parameters: int | None, labels: Sequence[st
     more = (pipeline_of(kind, labels), library_of(kind, labels))
     words = [facet_word("tag", label) for label in dict.fromkeys((*labels[:MAX_TAGS], *filter(None, more)))]
     words += [
-        facet_word("type", _DATASET if kind == _DATASET else "model"),
+        facet_word("type", DATASET if kind == DATASET else "model"),
         facet_word("gated", "yes" if gated else "no"),
     ]
     return [*words, facet_word("magnitude", str(len(str(parameters))))] if parameters is not None else words

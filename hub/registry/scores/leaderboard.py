@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hub.names import ArtifactName
-from hub.records import Provenance, Query, Score
+from hub.records import DATASET, Provenance, Query, Score
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.scores.by_metric import metric_filter
 from hub.registry.scores.rows import read_score
@@ -73,7 +73,7 @@ def leaderboard(database: Database, contest: LeaderboardQuery, limit: int) -> tu
     order = f"ORDER BY value {score_filter.best_first}, key, position LIMIT :limit"
     best = score_filter.union_ranges(f"SELECT scores.artifact_id, position, value, key FROM {joined} {where}", order)
     rows = database.rows(
-        f"SELECT scores.*, artifacts.owner, artifacts.name FROM (SELECT * FROM {best} {order}) AS best "
+        f"SELECT scores.*, artifacts.owner, artifacts.name, artifacts.kind FROM (SELECT * FROM {best} {order}) AS best "
         "JOIN scores ON scores.artifact_id = best.artifact_id AND scores.position = best.position "
         f"JOIN artifacts ON artifacts.id = best.artifact_id ORDER BY best.value {score_filter.best_first}, best.key, best.position",
         {**values, "limit": limit},
@@ -87,7 +87,7 @@ def leaderboard(database: Database, contest: LeaderboardQuery, limit: int) -> tu
             LeaderboardEntry(
                 rank=rank,
                 is_tied=_overlap(score, scores[0]),
-                artifact=ArtifactName(row["owner"], row["name"]),
+                artifact=ArtifactName(row["owner"], row["name"], row["kind"] == DATASET),
                 score=score,
                 author=row["author"],
                 disputes=disputes.get((row["artifact_id"], score_id(score)), 0),

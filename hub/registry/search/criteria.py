@@ -45,7 +45,7 @@ class SearchCriteria:
     readers: tuple[str, ...] | None = None
     """Owners whose private artifacts are included; None for no restriction."""
     name_parts: tuple[str, ...] = ()
-    """Parts of the artifact's key, in lower case, that must all match."""
+    """Parts of `owner/name`, in lower case, that must all match."""
     required_tags: tuple[tuple[str, ...], ...] = ()
     """Groups of index words for tags, type, gating and size; an artifact must have one word of each group."""
     parameters: tuple[int, int] | None = None
@@ -117,7 +117,9 @@ def filter_exactly(database: Database, criteria: SearchCriteria, ids: Sequence[i
 
 def _row_conditions(criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
     """Return the conditions that the index cannot decide, as SQL, and their parameters."""
-    conditions = [f"key LIKE :part_{number} ESCAPE '!'" for number, _ in enumerate(criteria.name_parts)]
+    conditions = [
+        f"lower(owner || '/' || name) LIKE :part_{number} ESCAPE '!'" for number, _ in enumerate(criteria.name_parts)
+    ]
     values: dict[str, Any] = {
         f"part_{number}": f"%{part.replace('_', '!_')}%" for number, part in enumerate(criteria.name_parts)
     }

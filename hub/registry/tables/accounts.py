@@ -142,7 +142,7 @@ class AccessRequestRow(Table):
 
 
 class TombstoneRow(Table):
-    """A reserved name of a deleted or moved artifact."""
+    """A former name of a deleted or moved artifact."""
 
     __tablename__ = "tombstones"
 

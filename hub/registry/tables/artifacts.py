@@ -67,7 +67,7 @@ class ArtifactRow(Table):
     owner: Mapped[str]
     name: Mapped[str]
     key: Mapped[str] = mapped_column(unique=True)
-    """`owner/name` in lower case."""
+    """`owner/name` in lower case, after `datasets/` for a data set."""
     bare_key: Mapped[str]
     """`name` in lower case."""
     kind: Mapped[str]
@@ -234,9 +234,9 @@ class RefRow(Table):
 
     artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    """`branch`, `tag` or `alias`: a branch and a tag can have the same name."""
     revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id"))
-    kind: Mapped[str] = mapped_column(default="branch")
-    """`branch`, `tag` or `alias`."""
     message: Mapped[str] = mapped_column(default="")
     """Message of a tag."""
     protected: Mapped[bool] = mapped_column(default=False, server_default=false())

@@ -1,4 +1,4 @@
-"""The tables of scans and signatures. Imported only for writing and for creating the schema."""
+"""The tables of scans, signatures and other names of blobs. Imported only for writing and for creating the schema."""
 
 from __future__ import annotations
 
@@ -48,3 +48,14 @@ class SignatureRow(Table):
     fingerprint: Mapped[str]
     reason: Mapped[str]
     """Why verification failed; empty if it succeeded."""
+
+
+class BlobIdRow(Table):
+    """The id of a blob in another system."""
+
+    __tablename__ = "blob_ids"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    system: Mapped[str] = mapped_column(primary_key=True)
+    """`git` or `xet`."""
+    id: Mapped[str]

@@ -8,8 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hub.names import ArtifactName, Digest
+from hub.records import Artifact
 from hub.registry.accounts.permissions import Account, Caller
 from hub.registry.accounts.server_settings import renew_epoch
+from hub.registry.artifacts.access_requests import may_download
 from hub.registry.artifacts.rows import read_artifacts
 from hub.registry.database.clock import to_column, utc_now
 
@@ -56,11 +58,19 @@ def record_uploads(
                 session.merge(NarrowUploadRow(**own, artifact=caller.limit))
 
 
-def size_of_upload(database: Database, caller: Caller, digest: Digest) -> int | None:
-    """Return the size in bytes of a blob that the caller may reference in a commit; None if it must be uploaded.
+def may_copy(database: Database, caller: Caller, source: Artifact, target: Artifact) -> bool:
+    """Return whether the caller may copy files of `source` to `target`: those that it may download.
 
-    Allowed are blobs that the caller has uploaded, and those of repositories whose files it may download without a request for
-    access: what was accepted for one gated repository stays in it.
+    Gated files stay gated: only administrators of the source can copy them to a repository without a gate.
+    """
+    stays_gated = not source.gated or bool(target.gated) or caller.may_administer(source.name)
+    return stays_gated and may_download(database, caller, source)
+
+
+def size_of_upload(database: Database, caller: Caller, digest: Digest, target: Artifact) -> int | None:
+    """Return the size in bytes of a blob that the caller may reference in a commit to `target`; None if it must be uploaded.
+
+    Allowed are blobs that the account has uploaded, that `target` has already, and those that `may_copy` allows.
     """
     if caller.account is None:
         return None
@@ -72,7 +82,7 @@ def size_of_upload(database: Database, caller: Caller, digest: Digest) -> int | 
         {"digest": digest.hex},
     )
     artifacts = read_artifacts(database, [row["artifact_id"] for row in holders])
-    readable = any(caller.may_download(each, accepted=False) for each in artifacts)
+    readable = any(each.name == target.name or may_copy(database, caller, each, target) for each in artifacts)
     return int(holders[0]["size_bytes"]) if readable else None
 
 

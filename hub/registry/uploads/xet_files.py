@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from hub.errors import DamagedBlob, DamagedFile, InvalidSource, TooLarge, UnknownFile
 from hub.names import Digest
 from hub.registry.accounts.permissions import Account, Caller
+from hub.registry.uploads.blob_ids import record_xet_hash
 from hub.registry.uploads.uploads import find_xorb, forget_xorbs, record_upload, record_xorb, touch_xorbs
 from hub.store import BlobStore
 from hub.store.joined import JoinedChunks
-from hub.xet.hashes import file_hash, range_hash
+from hub.xet.hashes import file_hash, hash_to_hex, range_hash
 from hub.xet.shard import SentFile, Term
 from hub.xet.xorb import Chunk, read_table, read_xorb, unpack, write_table
 
@@ -62,6 +63,7 @@ def store_file(database: Database, store: BlobStore, caller: Caller, file: SentF
         _forget_lost_xorbs(database, store, [xorb for xorb, _ in xorbs.values()])
         raise
     record_upload(database, caller, digest, file.size, owner=owner)
+    record_xet_hash(database, digest, hash_to_hex(file.hash))
     touch_xorbs(database, account.id, list(xorbs))
     return digest
 

@@ -9,37 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from hub.git_objects import TEXT_NAMES, TEXT_SUFFIXES, in_git, is_text_name
 from hub.records import File
 
-ATTRIBUTES = ".gitattributes"
-MAX_TEXT = 1 << 20
-"""Bytes of the largest text stored in git: the most that clients send inline in a commit."""
-_SUFFIXES = (
-    ".cfg", ".csv", ".html", ".ini", ".jinja", ".json", ".jsonl", ".md", ".py", ".rst", ".toml", ".tsv", ".txt", ".xml", ".yaml", ".yml",
-)  # fmt: skip
-_NAMES = (ATTRIBUTES, ".gitignore", "LICENSE", "NOTICE")
 _FILTERED, _PLAIN = "filter=lfs diff=lfs merge=lfs", "!filter !diff !merge"
-
-
-def in_git(file: File) -> bool:
-    """Return whether git stores the content: short texts, by their names, and empty files, whose LFS pointer is empty too."""
-    return file.size_bytes == 0 or (_is_text_name(file.path) and file.size_bytes <= MAX_TEXT)
 
 
 def attributes(files: Iterable[File], own: bytes = b"") -> bytes:
     """Return `.gitattributes` for a revision. The author's own lines, `own`, come first: in git the last match wins."""
-    long = sorted(file.path for file in files if _is_text_name(file.path) and not in_git(file))
+    long = sorted(file.path for file in files if is_text_name(file.path) and not in_git(file))
     lines = ["# Written by the server: short texts are in git, everything else is kept by Git LFS."]
     lines += [f"* -text {_FILTERED}"]
-    lines += [f"{pattern} {_PLAIN}" for pattern in (*(f"*{suffix}" for suffix in _SUFFIXES), *_NAMES)]
+    lines += [f"{pattern} {_PLAIN}" for pattern in (*(f"*{suffix}" for suffix in TEXT_SUFFIXES), *TEXT_NAMES)]
     lines += [f"{_pattern(path)} {_FILTERED}" for path in long]
     head = own.rstrip(b"\n") + b"\n" if own.strip() else b""
     return head + "".join(f"{line}\n" for line in lines).encode()
-
-
-def _is_text_name(path: str) -> bool:
-    """Return whether the name is that of a text file. It is case-sensitive, like patterns of git."""
-    return path.endswith(_SUFFIXES) or path.rpartition("/")[2] in _NAMES
 
 
 def _pattern(path: str) -> str:

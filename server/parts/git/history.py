@@ -17,13 +17,13 @@ from dulwich.objects import Blob, Commit, ObjectID, RawObjectID, ShaFile, Tree
 from dulwich.refs import DictRefsContainer, Ref
 from dulwich.repo import BaseRepo
 
-from hub.git_objects import pointer
+from hub.git_objects import ATTRIBUTES, in_git, pointer
 from hub.local import LocalHub
 from hub.names import ArtifactName, Digest
 from hub.records import File, Revision
-from hub.registry.artifacts.branches import ref_kinds
+from hub.registry.refs import TAG
 from hub.store import BlobStore
-from server.parts.git.attributes import ATTRIBUTES, attributes, in_git
+from server.parts.git.attributes import attributes
 from server.parts.git.commits import note_commits
 
 TRAILER = "Linguahub-Revision"
@@ -96,9 +96,9 @@ class History(BaseRepo):
 
 def history_of(hub: LocalHub, name: ArtifactName) -> History:
     """Return the history of an artifact, with a ref for each branch and tag; cached until one of them moves."""
-    refs, kind_of = hub.registry.refs(name), ref_kinds(hub.registry.database, name)
+    refs = hub.registry.refs(name)
     newest = hub.registry.revisions(name, with_files=False)
-    state = f"{newest[0].id if newest else ''} {sorted(refs.items())} {sorted(kind_of.items())}"
+    state = f"{newest[0].id if newest else ''} {refs}"
     key = (hub.registry.database.address, name.key, state)
     with _lock:
         if key in _cache:
@@ -106,10 +106,10 @@ def history_of(hub: LocalHub, name: ArtifactName) -> History:
             return _cache[key]
     objects = ObjectStore(hub.store)
     commits = _commits(objects, hub.registry.revisions(name))
-    named: dict[Ref, bytes] = {Ref(b"HEAD"): b"ref: refs/heads/main"} if "main" in refs else {}
-    for ref, revision_id in refs.items():
-        folder = "refs/tags" if kind_of.get(ref) == "tag" else "refs/heads"
-        named[Ref(f"{folder}/{ref}".encode())] = commits[revision_id]
+    named: dict[Ref, bytes] = {Ref(b"HEAD"): b"ref: refs/heads/main"} if refs else {}
+    for each in refs:
+        folder = "refs/tags" if each.kind == TAG else "refs/heads"
+        named[Ref(f"{folder}/{each.name}".encode())] = commits[each.revision]
     note_commits(hub.registry.database, {commit.decode(): revision_id for revision_id, commit in commits.items()})
     made = History(objects, named, commits)
     with _lock:

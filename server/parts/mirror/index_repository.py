@@ -12,13 +12,12 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from hub.cards.describe import DATASET
 from hub.errors import HubError
 from hub.local import LocalHub
 from hub.names import COMMIT_DIGITS, Digest
 from hub.publish.commit import describe_files
 from hub.publish.publish import drain_outbox, make_revision, manifest
-from hub.records import PLAIN, Artifact, File, Provenance, Upstream
+from hub.records import DATASET, PLAIN, Artifact, File, Provenance, Upstream
 from server.parts.mirror.mirrored_repositories import (
     MirroredCommit,
     MirroredFile,

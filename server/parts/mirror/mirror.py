@@ -41,6 +41,7 @@ from server.parts.mirror.mirrored_repositories import (
     origin_of_name,
     ref_of,
     refs_of,
+    repository_of,
     save_commit,
     save_ref,
 )  # fmt: skip
@@ -79,7 +80,7 @@ class Mirror:
         Names of owners with an account here are never requested: the upstream would learn them, and could impersonate the owners.
         """
         try:
-            repo = MirroredRepository(collection, ArtifactName.parse(name, ""))
+            repo = repository_of(ArtifactName.parse_repository(name, "", is_dataset=collection == "datasets"))
         except InvalidName:
             return None
         if origin_of(self._database, repo) is not None:

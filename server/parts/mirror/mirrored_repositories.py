@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from hub.registry.database.database import Database
 
-COLLECTIONS = ("models", "datasets")
-
 
 @dataclass(frozen=True, slots=True)
 class MirroredRepository:
@@ -33,10 +31,10 @@ class MirroredRepository:
     @property
     def key(self) -> str:
         """The primary key."""
-        return f"{self.collection}/{self.name.key}"
+        return f"{self.collection}/{self.name.repository.lower()}"
 
     def __str__(self) -> str:
-        return str(self.name)
+        return self.name.repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +74,11 @@ class MirroredCommit:
         return folder_ids({file.path: file.blob_id for file in self.files})
 
 
+def repository_of(name: ArtifactName) -> MirroredRepository:
+    """Return the repository with the name of an artifact."""
+    return MirroredRepository("datasets" if name.is_dataset else "models", name)
+
+
 def origin_of(database: Database, repo: MirroredRepository) -> MirrorOrigin | None:
     """Return the origin of a repository; None if it is not mirrored yet."""
     rows = database.rows(
@@ -92,9 +95,8 @@ def origin_of(database: Database, repo: MirroredRepository) -> MirrorOrigin | No
 
 
 def origin_of_name(database: Database, name: ArtifactName) -> MirrorOrigin | None:
-    """Return the origin of the mirrored model or dataset with this name, or None."""
-    found = (origin_of(database, MirroredRepository(collection, name)) for collection in COLLECTIONS)
-    return next(filter(None, found), None)
+    """Return the origin of the mirrored artifact with this name, or None."""
+    return origin_of(database, repository_of(name))
 
 
 def commit_of(database: Database, repo: MirroredRepository, commit_id: str) -> MirroredCommit | None:
@@ -193,5 +195,4 @@ def delete_mirror(session: Session, name: ArtifactName) -> None:
 
     from server.parts.mirror.tables import MirrorRow
 
-    keys = [MirroredRepository(collection, name).key for collection in COLLECTIONS]
-    session.execute(delete(MirrorRow).where(MirrorRow.key.in_(keys)))
+    session.execute(delete(MirrorRow).where(MirrorRow.key == repository_of(name).key))

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hub.names import ArtifactName
+from hub.records import DATASET
 from server.part import ServerPart
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ class MirrorPart(ServerPart):
         if (event.scope, event.action) == ("repo", "delete"):
             from server.parts.mirror.mirrored_repositories import delete_mirror
 
-            delete_mirror(session, ArtifactName(event.artifact.owner, event.artifact.name))
+            delete_mirror(
+                session, ArtifactName(event.artifact.owner, event.artifact.name, event.artifact.kind == DATASET)
+            )
 
     def origin(self, database: Database, name: ArtifactName) -> MirrorOrigin | None:
         """Return the origin of a mirrored repository."""

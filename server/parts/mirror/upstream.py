@@ -75,7 +75,7 @@ class UpstreamClient:
 
         Raises UnknownArtifact, UnknownRevision, Gated, Forbidden, UpstreamDown, InvalidUpstreamResponse.
         """
-        path = f"/api/{repo.collection}/{repo.name}/revision/{quote(revision, safe='')}?blobs=true"
+        path = f"/api/{repo.collection}/{repo}/revision/{quote(revision, safe='')}?blobs=true"
         response = self._json(path, repo, revision)
         commit_id = response.get("sha")
         if not isinstance(commit_id, str) or _COMMIT.fullmatch(commit_id) is None:
@@ -99,7 +99,7 @@ class UpstreamClient:
 
     def refs(self, repo: MirroredRepository) -> dict[str, dict[str, str]]:
         """Return `branches` and `tags`: name → commit id. Raises InvalidUpstreamResponse and the other errors of `describe`."""
-        response = self._json(f"/api/{repo.collection}/{repo.name}/refs", repo, "main")
+        response = self._json(f"/api/{repo.collection}/{repo}/refs", repo, "main")
         try:
             return {
                 kind: {str(each["name"]): str(each["targetCommit"]) for each in response.get(kind, [])}
@@ -112,7 +112,7 @@ class UpstreamClient:
     def open(self, repo: MirroredRepository, commit_id: str, file: MirroredFile) -> Iterator[Iterator[bytes]]:
         """Open a file and yield its unverified chunks. Raises the same errors as `describe`."""
         prefix = "" if repo.collection == "models" else f"/{repo.collection}"
-        path = f"{prefix}/{repo.name}/resolve/{commit_id}/{quote(file.path)}"
+        path = f"{prefix}/{repo}/resolve/{commit_id}/{quote(file.path)}"
         with self._open(path, FILE_READ_S) as response:
             self._check_status(response, repo, commit_id, file.path)
             yield self._chunks(response)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, exists, or_, select
 
-from hub.names import COMMIT_DIGITS
+from hub.names import COMMIT_DIGITS, ArtifactName
+from hub.records import DATASET
 from hub.registry.database.clock import utc_now
 from hub.registry.outbox.queue import enqueue
 from hub.registry.tables.accounts import AccountRow, MembershipRow
@@ -37,7 +38,7 @@ def enqueue_deliveries(session: Session, event: Event) -> None:
     watchers = [each for each in _watchers(session, artifact, _owners(event)) if _includes(each.domains, event.scope)]
     if not watchers:
         return
-    head = session.get(RefRow, (artifact.id, "main"))
+    head = session.get(RefRow, (artifact.id, "main", "branch"))
     for webhook in watchers:
         body = {
             "event": {"action": event.action, "scope": event.scope},
@@ -57,11 +58,13 @@ def enqueue_deliveries(session: Session, event: Event) -> None:
 def watch_new_name(session: Session, event: Event) -> None:
     """Move the watches of a renamed repository to its new name; of a private one, only those whose owners can read it there."""
     target = event.facts["movedTo"]["name"]
+    is_dataset = event.artifact.kind == DATASET
+    key = ArtifactName.parse_repository(target, "", is_dataset=is_dataset).key
     readers = _readers(event.artifact, _owners(event)).with_only_columns(WebhookRow.id)
     watches = select(WatchRow).where(WatchRow.key == event.artifact.key, WatchRow.webhook_id.in_(readers))
     for watch in session.scalars(watches).all():
         session.delete(watch)
-        session.merge(WatchRow(webhook_id=watch.webhook_id, kind=watch.kind, key=target.lower(), name=target))
+        session.merge(WatchRow(webhook_id=watch.webhook_id, kind=watch.kind, key=key, name=target))
 
 
 def _owners(event: Event) -> set[str]:
@@ -73,7 +76,7 @@ def _owners(event: Event) -> set[str]:
 def _watchers(session: Session, artifact: ArtifactRow, owners: Iterable[str]) -> Iterable[WebhookRow]:
     """Return the enabled webhooks that watch the artifact and whose owners can read it; see `_readers`."""
     owner = artifact.owner.lower()
-    repository = "dataset" if artifact.kind == "dataset" else "model"
+    repository = "dataset" if artifact.kind == DATASET else "model"
     watching = exists().where(
         WatchRow.webhook_id == WebhookRow.id,
         or_(
@@ -104,7 +107,7 @@ def _includes(domains: Iterable[str], scope: str) -> bool:
 
 def _repository(artifact: ArtifactRow, origin: str, head: str) -> dict[str, Any]:
     name = f"{artifact.owner}/{artifact.name}"
-    prefix = "datasets/" if artifact.kind == "dataset" else ""
+    prefix = "datasets/" if artifact.kind == DATASET else ""
     return {
         "type": "dataset" if prefix else "model",
         "name": name,

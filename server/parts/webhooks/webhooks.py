@@ -205,7 +205,7 @@ def _key(watched: Watched) -> str:
     if watched.kind in {"model", "dataset"}:
         if "/" not in watched.name:
             raise InvalidRequest(f"{watched.name[:100]!r} is not a repository name: use `owner/name`.")
-        return ArtifactName.parse(watched.name, "").key
+        return ArtifactName.parse_repository(watched.name, "", is_dataset=watched.kind == "dataset").key
     return ArtifactName(watched.name, "any").owner.lower()
 
 

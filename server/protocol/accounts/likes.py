@@ -9,7 +9,7 @@ from hub.errors import UnknownAccount, UnknownArtifact
 from hub.registry.artifacts.repositories import like, liked_by, likers, unlike
 from server.auth.access import Hub, VisibleArtifact, get_artifact
 from server.auth.caller import actor_of, caller_of, require_acting
-from server.http.urls import Segment, is_dataset
+from server.http.urls import Segment
 from server.protocol.accounts.whoami import person
 
 
@@ -46,6 +46,6 @@ def list_liked(request: Request, hub: Hub, name: Segment) -> Response:
             artifact = get_artifact(hub, each, request)
         except UnknownArtifact:
             continue
-        kind = "dataset" if is_dataset(artifact) else "model"
-        liked.append({"createdAt": None, "repo": {"name": each, "type": kind}})
+        kind = "dataset" if artifact.name.is_dataset else "model"
+        liked.append({"createdAt": None, "repo": {"name": artifact.name.repository, "type": kind}})
     return JSONResponse(liked)

@@ -51,12 +51,12 @@ def who_am_i(request: Request, hub: Hub) -> Response:
 
 def check_reading(artifact: ReadableArtifact) -> Response:
     """Return 200 if the caller can download the files."""
-    return JSONResponse({"id": str(artifact.name)})
+    return JSONResponse({"id": artifact.name.repository})
 
 
 def check_writing(artifact: WritableArtifact) -> Response:
     """Return 200 if the caller has write access."""
-    return JSONResponse({"id": str(artifact.name)})
+    return JSONResponse({"id": artifact.name.repository})
 
 
 def show_user(request: Request, hub: Hub, name: Segment) -> Response:

@@ -126,6 +126,6 @@ def _bodies(hub: LocalHub, artifacts: tuple[Artifact, ...], names: list[str]) ->
     found = []
     for artifact in artifacts:
         view = RepositoryView(hub, artifact, artifact.revision, files.get(artifact.revision, ()))
-        more = {} if view.is_dataset else {"modelId": str(artifact.name)}
+        more = {} if view.is_dataset else {"modelId": artifact.name.repository}
         found.append(read_properties(view, names) | more)
     return found

@@ -12,7 +12,9 @@ from starlette.responses import JSONResponse, Response
 
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
-from hub.records import Artifact
+from hub.names import Digest
+from hub.records import Artifact, File
+from hub.registry.uploads.blob_ids import xet_hashes
 from hub.strict_json import parse_json
 from server.auth.access import Hub, VisibleArtifact
 from server.http.request_bodies import MAX_BODY, read_body
@@ -38,9 +40,21 @@ def _describe(
     found = hub.registry.revision(artifact.name, revision, with_files=False)
     request.state.commit = commit_id(found.id)
     entries = own_entries(dict.fromkeys(each.strip("/") for each in paths), hub, found)
-    if is_expanded:
-        entries = expand_entries(hub, found, entries)
+    entries = expand_entries(hub, found, entries) if is_expanded else _with_xet_hashes(hub, entries)
     return JSONResponse(entries, headers={"X-Repo-Commit": commit_id(found.id)})
+
+
+def _with_xet_hashes(hub: LocalHub, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the entries, those of LFS files with their Xet hash, without which clients refuse to copy them to other repositories.
+
+    Only this answer has them, and only without `expand`: clients that see a Xet hash elsewhere download by Xet, which is not served.
+    """
+    large = [File(each["path"], Digest(each["lfs"]["oid"]), each["size"]) for each in entries if "lfs" in each]
+    hashes = {digest.hex: found for digest, found in xet_hashes(hub.registry.database, hub.store, large).items()}
+    return [
+        each | ({"xetHash": hashes[each["lfs"]["oid"]]} if "lfs" in each and each["lfs"]["oid"] in hashes else {})
+        for each in entries
+    ]
 
 
 def requested_paths(body: bytes, *, is_json: bool) -> list[str]:

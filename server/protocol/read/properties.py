@@ -74,7 +74,7 @@ READING = {"cardData", "config", "model-index", "widgetData", "paperswithcode_id
 def read_properties(view: RepositoryView, names: Iterable[str]) -> dict[str, Any]:
     """Return the id and the named properties of a repository, without those that are None."""
     read = DATASET if view.is_dataset else MODEL
-    name = str(view.artifact.name)
+    name = view.artifact.name.repository
     body: dict[str, Any] = {"_id": view.artifact.revision[:24] or name, "id": name}
     found = ((each, read[each](view)) for each in names if each in read)
     return body | {each: value for each, value in found if value is not None}

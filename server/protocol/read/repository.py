@@ -15,6 +15,7 @@ from server.http.urls import Segment
 from server.protocol.read.properties import is_true, read_properties, requested_properties
 from server.protocol.read.repository_view import RepositoryView
 from server.protocol.read.security import repository_status
+from server.protocol.read.tree import text_ids
 
 _ALWAYS = (
     "author", "cardData", "config", "createdAt", "disabled", "downloads", "gated", "lastModified", "library_name", "likes",
@@ -29,15 +30,18 @@ def describe_repository(request: Request, hub: Hub, artifact: VisibleArtifact, r
     if requested := requested_properties(request, datasets=view.is_dataset):
         return JSONResponse(read_properties(view, requested))
     body = read_properties(view, _ALWAYS)
-    body |= {} if view.is_dataset else {"modelId": str(artifact.name)}
+    body |= {} if view.is_dataset else {"modelId": artifact.name.repository}
     if is_true(request, "blobs"):
-        body["siblings"] = [_sibling(file) for file in view.files]
+        texts = text_ids(hub, view.files)
+        body["siblings"] = [_sibling(file, texts.get(file.path)) for file in view.files]
     if is_true(request, "securityStatus"):
         body["securityRepoStatus"] = repository_status(scans_in(hub.registry.database, view.commit))
     return JSONResponse(body)
 
 
-def _sibling(file: File) -> dict[str, Any]:
+def _sibling(file: File, text_id: str | None) -> dict[str, Any]:
+    if text_id:
+        return {"rfilename": file.path, "size": file.size_bytes, "blobId": text_id}
     lfs_pointer = pointer(file)
     lfs = {"sha256": file.digest.hex, "size": file.size_bytes, "pointerSize": len(lfs_pointer)}
     return {"rfilename": file.path, "size": file.size_bytes, "blobId": blob_id(lfs_pointer), "lfs": lfs}

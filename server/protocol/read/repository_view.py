@@ -13,7 +13,6 @@ from hub.registry.artifacts.repositories import used_bytes
 from hub.store.read_whole import read_whole
 from hub.strict_json import parse_json
 from server.http.card import front_matter_of
-from server.http.urls import is_dataset
 
 _MAX_CONFIG = 1 << 20
 """Largest config.json that is read, in bytes."""
@@ -30,7 +29,7 @@ class RepositoryView:
         self.commit = commit
         """Id of the revision; empty if all are yanked."""
         self.files = files
-        self.is_dataset = is_dataset(artifact)
+        self.is_dataset = artifact.name.is_dataset
 
     @classmethod
     def of(cls, hub: LocalHub, artifact: Artifact, revision: Revision) -> RepositoryView:

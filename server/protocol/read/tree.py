@@ -9,12 +9,13 @@ from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from hub.errors import UnknownFile
-from hub.git_objects import blob_id, pointer
+from hub.git_objects import blob_id, in_git, pointer
 from hub.local import LocalHub
 from hub.records import File, Revision
 from hub.registry.artifacts.files import Folder, files_in, find_files, find_folders, folders_in, paths_near
 from hub.registry.artifacts.history import last_changes
 from hub.registry.artifacts.scans import Scan, scans_of
+from hub.registry.uploads.blob_ids import git_ids
 from server.auth.access import Hub, VisibleArtifact
 from server.http.paging import link_to, position_of, write_position
 from server.http.times import rfc3339_or_epoch
@@ -91,9 +92,12 @@ def own_entries(paths: Iterable[str], hub: LocalHub, revision: Revision) -> list
 
 def _bodies(hub: LocalHub, entries: Iterable[File | Folder]) -> list[dict[str, Any]]:
     listed = list(entries)
-    scans = scans_of(hub.registry.database, [each for each in listed if isinstance(each, File)])
+    files = [each for each in listed if isinstance(each, File)]
+    scans, texts = scans_of(hub.registry.database, files), text_ids(hub, files)
     return [
-        file_entry(each, scans.get(each.path)) if isinstance(each, File) else folder_entry(each.path, each.oid)
+        file_entry(each, scans.get(each.path), texts.get(each.path))
+        if isinstance(each, File)
+        else folder_entry(each.path, each.oid)
         for each in listed
     ]
 
@@ -103,9 +107,20 @@ def folder_entry(path: str, oid: str) -> dict[str, Any]:
     return {"type": "directory", "path": path, "oid": oid, "size": 0}
 
 
-def file_entry(file: File, scan: Scan | None = None) -> dict[str, Any]:
-    """Return the entry of a file, as stored in Git LFS, with its scan if it can run code."""
-    lfs_pointer = pointer(file)
-    lfs = {"oid": file.digest.hex, "size": file.size_bytes, "pointerSize": len(lfs_pointer)}
-    entry = {"type": "file", "path": file.path, "size": file.size_bytes, "oid": blob_id(lfs_pointer), "lfs": lfs}
+def text_ids(hub: LocalHub, files: Iterable[File]) -> dict[str, str]:
+    """Map the paths of those files that git stores itself to git's ids."""
+    texts = [file for file in files if in_git(file)]
+    ids = git_ids(hub.registry.database, hub.store, texts)
+    return {file.path: ids[file.digest] for file in texts if file.digest in ids}
+
+
+def file_entry(file: File, scan: Scan | None = None, text_id: str | None = None) -> dict[str, Any]:
+    """Return the entry of a file, as stored in git with `text_id`, otherwise in Git LFS; with its scan if it can run code."""
+    entry: dict[str, Any] = {"type": "file", "path": file.path, "size": file.size_bytes}
+    if text_id:
+        entry |= {"oid": text_id}
+    else:
+        lfs_pointer = pointer(file)
+        lfs = {"oid": file.digest.hex, "size": file.size_bytes, "pointerSize": len(lfs_pointer)}
+        entry |= {"oid": blob_id(lfs_pointer), "lfs": lfs}
     return entry if scan is None else {**entry, "securityFileStatus": file_status(scan)}

@@ -50,7 +50,7 @@ def _list(request: Request, hub: Hub, owner: str) -> Response:
     headers = next_link(request, begin + PAGE) if len(found) > PAGE else {}
     body = [
         {
-            "id": str(each.name),
+            "id": each.name.repository,
             "type": "dataset" if each.kind == "dataset" else "model",
             "updatedAt": rfc3339_or_epoch(each.updated_at),
             "visibility": "private" if each.private else "public",

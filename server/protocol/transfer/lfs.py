@@ -28,6 +28,8 @@ PART_BYTES = 64 << 20
 """Largest object in bytes that is uploaded in one request, and the size of the parts of larger ones."""
 MAX_PARTS = 10_000
 _MAX_OBJECTS = 1000
+_SHA256 = {"sha256", "sha_256"}
+"""Hugging Face's JavaScript client writes the latter."""
 
 
 class LargeObject(BaseModel):
@@ -50,7 +52,7 @@ class LfsBatch(BaseModel):
 def plan_transfers(request: Request, hub: Hub, artifact: VisibleArtifact, body: LfsBatch) -> Response:
     """Return a link for each object, nothing for one that is already stored, or an error."""
     caller = caller_of(request, hub)
-    if body.hash_algo != "sha256":
+    if body.hash_algo not in _SHA256:
         error = _error(409, f"objects are identified by sha256, not {body.hash_algo[:40]!r}.")
         return _batch_response("basic", [_with_result(each, error) for each in body.objects])
     if body.operation == "download":
@@ -74,7 +76,7 @@ def _upload(
 ) -> dict[str, Any]:
     if (digest := _digest(each)) is None or not 0 <= each.size <= MAX_FILE_BYTES:
         return _error(422, f"an object has 64 lowercase hex digits and 0 to {MAX_FILE_BYTES} bytes.")
-    known = size_of_upload(hub.registry.database, caller_of(request, hub), digest)
+    known = size_of_upload(hub.registry.database, caller_of(request, hub), digest, artifact)
     if known is not None and hub.store.holds(digest, known):
         return {} if known == each.size else _error(422, f"this object has {known} bytes, not {each.size}.")
     try:

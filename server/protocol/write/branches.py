@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from hub.publish.commit import squash
 from hub.publish.publish import drain_outbox
 from hub.records import Revision
-from hub.registry.artifacts.branches import create_ref, delete_ref, ref_kinds
+from hub.registry.artifacts.branches import create_ref, delete_ref
 from hub.registry.artifacts.history import ancestors
 from server.auth.access import Hub, VisibleArtifact, WritableArtifact
 from server.auth.caller import actor_of, caller_of
@@ -46,13 +46,13 @@ class Squash(BaseModel):
 
 def list_refs(hub: Hub, artifact: VisibleArtifact) -> Response:
     """List branches and tags with their commits."""
-    kind_of, refs = ref_kinds(hub.registry.database, artifact.name), hub.registry.refs(artifact.name)
+    refs = hub.registry.refs(artifact.name)
 
     def of_kind(kind: str, folder: str) -> list[dict[str, str]]:
         return [
-            {"name": name, "ref": f"refs/{folder}/{name}", "targetCommit": commit_id(refs[name])}
-            for name in refs
-            if kind_of.get(name) == kind
+            {"name": each.name, "ref": f"refs/{folder}/{each.name}", "targetCommit": commit_id(each.revision)}
+            for each in refs
+            if each.kind == kind
         ]
 
     branches = sorted(of_kind("branch", "heads"), key=lambda each: each["name"] != "main")

@@ -74,7 +74,7 @@ def _commit(request: Request, hub: LocalHub, artifact: Artifact, branch: str, bo
         hub.store,
         actor_of(request, caller),
         message=header.message,
-        branch=branch.removeprefix("refs/heads/"),
+        branch=branch,
         parent=header.parent,
     )
 
@@ -118,11 +118,11 @@ def _change(
     path = value.get("path")
     if not isinstance(path, str):
         raise InvalidRequest(f"a `{key[:40]}` line of this commit has no `path`.")
-    check_path(path.rstrip("/") if key == "deletedFolder" else path)
+    check_path(path.rstrip("/") if key.startswith("deleted") else path)
     if key == "file":
         return _inline_file(hub, path, value, sent)
     if key == "lfsFile":
-        return _uploaded_file(hub, caller, path, value)
+        return _uploaded_file(hub, artifact, caller, path, value)
     if key in {"deletedFile", "deletedFolder"}:
         return Deletion(path, is_folder=key == "deletedFolder")
     raise InvalidRequest(f"unknown change `{key[:40]}` in a commit to `{artifact.name}`.")
@@ -151,13 +151,13 @@ def _content(path: str, value: dict[str, Any]) -> bytes:
         raise InvalidRequest(f"the content of `{path}` is not valid base64.") from error
 
 
-def _uploaded_file(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> File:
-    """Return a file that was uploaded before, or is in a repository that the caller can read."""
+def _uploaded_file(hub: LocalHub, artifact: Artifact, caller: Caller, path: str, value: dict[str, Any]) -> File:
+    """Return a file that was uploaded before, or is in a repository from which the caller can copy it."""
     try:
         digest = Digest(value["oid"])
     except (KeyError, TypeError, InvalidName) as error:
         raise InvalidRequest(f"`{path}` has no `oid` of 64 lowercase hex digits.") from error
-    size = size_of_upload(hub.registry.database, caller, digest)
+    size = size_of_upload(hub.registry.database, caller, digest, artifact)
     if size is None or not hub.store.holds(digest, size):
         raise InvalidSource(f"the bytes of `{path}`, {digest}, were not uploaded: upload them, then commit again.")
     if value.get("size", size) != size:

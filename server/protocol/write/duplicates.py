@@ -13,7 +13,7 @@ from server.auth.access import Hub, ReadableArtifact
 from server.auth.caller import account_of, actor_of, caller_of, require_create
 from server.auth.quota import require_room
 from server.http.urls import absolute, page_path
-from server.protocol.write.repositories import Visibility, require_free_name
+from server.protocol.write.repositories import Visibility
 
 
 class DuplicateRequest(Visibility):
@@ -23,13 +23,13 @@ class DuplicateRequest(Visibility):
 
 
 def duplicate_repository(request: Request, hub: Hub, artifact: ReadableArtifact, body: DuplicateRequest) -> Response:
-    """Create a repository with all files of this one; 409 with its URL if it exists. Raises Forbidden, Gone, OverQuota."""
+    """Create a repository with all files of this one; 409 with its URL if it exists. Raises Forbidden, OverQuota."""
     caller = caller_of(request, hub)
-    target = ArtifactName.parse(body.repository, account_of(caller).name)
+    owner, is_dataset = account_of(caller).name, artifact.name.is_dataset
+    target = ArtifactName.parse_repository(body.repository, owner, is_dataset=is_dataset)
     require_create(caller, target)
     if hub.registry.head(target) is not None:
         return _conflict(request, hub, target)
-    require_free_name(hub, target, caller)
     source = hub.registry.revision(artifact.name)
     require_room(hub, target, {file.digest: file.size_bytes for file in source.files})
     private = artifact.private if body.is_private is None else body.is_private

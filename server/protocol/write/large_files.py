@@ -8,15 +8,16 @@ from fastapi import Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import HubError, InvalidName, InvalidRequest, UnknownFile
+from hub.errors import Forbidden, HubError, InvalidName, InvalidRequest, UnknownFile
 from hub.names import Digest
 from hub.publish.erase import erase
 from hub.registry.artifacts.usage import stored_files
-from hub.registry.uploads.uploads import record_uploads, size_of_upload
+from hub.registry.uploads.uploads import file_sizes, may_copy, record_uploads
 from server.auth.access import AdministeredArtifact, Hub, ReadableArtifact, VisibleArtifact, get_artifact
 from server.auth.caller import actor_of, caller_of, require_write
 from server.http.paging import next_link, offset_of
 from server.http.times import rfc3339_or_epoch
+from server.protocol.write.repositories import is_dataset_kind
 
 PAGE = 1000
 """Files per page."""
@@ -89,22 +90,27 @@ def erase_large_files(request: Request, hub: Hub, artifact: AdministeredArtifact
 
 
 def duplicate_large_files(request: Request, hub: Hub, artifact: ReadableArtifact, body: Duplication) -> Response:
-    """Allow the caller to commit files of this repository to another one without uploading them."""
+    """Allow the caller to commit files of this repository to another one without uploading them.
+
+    Raises UnknownArtifact, Forbidden, also for a gated repository whose files would lose their gate.
+    """
     caller = caller_of(request, hub)
-    target = get_artifact(hub, body.target.name, request).name
-    require_write(caller, target)
+    target = get_artifact(hub, body.target.name, request, is_dataset=is_dataset_kind(body.target.type))
+    require_write(caller, target.name)
+    if not may_copy(hub.registry.database, caller, artifact, target):
+        raise Forbidden(f"`{artifact.name}` is gated, and `{target.name}` is not: gate it first, then copy again.")
+    sizes = file_sizes(hub.registry.database, artifact.name, [each.sha256 for each in body.files])
     failed: list[dict[str, Any]] = []
     allowed: dict[Digest, int] = {}
     for sha256, filename in {each.sha256: each.filename for each in body.files}.items():
         try:
             digest = _digest(sha256)
-            size = size_of_upload(hub.registry.database, caller, digest)
-            if size is None:
+            if digest.hex not in sizes:
                 raise UnknownFile(filename or sha256, listing=f"hub show {artifact.name}")
-            allowed[digest] = size
+            allowed[digest] = sizes[digest.hex]
         except HubError as error:
             failed.append({"sha256": sha256, "error": str(error)})
-    record_uploads(hub.registry.database, caller, allowed, owner=target.owner)
+    record_uploads(hub.registry.database, caller, allowed, owner=target.name.owner)
     return JSONResponse({"failed": failed})
 
 

@@ -8,17 +8,16 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import Gone, InvalidRequest, NotServed, UnknownArtifact
+from hub.errors import InvalidRequest, NotServed
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.commit import create
 from hub.publish.publish import drain_outbox
 from hub.records import Artifact
-from hub.registry.accounts.permissions import Caller
-from hub.registry.artifacts.repositories import change_settings, delete_repository, move_repository, tombstone_of
-from server.auth.access import AdministeredArtifact, Hub, get_artifact, new_name_of
+from hub.registry.artifacts.repositories import change_settings, delete_repository, move_repository
+from server.auth.access import AdministeredArtifact, Hub, get_artifact
 from server.auth.caller import account_of, actor_of, caller_of, require_admin, require_create
-from server.http.urls import absolute, is_dataset, page_path
+from server.http.urls import absolute, page_path
 
 Kind = Literal["model", "dataset", "space", "kernel"]
 
@@ -59,26 +58,25 @@ class RepositorySettings(Visibility):
 
 
 def create_repository(request: Request, hub: Hub, body: NewRepository) -> Response:
-    """Create an empty repository; 409 with its URL if it exists. Raises Unauthenticated, Forbidden, Gone, NotServed."""
-    is_data = _is_dataset_kind(body.type)
+    """Create an empty repository; 409 with its URL if it exists. Raises Unauthenticated, Forbidden, NotServed.
+
+    The name of a deleted or renamed one is free to those who may create in its namespace.
+    """
     caller = caller_of(request, hub)
     name = _name(body, account_of(caller).name)
     require_create(caller, name)
     if hub.registry.head(name) is not None:
         known = hub.registry.get(name)
-        message = f"You already created this {'dataset' if is_data else 'model'} repo: `{known.name}`."
-        if is_dataset(known) != is_data:
-            message = f"`{known.name}` is a {'dataset' if is_dataset(known) else 'model'}: choose another name."
+        message = f"You already created this {'dataset' if name.is_dataset else 'model'} repo: `{known.name}`."
         return JSONResponse({"error": message, **_url_body(request, known)}, 409)
-    require_free_name(hub, name, caller)
-    actor = actor_of(request, caller)
-    create(name, hub.registry, hub.store, actor, is_dataset=is_data, private=bool(body.is_private))
+    create(name, hub.registry, hub.store, actor_of(request, caller), private=bool(body.is_private))
     return JSONResponse(_url_body(request, hub.registry.get(name)))
 
 
 def remove_repository(request: Request, hub: Hub, body: NewRepository) -> Response:
-    """Delete a repository; its name stays reserved. Raises UnknownArtifact, Forbidden."""
-    artifact = _administered(request, hub, str(_name(body, "")), body.type)
+    """Delete a repository; a name without an owner is the caller's. Raises Unauthenticated, UnknownArtifact, Forbidden."""
+    owner = account_of(caller_of(request, hub)).name
+    artifact = _administered(request, hub, _name(body, owner))
     delete_repository(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)))
     drain_outbox(hub.registry, hub.store)
     return JSONResponse({})
@@ -86,9 +84,11 @@ def remove_repository(request: Request, hub: Hub, body: NewRepository) -> Respon
 
 def rename_repository(request: Request, hub: Hub, body: Move) -> Response:
     """Rename a repository; its former name is redirected. Raises UnknownArtifact, Forbidden, Conflict."""
-    artifact = _administered(request, hub, body.fromRepo, body.type)
     caller = caller_of(request, hub)
-    target = ArtifactName.parse(body.toRepo, artifact.name.owner)
+    is_dataset = is_dataset_kind(body.type)
+    former = ArtifactName.parse_repository(body.fromRepo, account_of(caller).name, is_dataset=is_dataset)
+    artifact = _administered(request, hub, former)
+    target = ArtifactName.parse_repository(body.toRepo, artifact.name.owner, is_dataset=is_dataset)
     require_create(caller, target)
     move_repository(hub.registry.database, artifact.name, target, actor_of(request, caller))
     drain_outbox(hub.registry, hub.store)
@@ -109,24 +109,14 @@ def set_repository(request: Request, hub: Hub, artifact: AdministeredArtifact, b
     return JSONResponse(settings)
 
 
-def require_free_name(hub: LocalHub, name: ArtifactName, caller: Caller) -> None:
-    """Raise Gone for the name of a deleted or renamed repository; the new name is told only to those who can see it."""
-    if (tombstone := tombstone_of(hub.registry.database, name)) is not None:
-        target = new_name_of(hub, name, caller.readers())
-        what = f"moved to `{target}`" if target else "moved" if tombstone.moved_to else "deleted"
-        raise Gone(f"`{tombstone.name}` was {what}, and its name stays reserved: choose another name.")
-
-
-def _administered(request: Request, hub: LocalHub, name: str, kind: Kind | None) -> Artifact:
-    is_data = _is_dataset_kind(kind)
-    artifact = get_artifact(hub, name, request)
-    if is_dataset(artifact) != is_data:
-        raise UnknownArtifact(name)
+def _administered(request: Request, hub: LocalHub, name: ArtifactName) -> Artifact:
+    artifact = get_artifact(hub, name.repository, request, is_dataset=name.is_dataset)
     require_admin(caller_of(request, hub), artifact.name)
     return artifact
 
 
-def _is_dataset_kind(kind: Kind | None) -> bool:
+def is_dataset_kind(kind: Kind | None) -> bool:
+    """Return whether a request is about data sets; None means models. Raises NotServed."""
     if kind in {"space", "kernel"}:
         raise NotServed(f"{kind}s are not served here: this server has models and datasets.")
     return kind == "dataset"
@@ -134,9 +124,9 @@ def _is_dataset_kind(kind: Kind | None) -> bool:
 
 def _name(body: NewRepository, default_owner: str) -> ArtifactName:
     given = f"{body.organization}/{body.name}" if body.organization else body.name
-    return ArtifactName.parse(given, default_owner)
+    return ArtifactName.parse_repository(given, default_owner, is_dataset=is_dataset_kind(body.type))
 
 
 def _url_body(request: Request, artifact: Artifact) -> dict[str, str]:
-    name = str(artifact.name)
+    name = artifact.name.repository
     return {"url": absolute(request, page_path(artifact)), "name": name, "id": name}

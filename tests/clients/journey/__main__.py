@@ -11,6 +11,7 @@ from journey import (  # noqa: F401 - importing them registers their steps
     accounts,
     cards,
     commands,
+    copies,
     descriptions,
     downloads,
     files,

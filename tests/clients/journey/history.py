@@ -24,6 +24,27 @@ def branch(run: Run) -> None:
     assert status_of(lambda: run.api.delete_branch(repo, branch="main")) in {400, 403}
 
 
+@step("a branch named like a tag: commits move the branch, and the tag stays what is downloaded")
+def share_ref(run: Run) -> None:
+    repo = run.repo("both-refs", {"a.txt": TEXT})
+    run.api.create_tag(repo, tag="v1")
+    run.api.create_branch(repo, branch="v1")
+    run.api.upload_file(path_or_fileobj=TEXT, path_in_repo="b.txt", repo_id=repo, revision="v1")
+    refs = run.api.list_repo_refs(repo)
+    assert [each.name for each in refs.branches] == ["main", "v1"] and [each.name for each in refs.tags] == ["v1"], refs
+    assert run.api.list_repo_files(repo, revision="v1") == ["a.txt"]
+    assert run.api.list_repo_files(repo, revision="refs/heads/v1") == ["a.txt", "b.txt"]
+    run.api.delete_tag(repo, tag="v1")
+    assert run.api.list_repo_files(repo, revision="v1") == ["a.txt", "b.txt"]
+
+
+@step("`HEAD` as a revision")
+def name_head(run: Run) -> None:
+    repo = run.repo("named-head", {"a.txt": TEXT})
+    assert run.fetch(repo, "a.txt", revision="HEAD") == TEXT
+    assert run.api.model_info(repo, revision="HEAD").sha == run.api.model_info(repo).sha
+
+
 @step("`create_tag`, `delete_tag`")
 def tag(run: Run) -> None:
     repo = run.repo("labelled", {"a.txt": TEXT})

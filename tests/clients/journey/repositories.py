@@ -70,6 +70,28 @@ def delete(run: Run) -> None:
     raise AssertionError("deleted twice")
 
 
+@step("`delete_repo` without an owner; the name can be used again")
+def delete_own(run: Run) -> None:
+    repo = run.repo("used-twice", {"a.txt": TEXT})
+    run.api.delete_repo("used-twice")
+    assert not run.api.repo_exists(repo)
+    assert run.repo("used-twice", {"b.txt": TEXT}) == repo and run.api.list_repo_files(repo) == ["b.txt"]
+    run.api.move_repo(repo, f"{run.me}/moved-away")
+    assert run.repo("used-twice") == repo and run.api.list_repo_files(repo) == []
+
+
+@step("a model and a data set with the same name")
+def share_name(run: Run) -> None:
+    model = run.repo("both", {"a.txt": b"model"})
+    made = run.api.create_repo("both", repo_type="dataset")
+    assert made.repo_id == model and str(made) == f"{run.endpoint}/datasets/{model}", made
+    run.api.upload_file(path_or_fileobj=b"data", path_in_repo="a.txt", repo_id=model, repo_type="dataset")
+    assert (run.fetch(model, "a.txt"), run.fetch(model, "a.txt", repo_type="dataset")) == (b"model", b"data")
+    assert run.api.dataset_info(model).sha != run.api.model_info(model).sha
+    run.api.delete_repo("both", repo_type="dataset")
+    assert run.api.repo_exists(model) and not run.api.repo_exists(model, repo_type="dataset")
+
+
 @step("`duplicate_repo`")
 def duplicate(run: Run) -> None:
     need(HfApi, "duplicate_repo")

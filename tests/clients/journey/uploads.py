@@ -133,6 +133,8 @@ def delete(run: Run) -> None:
     run.api.delete_file("a.txt", repo)
     run.api.delete_files(repo, ["*.log"])
     run.api.delete_folder("d", repo)
+    run.api.upload_file(path_or_fileobj=TEXT, path_in_repo="g/h.txt", repo_id=repo)
+    run.api.create_commit(repo, [CommitOperationDelete("g")], commit_message="Delete a folder without a slash")
     assert run.files(repo) == {"f.txt"}
     assert status_of(lambda: run.api.delete_file("absent.txt", repo)) == 404
 

@@ -112,14 +112,14 @@ def test_quotas_are_set_and_removed(admin):
 
 def test_exceptions_for_artifacts(admin, hub):
     name = ArtifactName("root", "module")
-    create(name, hub.registry, hub.store, ROOT, is_dataset=False, private=False)
+    create(name, hub.registry, hub.store, ROOT, private=False)
     assert admin.run(AllowUnsafeFiles(name="root/module", allow_unsafe_files=True)).name == "root/module"
     assert hub.registry.get(name).allow_unsafe_files
     admin.run(AllowUnsafeFiles(name="root/module", allow_unsafe_files=False))
     assert not hub.registry.get(name).allow_unsafe_files
     delete_repository(hub.registry.database, name, ROOT)
     assert admin.run(FreeName(name="root/module")).name == "root/module"
-    create(name, hub.registry, hub.store, ROOT, is_dataset=False, private=False)
+    create(name, hub.registry, hub.store, ROOT, private=False)
 
 
 def test_file_policies_are_set_for_the_server_and_for_owners(admin, hub):
@@ -158,7 +158,7 @@ def test_webhooks_are_listed_with_their_deliveries_and_without_secrets(admin, hu
     watched = [Watched("user", "root"), Watched("everything", "")]
     owner, url = hub.accounts.get("root"), "https://ci.example.org/a-secret"
     made = add_webhook(hub.registry.database, owner, url, watched, ["repo"], ROOT, secret="another")
-    create(ArtifactName("root", "module"), hub.registry, hub.store, ROOT, is_dataset=False, private=False)
+    create(ArtifactName("root", "module"), hub.registry, hub.store, ROOT, private=False)
     assert admin.run(ListUserWebhooks(name="root")) == [
         WebhookSummary(made.id, "ci.example.org", ["everything", "user root"], False)
     ]
@@ -350,7 +350,7 @@ def test_every_command_prints_the_same_locally_and_remotely(hub, root_token, mon
         assert [each.replace("bob", "ada") for each in here] == there
         watched = [Watched("user", "ada")]
         hook = add_webhook(hub.registry.database, hub.accounts.get("ada"), "https://x.org/", watched, ["repo"], ROOT).id
-        create(ArtifactName("ada", "module"), hub.registry, hub.store, ROOT, is_dataset=False, private=False)
+        create(ArtifactName("ada", "module"), hub.registry, hub.store, ROOT, private=False)
         assert run("webhook", "list", "ada", "--endpoint", endpoint) == run("webhook", "list", "ada") != ""
         assert run("webhook", "log", hook, "--endpoint", endpoint) == run("webhook", "log", hook) != ""
         assert run("outbox", "--endpoint", endpoint) == run("outbox") != ""

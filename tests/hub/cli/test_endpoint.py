@@ -315,7 +315,7 @@ def test_a_private_name_of_the_endpoint_is_said_not_to_exist(
     hub: Any, far: LocalHub, endpoint: str, as_: Any, command: tuple[str, ...]
 ):
     name = ArtifactName("ada", "yo-hidden")
-    create(name, far.registry, far.store, ROOT, is_dataset=False, private=True)
+    create(name, far.registry, far.store, ROOT, private=True)
     as_("bob")
     asked = (command[0], str(name), *command[1:], "--endpoint", endpoint)
     private = hub(*asked)

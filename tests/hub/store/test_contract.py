@@ -89,6 +89,10 @@ def test_a_reference_is_the_last_one_written(store):
     store.write_reference(NAME, b"old")
     store.write_reference(NAME, b"new")
     assert list(store.references()) == [("local/mulan-yo.v1", b"new")]
+    data = ArtifactName(NAME.owner, NAME.name, is_dataset=True)
+    store.write_reference(data, b"data")
+    assert dict(store.references()) == {"local/mulan-yo.v1": b"new", "datasets/local/mulan-yo.v1": b"data"}
+    store.delete_reference(data)
     store.delete_reference(NAME)
     store.delete_reference(NAME)
     assert list(store.references()) == []

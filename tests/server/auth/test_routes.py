@@ -38,7 +38,7 @@ def worlds(furnished, tmp_path_factory):
     shutil.copy(furnished, full / "registry.db")
     with LocalHub.open(Home(full / "registry.db", full, full / "cards")) as hub:
         for name in ("public", "gated"):
-            create(ArtifactName("ada", name), hub.registry, hub.store, ADA, is_dataset=False, private=False)
+            create(ArtifactName("ada", name), hub.registry, hub.store, ADA, private=False)
         change_settings(hub.registry.database, ArtifactName("ada", "gated"), ADA, gated="manual")
     shutil.copytree(full, bare)
     with ExitStack() as opened:
@@ -48,7 +48,7 @@ def worlds(furnished, tmp_path_factory):
             app = create_app(hub, rates=None)
             found.append((hub, opened.enter_context(TestClient(app, follow_redirects=False)), headers_of(hub)))
         hub = found[0][0]
-        create(ArtifactName("ada", "private"), hub.registry, hub.store, ADA, is_dataset=False, private=True)
+        create(ArtifactName("ada", "private"), hub.registry, hub.store, ADA, private=True)
         yield found
 
 
@@ -77,12 +77,13 @@ LEVELS = {
         *(f"GET {REVISION}{end}" for end in ("", "/tensors", "/manifest")),
         *(f"GET {REPOSITORY}{end}" for end in ("", "/refs", "/likers", "/lfs-files", "/commits/{revision}", "/revision/{revision}", "/tree/{revision}", "/tree/{revision}/{path:path}")),
         f"POST {REPOSITORY}/paths-info/{{revision}}",
-        f"GET {PAGE}", f"GET {PAGE}/tree/{{revision}}",
+        f"GET {PAGE}", *(f"GET {PAGE}/{end}/{{revision}}" for end in ("tree", "commit", "commits")),
+        *(f"GET {PAGE}/{end}/{{revision}}/{{path:path}}" for end in ("tree", "blob")),  # Without the content: see test_files.
     ],
     "download": [
         f"GET {REPOSITORY}/auth-check", f"POST {REPOSITORY}/duplicate", f"POST {REPOSITORY}/lfs-files/duplicate",
         "GET /api/models/{repository:repository}/safetensors-metadata/{path:path}",
-        f"POST {PAGE}.git/info/lfs/objects/batch", f"GET {PAGE}/resolve/{{revision}}/{{path:path}}",
+        f"POST {PAGE}.git/info/lfs/objects/batch", *(f"GET {PAGE}/{end}/{{revision}}/{{path:path}}" for end in ("resolve", "raw")),
     ],
     "clone": [f"{each}" for at in (f"{GIT}.git", GIT) for each in (f"GET {at}/info/refs", f"POST {at}/git-upload-pack")],
     "score": [f"POST {ARTIFACT}/scores", f"POST {ARTIFACT}/scores/{{score}}/disputes"],

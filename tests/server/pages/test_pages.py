@@ -124,7 +124,6 @@ def test_an_older_revision_has_its_own_page(client: TestClient, hub: LocalHub):
     [
         ("/first-yo", "/ada/first-yo"),
         ("/linguahub/tiny-emoji", "/datasets/linguahub/tiny-emoji"),
-        ("/datasets/ada/many", "/ada/many"),
     ],
 )
 def test_every_artifact_has_one_canonical_url(client: TestClient, path: str, address: str):

@@ -39,7 +39,7 @@ def test_webhooks_with_access_get_deliveries_and_deliveries_are_stored(registry,
         )
         for name, kind, watched in [("ada", "org", "Lab"), ("bob", "model", "lab/thing"), ("root", "everything", "")]
     }
-    create(THING, registry, MemoryStore(), ROOT, is_dataset=False, private=True)
+    create(THING, registry, MemoryStore(), ROOT, private=True)
     delivered = {name: [each.action for each in deliveries(database, hook)] for name, hook in hooks.items()}
     assert delivered == {"ada": ["create"], "bob": [], "root": ["create"]}
     change_settings(database, THING, ROOT, private=False)

@@ -28,7 +28,7 @@ def hub(tmp_path: Path) -> Iterator[LocalHub]:
     with a_hub(tmp_path) as opened:
         opened.accounts.add("ada", ROOT)
         opened.accounts.set_quota("ada", 1000, ROOT)
-        create(ArtifactName("ada", "full"), opened.registry, opened.store, ROOT, is_dataset=False)
+        create(ArtifactName("ada", "full"), opened.registry, opened.store, ROOT)
         yield opened
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,7 +20,7 @@ ROOT = Actor("root")
 
 def a_model(name, **fields):
     plain = {"kind": PLAIN, "variants": (), "bases": (), "scores": (), "method": "", "languages": (), "tags": ()}
-    return dataclasses.replace(an_artifact(name), **{**plain, **fields})
+    return an_artifact(name, **{**plain, **fields})
 
 
 @pytest.fixture

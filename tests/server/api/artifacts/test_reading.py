@@ -105,7 +105,7 @@ def test_a_module_fits_bases_with_matching_conditioning(client: TestClient):
 
 def test_the_fit_of_a_module_tells_nothing_of_a_private_encoder(client: TestClient, hub: LocalHub, as_: Header):
     encoder = ArtifactName("linguahub", "emoji-xlmr")
-    create(encoder, hub.registry, hub.store, ROOT, is_dataset=False, private=True)
+    create(encoder, hub.registry, hub.store, ROOT, private=True)
     missing = "its encoder `linguahub/emoji-xlmr` was not found"
     assert missing in client.get(f"{NAME}/compatible").text
     assert missing not in client.get(f"{NAME}/compatible", headers=as_("root")).text

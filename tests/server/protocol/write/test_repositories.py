@@ -115,13 +115,16 @@ def test_files_of_others_cannot_be_accessed_by_digest(api, bobs, hub: LocalHub, 
     assert response.status_code == 400 and "were not uploaded" in response.json()["error"]
 
 
-def test_the_name_of_a_deleted_repository_stays_reserved(api, repo):
-    api.delete_repo(repo)
+def test_the_name_of_a_deleted_repository_is_free_to_its_owner_only(api, repo, bobs, fetch):
+    api.upload_file(path_or_fileobj=b"x", path_in_repo="a.txt", repo_id=repo)
+    api.delete_repo(repo.removeprefix("ada/"))  # A name without an owner is the caller's.
     assert not api.repo_exists(repo)
     api.delete_repo(repo, missing_ok=True)
-    with pytest.raises(HfHubHTTPError, match="stays reserved") as caught:
-        api.create_repo(repo)
-    assert status(caught) == 410
+    with pytest.raises(HfHubHTTPError) as caught:
+        bobs.create_repo(repo)
+    assert status(caught) == 403
+    assert api.create_repo(repo).repo_id == repo
+    assert api.list_repo_files(repo) == []
 
 
 def test_a_renamed_repository_is_found_by_both_names(api, repo, fetch):
@@ -131,8 +134,9 @@ def test_a_renamed_repository_is_found_by_both_names(api, repo, fetch):
     assert api.model_info(repo).id == "lab/moved"
     assert fetch(repo, "a.txt") == b"x"
     api.upload_file(path_or_fileobj=b"y", path_in_repo="b.txt", repo_id="lab/moved")
-    with pytest.raises(HfHubHTTPError):
-        api.create_repo(repo)
+    api.create_repo(repo)  # Its owner may use the name again, which ends the redirect.
+    assert api.model_info(repo).id == repo
+    assert api.model_info("lab/moved").id == "lab/moved"
 
 
 def test_branches_are_independent(api, repo, fetch):
@@ -327,12 +331,16 @@ def test_a_registry_that_was_lost_comes_back_with_what_was_private_and_all_branc
     api.create_branch(repo, branch="dev")
     api.upload_file(path_or_fileobj=b"y", path_in_repo="a.txt", repo_id=repo, revision="dev")
     api.create_tag(repo, tag="v1")
+    api.create_branch(repo, branch="v1", revision="dev")
+    api.create_repo(repo, repo_type="dataset")
+    api.upload_file(path_or_fileobj=b"z", path_in_repo="z.txt", repo_id=repo, repo_type="dataset")
     api.update_repo_settings(repo, private=True, gated="manual")
     home = Home(tmp_path / "new.db", hub.home.folder, hub.home.cards, store_url=hub.home.store_url)
     with LocalHub.open(home) as again:
         found = again.registry.get(repo)
         assert (found.private, found.gated, found.kind) == (True, "manual", "model")
         assert again.registry.refs(repo) == hub.registry.refs(repo)
+        assert [each.path for each in again.registry.revision(f"datasets/{repo}").files] == ["z.txt"]
         assert again.registry.revision(repo, "dev").files == hub.registry.revision(repo, "dev").files
         assert again.registry.revision(repo).author == "ada"
 

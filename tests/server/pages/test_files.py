@@ -1,0 +1,118 @@
+"""The pages of files, folders, commits and owners: what people see who click the links that clients print."""
+
+import re
+
+import pytest
+from starlette.testclient import TestClient
+
+from hub.names import ArtifactName
+from hub.publish.commit import commit, create
+from hub.records import File
+from hub.registry.artifacts.repositories import change_settings
+from server import create_app
+from tests.builders.server.people import ROOT, furnished, hub
+
+__all__ = ["furnished", "hub"]
+NAME = ArtifactName("ada", "pages")
+CONTENTS = {
+    "README.md": b"# Hello\n",
+    "data/code.txt": b"<script>alert(1)</script>\n",
+    "data/deep/b.txt": b"b",
+    "a.parquet": b"\0" * 100,
+    "large.txt": b"x" * 300_000,
+}
+
+
+@pytest.fixture
+def browser(hub):
+    create(NAME, hub.registry, hub.store, ROOT)
+    for path, content in CONTENTS.items():
+        change(hub, {path: content}, f"Add {path}")
+    with TestClient(create_app(hub, rates=None), follow_redirects=False, headers={"accept": "text/html"}) as client:
+        yield client
+
+
+def change(hub, contents, message):
+    files = [File(path, *hub.store.put(content)) for path, content in contents.items()]
+    return commit(hub.registry.get(NAME), files, hub.registry, hub.store, ROOT, message=message)
+
+
+def test_a_short_text_is_shown_as_text_and_never_as_markup(browser):
+    page = browser.get("/ada/pages/blob/main/data/code.txt")
+    assert page.status_code == 200
+    assert "&lt;script&gt;alert(1)" in page.text
+    assert "<script>alert" not in page.text
+    assert 'href="/ada/pages/tree/main/data"' in page.text
+    assert browser.get("/ada/pages/raw/main/data/code.txt").content == CONTENTS["data/code.txt"]
+
+
+@pytest.mark.parametrize("path", ["a.parquet", "large.txt"])
+def test_other_files_are_offered_for_download(browser, path):
+    page = browser.get(f"/ada/pages/blob/main/{path}").text
+    assert "download it to see it" in page
+    assert re.search(rf'href="/ada/pages/resolve/[0-9a-f]{{40}}/{path}" download', page)
+
+
+def test_a_folder_lists_its_files_and_folders(browser):
+    page = browser.get("/ada/pages/tree/HEAD/data").text
+    assert 'href="/ada/pages/blob/HEAD/data/code.txt"' in page
+    assert 'href="/ada/pages/tree/HEAD/data/deep"' in page
+    assert "b.txt" not in page
+
+
+def test_a_file_asked_for_as_a_folder_and_the_reverse_lead_to_each_other(browser):
+    found = browser.get("/ada/pages/tree/main/README.md")
+    assert (found.status_code, found.headers["location"]) == (307, "/ada/pages/blob/main/README.md")
+    found = browser.get("/ada/pages/blob/main/data")
+    assert (found.status_code, found.headers["location"]) == (307, "/ada/pages/tree/main/data")
+    assert browser.get("/ada/pages/blob/main/absent.txt").status_code == 404
+    assert browser.get("/ada/pages/tree/absent/data").status_code == 404
+
+
+def test_the_commit_that_a_client_prints_shows_what_it_changed(browser, hub):
+    made = change(hub, {"README.md": b"# Hello again\n", "new.txt": b"1"}, "Greet <again>\n\nWith a reason.")
+    page = browser.get(f"/ada/pages/commit/{made.id[:40]}").text
+    assert "Greet &lt;again&gt;" in page
+    assert "With a reason." in page
+    assert re.findall(r"<td>(added|changed|removed)</td>", page) == ["changed", "added"]
+    assert "parquet" not in page
+
+
+def test_commits_are_listed_newest_first_and_paged(browser, hub):
+    for number in range(50):
+        change(hub, {"README.md": b"# %d\n" % number}, f"Say {number}")
+    first, second = (browser.get(f"/ada/pages/commits/main?page={page}").text for page in (1, 2))
+    assert first.index("Say 49") < first.index("Say 0<")
+    assert "56 commits" in first
+    assert "page=2" in first
+    assert "initial commit" in second
+    assert browser.get("/ada/pages/commits/main?page=9").status_code == 400
+
+
+def test_the_content_of_a_gated_file_is_not_on_its_page(browser, hub):
+    change_settings(hub.registry.database, NAME, ROOT, gated="manual")
+    page = browser.get("/ada/pages/blob/main/data/code.txt")
+    assert page.status_code == 200
+    assert "alert(1)" not in page.text
+    assert "request access" in page.text
+    assert browser.get("/ada/pages/raw/main/data/code.txt").status_code == 403
+
+
+def test_the_name_of_an_owner_leads_to_what_it_has(browser, hub):
+    create(
+        ArtifactName("bob", "ada"), hub.registry, hub.store, ROOT
+    )  # A foreign artifact does not take the place of the owner.
+    for name in ("ada", "lab", "linguahub"):
+        found = browser.get(f"/{name}")
+        assert (found.status_code, found.headers["location"]) == (307, f"/?owner={name}")
+    assert browser.get("/nobody").status_code == 404
+
+
+def test_a_model_and_a_data_set_with_one_name_have_pages_of_their_own(browser, hub):
+    data = ArtifactName("ada", "pages", is_dataset=True)
+    create(data, hub.registry, hub.store, ROOT)
+    assert "README.md" in browser.get("/ada/pages").text
+    assert "README.md" not in browser.get("/datasets/ada/pages").text
+    for path, kind in (("ada/pages", "model"), ("datasets/ada/pages", "dataset")):
+        assert browser.get(f"/api/v1/artifacts/{path}").json()["kind"] == kind
+        assert browser.get(f"/api/v1/artifacts/{path}/revisions").json()["artifact"] == path

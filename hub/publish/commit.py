@@ -27,8 +27,8 @@ from hub.errors import (
     UnknownRevision,
 )
 from hub.names import ArtifactName
-from hub.publish.claims import check_claims
-from hub.publish.mark_files import mark_files
+from hub.publish.checks.claims import check_claims
+from hub.publish.checks.mark_files import mark_files
 from hub.publish.new_repository import ATTRIBUTES, attributes_of_new
 from hub.publish.publish import drain_outbox, make_revision, record, with_files
 from hub.records import DATASET, PLAIN, Artifact, File, Revision

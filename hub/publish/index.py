@@ -12,8 +12,8 @@ from hub.cards import describe, read_card
 from hub.errors import HubError
 from hub.home import stamp_of
 from hub.names import ArtifactName, Digest
+from hub.publish.checks.mark_files import mark_files
 from hub.publish.commit import card_folder, describe_files
-from hub.publish.mark_files import mark_files
 from hub.publish.publish import drain_outbox, publish_card, record_cards, store_card, with_files
 from hub.records import DATASET, PLAIN, Artifact, File, Revision
 from hub.registry import ALL_CARDS, CURATED_OWNER, Registry

@@ -19,8 +19,8 @@ from hub.cards import Card, describe
 from hub.cards.policy import SAFETENSORS_ONLY, check_contents
 from hub.errors import Conflict, DamagedFile, InvalidName, UnknownFile
 from hub.names import ArtifactName, Digest
-from hub.publish.claims import check_claims
-from hub.publish.mark_files import mark_files
+from hub.publish.checks.claims import check_claims
+from hub.publish.checks.mark_files import mark_files
 from hub.records import DATASET, PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Job, Registry
 from hub.registry.accounts.file_policy import file_policy

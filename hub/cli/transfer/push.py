@@ -26,7 +26,7 @@ def push(
     if not folder.is_dir():
         raise InvalidRequest(f"`{folder}` is not a folder: `hub push` publishes a folder with a README.md.")
     if endpoint:
-        from hub.publish.check_folder import check_folder
+        from hub.publish.checks.check_folder import check_folder
         from hub.remote.client import Endpoint
         from hub.remote.transfer import push as push_to
 
@@ -42,7 +42,7 @@ def push(
 def publish_locally(folder: Path, name: str, message: str) -> str:
     """Publish a folder in the local registry and return the `summary` of the revision."""
     from hub.local import LocalHub
-    from hub.publish.check_folder import check_folder
+    from hub.publish.checks.check_folder import check_folder
     from hub.publish.publish import publish
     from hub.registry.accounts.file_policy import file_policy
 

@@ -35,6 +35,6 @@ def _environment() -> Path:
         if not (folder / "finished").exists():
             shutil.copy(PACKAGE, folder)
             options = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock", "--loglevel=error"]
-            subprocess.run(["npm", "install", *options], check=True, cwd=folder)
+            subprocess.run(["npm", "install", *options], check=True, cwd=folder, timeout=300)
             (folder / "finished").touch()
     return folder

@@ -23,6 +23,7 @@ from hub.publish.publish import publish
 from hub.records import Provenance, Query, Score
 from server import create_app
 from tests.builders import ROOT
+from tests.builders.processes import running
 from tests.builders.training.commands import TINY, json_of, run
 from trainers.cli import train
 from trainers.rescoring import evaluate_pushed as module
@@ -163,7 +164,7 @@ def test_a_revision_that_was_replaced_meanwhile_is_not_recorded(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_worker_stops_when_it_is_told_to(number: signal.Signals, hub: LocalHub) -> None:
     script = "from hub.cli.commands import as_command; from trainers.rescoring.commands import worker; as_command('worker', worker)(['evaluate'])"
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    with running([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "Evaluating pushed artifacts. Stop with Ctrl+C.\n"
         process.send_signal(number)

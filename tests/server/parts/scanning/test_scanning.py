@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from hub.cli import main
 from hub.names import ArtifactName
-from hub.publish.mark_files import mark_files
+from hub.publish.checks.mark_files import mark_files
 from hub.registry.accounts.file_policy import set_file_policy
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import allow_unsafe_files

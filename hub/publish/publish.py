@@ -52,12 +52,11 @@ def publish(
     `parent`: the revision that must still be the head (default: the head at the beginning of the call). Raises InvalidCard,
     InvalidSource or InvalidName for invalid content, Conflict if someone else was first, Unreachable if blobs cannot be stored.
     """
+    is_allowed = registry.head(name) is not None and registry.get(name).allow_unsafe_files
+    paths = check_contents(folder, file_policy(registry.database, name.owner, allow_unsafe_files=is_allowed))
     artifact = describe(folder, name)
     name = artifact.name
     head = _head(name, registry)
-    is_allowed = head is not None and registry.get(name).allow_unsafe_files
-    paths = check_contents(folder, file_policy(registry.database, name.owner, allow_unsafe_files=is_allowed))
-    artifact = describe(folder, name)
     head_id = head.id if head else ""
     if parent is not None and parent != head_id:
         raise Conflict(

@@ -57,19 +57,19 @@ class World:
     def restore(self) -> None:
         """Add again what requests have deleted, and make new tokens."""
         for name, settings in REPOSITORIES.items():
-            self._add(ArtifactName.parse(name, ""), is_dataset=False, **settings)
+            self._add(ArtifactName.parse(name, ""), **settings)
         for name in DATASETS:
-            self._add(ArtifactName.parse(name, ""), is_dataset=True)
+            self._add(ArtifactName.parse(f"datasets/{name}", ""))
         accounts, make = self.hub.accounts, self.hub.tokens.create
         self.tokens = {
             "": "", "ada": make(accounts.get("ada"), "write", ROOT), "bob": make(accounts.get("bob"), "write", ROOT),
             "read": make(accounts.get("ada"), "read", ROOT), "narrow": make(accounts.get("ada"), "write", ROOT, artifact="ada/open"),
         }  # fmt: skip
 
-    def _add(self, name: ArtifactName, *, is_dataset: bool, **settings: str | bool) -> None:
+    def _add(self, name: ArtifactName, **settings: str | bool) -> None:
         registry, store = self.hub.registry, self.hub.store
         if registry.head(name) is None:
-            create(name, registry, store, ADA, is_dataset=is_dataset)
+            create(name, registry, store, ADA)
         held = [Deletion(file.path) for file in registry.revision(name).files if file.path not in FILES]
         for changes in (held, [File(path, *store.put(content)) for path, content in FILES.items()]):
             commit(registry.get(name), changes, registry, store, ADA, message="Restore")

@@ -23,6 +23,10 @@ async function statusOf(call) {
   throw new Error("expected an error");
 }
 
+async function filesOf(options) { // Every new repository has a `.gitattributes`.
+  return (await all(hub.listFiles(options))).filter((each) => each.path !== ".gitattributes");
+}
+
 async function all(iterator) {
   const found = [];
   for await (const each of iterator) found.push(each);
@@ -85,14 +89,14 @@ const steps = {
     ];
     const done = await hub.commit({ repo, ...own, title: "Change", operations });
     assert.ok(done.commit.url.startsWith(`${hubUrl}/${repo.name}/commit/`), done.commit.url);
-    const paths = (await all(hub.listFiles({ repo, ...own, recursive: true }))).map((each) => each.path);
+    const paths = (await filesOf({ repo, ...own, recursive: true })).map((each) => each.path);
     assert.deepEqual(paths.sort(), ["b.txt", "e.txt"]);
   },
   "`deleteFile`, `deleteFiles`": async () => {
     const repo = await repoWith("js-delete", { "a.txt": text, "b.txt": text, "c.txt": text, "d.txt": text });
     await hub.deleteFile({ repo, ...own, path: "a.txt" });
     await hub.deleteFiles({ repo, ...own, paths: ["b.txt", "c.txt"] });
-    assert.deepEqual((await all(hub.listFiles({ repo, ...own }))).map((each) => each.path), ["d.txt"]);
+    assert.deepEqual((await filesOf({ repo, ...own })).map((each) => each.path), ["d.txt"]);
   },
   "`downloadFile` of a range, `fileExists`, `fileDownloadInfo`": async () => {
     const repo = await repoWith("js-download", { "a.txt": text });
@@ -113,7 +117,7 @@ const steps = {
   },
   "`listFiles`: recursive, expanded; `pathsInfo`": async () => {
     const repo = await repoWith("js-list", { "a.txt": text, "b/c.parquet": randomBytes(1000) });
-    const files = await all(hub.listFiles({ repo, ...own, recursive: true, expand: true }));
+    const files = await filesOf({ repo, ...own, recursive: true, expand: true });
     assert.deepEqual(files.map((each) => each.path).sort(), ["a.txt", "b", "b/c.parquet"]);
     assert.ok(files.every((each) => each.lastCommit.title === "Begin"));
     assert.deepEqual(files.filter((each) => each.lfs).map((each) => each.path), ["b/c.parquet"]);

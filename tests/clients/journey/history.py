@@ -32,10 +32,10 @@ def share_ref(run: Run) -> None:
     run.api.upload_file(path_or_fileobj=TEXT, path_in_repo="b.txt", repo_id=repo, revision="v1")
     refs = run.api.list_repo_refs(repo)
     assert [each.name for each in refs.branches] == ["main", "v1"] and [each.name for each in refs.tags] == ["v1"], refs
-    assert run.api.list_repo_files(repo, revision="v1") == ["a.txt"]
-    assert run.api.list_repo_files(repo, revision="refs/heads/v1") == ["a.txt", "b.txt"]
+    assert run.files(repo, revision="v1") == {"a.txt"}
+    assert run.files(repo, revision="refs/heads/v1") == {"a.txt", "b.txt"}
     run.api.delete_tag(repo, tag="v1")
-    assert run.api.list_repo_files(repo, revision="v1") == ["a.txt", "b.txt"]
+    assert run.files(repo, revision="v1") == {"a.txt", "b.txt"}
 
 
 @step("`HEAD` as a revision")

@@ -75,9 +75,9 @@ def delete_own(run: Run) -> None:
     repo = run.repo("used-twice", {"a.txt": TEXT})
     run.api.delete_repo("used-twice")
     assert not run.api.repo_exists(repo)
-    assert run.repo("used-twice", {"b.txt": TEXT}) == repo and run.api.list_repo_files(repo) == ["b.txt"]
+    assert run.repo("used-twice", {"b.txt": TEXT}) == repo and run.files(repo) == {"b.txt"}
     run.api.move_repo(repo, f"{run.me}/moved-away")
-    assert run.repo("used-twice") == repo and run.api.list_repo_files(repo) == []
+    assert run.repo("used-twice") == repo and run.files(repo) == set()
 
 
 @step("a model and a data set with the same name")

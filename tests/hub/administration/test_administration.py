@@ -135,7 +135,7 @@ def test_file_policies_are_set_for_the_server_and_for_owners(admin, hub):
 
 def test_malicious_files_are_listed_allowed_and_blocked_again(admin, hub):
     name = ArtifactName("root", "module")
-    create(name, hub.registry, hub.store, ROOT, is_dataset=False, private=False)
+    create(name, hub.registry, hub.store, ROOT, private=False)
     digest = mark_malicious(hub)
     [file] = admin.run(ListMaliciousFiles())
     assert (file.digest, file.name, file.allowed_by, file.artifacts) == (digest, "evil.pkl", "", ())

@@ -11,6 +11,7 @@ from hub.names import Digest
 from hub.publish import commit
 from hub.publish.commit import Deletion, apply, check
 from hub.records import File
+from hub.registry import Registry
 from hub.store import MemoryStore
 from tests.builders.registry import a_revision, an_artifact
 
@@ -53,8 +54,8 @@ def test_deleting_many_folders_reads_the_paths_of_each_once(monkeypatch):
     assert len(looked_up) <= 4 * len(changes)
 
 
-def test_a_revision_has_a_bounded_number_of_folders(monkeypatch):
+def test_a_revision_has_a_bounded_number_of_folders(monkeypatch, tmp_path):
     monkeypatch.setattr(commit, "MAX_FOLDERS", 100)
     assert len(commit._folders(f"{number}/{'x/' * 400}y" for number in range(1000))) <= 100 + 401
     with pytest.raises(InvalidSource, match="more than 100 folders"):
-        check(an_artifact(), files(f"{'x/' * 200}y"), (), MemoryStore())
+        check(an_artifact(), files(f"{'x/' * 200}y"), (), Registry.open(tmp_path / "registry.db"), MemoryStore())

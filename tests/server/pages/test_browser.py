@@ -35,15 +35,12 @@ def test_a_reader_finds_a_yoruba_module_and_downloads_its_weights(page: Page, tm
     page.get_by_role("link", name="ada/first-yo").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("first-yo")
     expect(page.get_by_role("cell", name="reproduced").first).to_be_visible()
+    row = page.get_by_role("row", name="emoji-sd/model.safetensors")
+    shown = row.get_by_role("cell").last.locator("code").get_attribute("title")
+    page.get_by_role("link", name="emoji-sd/model.safetensors").click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="emoji-sd/model.safetensors").click()
+        page.get_by_role("link", name="Download").click()
     download.value.save_as(tmp_path / "model.safetensors")
-    shown = (
-        page.get_by_role("row", name="emoji-sd/model.safetensors")
-        .get_by_role("cell")
-        .last.locator("code")
-        .get_attribute("title")
-    )
     assert hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest() == shown
 
 

@@ -124,7 +124,7 @@ def test_the_name_of_a_deleted_repository_is_free_to_its_owner_only(api, repo, b
         bobs.create_repo(repo)
     assert status(caught) == 403
     assert api.create_repo(repo).repo_id == repo
-    assert api.list_repo_files(repo) == []
+    assert api.list_repo_files(repo) == [".gitattributes"]
 
 
 def test_a_renamed_repository_is_found_by_both_names(api, repo, fetch):
@@ -340,7 +340,7 @@ def test_a_registry_that_was_lost_comes_back_with_what_was_private_and_all_branc
         found = again.registry.get(repo)
         assert (found.private, found.gated, found.kind) == (True, "manual", "model")
         assert again.registry.refs(repo) == hub.registry.refs(repo)
-        assert [each.path for each in again.registry.revision(f"datasets/{repo}").files] == ["z.txt"]
+        assert [each.path for each in again.registry.revision(f"datasets/{repo}").files] == [".gitattributes", "z.txt"]
         assert again.registry.revision(repo, "dev").files == hub.registry.revision(repo, "dev").files
         assert again.registry.revision(repo).author == "ada"
 

@@ -45,6 +45,8 @@ from hub.registry.tables.trust import SignatureRow
 
 _STEP = 1000
 """Digests in one statement: databases bound the number of its values."""
+_FIRST = ".gitattributes"
+"""The only file of a repository that was just created: its listeners get one event."""
 
 
 def record(
@@ -91,7 +93,7 @@ def record(
     session.flush()
     if is_new:
         emit(session, row, REPO, "create")
-    if revision.files or not is_new:
+    if not is_new or any(file.path != _FIRST for file in revision.files):
         emit_ref(session, row, "branch", branch, found, revision.id)
     if scores := [score for score in _scores(session, row) if score not in scores_before]:
         emit(session, row, SCORE, "create", scores=scores)

@@ -52,7 +52,7 @@ def send(client: TestClient, token_of: Callable[..., str], repo: str):
         in_file({"a": {**A, "shape": 2}}),
         in_file({"a": {**A, "shape": [1 << 62, 1 << 62]}}),
         in_file({"a": {**A, "shape": [int("9" * 4000)] * 5000}}),
-        in_file({"a": {**A, "dtype": "PICKLE"}}),
+        in_file({"a": {**A, "dtype": "F 32"}}),
         in_file({"a": {**A, "data_offsets": [8, 0]}}),
         in_file({"a": {**A, "data_offsets": [0]}}),
         in_file({"a": {"dtype": "F32"}}),

@@ -14,20 +14,23 @@ from starlette.testclient import TestClient
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.commit import create
+from hub.publish.new_repository import attributes_of_new
 from server import create_app
 from server.protocol.transfer import lfs
 from tests.builders.hub import a_hub
 from tests.builders.server.people import ROOT
 
 REPO = "ada/full"
+QUOTA = len(attributes_of_new(is_dataset=False)) + 1000
+"""1000 bytes more than the file of a new repository."""
 
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[LocalHub]:
-    """Yield a hub where ada has a quota of 1000 bytes."""
+    """Yield a hub where ada has 1000 bytes left of her quota."""
     with a_hub(tmp_path) as opened:
         opened.accounts.add("ada", ROOT)
-        opened.accounts.set_quota("ada", 1000, ROOT)
+        opened.accounts.set_quota("ada", QUOTA, ROOT)
         create(ArtifactName("ada", "full"), opened.registry, opened.store, ROOT)
         yield opened
 
@@ -113,6 +116,6 @@ def test_xorbs_count_before_they_are_received(client, hub):
     headers = {"Authorization": f"Bearer {granted['accessToken']}"}
     response = client.post(f"{address}/v1/xorbs/default/{'a' * 64}", content=b"x" * 1001, headers=headers)
     assert response.status_code == 413
-    assert "has a quota of 1000 bytes" in response.json()["error"]
+    assert f"has a quota of {QUOTA} bytes" in response.json()["error"]
     response = client.post(f"{address}/v1/xorbs/default/{'a' * 64}", content=b"x" * 1000, headers=headers)
     assert response.status_code == 400  # Not a xorb.

@@ -146,7 +146,7 @@ def test_the_card_and_the_registry_describe_it(
     assert {value.dtype for each in weights for value in each.values()} == {torch.float16}
     if config.get("delta", {}).get("format") == "lora" and has_encoder:
         assert 0 <= config["delta"]["relative_error"] < 1
-        assert "stored at rank 32, which omits" in shown
+        assert "stored at rank 32, which omits" in run(capsys, show, f"{method}-yo", "--card")
 
 
 def test_a_trained_encoder_has_the_same_outputs_after_loading(

@@ -130,7 +130,13 @@ LONG = "a-module-with-a-long-name-for-many-bases"
 
 
 @pytest.mark.parametrize(
-    "command", [("search",), ("leaderboard", "emoji-generation", "r_precision_at_1"), ("bases",), ("show", LONG)]
+    "command",
+    [
+        ("search",),
+        ("leaderboard", "emoji-generation", "r_precision_at_1", "--provenance", "self-reported"),
+        ("bases",),
+        ("show", LONG),
+    ],
 )
 def test_names_are_whole_at_80_columns(narrow, cards, command):
     for kind in ("bases", "adapters"):

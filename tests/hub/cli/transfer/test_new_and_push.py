@@ -62,17 +62,17 @@ def test_all_mistakes_of_a_folder_are_told_at_once_in_one_line(hub, folder):
     card = folder / "README.md"
     text = card.read_text().replace("language: sw", "language: jp").replace("license: mit", "license: nope")
     card.write_text(text.replace("small-sd", "small-sdd"))
-    (folder / "weights.pkl").write_bytes(b"\x80\x04.")
+    (folder / "run.exe").write_bytes(b"MZ\x90\0" + bytes(60))
     (folder / "emoji-sd").mkdir()
     (folder / "emoji-sd" / "config.json").write_text('{"format": 7}')
     refused = hub("push", folder)
     assert refused.code == 2
     assert refused.err.count("\n") == 1
-    for mistake in ("a pickle", "language 'jp' is unknown (similar: ja)", "license 'nope'", "`format` is 7"):
+    for mistake in ("a program", "language 'jp' is unknown (similar: ja)", "license 'nope'", "`format` is 7"):
         assert mistake in refused.err
     card.write_text(text.replace("small-sd", "small-sdd").replace("jp", "sw").replace("nope", "mit"))
     for mistake in (
-        "a pickle",
+        "a program",
         "`format` is 7",
         "the base `linguahub/small-sdd` does not exist on this hub. Did you mean",
     ):

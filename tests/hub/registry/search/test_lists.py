@@ -57,7 +57,7 @@ DENSE_OR_SPARSE = pytest.mark.parametrize("candidates", [0, 500], ids=["dense", 
         (("a/s",), ["ada/Sea-Words.v1", "ada/sea_wind"]),
         (("v1",), ["ada/Sea-Words.v1"]),
         (("1",), ["ada/Sea-Words.v1"]),
-        (("nd",), ["bob/land", "ada/sea_wind"]),
+        (("nd",), ["datasets/bob/land", "ada/sea_wind"]),
         (("ea", "wind"), ["ada/sea_wind"]),
         (("sea wind",), []),
         (("%",), []),
@@ -72,7 +72,7 @@ def test_a_part_of_the_name_is_found_wherever_it_stands(registry, candidates, pa
 def test_lists_of_models_are_the_same_before_and_after_there_are_data_sets(registry):
     asked = {"type": "model", "labels": ("boats",), "sort": "name"}
     with_data_sets = names(registry, **asked)
-    registry.remove(ArtifactName("bob", "land"))
+    registry.remove(ArtifactName("bob", "land", True))
     assert names(registry, **asked) == with_data_sets == ["ada/Sea-Words.v1", "ada/sea_wind"]
     assert names(registry, type="dataset") == []
     assert len(names(registry, type="model")) == registry.find(Query()).total == 3
@@ -89,7 +89,7 @@ def test_tags_are_spelled_as_on_the_hugging_face_hub_and_all_must_match(registry
         "ada/Sea-Words.v1",
         "ada/sea_wind",
     ]
-    assert names(registry, candidates, labels=("boats",), type="dataset") == ["bob/land"]
+    assert names(registry, candidates, labels=("boats",), type="dataset") == ["datasets/bob/land"]
     assert names(registry, candidates, labels=("boats", "yo")) == ["ada/Sea-Words.v1"]
     assert names(registry, candidates, labels=("peft",)) == ["ada/Sea-Words.v1"]
     assert names(registry, candidates, labels=("boat",)) == []
@@ -127,10 +127,10 @@ def test_recent_likes_and_downloads_determine_the_trend(registry):
     for _ in range(2):  # Once is enough.
         like(registry.database, fan.name, account, ROOT)
     for _ in range(3):
-        registry.count_download(ArtifactName("bob", "land"))
-    assert names(registry, sort="trend")[:2] == ["ada/sea_wind", "bob/land"]
+        registry.count_download(ArtifactName("bob", "land", True))
+    assert names(registry, sort="trend")[:2] == ["ada/sea_wind", "datasets/bob/land"]
     assert names(registry, sort="likes")[0] == "ada/sea_wind"
-    assert score(registry.get("bob/land").trending) == pytest.approx(3, rel=1e-3)
+    assert score(registry.get("datasets/bob/land").trending) == pytest.approx(3, rel=1e-3)
     assert score(registry.get("ada/sea_wind").trending) == pytest.approx(10, rel=1e-3)
 
 
@@ -142,8 +142,10 @@ def test_half_of_the_trend_is_gone_after_its_half_life():
 def test_a_renamed_artifact_is_found_only_by_its_new_name(registry):
     from hub.registry.artifacts.repositories import move_repository
 
-    move_repository(registry.database, ArtifactName("bob", "land"), ArtifactName("bob", "island-of-palms"), ROOT)
-    assert names(registry, parts=("of-palm",)) == ["bob/island-of-palms"]
+    move_repository(
+        registry.database, ArtifactName("bob", "land", True), ArtifactName("bob", "island-of-palms", True), ROOT
+    )
+    assert names(registry, parts=("of-palm",)) == ["datasets/bob/island-of-palms"]
     assert names(registry, parts=("b/land",)) == []
 
 

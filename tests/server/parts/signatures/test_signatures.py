@@ -14,10 +14,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from starlette.testclient import TestClient
 
+from hub.cards import Card, write_card
 from hub.cli import main
 from hub.errors import InvalidSignature
 from hub.names import ArtifactName
 from hub.publish.publish import publish
+from hub.records import Conditioning
 from hub.registry.accounts.permissions import Actor
 from server.app import create_app
 from server.parts.signatures import FILE
@@ -103,7 +105,9 @@ def test_verification_does_not_read_blobs_again(hub, client, folder, keys, monke
     commit(client, {path: raw for path, raw in files.items() if path != FILE})
     opened = []
     genuine = type(hub.store).open
-    monkeypatch.setattr(type(hub.store), "open", lambda self, digest: (opened.append(digest), genuine(self, digest))[1])
+    monkeypatch.setattr(
+        type(hub.store), "open", lambda self, digest, size: (opened.append(digest), genuine(self, digest, size))[1]
+    )
     assert commit(client, {FILE: files[FILE]}).status_code == 200
     signature = next(file for file in hub.registry.revision(REPO).files if file.path == FILE)
     assert set(opened) == {signature.digest}
@@ -278,7 +282,15 @@ def test_a_sigstore_identity_is_shown_as_unverified(client, folder, keys):
 
 def test_keys_signing_and_verifying_work_on_the_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HUB_CARDS", str(tmp_path / "no-cards"))
+    monkeypatch.setenv("HUB_CARDS", str(tmp_path / "cards"))
+    base = Card(
+        kind="base",
+        summary="A base.",
+        license="MIT",
+        languages=("en",),
+        conditioning=Conditioning(width=128, length=16),
+    )
+    write_card(base, tmp_path / "cards" / "bases" / "emoji-sd")
     private, public = a_key(tmp_path)
     _, other = a_key(tmp_path, "other")
     made = a_folder(tmp_path / "mulan-yo")

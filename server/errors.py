@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
@@ -55,6 +56,7 @@ MAX_MESSAGE = 8000
 """Maximum length of a message in characters: it repeats what was sent, and lists up to 20 problems."""
 MAX_LOCATION = 4000
 """Maximum length of a redirect that repeats the request: proxies refuse longer headers."""
+_CLIENT_CLOSED = 499
 _MAX_PROBLEMS = 10
 """Invalid parameters that an error lists."""
 _BLANKS = re.compile(r"[\x00-\x20\x7f]+")
@@ -65,6 +67,7 @@ def install(app: FastAPI) -> None:
     """Register the exception handlers of the application."""
     app.add_exception_handler(HubError, _hub_error)
     app.add_exception_handler(HandledByPart, _handled_by_part)
+    app.add_exception_handler(ClientDisconnect, _client_disconnected)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(LoginRequired, redirect_to_login)
     app.add_exception_handler(ArtifactMoved, _artifact_moved)
@@ -100,6 +103,11 @@ async def _hub_error(request: Request, error: Exception) -> Response:
         return error_response(request, error.status, str(error), {"Retry-After": str(error.wait_s)})
     code = next((code for known, code in CODES.items() if isinstance(error, known)), None)
     return error_response(request, error.status, str(error), {"X-Error-Code": code} if code else {}, error=error)
+
+
+async def _client_disconnected(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the interface of handlers
+    """Return a response that nobody receives: a client that ends its upload is no fault of the server. Metrics count it as nginx does."""
+    return Response(status_code=_CLIENT_CLOSED)
 
 
 async def _handled_by_part(request: Request, error: Exception) -> Response:

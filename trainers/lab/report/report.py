@@ -13,6 +13,7 @@ from hub.cards import Card, read_card
 from hub.names import ArtifactName
 from hub.records import Provenance
 from trainers.lab.stage_options import CARDS
+from trainers.publish_module import default_name
 
 HEAD = """# Methods on the lab
 
@@ -58,7 +59,9 @@ def table_row(card: Card, name: str) -> str | None:
         for pattern in (r"([\d.,]+M?) (?:trained |learnt )?(?:weights|parameters)", r"([\d,]+) device-seconds")
     )
     image = Path("docs/images/methods") / f"{card.method.replace('+', '-plus')}.webp"
-    sheet = f"[view](../images/methods/{image.name})" if image.is_file() else ""
+    usual = default_name(card.method, () if card.languages == ("mul",) else card.languages)
+    # Sheets show the modules that a method trains by default, not those on another encoder.
+    sheet = f"[view](../images/methods/{image.name})" if image.is_file() and name == usual else ""
     return (
         f"| `{name}` | {card.method} | {' '.join(card.languages)} | {average('seen', 1)} / {average('seen', 10)} "
         f"| {average('pairs', 1)} / {average('pairs', 10)} | {f'{drops[0]:.2f}' if drops else '–'} "

@@ -74,7 +74,7 @@ def collect(
     referenced = registry.referenced_blobs()
     for digest in list(store.quarantined()):
         if digest not in referenced:
-            store.delete(digest)  # Nobody needs these damaged bytes.
+            store.delete(digest)  # No revision refers to these damaged bytes.
     return removed
 
 

@@ -49,6 +49,13 @@ def verify(
     from hub.maintenance.repair import repair as restore
     from hub.maintenance.verify import verify as examine
 
+    if (copies or endpoint) and not repair:
+        raise InvalidRequest("--from and --endpoint are sources of --repair: add `--repair`, or leave them out.")
+    for each in copies or ():
+        if "://" not in each and not Path(each).is_dir():  # Told before the store is read, which can take hours.
+            raise InvalidRequest(
+                f"`{each[:200]}` is not a folder: name a store, or the folder that `hub backup` wrote."
+            )
     with LocalHub.open() as hub:
         problems = examine(hub.registry, hub.store, Pace(rate) if rate else None)
         blobs = len(hub.registry.blobs())

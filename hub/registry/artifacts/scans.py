@@ -43,7 +43,7 @@ class Scan:
     """Scanner → its findings."""
     scanned_at: datetime | None
     allowed_by: str = ""
-    """The administrator who allows downloads although the file is malicious; empty if nobody does."""
+    """The administrator who allows downloads although the file is malicious; empty if no administrator does."""
 
     @property
     def is_blocked(self) -> bool:

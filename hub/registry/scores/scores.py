@@ -165,7 +165,7 @@ def publish_score(
 
 
 def dispute(database: Database, name: ArtifactName, score: str, reason: str, actor: Actor) -> PublishedScore:
-    """Dispute a score. What somebody claims becomes `disputed`; what this hub has reproduced stays so and shows the dispute.
+    """Dispute a score. What an owner claims becomes `disputed`; what this hub has reproduced stays so and shows the dispute.
 
     Raises UnknownScore, and Conflict for the account's own score or one that it already disputes.
     """

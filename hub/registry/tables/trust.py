@@ -29,7 +29,7 @@ class ScanRow(Table):
     report: Mapped[dict[str, Any]]
     scanned_at: Mapped[datetime | None]
     allowed_by: Mapped[str] = mapped_column(default="", server_default="")
-    """The administrator who allows downloads although the file is malicious; empty if nobody does."""
+    """The administrator who allows downloads although the file is malicious; empty if no administrator does."""
 
 
 class SignatureRow(Table):

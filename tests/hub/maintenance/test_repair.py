@@ -104,3 +104,18 @@ def test_the_command_sets_damage_aside_and_restores_from_a_backup(tmp_path, monk
     assert main(["verify", "--repair", "--from", str(tmp_path / "copy")]) == 0
     assert "1 restored, no faults." in capsys.readouterr().out
     assert main(["verify"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--repair", "--from", "/no/such/folder"], "`/no/such/folder` is not a folder"),
+        (["--from", "."], "add `--repair`"),
+    ],
+)
+def test_a_wrong_source_is_told_before_the_store_is_read(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
+    assert main(["verify", *arguments]) == 2
+    written = capsys.readouterr()
+    assert message in written.err and written.err.count("\n") == 1
+    assert written.out == ""

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 MAX_HEADER_BYTES = 32 << 10
 """Size of the request line and all headers together: that of nginx's four buffers of 8 KB."""
@@ -39,6 +40,26 @@ class HeaderClock:
         else:
             message = f"the headers of this request took more than {HEADER_SECONDS:.0f} s: send it again."
             refuse(self._transport, HTTPStatus.REQUEST_TIMEOUT, message)
+
+
+class TimedConnection(asyncio.Protocol):
+    """The part of uvicorn's connections that has a clock, whichever parser they use."""
+
+    loop: asyncio.AbstractEventLoop
+    cycle: Any
+    clock: HeaderClock
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As in uvicorn.
+        """Start the clock."""
+        super().connection_made(transport)
+        self.clock = HeaderClock(
+            self.loop, transport, lambda: self.cycle is not None and not self.cycle.response_complete
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self.clock.set(runs=False)
+        super().connection_lost(exc)
 
 
 def refuse(transport: asyncio.Transport, status: HTTPStatus, message: str) -> None:

@@ -5,30 +5,14 @@ h11 limits the size of incomplete headers itself (`server.cli.server_config`): t
 
 from __future__ import annotations
 
-import asyncio
-
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from server.connections.header_clock import HeaderClock
+from server.connections.header_clock import TimedConnection
 
 
-class H11Connection(H11Protocol):
+class H11Connection(TimedConnection, H11Protocol):
     """A connection of uvicorn with a clock."""
-
-    clock: HeaderClock
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As in uvicorn.
-        """Start the clock."""
-        super().connection_made(transport)
-        self.clock = HeaderClock(
-            self.loop, transport, lambda: self.cycle is not None and not self.cycle.response_complete
-        )
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
-        self.clock.set(runs=False)
-        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse a piece of the connection. The clock runs while a request has begun and its headers are incomplete."""

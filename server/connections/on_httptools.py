@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from server.connections.header_clock import MAX_HEADER_BYTES, HeaderClock, refuse_size
+from server.connections.header_clock import MAX_HEADER_BYTES, TimedConnection, refuse_size
 
 
-class HttptoolsConnection(HttpToolsProtocol):
+class HttptoolsConnection(TimedConnection, HttpToolsProtocol):
     """Counts the bytes of each header, and those that arrive while the headers are incomplete: one header can be endless."""
 
-    clock: HeaderClock
     _awaits_headers, _has_begun, _is_too_large = True, False, False
     _received = _counted = 0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As in uvicorn.
-        """Start the clock."""
-        super().connection_made(transport)
-        self.clock = HeaderClock(
-            self.loop, transport, lambda: self.cycle is not None and not self.cycle.response_complete
-        )
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
-        self.clock.set(runs=False)
-        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse a piece of the connection. The clock runs exactly while a request has begun and its headers are incomplete."""

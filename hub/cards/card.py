@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hub.records import Conditioning, Score, Upstream
+from hub.conditioning import Conditioning
+from hub.records import Score, Upstream
 
 NAMESPACE = "linguahub"
 """The only key of the front matter that is not Hugging Face's."""

@@ -15,8 +15,8 @@ from typing import Any
 
 from torch import nn
 
+from hub.bases.families.stable_diffusion_xl import FrozenSDXL
 from hub.bases.frozen import FrozenBase
-from hub.bases.stable_diffusion_xl import FrozenSDXL
 from hub.errors import DoesNotFit
 from trainers.inputs.conditioning import apply_module
 from trainers.inputs.features import FeatureDataset

@@ -12,14 +12,14 @@ import torch
 from diffusers import PixArtTransformer2DModel
 
 from hub import load_retriever
+from hub.bases.families.pixart import FrozenPixArt, PixArt
 from hub.bases.frozen import FrozenBase
-from hub.bases.pixart import FrozenPixArt, PixArt
 from hub.cli.commands import as_command
+from hub.conditioning import Conditioning
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader import load_pipeline
 from hub.local import LocalHub
-from hub.records import Conditioning
 from hub.systems.architectures import build
 from hub.weights.strict import load_weights
 from tests.builders.models.originals import ENCODER, INNER, MAKERS, POOLED, SECOND, WIDTH, pixart

@@ -5,6 +5,7 @@ Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -19,3 +20,30 @@ class Embeddings(NamedTuple):
     """Pooled embeddings; None if the base has no pooled input."""
     mask_BL: Tensor | None = None
     """True for tokens that the denoiser attends to; None for all."""
+    streams: tuple[Embeddings, ...] = ()
+    """Further sequences of tokens, for bases that read several; each may have another L, and none a pooled vector."""
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Yield every tensor, those of further streams included."""
+        yield from (each for each in self[:3] if each is not None)
+        for stream in self.streams:
+            yield from stream.tensors()
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Embeddings:
+        """Return embeddings of changed tensors: moved, cast, or with other rows."""
+        tokens_BLC, pooled_BP, mask_BL, streams = self
+        return Embeddings(
+            change(tokens_BLC),
+            None if pooled_BP is None else change(pooled_BP),
+            None if mask_BL is None else change(mask_BL),
+            tuple(stream.map(change) for stream in streams),
+        )
+
+
+def split_streams(embeddings: Embeddings, channels: Sequence[int]) -> Embeddings:
+    """Return embeddings whose tokens (B, L, sum of channels) are separated into streams with that many channels each."""
+    if len(channels) == 1:
+        return embeddings
+    first_BLC, *others = embeddings.tokens_BLC.split(list(channels), dim=-1)
+    further = tuple(Embeddings(each_BLC, mask_BL=embeddings.mask_BL) for each_BLC in others)
+    return embeddings._replace(tokens_BLC=first_BLC, streams=further)

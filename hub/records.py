@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from hub.conditioning import Conditioning
 from hub.names import ArtifactName, Digest
 
 KINDS = ("adapter", "projector", "encoder", "delta", "base", "dataset")
@@ -73,20 +74,6 @@ class File:
     """Relative, with `/`."""
     digest: Digest
     size_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conditioning:
-    """The embeddings that a denoiser takes, which a module's output must match."""
-
-    width: int
-    """Channels of a token embedding."""
-    length: int | None = None
-    """Number of tokens; None for any."""
-    pooled_width: int | None = None
-    """Channels of the pooled vector; None without one."""
-    mask: bool = False
-    """Whether the denoiser takes an attention mask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

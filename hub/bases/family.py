@@ -4,26 +4,98 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from hub.bases.language_mixin import LanguageMixin, with_language
+from hub.conditioning import Conditioning, Stream
 from hub.errors import DamagedFile, DoesNotFit, UnknownFile
 from hub.plugins import advertised, load, resolve
-from hub.records import Conditioning
 
 GROUP = "hub.bases"
 FAMILIES = {
-    "AltDiffusion": "hub.bases.altdiffusion:AltDiffusion",
-    "Flux": "hub.bases.flux:Flux",
-    "LatentConsistencyModel": "hub.bases.stable_diffusion:StableDiffusion",
-    "PixArt": "hub.bases.pixart:PixArt",
-    "Sana": "hub.bases.sana:Sana",
-    "StableDiffusion": "hub.bases.stable_diffusion:StableDiffusion",
-    "StableDiffusion3": "hub.bases.stable_diffusion_3:StableDiffusion3",
-    "StableDiffusionXL": "hub.bases.stable_diffusion_xl:StableDiffusionXL",
+    "AltDiffusion": "hub.bases.families.altdiffusion:AltDiffusion",
+    "Flux": "hub.bases.families.flux:Flux",
+    "LatentConsistencyModel": "hub.bases.families.stable_diffusion:StableDiffusion",
+    "PixArt": "hub.bases.families.pixart:PixArt",
+    "Sana": "hub.bases.families.sana:Sana",
+    "StableDiffusion": "hub.bases.families.stable_diffusion:StableDiffusion",
+    "StableDiffusion3": "hub.bases.families.stable_diffusion_3:StableDiffusion3",
+    "StableDiffusionXL": "hub.bases.families.stable_diffusion_xl:StableDiffusionXL",
 }
 """Prefix of pipeline class names → `module:class` of the built-in families; the longest prefix wins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Also:
+    """A further stream of a denoiser; numbers as in `Reads`."""
+
+    name: str
+    width: str | int
+    length: str | int | None = None
+    layers: str | int = 1
+    mask: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reads:
+    """Where the configuration files of a family say what its denoiser reads.
+
+    A number is a constant or a key: `caption_channels` of the denoiser, `text_encoder_2:projection_dim` of another component,
+    `text_encoder:text_config.hidden_size` inside a mapping, `llama_layers[]` for the length of a list.
+    """
+
+    width: str | int
+    length: str | int | None = None
+    pooled: str | int | None = None
+    mask: bool = False
+    layers: str | int = 1
+    packing: str = "padded"
+    streams: tuple[Also, ...] = ()
+
+    def conditioning(self, folder: Path, denoiser: str) -> Conditioning:
+        """Return the conditioning of the base in `folder`. Raises DamagedFile for a missing number, and UnknownFile."""
+
+        def number(key: str | int | None) -> Any:
+            return _number(folder, denoiser, key)
+
+        return Conditioning(
+            width=number(self.width),
+            length=number(self.length),
+            pooled_width=number(self.pooled),
+            mask=self.mask,
+            layers=number(self.layers),
+            packing=self.packing,
+            streams=tuple(
+                Stream(
+                    name=each.name,
+                    width=number(each.width),
+                    length=number(each.length),
+                    layers=number(each.layers),
+                    mask=each.mask,
+                    optional=each.optional,
+                )
+                for each in self.streams
+            ),
+        )
+
+
+def _number(folder: Path, denoiser: str, key: str | int | None) -> int | None:
+    if key is None or isinstance(key, int):
+        return key
+    component, _, path = key.rpartition(":")
+    found: Any = read_json(folder / (component or denoiser) / "config.json")
+    for name in path.removesuffix("[]").split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    if isinstance(found, list) and path.endswith("[]"):
+        found = len(found)
+    if not isinstance(found, int) or isinstance(found, bool) or found <= 0:
+        raise DamagedFile(
+            f"the {component or denoiser} of `{folder.name}` has the invalid `{path}` {found!r}: it must be a number."
+        )
+    return found
 
 
 class Family:
@@ -35,8 +107,10 @@ class Family:
     """`_class_name` in model_index.json of its pipelines."""
     trained_classes: tuple[str, ...] = ()
     """The classes that modules can be trained for, through `frozen`."""
-    denoiser: str
+    denoiser: str = "transformer"
     """Folder and component that reads the conditioning: `unet` or `transformer`."""
+    reads: ClassVar[Reads]
+    """Where configuration files say what the denoiser reads."""
     mixin: ClassVar[type[LanguageMixin]]
     """Passes embeddings to the pipelines."""
     frozen: ClassVar[type[Any]]
@@ -44,7 +118,7 @@ class Family:
 
     def conditioning(self, folder: Path) -> Conditioning:
         """Return the conditioning of the base in `folder`, from its configuration files alone. Raises DamagedFile and UnknownFile."""
-        raise NotImplementedError
+        return self.reads.conditioning(folder, self.denoiser)
 
     def with_language(self, pipeline_class: type[Any]) -> type[Any]:
         """Return the subclass of `pipeline_class` that gets embeddings from its prompt encoder; cached."""
@@ -86,17 +160,6 @@ def _advertised() -> Iterator[Family]:
 def conditioning_of(folder: Path) -> Conditioning:
     """Return the conditioning of the base in `folder`, without reading weights. Raises like `family_of`."""
     return family_of(folder).conditioning(folder)
-
-
-def read_widths(folder: Path) -> Conditioning:
-    """Return the conditioning of a joint-attention transformer: any number of token states, and a pooled vector. Raises DamagedFile."""
-    config = read_json(folder / "transformer" / "config.json")
-    width, pooled = config.get("joint_attention_dim"), config.get("pooled_projection_dim")
-    if not isinstance(width, int) or not isinstance(pooled, int):
-        raise DamagedFile(
-            f"the transformer config of `{folder.name}` lacks conditioning widths: {width!r}, pooled {pooled!r}."
-        )
-    return Conditioning(width=width, pooled_width=pooled)
 
 
 def pipeline_class_of(folder: Path) -> str:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hub.bases.family import Family, families, family_of, pipeline_class_of
+from hub.conditioning import Conditioning
 from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
-from hub.records import Conditioning
 
 if TYPE_CHECKING:
     import torch

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -63,13 +64,9 @@ class EncodesPrompts(Protocol):
         ...
 
 
-_ARGUMENTS = {
-    "tokens_BLC": "prompt_embeds",
-    "pooled_BP": "pooled_prompt_embeds",
-    "mask_BL": "prompt_attention_mask",
-}
-"""Field of `Embeddings` → diffusers' argument; prefixed with `negative_` for negative prompts."""
-_PLAIN = {"num_images_per_prompt": 1, "do_classifier_free_guidance": False}
+COUNTS = ("num_images_per_prompt", "num_videos_per_prompt")
+"""diffusers' names for the number of results per prompt."""
+_PLAIN = {**dict.fromkeys(COUNTS, 1), "do_classifier_free_guidance": False}
 """Arguments with which the base encodes texts for a mixed batch: one row each."""
 _FOR_PROMPTS_ALONE = ("clip_skip", "complex_human_instruction")
 """Arguments that diffusers applies to prompts, never to negative prompts."""
@@ -82,10 +79,22 @@ class LanguageMixin:
 
     gives: ClassVar[tuple[str, ...]] = ("tokens_BLC",)
     """Fields of `Embeddings` in the order in which `encode_prompt` returns them; empty for those of negative prompts."""
+    arguments: ClassVar[Mapping[str, str]] = {
+        "tokens_BLC": "prompt_embeds",
+        "pooled_BP": "pooled_prompt_embeds",
+        "mask_BL": "prompt_attention_mask",
+    }
+    """Field of `Embeddings` → diffusers' argument, which has the prefix `negative_` for negative prompts."""
     shares_negative: ClassVar[bool] = True
     """Whether one negative prompt may serve all prompts of a list."""
     takes_finished: ClassVar[bool] = False
     """Whether the base uses embeddings unchanged; otherwise it casts them and repeats them per image, as its own."""
+    encodes_apart: ClassVar[bool] = False
+    """Whether pipelines encode negative prompts by a second call, as if they were prompts."""
+    counts_padding: ClassVar[bool] = False
+    """Whether every position counts as a token, because padding or a chat template is between the tokens of a prompt."""
+    keeps_prompt: ClassVar[bool] = False
+    """Whether the base still gets the prompt, from which it encodes the streams that a module leaves out."""
     _prompt_encoder: EncodesPrompts | None = None
     _mixin: type[LanguageMixin]
     """The family's mixin; set by `with_language`."""
@@ -106,20 +115,28 @@ class LanguageMixin:
         """
         own = super().encode_prompt  # type: ignore[misc]
         given = _arguments(own, arguments, settings)
-        if given["prompt_embeds"] is None:
+        # Some pipelines write into the list of prompts, which is the caller's.
+        given |= {name: list(value) for name, value in given.items() if isinstance(value, list) and "prompt" in name}
+        if given.get(self.arguments["tokens_BLC"]) is None:
             is_guided = given.get("do_classifier_free_guidance", False) and given.get("negative_prompt_embeds") is None
             answer = self._read_by_modules(
                 given["prompt"],
                 given.get("negative_prompt"),
                 is_guided=is_guided,
                 language=language,
-                device=given["device"],
+                device=given.get("device"),
                 base_encode=partial(self._encode_by_base, own, given),
             )
             if answer is not None:
                 _refuse_other_prompts(given)
-                given |= self._replace_prompts(given, *answer)
+                return self._finish(own, given, *answer)
         return own(**given)
+
+    def _finish(
+        self, own: Callable[..., Any], given: Mapping[str, Any], positive: Embeddings, negative: Embeddings | None
+    ) -> Any:
+        """Return what `encode_prompt` returns for embeddings; the base's `own` method adds position ids and the like."""
+        return own(**{**given, **self._replace_prompts(given, positive, negative)})
 
     def _read_by_modules(
         self,
@@ -133,11 +150,31 @@ class LanguageMixin:
     ) -> tuple[Embeddings, Embeddings | None] | None:
         """Return embeddings of prompts and, if `is_guided`, negative prompts, one row each; None if the base reads them all.
 
-        They are on the prompt encoder's device and in its modules' types.
+        They are on the prompt encoder's device and in its modules' types. Where a pipeline encodes negative prompts by a second
+        call, that call returns the negative embeddings as if they were positive.
         """
         if self._prompt_encoder is None or prompt is None:
             return None
-        is_masked = "mask_BL" in self.gives
+        if self.encodes_apart and (first := _first_prompts(prompt)) is not None:
+            how: dict[str, Any] = {"language": language, "device": device, "base_encode": base_encode}
+            answer = self._encode_by_modules(first, prompt, is_guided=True, **how)
+            return None if answer is None or answer[1] is None else (answer[1], None)
+        return self._encode_by_modules(
+            prompt, negative_prompt, is_guided=is_guided, language=language, device=device, base_encode=base_encode
+        )
+
+    def _encode_by_modules(
+        self,
+        prompt: str | list[str],
+        negative_prompt: str | list[str] | None,
+        *,
+        is_guided: bool,
+        language: Language,
+        device: torch.device | None,
+        base_encode: Callable[..., Embeddings],
+    ) -> tuple[Embeddings, Embeddings | None] | None:
+        assert self._prompt_encoder is not None
+        is_masked = self._is_masked()
         return self._prompt_encoder.encode(
             Prompts(
                 positive=(prompt,) if isinstance(prompt, str) else tuple(prompt),
@@ -155,36 +192,69 @@ class LanguageMixin:
         self, own: Callable[..., Any], given: Mapping[str, Any], texts: list[str], *, is_negative: bool = False
     ) -> Embeddings:
         """Encode texts with the base's `own` method and the settings of the call in progress."""
-        plain = {name: value for name, value in _PLAIN.items() if name in given}
+        plain = {name: value for name, value in {**_PLAIN, "batch_size": len(texts)}.items() if name in given}
         left_out = [name for name in given if _OTHER_PROMPT.fullmatch(name)]
         left_out += [name for name in given if is_negative and name in _FOR_PROMPTS_ALONE]
-        return self.encoded(own(**{**given, **plain, **dict.fromkeys(left_out), "prompt": texts}))
+        return self.encoded(own(**{**given, **plain, **dict.fromkeys(left_out), "prompt": list(texts)}))
 
     @classmethod
-    def encoded(cls, answer: Sequence[Any]) -> Embeddings:
+    def encoded(cls, answer: Any) -> Embeddings:
         """Return the embeddings of the prompts, tokens (B, L, C), from what `encode_prompt` returned."""
-        given = answer[: len(cls.gives)]  # What follows belongs to guidance, such as pooled negative embeddings.
-        return Embeddings(**{name: each for name, each in zip(cls.gives, given, strict=True) if name})
+        answers = answer if isinstance(answer, tuple) else (answer,)
+        given = answers[: len(cls.gives)]  # What follows belongs to guidance, such as pooled negative embeddings.
+        return cls.embeddings({name: each for name, each in zip(cls.gives, given, strict=True) if name})
+
+    @classmethod
+    def embeddings(cls, values: Mapping[str, Any]) -> Embeddings:
+        """Return embeddings of the values that the base takes, by field: layers become channels, and lists become a mask."""
+        tokens, mask_BL = values["tokens_BLC"], values.get("mask_BL")
+        if isinstance(tokens, list):
+            return pad_list(tokens)
+        return Embeddings(tokens.flatten(2), values.get("pooled_BP"), mask_BL)
+
+    def values(self, embeddings: Embeddings) -> dict[str, Any]:
+        """Return the values that the base takes, by field: the inverse of `embeddings`."""
+        return {name: getattr(embeddings, name) for name in self.gives if name}
+
+    def _is_masked(self) -> bool:
+        """Return whether the denoiser distinguishes tokens from padding."""
+        return "mask_BL" in self.gives
 
     def _replace_prompts(
         self, given: Mapping[str, Any], positive: Embeddings, negative: Embeddings | None
     ) -> dict[str, Any]:
         """Return the arguments that give embeddings to the base in place of texts."""
-        changed: dict[str, Any] = dict.fromkeys(name for name in ("prompt", "negative_prompt") if name in given)
+        texts = () if self.keeps_prompt else ("prompt", "negative_prompt")
+        changed: dict[str, Any] = dict.fromkeys(name for name in texts if name in given)
+        if "batch_size" in given:
+            changed["batch_size"] = len(positive.tokens_BLC)
         if self.takes_finished:
-            count, dtype = given["num_images_per_prompt"], self.transformer.dtype  # type: ignore[attr-defined]
-            positive = _repeat(positive, count, dtype)
-            negative = None if negative is None else _repeat(negative, count, dtype)
-            changed["num_images_per_prompt"] = 1
-        for name in filter(None, self.gives):
-            changed[_ARGUMENTS[name]] = getattr(positive, name)
-            if negative is not None:
-                changed[f"negative_{_ARGUMENTS[name]}"] = getattr(negative, name)
-        _check_lengths(changed["prompt_embeds"], {**given, **changed}.get("negative_prompt_embeds"))
+            positive = self._repeat(given, positive)
+            negative = None if negative is None else self._repeat(given, negative)
+            changed |= {name: 1 for name in COUNTS if name in given}
+        for name, value in self.values(positive).items():
+            changed[self.arguments[name]] = value
+        for name, value in self.values(negative).items() if negative is not None else ():
+            changed[f"negative_{self.arguments[name]}"] = value
+        tokens = self.arguments["tokens_BLC"]
+        _check_lengths(tokens, changed[tokens], {**given, **changed}.get(f"negative_{tokens}"))
         return changed
+
+    def _repeat(self, given: Mapping[str, Any], encoded: Embeddings) -> Embeddings:
+        """Repeat each row for each image, as diffusers orders several images of a prompt; floats in the denoiser's type."""
+        count = next((given[name] for name in COUNTS if name in given), 1)
+        part = getattr(self, "transformer", None) or self.unet  # type: ignore[attr-defined]
+
+        def repeat(each: Tensor) -> Tensor:
+            rows = each.repeat_interleave(count, dim=0)
+            return rows.to(part.dtype) if rows.is_floating_point() else rows
+
+        return encoded.map(repeat)
 
     def _count_tokens(self, text: str) -> int:
         """Return the number of tokens of `text` that the base's own encoder reads."""
+        if self.counts_padding:
+            return sys.maxsize
         tokenizer = self.tokenizer  # type: ignore[attr-defined]
         return len(tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids)
 
@@ -243,23 +313,39 @@ def _refuse_other_prompts(given: Mapping[str, Any]) -> None:
             )
 
 
-def _check_lengths(prompt_BLC: Tensor, negative_BLC: Tensor | None) -> None:
+def _check_lengths(name: str, prompt: Tensor | list[Tensor], negative: Tensor | list[Tensor] | None) -> None:
     """Raise DoesNotFit unless prompts and negative prompts have equally many tokens: most denoisers batch both."""
-    if negative_BLC is not None and negative_BLC.shape[1] != prompt_BLC.shape[1]:
+    if negative is None or isinstance(negative, list) or isinstance(prompt, list):
+        return
+    if negative.shape[1] != prompt.shape[1]:
         raise DoesNotFit(
-            f"`negative_prompt_embeds` has {negative_BLC.shape[1]} tokens and `prompt_embeds` {prompt_BLC.shape[1]}: "
+            f"`negative_{name}` has {negative.shape[1]} tokens and `{name}` {prompt.shape[1]}: "
             "encode both with `pipe.encode_prompt`."
         )
 
 
-def _repeat(encoded: Embeddings, count: int, dtype: torch.dtype) -> Embeddings:
-    """Repeat each row `count` times, as diffusers orders several images of a prompt; states in `dtype`."""
-    tokens_BLC, pooled_BP, mask_BL = encoded
-    return Embeddings(
-        tokens_BLC.to(dtype).repeat_interleave(count, dim=0),
-        None if pooled_BP is None else pooled_BP.to(dtype).repeat_interleave(count, dim=0),
-        None if mask_BL is None else mask_BL.repeat_interleave(count, dim=0),
-    )
+def _first_prompts(prompt: str | list[str] | None) -> list[str] | None:
+    """Return the prompts that this pipeline call encoded first, if `prompt` holds their negatives; None in the first call."""
+    encoded = ENCODED_PROMPTS.get()
+    if encoded is None:
+        return None
+    encoded.append(None if prompt is None else [prompt] if isinstance(prompt, str) else list(prompt))
+    return None if len(encoded) == 1 or encoded[0] is None or prompt is None else list(encoded[0])
+
+
+def pad_list(rows: Sequence[Tensor]) -> Embeddings:
+    """Return rows (L, C) of different lengths as one tensor (B, L, C) with a mask (B, L)."""
+    from torch.nn.utils.rnn import pad_sequence
+
+    mask_BL = pad_sequence([row.new_ones(len(row)).bool() for row in rows], batch_first=True)
+    return Embeddings(pad_sequence(list(rows), batch_first=True), mask_BL=mask_BL)
+
+
+def unpad(encoded: Embeddings) -> list[Tensor]:
+    """Return the tokens of each row that count, (L, C) each: the inverse of `pad_list`."""
+    if encoded.mask_BL is None:
+        return list(encoded.tokens_BLC)
+    return [tokens_LC[mask_L.bool()] for tokens_LC, mask_L in zip(encoded.tokens_BLC, encoded.mask_BL, strict=True)]
 
 
 def with_language(mixin: type[LanguageMixin], pipeline_class: type[Any]) -> type[Any]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hub.cards.licenses import Terms
-from hub.records import Conditioning, Score, Upstream
+from hub.conditioning import Conditioning
+from hub.records import Score, Upstream
 
 NAMESPACE = "linguahub"
 """The only key of the front matter that is not Hugging Face's."""

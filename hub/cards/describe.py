@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from hub.cards.card import FILE, NAMESPACE, Card
-from hub.cards.licenses import parse_licenses
 from hub.cards.front_matter import split_front_matter
+from hub.cards.licenses import parse_licenses
 from hub.cards.read_card import read_card
 from hub.cards.variant_config import read_variant, variant_folders
-from hub.errors import UnknownLanguage, InvalidCard
+from hub.errors import InvalidCard, UnknownLanguage
 from hub.languages import parse_language
 from hub.names import ArtifactName
 from hub.records import DATASET, PLAIN, Artifact, Variant, join_names, split_names

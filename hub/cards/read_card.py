@@ -9,12 +9,12 @@ from hub.cards.card import FILE, NAMESPACE, Card
 from hub.cards.front_matter import split_front_matter
 from hub.cards.licenses import COMMERCIAL_USE, Terms, parse_licenses, terms_of
 from hub.cards.model_index import from_result
-from hub.cards.variant_config import conditioning_problems, read_conditioning
-from hub.errors import UnknownLanguage, InvalidCard, InvalidName
+from hub.conditioning import Conditioning, conditioning_problems, read_conditioning
+from hub.errors import InvalidCard, InvalidName, UnknownLanguage
 from hub.languages import parse_language
 from hub.names import ArtifactName, Digest, check_path
 from hub.plugins import advertised
-from hub.records import KINDS, Conditioning, Score, Upstream, Wheel
+from hub.records import KINDS, Score, Upstream, Wheel
 
 _OURS = {"kind", "method", "encoder", "summary", "conditioning", "upstream", "owner", "parameters", "gated",
          "commercial_use"}  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hub.conditioning import conditioning_problems, read_conditioning
 from hub.errors import InvalidCard
-from hub.records import Conditioning, Pin, Variant
+from hub.records import Pin, Variant
 from hub.strict_json import parse_json
 
 FILE = "config.json"
@@ -42,30 +43,6 @@ def read_variant(path: Path) -> Variant:
         encoder=pins[0] if pins else None,
         beside=pins[1:],
     )
-
-
-def read_conditioning(value: dict[str, Any]) -> Conditioning:
-    """Return the conditioning of a value that has no `conditioning_problems`."""
-    return Conditioning(**value)
-
-
-def conditioning_problems(value: object) -> list[str]:
-    """Return why `value` is not a valid conditioning; empty if it is."""
-    if not isinstance(value, dict):
-        return ["`conditioning` must be a mapping with width, length, pooled_width and mask"]
-    problems = [
-        f"`conditioning.{name}` is unknown" for name in value.keys() - {"width", "length", "pooled_width", "mask"}
-    ]
-    if not _is_count(value.get("width")):
-        problems.append(f"`conditioning.width` is {value.get('width')!r}, not a number of channels")
-    problems += [
-        f"`conditioning.{name}` is {value[name]!r}, neither a number nor null"
-        for name in ("length", "pooled_width")
-        if value.get(name) is not None and not _is_count(value[name])
-    ]
-    if not isinstance(value.get("mask", False), bool):
-        problems.append(f"`conditioning.mask` is {value['mask']!r}, neither true nor false")
-    return problems
 
 
 def _problems(config: dict[str, Any]) -> list[str]:
@@ -107,7 +84,3 @@ def _pin_problems(name: str, value: object) -> list[str]:
 
 def _pin(value: dict[str, Any]) -> Pin:
     return Pin(name=value["name"], digest=value.get("digest", ""))
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0

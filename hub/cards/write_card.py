@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hub.cards.card import FILE, NAMESPACE, Card
-from hub.cards.licenses import for_front_matter
 from hub.cards.front_matter import split_front_matter
+from hub.cards.licenses import for_front_matter
 from hub.cards.model_index import to_result
 from hub.cards.yaml_values import write_yaml
 from hub.errors import Unreachable
@@ -69,7 +69,7 @@ def _ours(card: Card) -> dict[str, Any]:
         "method": card.method,
         "encoder": card.encoder,
         "owner": card.owner,
-        "conditioning": asdict(card.conditioning) if card.conditioning else None,
+        "conditioning": card.conditioning.as_json() if card.conditioning else None,
         "upstream": [_upstream(each) for each in card.upstream],
         "parameters": dict(card.parameters),
         "gated": card.gated,

@@ -31,7 +31,6 @@ from hub.loader.modules.module_config import WEIGHTS, EncoderRule, ModuleConfig,
 from hub.loader.modules.phrase_reader import ARCHITECTURE as PHRASE_MEMORY
 from hub.loader.sources import Sources
 from hub.names import ArtifactName
-from hub.publish.compatibility import describe_conditioning
 from hub.records import join_names
 from hub.weights.digest import digest_of
 from hub.weights.strict import TensorEntry, read_header
@@ -191,7 +190,7 @@ def _facts(part: MergeInput) -> tuple[object, ...]:
     encoder = join_names((pin.digest or pin.name)[:12] for pin in variant.encoders)
     return (
         variant.architecture, dict(sorted(config.module.items())), encoder, join_names(map(_describe_encoder_rule, config.encoder_rules)),
-        (variant.base.digest or variant.base.name)[:12], describe_conditioning(variant.conditioning),
+        (variant.base.digest or variant.base.name)[:12], variant.conditioning.describe(),
         _describe_prompt_rule(config.positive), _describe_prompt_rule(config.negative), config.empty,
         part.written.get("parent") or "none",
     )  # fmt: skip

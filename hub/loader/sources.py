@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.bases.family import Family, family_of
+from hub.conditioning import Conditioning
 from hub.errors import DamagedFile, DoesNotFit, InvalidRequest, InvalidSource, UnknownArtifact, UnknownFile
 from hub.languages import MULTILINGUAL
 from hub.loader.modules.module_config import ModuleConfig, read_config
 from hub.publish.card_only import missing_weights
 from hub.publish.compatibility import conditioning_problem, has_other_digest
 from hub.publish.composition import find_base, find_module, no_variant
-from hub.records import Artifact, Conditioning, Pin, Query, Upstream, weights_digest
+from hub.records import Artifact, Pin, Query, Upstream, weights_digest
 from hub.remote.configurations import fetch_configuration, fetch_encoder
 from hub.weights.digest import digest_of
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.records import Artifact, Conditioning, Pin, Variant
+from hub.conditioning import Conditioning
+from hub.records import Artifact, Pin, Variant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +57,9 @@ def is_made_for(variant: Variant, base: str) -> bool:
 
 def conditioning_problem(variant: Variant, base: str, wanted: Conditioning) -> str:
     """Return why the output of `variant` does not match `wanted`, the conditioning of `base`; empty if it does."""
-    if conditioning_fits(variant.conditioning, wanted):
+    if wanted.accepts(variant.conditioning):
         return ""
-    return f"gives {describe_conditioning(variant.conditioning)}, but `{base}` takes {describe_conditioning(wanted)}"
+    return f"gives {variant.conditioning.describe()}, but `{base}` takes {wanted.describe()}"
 
 
 def has_other_digest(variant: Variant, base: str, digest: str) -> bool:
@@ -75,20 +76,3 @@ def encoder_problem(wanted: Pin, encoder: Artifact | None) -> str:
     if wanted.digest and found and wanted.digest != found:
         return f"it was trained on the encoder with digest {wanted.digest[:12]}, but `{encoder.name}` has {found[:12]}"
     return ""
-
-
-def conditioning_fits(output: Conditioning, wanted: Conditioning) -> bool:
-    """Return whether a denoiser that takes `wanted` accepts `output`."""
-    return (
-        output.width == wanted.width
-        and (wanted.length is None or output.length == wanted.length)
-        and (wanted.pooled_width is None or output.pooled_width == wanted.pooled_width)
-        and (wanted.mask or not output.mask)
-    )
-
-
-def describe_conditioning(conditioning: Conditioning) -> str:
-    """Return a text such as `77 tokens of width 768, pooled 1280, with a mask`."""
-    length = "any number of" if conditioning.length is None else str(conditioning.length)
-    pooled = f", pooled {conditioning.pooled_width}" if conditioning.pooled_width is not None else ""
-    return f"{length} tokens of width {conditioning.width}{pooled}{', with a mask' if conditioning.mask else ''}"

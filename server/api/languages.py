@@ -8,8 +8,9 @@ from fastapi import Request
 from pydantic import Field
 from starlette.responses import Response
 
+from hub.conditioning import Conditioning
 from hub.languages import autonym, language_name
-from hub.records import Conditioning, Query, Upstream
+from hub.records import Query, Upstream
 from server.auth.access import Hub
 from server.auth.caller import caller_of
 from server.http.response_bodies import Body, json_response

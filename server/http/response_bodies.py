@@ -15,7 +15,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from hub.records import Artifact, Conditioning, Page, Score, Upstream, Variant
+from hub.conditioning import Conditioning
+from hub.records import Artifact, Page, Score, Upstream, Variant
 
 _FIELDS = [each.name for each in fields(Artifact) if each.name != "name"]
 

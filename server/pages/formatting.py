@@ -9,9 +9,10 @@ from functools import cache
 
 from markupsafe import Markup
 
+from hub.conditioning import Conditioning, format_width
 from hub.languages import MULTILINGUAL, autonym, language_name
 from hub.names import DATASETS, ArtifactName
-from hub.records import Artifact, Conditioning, Provenance, Score
+from hub.records import Artifact, Provenance, Score
 from hub.registry import CURATED_OWNER
 
 _RIGHT_TO_LEFT = {"Adlm", "Arab", "Aran", "Hebr", "Mand", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa", "Yezi"}
@@ -88,8 +89,10 @@ def day(moment: datetime | None) -> str:
 
 def conditioning(given: Conditioning) -> str:
     """Return `77 tokens × 768, pooled 1280, with a mask`."""
-    tokens = f"{given.length or 'any number of'} tokens × {given.width}"
-    return tokens + (f", pooled {given.pooled_width}" if given.pooled_width else "") + (", with a mask" * given.mask)
+    tokens = f"{given.length or 'any number of'} tokens × {format_width(given)}"
+    streams = "".join(f", {each.name} × {format_width(each)}" for each in given.streams)
+    pooled = f", pooled {given.pooled_width}" if given.pooled_width else ""
+    return tokens + streams + pooled + (", with a mask" * given.mask)
 
 
 def metric(name: str) -> str:

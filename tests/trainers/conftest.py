@@ -20,12 +20,12 @@ from transformers import (
 
 from hub.bases.frozen import FrozenBase
 from hub.cards import Card, write_card
+from hub.conditioning import Conditioning
 from hub.encoders.text_encoder import TextEncoder
 from hub.home import Home
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.publish import publish
-from hub.records import Conditioning
 from tests.builders.models.originals import save_original, save_qllama
 from tests.builders.training.toy import WORDS, ToyCorpus, complete, tiny_clip
 from trainers.inputs.features import FeatureDataset, Store

@@ -127,11 +127,11 @@ class FeatureDataset:
 
     def teacher_embeddings(self, rows_B: Tensor) -> Embeddings:
         """Return the base's embeddings of these texts' meanings: tokens (B, S, C), and pooled (B, P) or mask (B, S) if any."""
-        rest = [
+        pooled_BP, mask_BS = (
             None if all_M is None else all_M[self.meaning_N[rows_B].to(all_M.device)]
             for all_M in (self.teacher_pooled_MP, self.teacher_mask_MS)
-        ]
-        return Embeddings(self.teacher_tokens(rows_B), *rest)
+        )
+        return Embeddings(self.teacher_tokens(rows_B), pooled_BP, mask_BS)
 
     def latents(self, rows_B: Tensor) -> Tensor:
         """Return the latents (B, K, H, W) of the images of the texts `rows_B` (B,)."""
@@ -252,7 +252,7 @@ class FeatureDataset:
         sizes = [base.length * base.width, base.pooled_width or 0, base.length if base.mask else 0]
 
         def compute(first: int, last: int) -> Rows:
-            parts = [part.flatten(1).half() for part in base.read(english[first:last]) if part is not None]
+            parts = [part.flatten(1).half() for part in base.read(english[first:last]).tensors()]
             return torch.cat(parts, dim=1).cpu().numpy()
 
         rows = load_or_compute(

@@ -15,8 +15,8 @@ from typing import Any
 
 from torch import nn
 
+from hub.bases.families.stable_diffusion_xl import FrozenSDXL
 from hub.bases.frozen import FrozenBase
-from hub.bases.stable_diffusion_xl import FrozenSDXL
 from hub.errors import DoesNotFit
 from trainers.inputs.conditioning import apply_module
 from trainers.inputs.features import FeatureDataset
@@ -58,7 +58,7 @@ class Denoising(Objective[nn.Module]):
         latents_BKHW = self._features.latents(draw.indices_B)
         batch = add_noise(latents_BKHW, self._features.base, draw.generator, offset=self._noise_offset)
         student = apply_module(self.module, self._features, rows_B)
-        prediction_BKHW = self._features.base.predict(batch.noised_BKHW, batch.steps_B, *student)
+        prediction_BKHW = self._features.base.predict(batch.noised_BKHW, batch.steps_B, *student[:3])
         return Loss(prediction_mse(prediction_BKHW, batch.target_BKHW), {})
 
 

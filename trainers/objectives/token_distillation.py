@@ -76,8 +76,8 @@ class TokenDistillation(Objective[nn.Module]):
             )
             noise_BLE = torch.randn(states_BLE.shape, generator=draw.generator) * strength_B
             states_BLE = states_BLE + noise_BLE.to(states_BLE.device)
-        student_BSC, student_BP, _ = self.module(states_BLE, mask_BL)
-        teacher_BSC, teacher_BP, _ = self._features.teacher_embeddings(rows_B)
+        student_BSC, student_BP, *_ = self.module(states_BLE, mask_BL)
+        teacher_BSC, teacher_BP, *_ = self._features.teacher_embeddings(rows_B)
         if student_BSC.shape != teacher_BSC.shape:
             raise DoesNotFit(
                 f"token distillation needs as many tokens from the module as from the base, but the module outputs "

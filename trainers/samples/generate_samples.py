@@ -67,7 +67,7 @@ def _generate_batch(module: nn.Module, features: FeatureDataset, rows_B: Tensor,
         if isinstance(module, TextReader):
             prediction = module.predict(base, twice, steps, embeddings.tokens_BLC)
         else:
-            prediction = base.predict(twice, steps, *embeddings)
+            prediction = base.predict(twice, steps, *embeddings[:3])
         empty_BKHW, prompted_BKHW = prediction.float().chunk(2)
         guided_BKHW = empty_BKHW + GUIDANCE * (prompted_BKHW - empty_BKHW)
         latents_BKHW = schedule.step(guided_BKHW, step, latents_BKHW, eta=0.0).prev_sample

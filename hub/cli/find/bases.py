@@ -9,7 +9,8 @@ from typing import Annotated
 from typer import Option
 
 from hub.cli.terminal import print_table, short_name
-from hub.records import Artifact, Conditioning, Query
+from hub.conditioning import Conditioning, format_width
+from hub.records import Artifact, Query
 
 
 def bases(
@@ -32,8 +33,9 @@ def format_conditioning(conditioning: Conditioning | None) -> str:
     if conditioning is None:
         return "–"
     length = "any" if conditioning.length is None else str(conditioning.length)
+    streams = "".join(f", {each.name} {format_width(each)}" for each in conditioning.streams)
     pooled = f", pooled {conditioning.pooled_width}" if conditioning.pooled_width else ""
-    return f"{length} × {conditioning.width}{pooled}{', mask' if conditioning.mask else ''}"
+    return f"{length} × {format_width(conditioning)}{streams}{pooled}{', mask' if conditioning.mask else ''}"
 
 
 def _row(base: Artifact) -> tuple[str, ...]:
@@ -54,6 +56,6 @@ def _as_json(base: Artifact) -> dict[str, object]:
         "license": base.license,
         "revision": base.revision,
         "weights_digest": base.weights_digest,
-        "conditioning": asdict(base.conditioning) if base.conditioning is not None else None,
+        "conditioning": base.conditioning.as_json() if base.conditioning is not None else None,
         "upstream": [asdict(each) for each in base.upstream],
     }

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import torch
 
-from hub.embeddings import Embeddings
 from hub.loader.modules.module_config import PromptRule
 from hub.loader.prompts.mixed_window import EncodedRow
 
@@ -64,11 +63,10 @@ class EmbeddingCache:
 
 
 def _bytes(row: EncodedRow) -> int:
-    return sum(each.nbytes for each in (*row.encoded, row.counts_L) if each is not None)
+    return sum(each.nbytes for each in (*row.encoded.tensors(), row.counts_L))
 
 
 def _on(row: EncodedRow, device: torch.device) -> EncodedRow:
     if row.counts_L.device == device:
         return row
-    moved = {name: each.to(device) for name, each in row.encoded._asdict().items() if each is not None}
-    return replace(row, encoded=Embeddings(**moved), counts_L=row.counts_L.to(device))
+    return replace(row, encoded=row.encoded.map(lambda each: each.to(device)), counts_L=row.counts_L.to(device))

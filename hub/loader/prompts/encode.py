@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hub.bases.language_mixin import Prompts
-from hub.embeddings import Embeddings
+from hub.embeddings import Embeddings, split_streams
 from hub.encoders.joined_encoder import JoinedEncoder
 from hub.encoders.text_encoder import States, TextEncoder
 from hub.loader.modules.loaded_module import LoadedModule
@@ -58,7 +58,9 @@ def read(items: Sequence[Item], prompts: Prompts, modules: ModuleCache) -> dict[
     states = _encode(by_module)
     for group in groups(by_module, lambda item: (item.loaded and shape_of(item.loaded), len(states[item].tokens_BLE))):
         batch = _stack([states[item] for item in group])
-        answers = split(_apply_module(group, batch, modules))
+        given = group[0].loaded.config.variant.conditioning if group[0].loaded is not None else None
+        answer = _apply_module(group, batch, modules)
+        answers = split(answer if given is None else split_streams(answer, given.channels))
         for item, answer, mask_L in zip(group, answers, batch.mask_BL, strict=True):
             rows[item] = _row(item, answer, mask_L)
     return rows
@@ -74,19 +76,14 @@ def groups(items: Sequence[T], key: Callable[[T], object]) -> list[list[T]]:
 
 def split(batch: Embeddings) -> list[Embeddings]:
     """Split a batch into rows, (1, Q, C) each."""
-    tokens_BLC, pooled_BP, mask_BL = batch
-    return [
-        Embeddings(
-            tokens_BLC[place : place + 1],
-            None if pooled_BP is None else pooled_BP[place : place + 1],
-            None if mask_BL is None else mask_BL[place : place + 1],
-        )
-        for place in range(len(tokens_BLC))
-    ]
+    return [batch.map(lambda each, at=place: each[at : at + 1]) for place in range(len(batch.tokens_BLC))]  # type: ignore[misc]
 
 
 def join(rows: Sequence[Embeddings]) -> Embeddings:
-    """Join rows, (1, Q, C) each, to a batch; if any row has a mask, rows without one count all their tokens."""
+    """Join rows, (1, Q, C) each, to a batch; if any row has a mask, rows without one count all their tokens.
+
+    Further streams are joined if all rows have them. Without them the base reads its own, from the prompts.
+    """
     pooled = [row.pooled_BP for row in rows if row.pooled_BP is not None]
     masked = any(row.mask_BL is not None for row in rows)
     masks = [torch.ones_like(row.tokens_BLC[..., 0]).bool() if row.mask_BL is None else row.mask_BL for row in rows]
@@ -94,6 +91,7 @@ def join(rows: Sequence[Embeddings]) -> Embeddings:
         torch.cat([row.tokens_BLC for row in rows]),
         torch.cat(pooled) if pooled else None,
         torch.cat(masks) if masked else None,
+        tuple(join(each) for each in zip(*(row.streams for row in rows), strict=False)),
     )
 
 
@@ -189,6 +187,7 @@ def _texts_for_base(items: Sequence[Item]) -> list[str]:
 
 def _zeros(loaded: LoadedModule, rule: PromptRule, device: torch.device) -> EncodedRow:
     given = loaded.config.variant.conditioning
-    tokens_1QC = torch.zeros(1, loaded.length(rule), given.width, dtype=loaded.dtype, device=device)
+    tokens_1QC = torch.zeros(1, loaded.length(rule), sum(given.channels), dtype=loaded.dtype, device=device)
     pooled = torch.zeros(1, given.pooled_width, dtype=loaded.dtype, device=device) if given.pooled_width else None
-    return EncodedRow(Embeddings(tokens_1QC, pooled), torch.ones(tokens_1QC.shape[1], dtype=torch.bool, device=device))
+    encoded = split_streams(Embeddings(tokens_1QC, pooled), given.channels)
+    return EncodedRow(encoded, torch.ones(tokens_1QC.shape[1], dtype=torch.bool, device=device))

@@ -57,7 +57,22 @@ def fill_window(rows: Sequence[EncodedRow], length: int) -> Embeddings:
         torch.cat([joined_LC, padding_LC])[None],
         _mean([row.encoded.pooled_BP for row in rows], tokens),
         (place_L < len(joined_LC))[None] if masked else None,
+        tuple(fill_window(each, max(row.length for row in each)) for each in zip(*map(_streams, rows), strict=False)),
     )
+
+
+def _streams(row: EncodedRow) -> list[EncodedRow]:
+    """Return the further streams as rows. A stream as long as the first one counts the same tokens, unless it has a mask."""
+    found = []
+    for stream in row.encoded.streams:
+        own = (
+            torch.ones_like(stream.tokens_BLC[0, :, 0], dtype=torch.bool)
+            if stream.mask_BL is None
+            else stream.mask_BL[0].bool()
+        )
+        shared = stream.mask_BL is None and len(own) == len(row.counts_L)
+        found.append(EncodedRow(stream, row.counts_L if shared else own, row.is_resampled))
+    return found
 
 
 def _shares(tokens: Sequence[int], length: int) -> list[int]:
@@ -84,7 +99,9 @@ def _mean(pooled: Sequence[Tensor | None], tokens: Sequence[int]) -> Tensor | No
 def pad_to_longest(rows: Sequence[Embeddings]) -> list[Embeddings]:
     """Pad rows (1, L, C) with zeros to one length, each with a mask; without one, all its tokens count."""
     length = max(row.tokens_BLC.shape[1] for row in rows)
-    return [_pad(row, length) for row in rows]
+    streams = [pad_to_longest(each) for each in zip(*(row.streams for row in rows), strict=False)]
+    padded = [_pad(row, length) for row in rows]
+    return [row._replace(streams=tuple(each[place] for each in streams)) for place, row in enumerate(padded)]
 
 
 def _pad(row: Embeddings, length: int) -> Embeddings:

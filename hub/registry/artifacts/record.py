@@ -238,7 +238,7 @@ def columns_of(artifact: Artifact, revision: Revision) -> dict[str, Any]:
     return {
         "kind": artifact.kind, "summary": artifact.summary, "license": artifact.license, "method": artifact.method,
         "encoder": artifact.encoder, "tags": list(artifact.tags),
-        "conditioning": dataclasses.asdict(artifact.conditioning) if artifact.conditioning else None,
+        "conditioning": artifact.conditioning.as_json() if artifact.conditioning else None,
         "upstream": [dataclasses.asdict(each) for each in artifact.upstream],
         "weights_digest": artifact.weights_digest, "size_bytes": artifact.size_bytes,
         "updated_at": revision.created_at or UNDATED, "ranking": min([UNMEASURED, *(rank for _, rank in _rankings(artifact))]),
@@ -266,7 +266,7 @@ def rows_of(artifact_id: int, artifact: Artifact) -> list[tuple[type[Table], lis
                 "encoder": join_names(pin.name for pin in variant.encoders) or None,
                 "encoder_digest": join_names(pin.digest for pin in variant.encoders) if variant.encoder else None,
                 "method": variant.method, "architecture": variant.architecture,
-                "conditioning": dataclasses.asdict(variant.conditioning),
+                "conditioning": variant.conditioning.as_json(),
             }
             for variant in artifact.variants
         ],

@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from hub.conditioning import Conditioning, read_conditioning
 from hub.names import DATASETS, ArtifactName, Digest
 from hub.records import (
     DATASET,
     JOINT,
     Artifact,
-    Conditioning,
     File,
     Pin,
     Revision,
@@ -179,4 +179,4 @@ def _variant(row: ResultRow) -> Variant:
 
 def _conditioning(text: str | None) -> Conditioning | None:
     value = json.loads(text) if text else None
-    return Conditioning(**value) if value else None
+    return read_conditioning(value) if value else None

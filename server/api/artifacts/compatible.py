@@ -14,7 +14,7 @@ from starlette.responses import Response
 from hub.errors import HubError, InvalidRequest
 from hub.local import LocalHub
 from hub.names import ArtifactName
-from hub.publish.compatibility import Fit, check_fit, conditioning_fits, encoder_problem
+from hub.publish.compatibility import Fit, check_fit, encoder_problem
 from hub.records import Artifact, Query
 from server.api.languages import MAX_BASES
 from server.auth.access import Hub
@@ -116,7 +116,5 @@ def _encoder(hub: LocalHub, name: str, readers: tuple[str, ...] | None) -> Artif
 
 def _has_same_conditioning(one: Artifact, other: Artifact) -> bool:
     return (
-        one.conditioning is not None
-        and other.conditioning is not None
-        and conditioning_fits(one.conditioning, other.conditioning)
+        one.conditioning is not None and other.conditioning is not None and other.conditioning.accepts(one.conditioning)
     )

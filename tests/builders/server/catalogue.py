@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from hub.conditioning import Conditioning
 from hub.home import Home
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.publish import publish
-from hub.records import Conditioning, Provenance
+from hub.records import Provenance
 from server import create_app
 from tests.builders import postgres
 from tests.builders.artifacts import a_card, a_folder, a_score, some_weights

@@ -13,10 +13,11 @@ from safetensors.numpy import save_file
 from starlette.testclient import TestClient
 
 from hub.cards import Card, write_card
+from hub.conditioning import Conditioning
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.publish import publish
-from hub.records import Conditioning, Provenance, Score
+from hub.records import Provenance, Score
 from server import create_app
 from tests.builders.registry import reproduce_claims
 from tests.builders.serving import serving

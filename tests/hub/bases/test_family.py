@@ -13,12 +13,12 @@ import pytest
 import torch
 
 from hub.bases import Family, conditioning_of, family_of
+from hub.bases.families.stable_diffusion import StableDiffusion
 from hub.bases.family import families
 from hub.bases.frozen import FrozenBase
-from hub.bases.language_mixin import _ARGUMENTS, LanguageMixin, negatives_of
-from hub.bases.stable_diffusion import StableDiffusion
+from hub.bases.language_mixin import LanguageMixin, negatives_of
+from hub.conditioning import Conditioning
 from hub.errors import DamagedFile, DoesNotFit, UnknownFile
-from hub.records import Conditioning
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_reading_conditioning_imports_no_tensor_library(folder: Path) -> None:
 
 def test_what_is_no_base_is_refused(folder: Path) -> None:
     (folder / "unet" / "config.json").write_text(json.dumps({"cross_attention_dim": [768, 1024]}))
-    with pytest.raises(DamagedFile, match="needs one `cross_attention_dim`"):
+    with pytest.raises(DamagedFile, match=r"the invalid `cross_attention_dim` \[768, 1024\]"):
         conditioning_of(folder)
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "NoPipeline"}))
     with pytest.raises(
@@ -70,7 +70,12 @@ def test_every_pipeline_of_a_family_asks_for_prompts_in_one_way(family: Family, 
     assert ours.pop("language").default is None
     assert ours == dict(theirs)
     # What the mixin reads and writes by name.
-    assert {"prompt", "device", "num_images_per_prompt", *map(_ARGUMENTS.get, filter(None, made.gives))} <= ours.keys()
+    assert {
+        "prompt",
+        "device",
+        "num_images_per_prompt",
+        *map(made.arguments.get, filter(None, made.gives)),
+    } <= ours.keys()
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": name}))
     assert type(family_of(tmp_path)) is type(family)
 
@@ -81,7 +86,7 @@ import sys
 from pathlib import Path
 from hub.bases import family_of
 assert family_of(Path({str(folder)!r})).name == "stable-diffusion"
-sys.exit("hub.bases.flux" in sys.modules or "hub.bases.stable_diffusion_xl" in sys.modules)
+sys.exit("hub.bases.families.flux" in sys.modules or "hub.bases.families.stable_diffusion_xl" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", script], check=False, timeout=300).returncode == 0
 
@@ -142,5 +147,5 @@ def test_transformers_say_their_conditioning_in_their_configuration(
     (tmp_path / "transformer" / "config.json").write_text(json.dumps(config))
     assert conditioning_of(tmp_path) == expected
     (tmp_path / "transformer" / "config.json").write_text("{}")
-    with pytest.raises(DamagedFile, match="lacks conditioning widths|invalid `caption_channels`"):
+    with pytest.raises(DamagedFile, match="the invalid `"):
         conditioning_of(tmp_path)

@@ -12,8 +12,8 @@ import torch
 from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
 
 from hub.bases import conditioning_of
+from hub.conditioning import Conditioning
 from hub.errors import DoesNotFit
-from hub.records import Conditioning
 from hub.systems.architectures import build
 from hub.weights.strict import save_weights
 from tests.builders.models.originals import ENCODER, POOLED, SECOND, WIDTH

@@ -10,7 +10,8 @@ from hub.cards.licenses import Terms, commercial_use_of, parse_license
 from hub.cards.score_rules import SPLIT_SIZES
 from hub.errors import InvalidCard
 from hub.names import ArtifactName
-from hub.records import Conditioning, Pin, Provenance, Upstream, Wheel
+from hub.conditioning import Conditioning
+from hub.records import Pin, Provenance, Upstream, Wheel
 from tests.builders.artifacts import BASE_DIGEST, a_card, a_folder, a_score, a_variant_config
 
 NAME = ArtifactName("local", "mulan-yo")

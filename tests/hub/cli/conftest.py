@@ -10,7 +10,8 @@ import pytest
 
 from hub.cards import Card, write_card
 from hub.cli import main
-from hub.records import Conditioning, Provenance, Score, Upstream
+from hub.conditioning import Conditioning
+from hub.records import Provenance, Score, Upstream
 
 
 class Answer(NamedTuple):

@@ -15,6 +15,7 @@ import pytest
 from huggingface_hub.utils import disable_progress_bars
 
 from hub.cli import main
+from hub.conditioning import Conditioning
 from hub.decoding import decode
 from hub.errors import DamagedFile
 from hub.home import Home
@@ -22,7 +23,6 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.commit import create
 from hub.publish.publish import drain_outbox, publish
-from hub.records import Conditioning
 from hub.registry.accounts.permissions import Actor
 from hub.registry.scores.scores import Dispute
 from tests.builders.artifacts import a_card, a_folder, a_score

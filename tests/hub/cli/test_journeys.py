@@ -279,7 +279,8 @@ def test_without_diffusers_a_base_upstream_names_the_extra(hub, cards, monkeypat
 
     from hub.cards import write_card
     from hub.cards.card import Card
-    from hub.records import Conditioning, Upstream
+    from hub.conditioning import Conditioning
+    from hub.records import Upstream
 
     base = Card(
         kind="base", summary="Elsewhere.", license="MIT", languages=("en",), conditioning=Conditioning(width=8),

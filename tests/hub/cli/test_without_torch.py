@@ -47,7 +47,8 @@ sys.exit(code)
 )
 def test_a_mistake_is_told_in_one_line_before_torch(home: Path, cards: Path, command: str, message: str) -> None:
     from hub.cards import Card, write_card
-    from hub.records import Conditioning, Upstream
+    from hub.conditioning import Conditioning
+    from hub.records import Upstream
     from tests.builders.artifacts import a_card, a_folder
 
     upstream = (Upstream(repository="org/far", file="unet/x.safetensors", revision="a" * 40),)

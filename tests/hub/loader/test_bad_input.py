@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from hub.cli import main
+from hub.conditioning import Conditioning
 from hub.errors import (
     DamagedFile,
     DoesNotFit,
@@ -27,7 +28,6 @@ from hub.errors import (
 from hub.home import Home
 from hub.loader import load_pipeline
 from hub.local import LocalHub
-from hub.records import Conditioning
 from tests.builders.upstream.cache import CLOSED, seed, write
 from tests.builders.upstream.tiny_hub import TinyHub
 
@@ -94,7 +94,7 @@ def far_encoder(world: World) -> Path:
 
 def with_another_length(world: World) -> None:
     world.monkeypatch.setattr(
-        "hub.bases.stable_diffusion.StableDiffusion.conditioning", lambda *_: Conditioning(width=32, length=77)
+        "hub.bases.families.stable_diffusion.StableDiffusion.conditioning", lambda *_: Conditioning(width=32, length=77)
     )
     load_pipeline("far-sd", world.module(encoder=FAR), variant="tiny-sd", hub=world.hub, device="cpu")
 

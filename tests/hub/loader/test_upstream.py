@@ -10,13 +10,13 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
+from hub.conditioning import Conditioning
 from hub.errors import DoesNotFit, InvalidSource, OutOfMemory, Unreachable
 from hub.home import Home
 from hub.loader.modules.load_encoder import encoder_advice
 from hub.loader.sources import BaseSource, ModuleSource, Sources, check_fit
 from hub.local import LocalHub
 from hub.names import ArtifactName
-from hub.records import Conditioning
 from tests.builders.upstream.cache import CLOSED, seed, write
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from hub.conditioning import Conditioning
 from hub.errors import AllYanked, YankedRevision
 from hub.loader.sources import BaseSource, Sources
 from hub.names import ArtifactName
 from hub.publish.commit import Deletion, commit, duplicate, squash, yank
 from hub.publish.publish import drain_outbox, publish
-from hub.records import Conditioning, Query
+from hub.records import Query
 from hub.registry.accounts.permissions import Actor
 from tests.builders.artifacts import a_card, a_folder, a_score
 from tests.builders.hub import a_hub, delete_registry

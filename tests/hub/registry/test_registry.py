@@ -3,9 +3,10 @@ from datetime import timedelta
 
 import pytest
 
+from hub.conditioning import Conditioning
 from hub.errors import AllYanked, Conflict, InvalidName, InvalidRequest, UnknownArtifact, UnknownRevision
 from hub.names import ArtifactName, Digest
-from hub.records import Artifact, Conditioning, Query, Upstream, Wheel
+from hub.records import Artifact, Query, Upstream, Wheel
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.aliases import set_alias
 from hub.registry.artifacts.branches import create_ref

@@ -12,14 +12,14 @@ import torch
 from diffusers import PixArtTransformer2DModel
 
 from hub import load_retriever
+from hub.bases.families.pixart import FrozenPixArt, PixArt
 from hub.bases.frozen import FrozenBase
-from hub.bases.pixart import FrozenPixArt, PixArt
 from hub.cli.commands import as_command
+from hub.conditioning import Conditioning
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader import load_pipeline
 from hub.local import LocalHub
-from hub.records import Conditioning
 from hub.systems.architectures import build
 from hub.weights.strict import load_weights
 from tests.builders.models.originals import ENCODER, INNER, MAKERS, POOLED, SECOND, WIDTH, pixart
@@ -173,7 +173,7 @@ def test_a_frozen_base_has_the_embeddings_of_its_pipeline(name: str, original: C
     )
     pipe("dog", num_inference_steps=2, guidance_scale=1.0, output_type="latent", **settings)
     noised_BKHW, steps, expected_BKHW = said[:3]
-    found_BKHW = base.predict(noised_BKHW, steps.reshape(-1)[:1], *base.read(["dog"]))
+    found_BKHW = base.predict(noised_BKHW, steps.reshape(-1)[:1], *base.read(["dog"])[:3])
     assert base.side == 32
     # Plain attention in the place of the fused kernel: another order of summation.
     torch.testing.assert_close(found_BKHW, expected_BKHW[:, :4], atol=1e-5, rtol=1e-4)

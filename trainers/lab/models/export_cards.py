@@ -16,7 +16,8 @@ import torch
 from transformers import CLIPModel, CLIPTokenizer, PreTrainedTokenizerFast, XLMRobertaModel
 
 from hub.cards import Card, write_card
-from hub.records import Conditioning, Provenance, Score
+from hub.conditioning import Conditioning
+from hub.records import Provenance, Score
 from trainers.corpora.emoji_dataset import World
 from trainers.evaluation.confidence import wilson
 from trainers.evaluation.evaluator import machine

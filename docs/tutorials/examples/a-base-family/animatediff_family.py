@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hub.bases.families.stable_diffusion import FrozenStableDiffusion, StableDiffusionLanguage
 from hub.bases.family import Family, read_json
-from hub.bases.stable_diffusion import FrozenStableDiffusion, StableDiffusionLanguage
-from hub.records import Conditioning
+from hub.conditioning import Conditioning
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -16,10 +16,10 @@ from starlette.testclient import TestClient
 
 from hub.cards import Card, write_card
 from hub.cli import main
+from hub.conditioning import Conditioning
 from hub.errors import InvalidSignature
 from hub.names import ArtifactName
 from hub.publish.publish import publish
-from hub.records import Conditioning
 from hub.registry.accounts.permissions import Actor
 from server.app import create_app
 from server.parts.signatures import FILE

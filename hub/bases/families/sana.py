@@ -8,12 +8,8 @@ Shape letters: B batch, L tokens, C conditioning width.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from hub.bases.family import Family, read_json
+from hub.bases.family import Family, Reads
 from hub.bases.language_mixin import LanguageMixin
-from hub.errors import DamagedFile
-from hub.records import Conditioning
 
 
 class SanaLanguage(LanguageMixin):
@@ -29,12 +25,5 @@ class Sana(Family):
 
     name = "sana"
     pipeline_classes = ("SanaControlNetPipeline", "SanaPipeline", "SanaSprintImg2ImgPipeline", "SanaSprintPipeline")
-    denoiser = "transformer"
+    reads = Reads(width="caption_channels", mask=True)
     mixin = SanaLanguage
-
-    def conditioning(self, folder: Path) -> Conditioning:
-        """Return `caption_channels` of the transformer (2304); any length, with a mask. Raises DamagedFile."""
-        width = read_json(folder / "transformer" / "config.json").get("caption_channels")
-        if not isinstance(width, int):
-            raise DamagedFile(f"the transformer of `{folder.name}` has the invalid `caption_channels` {width!r}.")
-        return Conditioning(width=width, mask=True)

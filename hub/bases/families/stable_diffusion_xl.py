@@ -6,16 +6,13 @@ Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.bases.family import Family, read_json
+from hub.bases.families.stable_diffusion import FrozenStableDiffusion
+from hub.bases.family import Family, Reads
 from hub.bases.frozen import FrozenBase
 from hub.bases.language_mixin import LanguageMixin
-from hub.bases.stable_diffusion import FrozenStableDiffusion
 from hub.embeddings import Embeddings
-from hub.errors import DamagedFile
-from hub.records import Conditioning
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,15 +82,6 @@ class StableDiffusionXL(Family):
     )
     trained_classes = ("StableDiffusionXLPipeline",)
     denoiser = "unet"
+    reads = Reads(width="cross_attention_dim", pooled="text_encoder_2:projection_dim")
     mixin = StableDiffusionXLLanguage
     frozen = FrozenSDXL
-
-    def conditioning(self, folder: Path) -> Conditioning:
-        """Return `cross_attention_dim` of the UNet and the width of the second encoder's projection. Raises DamagedFile."""
-        width = read_json(folder / "unet" / "config.json").get("cross_attention_dim")
-        pooled = read_json(folder / "text_encoder_2" / "config.json").get("projection_dim")
-        if not isinstance(width, int) or not isinstance(pooled, int):
-            raise DamagedFile(
-                f"the configuration of `{folder.name}` lacks conditioning widths: {width!r}, pooled {pooled!r}."
-            )
-        return Conditioning(width=width, pooled_width=pooled)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from hub.bases.family import Family, read_json
 from hub.bases.frozen import FrozenBase
 from hub.bases.language_mixin import LanguageMixin
+from hub.conditioning import Conditioning
 from hub.embeddings import Embeddings
 from hub.errors import DamagedFile
-from hub.records import Conditioning
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +33,7 @@ class PixArtLanguage(LanguageMixin):
 
     def patch_for_modules(self) -> Patch | None:
         """Make the caption projection pass modules' states on; None for a transformer without a projection."""
-        from hub.bases.pixart_projection import CaptionProjectionSwap
+        from hub.bases.families.pixart_projection import CaptionProjectionSwap
 
         transformer: Any = self.transformer  # type: ignore[attr-defined]
         return None if transformer.caption_projection is None else CaptionProjectionSwap(transformer)
@@ -46,7 +46,7 @@ class PixArtLanguage(LanguageMixin):
 
     def _projected(self, states_BLT: Tensor) -> Tensor:
         """Return T5's states projected like a module's, or unchanged while the original projection is in place."""
-        from hub.bases.pixart_projection import PassingProjection
+        from hub.bases.families.pixart_projection import PassingProjection
 
         projection = self.transformer.caption_projection  # type: ignore[attr-defined]
         if not isinstance(projection, PassingProjection):
@@ -71,7 +71,7 @@ class FrozenPixArt(FrozenBase):
 
     def _read(self, texts: list[str]) -> Embeddings:
         """Return projected states (B, L, C) and mask (B, L)."""
-        states_BLT, _, mask_BL = super()._read(texts)
+        states_BLT, _, mask_BL, _ = super()._read(texts)
         assert mask_BL is not None
         return Embeddings(self._projection(states_BLT), mask_BL=mask_BL.bool())
 

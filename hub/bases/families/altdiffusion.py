@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.bases.stable_diffusion import StableDiffusion, StableDiffusionLanguage
+from hub.bases.families.stable_diffusion import StableDiffusion, StableDiffusionLanguage
 
 ENCODER = "RobertaSeriesModelWithTransformation"
 

@@ -5,15 +5,12 @@ Shape letters: B batch, L tokens, C conditioning width.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub.bases.family import Family, read_json
+from hub.bases.family import Family, Reads
 from hub.bases.frozen import FrozenBase
 from hub.bases.language_mixin import LanguageMixin
 from hub.embeddings import Embeddings
-from hub.errors import DamagedFile
-from hub.records import Conditioning
 
 if TYPE_CHECKING:
     from torch import nn
@@ -70,12 +67,6 @@ class StableDiffusion(Family):
     )
     trained_classes: tuple[str, ...] = ("StableDiffusionPipeline",)
     denoiser = "unet"
+    reads = Reads(width="cross_attention_dim")
     mixin = StableDiffusionLanguage
     frozen = FrozenStableDiffusion
-
-    def conditioning(self, folder: Path) -> Conditioning:
-        """Return `cross_attention_dim` of the UNet; cross-attention takes any length. Raises DamagedFile."""
-        width = read_json(folder / "unet" / "config.json").get("cross_attention_dim")
-        if not isinstance(width, int):
-            raise DamagedFile(f"the UNet of `{folder.name}` needs one `cross_attention_dim`, and has {width!r}.")
-        return Conditioning(width=width)

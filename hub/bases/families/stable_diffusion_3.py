@@ -7,12 +7,8 @@ Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-from hub.bases.family import Family, read_widths
+from hub.bases.family import Family, Reads
 from hub.bases.language_mixin import LanguageMixin
-from hub.records import Conditioning
 
 
 class StableDiffusion3Language(LanguageMixin):
@@ -20,10 +16,8 @@ class StableDiffusion3Language(LanguageMixin):
 
     gives = ("tokens_BLC", "", "pooled_BP")
     takes_finished = True
-
-    def _count_tokens(self, text: str) -> int:  # noqa: ARG002 - as the mixin has it
-        """Count every position: states of CLIP and T5 follow each other, each with its own padding."""
-        return sys.maxsize
+    counts_padding = True
+    """States of CLIP and T5 follow each other, each with its own padding."""
 
 
 class StableDiffusion3(Family):
@@ -39,9 +33,5 @@ class StableDiffusion3(Family):
         "StableDiffusion3PAGPipeline",
         "StableDiffusion3Pipeline",
     )
-    denoiser = "transformer"
+    reads = Reads(width="joint_attention_dim", pooled="pooled_projection_dim")
     mixin = StableDiffusion3Language
-
-    def conditioning(self, folder: Path) -> Conditioning:
-        """Return `joint_attention_dim` (4096) and `pooled_projection_dim` (2048) of the transformer; any length."""
-        return read_widths(folder)

@@ -16,13 +16,22 @@ from hub.plugins import advertised, load, resolve
 GROUP = "hub.bases"
 FAMILIES = {
     "AltDiffusion": "hub.bases.families.altdiffusion:AltDiffusion",
+    "AuraFlow": "hub.bases.families.joint_attention:AuraFlow",
+    "Chroma": "hub.bases.families.joint_attention:Chroma",
+    "CogView4": "hub.bases.families.joint_attention:CogView4",
     "Flux": "hub.bases.families.flux:Flux",
+    "Flux2": "hub.bases.families.joint_attention:Flux2",
+    "Flux2Klein": "hub.bases.families.joint_attention:Flux2Klein",
+    "Kolors": "hub.bases.families.joint_attention:Kolors",
     "LatentConsistencyModel": "hub.bases.families.stable_diffusion:StableDiffusion",
+    "Lumina2": "hub.bases.families.joint_attention:Lumina2",
     "PixArt": "hub.bases.families.pixart:PixArt",
+    "QwenImage": "hub.bases.families.joint_attention:QwenImage",
     "Sana": "hub.bases.families.sana:Sana",
     "StableDiffusion": "hub.bases.families.stable_diffusion:StableDiffusion",
     "StableDiffusion3": "hub.bases.families.stable_diffusion_3:StableDiffusion3",
     "StableDiffusionXL": "hub.bases.families.stable_diffusion_xl:StableDiffusionXL",
+    "ZImage": "hub.bases.families.z_image:ZImage",
 }
 """Prefix of pipeline class names → `module:class` of the built-in families; the longest prefix wins."""
 
@@ -136,7 +145,8 @@ def family_of(folder: Path, *, what: str = "") -> Family:
             return family
     known = ", ".join(sorted({each.name for each in families()}))
     raise DoesNotFit(
-        f"`{what or folder.name}` is a `{name}`, which takes no language modules here; supported families: {known}."
+        f"`{what or folder.name}` is a `{name}`, which takes no language modules here; supported families: {known}. "
+        "A family is a file like hub/bases/families/sana.py, or an entry point: see docs/tutorials/add-a-base-family.md."
     )
 
 

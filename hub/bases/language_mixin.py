@@ -93,6 +93,8 @@ class LanguageMixin:
     """Whether pipelines encode negative prompts by a second call, as if they were prompts."""
     counts_padding: ClassVar[bool] = False
     """Whether every position counts as a token, because padding or a chat template is between the tokens of a prompt."""
+    float_mask: ClassVar[bool] = False
+    """Whether the mask has the type of the tokens, because the denoiser passes it to attention."""
     keeps_prompt: ClassVar[bool] = False
     """Whether the base still gets the prompt, from which it encodes the streams that a module leaves out."""
     _prompt_encoder: EncodesPrompts | None = None
@@ -214,6 +216,8 @@ class LanguageMixin:
 
     def values(self, embeddings: Embeddings) -> dict[str, Any]:
         """Return the values that the base takes, by field: the inverse of `embeddings`."""
+        if self.float_mask and embeddings.mask_BL is not None:
+            embeddings = embeddings._replace(mask_BL=embeddings.mask_BL.to(embeddings.tokens_BLC.dtype))
         return {name: getattr(embeddings, name) for name in self.gives if name}
 
     def _is_masked(self) -> bool:

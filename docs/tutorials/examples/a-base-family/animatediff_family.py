@@ -5,12 +5,10 @@ Shape letters: B batch, K latent channels, F frames, H and W of a latent, L toke
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.bases.families.stable_diffusion import FrozenStableDiffusion, StableDiffusionLanguage
-from hub.bases.family import Family, read_json
-from hub.conditioning import Conditioning
+from hub.bases.family import Family, Reads
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,9 +38,6 @@ class AnimateDiff(Family):
     pipeline_classes = ("AnimateDiffPipeline", "AnimateDiffVideoToVideoPipeline")
     trained_classes = ("AnimateDiffPipeline",)
     denoiser = "unet"
+    reads = Reads(width="cross_attention_dim")
     mixin = StableDiffusionLanguage
     frozen = FrozenAnimateDiff
-
-    def conditioning(self, folder: Path) -> Conditioning:
-        """Return `cross_attention_dim` of the UNet; cross-attention takes any length."""
-        return Conditioning(width=read_json(folder / "unet" / "config.json")["cross_attention_dim"])

@@ -1,0 +1,84 @@
+"""Transformers that read one stream of token states beside the image's: FLUX.2, Chroma, Qwen-Image, CogView4 and their kin.
+
+A row says what the denoiser reads, what `encode_prompt` returns, and whether pipelines encode negative prompts by a second call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hub.bases.families.row import row
+from hub.bases.family import Reads
+from hub.bases.language_mixin import LanguageMixin
+from hub.embeddings import Embeddings
+
+_MASK = {"tokens_BLC": "prompt_embeds", "mask_BL": "prompt_embeds_mask"}
+"""Field of `Embeddings` → argument, in pipelines that name the mask after the embeddings."""
+
+Flux2 = row(
+    "flux2",
+    "Flux2",
+    Reads(width="joint_attention_dim"),
+    encodes_apart=True,
+    counts_padding=True,
+)
+Flux2Klein = row(
+    "flux2-klein",
+    "Flux2Klein Flux2KleinInpaint Flux2KleinKV",
+    Reads(width="joint_attention_dim"),
+    encodes_apart=True,
+    counts_padding=True,
+)
+Chroma = row(
+    "chroma",
+    "Chroma ChromaImg2Img ChromaInpaint",
+    Reads(width="joint_attention_dim", mask=True),
+    gives=("tokens_BLC", "", "mask_BL"),
+    float_mask=True,
+)
+QwenImage = row(
+    "qwen-image",
+    "QwenImage QwenImageControlNet QwenImageControlNetInpaint QwenImageEdit QwenImageEditInpaint QwenImageEditPlus "
+    "QwenImageImg2Img QwenImageInpaint QwenImageLayered",
+    Reads(width="joint_attention_dim", mask=True),
+    gives=("tokens_BLC", "mask_BL"),
+    arguments=_MASK,
+    encodes_apart=True,
+)
+CogView4 = row("cogview4", "CogView4 CogView4Control", Reads(width="text_embed_dim"), counts_padding=True)
+Lumina2 = row("lumina2", "Lumina2", Reads(width="cap_feat_dim", mask=True), gives=("tokens_BLC", "mask_BL"))
+Kolors = row(
+    "kolors",
+    "Kolors KolorsImg2Img KolorsPAG",
+    Reads(width="encoder_hid_dim", pooled="text_encoder:hidden_size"),
+    gives=("tokens_BLC", "", "pooled_BP"),
+    denoiser="unet",
+    counts_padding=True,
+)
+
+
+class AuraFlowLanguage(LanguageMixin):
+    """AuraFlow's mixin: the transformer reads no mask, and its own padding is zeros."""
+
+    @classmethod
+    def embeddings(cls, values: Mapping[str, Any]) -> Embeddings:
+        """Return the base's embeddings; it repeats the mask for every channel."""
+        tokens_BLC, mask = values["tokens_BLC"], values["mask_BL"]
+        return Embeddings(tokens_BLC, mask_BL=mask.reshape(*tokens_BLC.shape[:2], -1)[..., 0])
+
+    def values(self, embeddings: Embeddings) -> dict[str, Any]:
+        """Return the tokens with zeros as padding, and the mask, which the pipeline passes around."""
+        tokens_BLC, _, mask_BL, _ = embeddings
+        if mask_BL is None:
+            mask_BL = tokens_BLC.new_ones(tokens_BLC.shape[:2]).bool()
+        return {"tokens_BLC": tokens_BLC * mask_BL[..., None], "mask_BL": mask_BL}
+
+
+AuraFlow = row(
+    "auraflow",
+    "AuraFlow",
+    Reads(width="joint_attention_dim", mask=True),
+    gives=("tokens_BLC", "mask_BL"),
+    mixin=AuraFlowLanguage,
+)

@@ -1,0 +1,114 @@
+"""Small text encoders, tokenizers and autoencoders that several families share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL
+from PIL import Image
+from transformers import (
+    GemmaTokenizer,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2Tokenizer,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    Qwen3Model,
+    T5Config,
+    T5EncoderModel,
+    T5Tokenizer,
+)
+
+SIDE = 32
+"""Side of an image in pixels."""
+WIDTH = 16
+"""Width of language models."""
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+CHAT = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}{{ part['text'] if part['type'] == 'text' else '' }}{% endfor %}{% endif %}"
+    "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""A chat template of the form that Qwen's tokenizers have."""
+
+
+def image() -> Image.Image:
+    """Return an input image."""
+    return Image.effect_mandelbrot((SIDE, SIDE), (-2, -1, 1, 1), 30).convert("RGB")
+
+
+def white_mask() -> Image.Image:
+    """Return a mask that covers the image."""
+    return Image.new("L", (SIDE, SIDE), 255)
+
+
+def autoencoder(channels: int = 4, **more: Any) -> AutoencoderKL:
+    """Return an autoencoder that halves the sides once."""
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2, block_out_channels=(4, 4),
+        layers_per_block=1, latent_channels=channels, norm_num_groups=4, sample_size=SIDE,
+        **{"shift_factor": 0.06, "scaling_factor": 1.5, **more},
+    )  # fmt: skip
+
+
+def qwen_tokenizer() -> Qwen2Tokenizer:
+    """Return a byte-level tokenizer with a chat template."""
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>"]
+    pieces = [*sorted(ByteLevel.alphabet()), *special]
+    tokenizer = Qwen2Tokenizer(vocab={piece: place for place, piece in enumerate(pieces)}, merges=[])
+    tokenizer.add_special_tokens({"additional_special_tokens": special})
+    tokenizer.chat_template = CHAT
+    return tokenizer
+
+
+def qwen3(*, layers: int = 2, causal: bool = False, width: int = WIDTH) -> Any:
+    """Return a small Qwen3."""
+    config = Qwen3Config(
+        vocab_size=300, hidden_size=width, intermediate_size=16, num_hidden_layers=layers, num_attention_heads=2,
+        num_key_value_heads=2, head_dim=8, max_position_embeddings=4096,
+    )  # fmt: skip
+    return (Qwen3ForCausalLM if causal else Qwen3Model)(config).eval()
+
+
+def qwen25_vl(layers: int = 2) -> Qwen2_5_VLForConditionalGeneration:
+    """Return a small Qwen2.5-VL."""
+    text = {
+        "vocab_size": 300, "hidden_size": WIDTH, "intermediate_size": 16, "num_hidden_layers": layers, "num_attention_heads": 2,
+        "num_key_value_heads": 2, "max_position_embeddings": 4096,
+        "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0},
+    }  # fmt: skip
+    vision = {"depth": 1, "hidden_size": WIDTH, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": WIDTH}
+    return Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(text_config=text, vision_config=vision)).eval()
+
+
+def t5_tokenizer(length: int = 16) -> T5Tokenizer:
+    """Return a tokenizer of letters."""
+    words = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -9.0), ("▁", -2.0), *((letter, -3.0) for letter in LETTERS)]
+    return T5Tokenizer(vocab=words, model_max_length=length)
+
+
+def t5(width: int = WIDTH) -> T5EncoderModel:
+    """Return a small T5."""
+    config = T5Config(vocab_size=160, d_model=width, d_kv=4, d_ff=16, num_layers=1, num_heads=2)
+    return T5EncoderModel(config).eval()
+
+
+def gemma_tokenizer() -> GemmaTokenizer:
+    """Return a tokenizer of letters and bytes."""
+    letters = [f"<0x{byte:02X}>" for byte in range(256)]
+    pieces = ["<pad>", "<eos>", "<bos>", "<unk>", *letters, "▁", *LETTERS]
+    return GemmaTokenizer(vocab={piece: place for place, piece in enumerate(pieces)}, merges=[])
+
+
+def randomise(part: torch.nn.Module) -> Any:
+    """Fill parameters that a class leaves empty or at zero, so that images depend on prompts."""
+    for parameter in part.parameters():
+        if parameter.dim() == 1 or not parameter.any() or not torch.isfinite(parameter).all():
+            torch.nn.init.normal_(parameter, std=0.2)
+        if parameter.dim() == 1:
+            parameter.data.add_(0.5)
+    return part

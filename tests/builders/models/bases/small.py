@@ -1,0 +1,23 @@
+"""How to build and call the small base of a family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Small:
+    """A family's small random base of the real classes."""
+
+    make: Callable[[], Any]
+    """Returns the pipeline."""
+    call: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of a call besides the prompt: `{"height": 32, "width": 32}`."""
+    guided: Mapping[str, Any] | None = field(default_factory=dict)
+    """Further arguments with which it reads negative prompts; None if it never does."""
+    shape: tuple[int, ...] = (32, 32, 3)
+    """Shape of one image, (H, W, 3), or video, (F, H, W, 3)."""
+    routes: Mapping[str, Callable[[Any], tuple[str, dict[str, Any], dict[str, Any]]]] = field(default_factory=dict)
+    """Route (`img2img`) → a function of the pipeline that returns another class, its components and arguments of its call."""

@@ -1,0 +1,93 @@
+"""Every family draws through a module, with a small random base of the real classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import diffusers
+import pytest
+import torch
+
+from hub.bases.language_mixin import unpad
+from hub.embeddings import Embeddings
+from hub.errors import DoesNotFit
+from tests.builders.models.bases import SMALL
+from tests.compatibility.small_case import OTHER, PROMPT, SmallCase
+
+
+@pytest.fixture(scope="session")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SmallCase]:
+    """Return one case per family, built once."""
+    torch.set_num_threads(1)
+    root = tmp_path_factory.mktemp("small")
+    return {family: SmallCase(family, root) for family in SMALL}
+
+
+@pytest.mark.parametrize("family", SMALL)
+def test_a_module_draws_and_without_it_the_image_is_the_base_s_own(family: str, cases: dict[str, SmallCase]) -> None:
+    case = cases[family]
+    case.differs(case.pipe)
+    case.pipe.set_adapters([])
+    alone = case.draw(case.pipe)
+    case.pipe.set_adapters(f"{family}-yo")
+    plain: Any = getattr(diffusers, type(case.pipe).__name__).from_pretrained(case.base_folder)
+    plain.set_progress_bar_config(disable=True)
+    assert torch.equal(alone, case.draw(plain))
+
+
+@pytest.mark.parametrize("family", SMALL)
+def test_the_denoiser_gets_what_the_module_computes(family: str, cases: dict[str, SmallCase]) -> None:
+    case, texts = cases[family], [PROMPT, OTHER]
+    found, wanted = case.encode(texts, 2), case.direct(texts)
+    repeats = len(found.tokens_BLC) // 2
+    _check_same(found, wanted.map(lambda each: each.repeat_interleave(repeats, 0)))
+
+
+def _check_same(found: Embeddings, wanted: Embeddings) -> None:
+    for one_LC, other_LC in zip(unpad(found), unpad(wanted), strict=True):
+        assert len(one_LC) >= len(other_LC)
+        torch.testing.assert_close(one_LC[: len(other_LC)].float(), other_LC, atol=2e-5, rtol=2e-5)
+    if wanted.pooled_BP is not None:
+        assert found.pooled_BP is not None
+        torch.testing.assert_close(found.pooled_BP.float(), wanted.pooled_BP, atol=2e-5, rtol=2e-5)
+    for one, other in zip(found.streams, wanted.streams, strict=True):
+        _check_same(one, other)
+
+
+@pytest.mark.parametrize("family", [name for name, small in SMALL.items() if small.guided is not None])
+def test_the_module_reads_negative_prompts(family: str, cases: dict[str, SmallCase]) -> None:
+    case, guided = cases[family], SMALL[family].guided or {}
+    first = case.draw(case.pipe, negative_prompt=OTHER, **guided)
+    assert torch.isfinite(first).all()
+    assert not torch.equal(first, case.draw(case.pipe, negative_prompt="ologbo eye", **guided))
+
+
+@pytest.mark.parametrize("family", SMALL)
+def test_one_batch_mixes_prompts_of_module_and_base_if_the_denoiser_reads_a_mask(
+    family: str, cases: dict[str, SmallCase]
+) -> None:
+    case = cases[family]
+    prompts = [PROMPT, "dog"]
+    if not case.conditioning.mask:
+        with pytest.raises(DoesNotFit, match="equally many tokens"):
+            case.draw(case.pipe, prompts, language=["yo", "en"])
+        return
+    given = list(prompts)
+    drawn = case.draw(case.pipe, given, language=["yo", "en"])
+    assert torch.isfinite(drawn).all()
+    assert not torch.equal(drawn[0], drawn[1])
+    assert given == prompts, "a caller's list of prompts never changes"
+
+
+ROUTES = [(family, route) for family, small in SMALL.items() for route in small.routes]
+
+
+@pytest.mark.parametrize(("family", "route"), ROUTES, ids=[f"{family}: {route}" for family, route in ROUTES])
+def test_other_pipelines_of_the_family_draw_through_the_module(
+    family: str, route: str, cases: dict[str, SmallCase]
+) -> None:
+    case = cases[family]
+    name, components, settings = SMALL[family].routes[route](case.pipe)
+    made = case.pipe.into(getattr(diffusers, name), **components)
+    made.set_progress_bar_config(disable=True)
+    case.differs(made, **settings)

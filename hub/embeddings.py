@@ -47,3 +47,18 @@ def split_streams(embeddings: Embeddings, channels: Sequence[int]) -> Embeddings
     first_BLC, *others = embeddings.tokens_BLC.split(list(channels), dim=-1)
     further = tuple(Embeddings(each_BLC, mask_BL=embeddings.mask_BL) for each_BLC in others)
     return embeddings._replace(tokens_BLC=first_BLC, streams=further)
+
+
+def pad_list(rows: Sequence[Tensor]) -> Embeddings:
+    """Return rows (L, C) of different lengths as one tensor (B, L, C) with a mask (B, L)."""
+    from torch.nn.utils.rnn import pad_sequence
+
+    mask_BL = pad_sequence([row.new_ones(len(row)).bool() for row in rows], batch_first=True)
+    return Embeddings(pad_sequence(list(rows), batch_first=True), mask_BL=mask_BL)
+
+
+def unpad(encoded: Embeddings) -> list[Tensor]:
+    """Return the tokens of each row that count, (L, C) each: the inverse of `pad_list`."""
+    if encoded.mask_BL is None:
+        return list(encoded.tokens_BLC)
+    return [tokens_LC[mask_L.bool()] for tokens_LC, mask_L in zip(encoded.tokens_BLC, encoded.mask_BL, strict=True)]

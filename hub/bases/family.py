@@ -173,11 +173,32 @@ def conditioning_of(folder: Path) -> Conditioning:
 
 
 def pipeline_class_of(folder: Path) -> str:
-    """Return `_class_name` of the diffusers pipeline in `folder`. Raises UnknownFile and DamagedFile."""
-    name = read_json(folder / "model_index.json").get("_class_name")
+    """Return `_class_name` of the diffusers pipeline in `folder`. Raises UnknownFile, DamagedFile, and DoesNotFit for remote code."""
+    index = read_json(folder / "model_index.json")
+    name = index.get("_class_name")
+    _refuse_own_code(folder, index)
     if not isinstance(name, str):
         raise DamagedFile(f"the model_index.json of `{folder.name}` names no pipeline class.")
     return name
+
+
+def _refuse_own_code(folder: Path, index: dict[str, Any]) -> None:
+    """Raise DoesNotFit for a pipeline or a component whose class is a file of the folder: downloaded code never runs."""
+    name = index.get("_class_name")
+    files = [f"{name[0]}.py"] if isinstance(name, list) and name and isinstance(name[0], str) else []
+    files += [
+        f"{component}/{listed[0]}.py"
+        for component, listed in index.items()
+        if isinstance(listed, list)
+        and listed
+        and isinstance(listed[0], str)
+        and (folder / component / f"{listed[0]}.py").is_file()
+    ]
+    if files:
+        raise DoesNotFit(
+            f"`{folder.name}` needs its own code, {files[0]}, and downloaded code is never run: use a repository whose classes "
+            "are part of diffusers and transformers."
+        )
 
 
 def read_json(path: Path) -> dict[str, Any]:

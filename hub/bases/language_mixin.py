@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from hub.embeddings import Embeddings
+from hub.embeddings import Embeddings, pad_list
 from hub.errors import DoesNotFit
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ class LanguageMixin:
     """Whether every position counts as a token, because padding or a chat template is between the tokens of a prompt."""
     float_mask: ClassVar[bool] = False
     """Whether the mask has the type of the tokens, because the denoiser passes it to attention."""
+    takes_lists: ClassVar[bool] = False
+    """Whether embeddings are a list of tensors (L, C) without padding."""
     keeps_prompt: ClassVar[bool] = False
     """Whether the base still gets the prompt, from which it encodes the streams that a module leaves out."""
     _prompt_encoder: EncodesPrompts | None = None
@@ -106,7 +108,14 @@ class LanguageMixin:
         return None
 
     def __call__(self, *arguments: Any, language: Language = None, **settings: Any) -> Any:
-        """Run the pipeline as in diffusers; `language` is one for all prompts, or one for each."""
+        """Run the pipeline as in diffusers; `language` is one for all prompts, or one for each.
+
+        Raises DoesNotFit for a negative prompt that the pipeline does not read.
+        """
+        known = inspect.signature(super().__call__).parameters  # type: ignore[misc]
+        if "negative_prompt" in settings and "negative_prompt" not in known:
+            raise DoesNotFit(f"`{type(self).__name__}` reads no negative prompts: leave `negative_prompt` out.")
+        self._check_form(settings)
         with language_context(language):
             return super().__call__(*arguments, **settings)  # type: ignore[misc]
 
@@ -119,6 +128,7 @@ class LanguageMixin:
         given = _arguments(own, arguments, settings)
         # Some pipelines write into the list of prompts, which is the caller's.
         given |= {name: list(value) for name, value in given.items() if isinstance(value, list) and "prompt" in name}
+        self._check_form(given)
         if given.get(self.arguments["tokens_BLC"]) is None:
             is_guided = given.get("do_classifier_free_guidance", False) and given.get("negative_prompt_embeds") is None
             answer = self._read_by_modules(
@@ -133,6 +143,16 @@ class LanguageMixin:
                 _refuse_other_prompts(given)
                 return self._finish(own, given, *answer)
         return own(**given)
+
+    def _check_form(self, given: Mapping[str, Any]) -> None:
+        """Raise DoesNotFit for a list of embeddings where the base takes one tensor, and for a tensor where it takes a list."""
+        name = self.arguments["tokens_BLC"]
+        for each in (name, f"negative_{name}"):
+            if given.get(each) is not None and isinstance(given[each], list) is not self.takes_lists:
+                wanted, found = ("a list of tensors", "one tensor") if self.takes_lists else ("one tensor", "a list")
+                raise DoesNotFit(
+                    f"`{each}` of `{type(self).__name__}` is {wanted}, not {found}: encode prompts with `pipe.encode_prompt`."
+                )
 
     def _finish(
         self, own: Callable[..., Any], given: Mapping[str, Any], positive: Embeddings, negative: Embeddings | None
@@ -222,7 +242,7 @@ class LanguageMixin:
 
     def _is_masked(self) -> bool:
         """Return whether the denoiser distinguishes tokens from padding."""
-        return "mask_BL" in self.gives
+        return "mask_BL" in self.gives or self.takes_lists
 
     def _replace_prompts(
         self, given: Mapping[str, Any], positive: Embeddings, negative: Embeddings | None
@@ -335,21 +355,6 @@ def _first_prompts(prompt: str | list[str] | None) -> list[str] | None:
         return None
     encoded.append(None if prompt is None else [prompt] if isinstance(prompt, str) else list(prompt))
     return None if len(encoded) == 1 or encoded[0] is None or prompt is None else list(encoded[0])
-
-
-def pad_list(rows: Sequence[Tensor]) -> Embeddings:
-    """Return rows (L, C) of different lengths as one tensor (B, L, C) with a mask (B, L)."""
-    from torch.nn.utils.rnn import pad_sequence
-
-    mask_BL = pad_sequence([row.new_ones(len(row)).bool() for row in rows], batch_first=True)
-    return Embeddings(pad_sequence(list(rows), batch_first=True), mask_BL=mask_BL)
-
-
-def unpad(encoded: Embeddings) -> list[Tensor]:
-    """Return the tokens of each row that count, (L, C) each: the inverse of `pad_list`."""
-    if encoded.mask_BL is None:
-        return list(encoded.tokens_BLC)
-    return [tokens_LC[mask_L.bool()] for tokens_LC, mask_L in zip(encoded.tokens_BLC, encoded.mask_BL, strict=True)]
 
 
 def with_language(mixin: type[LanguageMixin], pipeline_class: type[Any]) -> type[Any]:

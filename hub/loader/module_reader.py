@@ -23,6 +23,8 @@ from hub.loader.modules.phrase_reader import PhraseReader
 from hub.loader.modules.shared_encoder import Encoders, SharedEncoder
 from hub.loader.modules.translator import ARCHITECTURE as TRANSLATOR
 from hub.loader.modules.translator import FOLDER, Translator
+from hub.loader.patches.encoder_lora import ARCHITECTURE as ENCODER_LORA
+from hub.loader.patches.encoder_lora import EncoderLora
 from hub.loader.patches.patches import LowRank, VirtualTokens, join
 from hub.loader.patches.swapped_weights import Parts, Weights
 from hub.loader.patches.timestep_hook import PerStep
@@ -111,6 +113,9 @@ def _patch_of(loaded: LoadedModule, module: ModuleSource, pipe: Any, base: BaseS
     """Apply the module's patches to the base, initially off; None if there are none."""
     if module.config.variant.architecture == "prompt-tuning":
         return VirtualTokens(pipe, module.folder, module.name)
+    if module.config.variant.architecture == ENCODER_LORA:
+        component = str(module.config.module.get("component", "text_encoder"))
+        return EncoderLora(pipe, module.folder, module.name, component)
     denoiser = getattr(pipe, base.family.denoiser)
     patches: list[Patch] = []
     if getattr(loaded.module, "per_step", False):

@@ -8,8 +8,7 @@ import diffusers
 import pytest
 import torch
 
-from hub.bases.language_mixin import unpad
-from hub.embeddings import Embeddings
+from hub.embeddings import Embeddings, unpad
 from hub.errors import DoesNotFit
 from tests.builders.models.bases import SMALL
 from tests.compatibility.small_case import OTHER, PROMPT, SmallCase

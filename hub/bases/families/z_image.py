@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from hub.bases.families.row import row
 from hub.bases.family import Reads
-from hub.bases.language_mixin import LanguageMixin, unpad
-from hub.embeddings import Embeddings
+from hub.bases.language_mixin import LanguageMixin
+from hub.embeddings import Embeddings, unpad
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 class ZImageLanguage(LanguageMixin):
     """A mixin for pipelines that take lists of tensors (L, C)."""
+
+    takes_lists = True
 
     def _finish(
         self,
@@ -32,9 +34,6 @@ class ZImageLanguage(LanguageMixin):
 
     def _cast(self, each: Tensor) -> Tensor:
         return each.to(self.transformer.dtype) if each.is_floating_point() else each  # type: ignore[attr-defined]
-
-    def _is_masked(self) -> bool:
-        return True
 
 
 ZImage = row(

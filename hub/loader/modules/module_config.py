@@ -15,7 +15,7 @@ WEIGHTS = "model.safetensors"
 POOLED = ("encode", "zeros")
 EMPTY = ("encode", "zeros", "base")
 """Embeddings of an empty prompt: the module's, zeros, or the base's own."""
-READ_BY_BASE = ("lora", "prompt-tuning", "translator")
+READ_BY_BASE = ("encoder-lora", "lora", "prompt-tuning", "translator")
 """Architectures without a module: the base's own text encoder reads the prompts, patched or translated."""
 DELTAS = ("lora", "weights")
 """Formats of changed denoiser weights: a LoRA in PEFT's format, or all weights in diffusers'."""

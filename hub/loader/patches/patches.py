@@ -4,6 +4,7 @@
     Weights        other weights of all of the denoiser (`swapped_weights.py`)
     Parts          other weights of parts of the denoiser (`swapped_weights.py`)
     PerStep        a module before the denoiser, at every step (`timestep_hook.py`)
+    EncoderLora    a LoRA of the text encoder, active for the module's prompts alone (`encoder_lora.py`)
     VirtualTokens  further input embeddings of the text encoder, as in textual inversion
     PatchList      several patches as one
 
@@ -52,13 +53,13 @@ class LowRank(Patch):
         _activate(self._pipe, [*others, self.adapter] if on else others)
 
     def remove(self) -> None:
-        """Remove the LoRA through diffusers; after the last one the layers are plain again."""
+        """Remove the LoRA through diffusers. Layers without another one are plain again."""
         others = self._others()
         self._pipe.delete_adapters(self.adapter)
-        if any(self._pipe.get_list_adapters().values()):
-            _activate(self._pipe, others)
-        else:
-            self._pipe.unload_lora_weights()
+        for part in self._pipe.components.values():
+            if isinstance(part, nn.Module):
+                unwrap(part)
+        _activate(self._pipe, others)
 
     def _others(self) -> list[str]:
         return [name for name in _active(self._pipe) if name != self.adapter]
@@ -155,6 +156,22 @@ def _layer(component: nn.Module | None, path: str) -> Tensor | None:
         return None
     weight = getattr(getattr(layer, "base_layer", layer), "weight", None)
     return weight if isinstance(weight, Tensor) and weight.dim() >= 2 else None
+
+
+def unwrap(part: nn.Module) -> None:
+    """Replace the layers of `part` whose last LoRA was deleted by the original ones."""
+    from peft.tuners.lora import LoraLayer
+
+    tuned = [(path, layer) for path, layer in part.named_modules() if isinstance(layer, LoraLayer)]
+    for path, layer in tuned:
+        if not layer.r:
+            part.set_submodule(path, layer.get_base_layer())
+    if tuned and not any(layer.r for _, layer in tuned):
+        unload: Any = getattr(part, "unload_lora", None)
+        if unload is not None:  # diffusers' also resets group offloading
+            unload()
+        elif hasattr(part, "peft_config"):
+            del part.peft_config
 
 
 def _tuned(pipe: Any) -> Iterator[Any]:

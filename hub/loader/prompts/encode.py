@@ -19,6 +19,8 @@ from hub.loader.modules.loaded_module import LoadedModule
 from hub.loader.modules.module_cache import ModuleCache
 from hub.loader.modules.module_config import PromptRule
 from hub.loader.modules.stacked_projectors import shape_of
+from hub.loader.patches.encoder_lora import ARCHITECTURE as ENCODER_LORA
+from hub.loader.patches.encoder_lora import reading
 from hub.loader.patches.timestep_hook import append_mask
 from hub.loader.prompts.mixed_window import EncodedRow
 
@@ -32,6 +34,11 @@ class Item(NamedTuple):
     loaded: LoadedModule | None
     """None if the base reads it."""
     is_negative: bool
+
+    @property
+    def changes_encoder(self) -> bool:
+        """Return whether its module changes the base's own text encoder while it reads."""
+        return self.loaded is not None and self.loaded.config.variant.architecture == ENCODER_LORA
 
     @property
     def rule(self) -> PromptRule:
@@ -53,7 +60,7 @@ def read(items: Sequence[Item], prompts: Prompts, modules: ModuleCache) -> dict[
             rows[item] = _zeros(item.loaded, item.rule, prompts.device)
         else:
             by_module.append(item)
-    for group in groups(by_base, lambda item: item.is_negative):
+    for group in groups(by_base, lambda item: (item.is_negative, item.changes_encoder and item.loaded)):
         rows |= _encode_with_base(group, prompts)
     states = _encode(by_module)
     for group in groups(by_module, lambda item: (item.loaded and shape_of(item.loaded), len(states[item].tokens_BLE))):
@@ -98,7 +105,8 @@ def join(rows: Sequence[Embeddings]) -> Embeddings:
 def _encode_with_base(items: Sequence[Item], prompts: Prompts) -> dict[Item, EncodedRow]:
     encode = prompts.base_encode_negative if items[0].is_negative else prompts.base_encode
     given = _texts_for_base(items)
-    answers = split(encode(given))
+    with reading(None if items[0].loaded is None else items[0].loaded.patch):
+        answers = split(encode(given))
     return {
         item: EncodedRow(answer, _counts(answer, text, prompts))
         for item, answer, text in zip(items, answers, given, strict=True)

@@ -50,6 +50,17 @@ def save_lora(variant: Path, base_folder: Path) -> None:
     )
 
 
+def save_encoder_lora(variant: Path, base_folder: Path) -> None:
+    """Save a LoRA of the base's text encoder as PEFT does."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import CLIPTextModel
+
+    encoder = CLIPTextModel.from_pretrained(base_folder / "text_encoder")
+    made = get_peft_model(encoder, LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False))
+    made.save_pretrained(variant)
+    (variant / "README.md").unlink(missing_ok=True)
+
+
 def _unet(base_folder: Path) -> Any:
     from diffusers import UNet2DConditionModel
 
@@ -73,6 +84,10 @@ def make_change(
             variant = rewritten(folder, architecture="lora", encoder=None, module={}, delta={"format": "lora"})
             (variant / "model.safetensors").unlink()
             save_lora(variant, base_folder)
+        elif kind == "lora of the encoder":
+            variant = rewritten(folder, architecture="encoder-lora", encoder=None, module={})
+            (variant / "model.safetensors").unlink()
+            save_encoder_lora(variant, base_folder)
         elif kind == "weights":
             variant = rewritten(folder, delta={"format": "weights"})
             unet = _unet(base_folder)

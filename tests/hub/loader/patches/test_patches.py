@@ -37,7 +37,7 @@ def words(pipe: Any) -> dict[str, int]:
     return {name: len(part) for name, part in pipe.components.items() if "tokenizer" in name and part is not None}
 
 
-KINDS = ("plain", "lora", "lora beside a module", "weights", "virtual tokens", "per step")
+KINDS = ("plain", "lora", "lora beside a module", "lora of the encoder", "weights", "virtual tokens", "per step")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hub.cards.licenses import Terms
 from hub.conditioning import Conditioning
 from hub.records import Score, Upstream
 
@@ -41,6 +42,8 @@ class Card:
     """Number of parameters by part, such as `("unet", 859520964)`."""
     gated: bool = False
     """Whether its terms must be accepted upstream before downloading."""
+    terms: Terms = Terms()
+    """What it states about its licence besides the identifier."""
     owner: str = ""
     """Owner of a curated card, if not `linguahub`."""
     prose: str = ""

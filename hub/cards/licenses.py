@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from license_expression import Licensing
@@ -36,6 +38,64 @@ MODEL_LICENSES = frozenset({
 
 MAX_LENGTH = 1000
 """Longest licence in characters."""
+
+COMMERCIAL_USE = {
+    "allowed": "allowed",
+    "conditional": "allowed under the conditions of the licence",
+    "forbidden": "not allowed",
+}
+"""The values of `linguahub.commercial_use`, strictest last, and their texts."""
+_CONDITIONAL = frozenset({
+    "bigcode-openrail-m", "bigscience-bloom-rail-1.0", "bigscience-openrail-m", "creativeml-openrail-m", "gemma", "grok2-community",
+    "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "openrail", "openrail++",
+})  # fmt: skip
+"""Licences that restrict uses or users, and require the same of those who receive a copy."""
+_FORBIDDEN = frozenset({"deepfloyd-if-license", "fair-noncommercial-research-license", "h-research", "intel-research"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a card says about its licence besides the identifier."""
+
+    commercial_use: str = ""
+    """A key of `COMMERCIAL_USE`, where the identifier does not tell or tells it wrongly; empty if the card states none."""
+    name: str = ""
+    """`license_name`, for the licence `other`."""
+    link: str = ""
+    """`license_link`, for the licence `other`."""
+
+    def describe_use(self, license: str) -> str:
+        """Return whether a work under `license` and these terms can be used commercially, as text."""
+        return COMMERCIAL_USE.get(self.commercial_use or commercial_use_of(license), "not stated")
+
+
+def terms_of(front_matter: Mapping[str, Any]) -> Terms:
+    """Return the terms that front matter states. Invalid values are left out: `read_card` refuses them."""
+    ours = front_matter.get("linguahub")
+    use = ours.get("commercial_use") if isinstance(ours, Mapping) else None
+    name, link = (front_matter.get(key) for key in ("license_name", "license_link"))
+    return Terms(
+        commercial_use=use if isinstance(use, str) and use in COMMERCIAL_USE else "",
+        name=name if isinstance(name, str) else "",
+        link=link if isinstance(link, str) and link.startswith("https://") else "",
+    )
+
+
+def commercial_use_of(license: str) -> str:
+    """Return the key of `COMMERCIAL_USE` that follows from a licence, or an empty string if its identifier does not tell.
+
+    Of several licences that all apply, the strictest counts.
+    """
+    uses = [_commercial_use_of_one(each) for each in license.split(" AND ")]
+    return "" if "" in uses else max(uses, key=list(COMMERCIAL_USE).index)
+
+
+def _commercial_use_of_one(license: str) -> str:
+    if license in _FORBIDDEN or license.startswith("CC-BY-NC"):
+        return "forbidden"
+    if license in _CONDITIONAL:
+        return "conditional"
+    return "allowed" if license in SPDX.values() else ""
 
 
 def parse_license(text: str) -> str | None:

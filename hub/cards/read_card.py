@@ -7,7 +7,7 @@ from typing import Any
 
 from hub.cards.card import FILE, NAMESPACE, Card
 from hub.cards.front_matter import split_front_matter
-from hub.cards.licenses import parse_licenses
+from hub.cards.licenses import COMMERCIAL_USE, Terms, parse_licenses, terms_of
 from hub.cards.model_index import from_result
 from hub.conditioning import Conditioning, conditioning_problems, read_conditioning
 from hub.errors import InvalidCard, InvalidName, UnknownLanguage
@@ -16,7 +16,8 @@ from hub.names import ArtifactName, Digest, check_path
 from hub.plugins import advertised
 from hub.records import KINDS, Score, Upstream, Wheel
 
-_OURS = {"kind", "method", "encoder", "summary", "conditioning", "upstream", "owner", "parameters", "gated"}
+_OURS = {"kind", "method", "encoder", "summary", "conditioning", "upstream", "owner", "parameters", "gated",
+         "commercial_use"}  # fmt: skip
 _UPSTREAM = {"repository", "file", "size_bytes", "revision", "digest", "wheel"}
 
 
@@ -61,6 +62,7 @@ class _CardParser:
             upstream=self.upstream(),
             parameters=self.parameters(),
             gated=self.gated(),
+            terms=self.terms(),
             owner=self.text("owner"),
             prose=prose,
         )
@@ -166,6 +168,14 @@ class _CardParser:
         if not isinstance(value, bool):
             self.problems.append(f"`{NAMESPACE}.gated` is {value!r}, neither true nor false")
         return value is True
+
+    def terms(self) -> Terms:
+        stated = self.ours.get("commercial_use", "allowed")
+        if not isinstance(stated, str) or stated not in COMMERCIAL_USE:
+            self.problems.append(
+                f"`{NAMESPACE}.commercial_use` is {stated!r}, not one of {', '.join(COMMERCIAL_USE)}; leave it out if unknown"
+            )
+        return terms_of(self.general)
 
     def text(self, key: str, *, required: bool = False) -> str:
         value = self.ours.get(key)

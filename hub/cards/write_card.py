@@ -46,6 +46,8 @@ def render(card: Card, title: str, kept: dict[str, Any] | None = None) -> str:
     front_matter: dict[str, Any] = {
         "language": list(card.languages) if len(card.languages) != 1 else card.languages[0],
         "license": for_front_matter(card.license),
+        "license_name": card.terms.name or None,
+        "license_link": card.terms.link or None,
         "library_name": NAMESPACE,
         "pipeline_tag": task,
         "base_model": list(card.bases) or None,
@@ -71,6 +73,7 @@ def _ours(card: Card) -> dict[str, Any]:
         "upstream": [_upstream(each) for each in card.upstream],
         "parameters": dict(card.parameters),
         "gated": card.gated,
+        "commercial_use": card.terms.commercial_use,
     }
     return {key: value for key, value in parts.items() if value}
 

@@ -17,6 +17,7 @@ from hub.systems.multilingual_clip.format import MultilingualClip
 from hub.systems.pea.format import PEA
 from hub.systems.pea.format_sd3 import PEATransformer
 from hub.systems.shared.published_format import ENCODER, MODULE, REST, Format, Reading, Shapes, Tensors
+from hub.systems.x2i.format import X2I
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +28,7 @@ FORMATS: tuple[Format, ...] = (
     MuLanPixArt(),
     PEA(),
     PEATransformer(),
+    X2I(),
     GlueGen(),
     ELLA(),
     MultilingualClip(),

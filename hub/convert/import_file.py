@@ -68,6 +68,7 @@ def convert(
     if problems:
         raise WeightsDoNotFit(what, [f"it was recognised as {format.title}", *problems], UNREAD)
     base, encoder = base or reading.base, encoder or reading.encoder
+    reading = format.for_encoder(reading, encoder)
     if not base:
         width, pooled_width = reading.conditioning["width"], reading.conditioning["pooled_width"]
         raise InvalidRequest(

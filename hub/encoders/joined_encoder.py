@@ -40,18 +40,20 @@ class JoinedEncoder:
         return self.parts[0].device
 
     def encode(
-        self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()
+        self, texts: Sequence[str], length: int, *, prefix: str = "", suffix: str = "", drop: Sequence[int] = ()
     ) -> tuple[Tensor, Tensor]:
         """Return token states (B, L, E) and mask (B, L): the first two of `states`."""
-        tokens_BLE, mask_BL, _ = self.states(texts, length, prefix=prefix, drop=drop)
+        tokens_BLE, mask_BL, _ = self.states(texts, length, prefix=prefix, suffix=suffix, drop=drop)
         return tokens_BLE, mask_BL
 
-    def states(self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()) -> States:
+    def states(
+        self, texts: Sequence[str], length: int, *, prefix: str = "", suffix: str = "", drop: Sequence[int] = ()
+    ) -> States:
         """Return token states (B, L, E) and mask (B, L), true where any encoder's token counts. See `TextEncoder.states`.
 
         Raises DoesNotFit if their readouts give different numbers of tokens.
         """
-        answers = [part.states(texts, length, prefix=prefix, drop=drop) for part in self.parts]
+        answers = [part.states(texts, length, prefix=prefix, suffix=suffix, drop=drop) for part in self.parts]
         lengths = [answer.tokens_BLE.shape[1] for answer in answers]
         if len(set(lengths)) > 1:
             raise DoesNotFit(

@@ -2,13 +2,14 @@
 
     last_hidden_state     last state of every token
     hidden_states[-2]     state of every token after the last layer but one; any index works
+    hidden_states[:]      states of every token after the embeddings and all layers, side by side on the channels
     first                 last state of the first token only
     mean                  mean of the last states of tokens that count
     pooler_output         pooled vector, for encoders that have one
 
 Other packages add readouts through the entry-point group `hub.readouts`.
 
-Shape letters: B batch, L tokens, E encoder width.
+Shape letters: B batch, L tokens, E encoder width, times the number of states for `hidden_states[:]`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from hub.errors import DoesNotFit
 from hub.plugins import advertised
 
 GROUP = "hub.readouts"
+ALL_STATES = "hidden_states[:]"
 _INDEXED = re.compile(r"hidden_states\[(-?\d+)\]")
 
 
@@ -68,6 +70,9 @@ def _mean(states: Any, mask_BL: Tensor) -> tuple[Tensor, Tensor]:
 
 READOUTS = {
     "last_hidden_state": Readout(lambda states, mask_BL: (states.last_hidden_state, mask_BL)),
+    ALL_STATES: Readout(
+        lambda states, mask_BL: (torch.cat(states.hidden_states, dim=-1), mask_BL), needs_all_layers=True
+    ),
     "first": Readout(lambda states, _: _alone(states.last_hidden_state[:, 0]), ignores_padding=True),
     "mean": Readout(_mean, ignores_padding=True),
     "pooler_output": Readout(lambda states, _: _alone(states.pooler_output)),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from hub.encoders.readouts import get_readout
+from hub.encoders.readouts import ALL_STATES, get_readout
 from hub.encoders.text_half import half_of, read_half
 from hub.encoders.tokenizer import Tokenize, read_tokenizer
 from hub.errors import DamagedFile, MissingExtra, UnknownFile, WeightsDoNotFit
@@ -84,7 +84,8 @@ class TextEncoder:
         """Return E for this readout: AltCLIP's output is already projected, the states of its layers are not."""
         config = cast(Any, self.model).config
         is_mapped = config.model_type in _MAPPED and not get_readout(self.readout).needs_all_layers
-        return int(config.project_dim if is_mapped else config.hidden_size)
+        states = config.num_hidden_layers + 1 if self.readout == ALL_STATES else 1
+        return int(config.project_dim if is_mapped else config.hidden_size) * states
 
     @property
     def pooled_width(self) -> int | None:
@@ -103,21 +104,23 @@ class TextEncoder:
         return replace(self, readout=readout, sees_padding=sees_padding, prefix=prefix)
 
     def encode(
-        self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()
+        self, texts: Sequence[str], length: int, *, prefix: str = "", suffix: str = "", drop: Sequence[int] = ()
     ) -> tuple[Tensor, Tensor]:
         """Return token states (B, L, E) and mask (B, L), true where a token counts: the first two of `states`."""
-        tokens_BLE, mask_BL, _ = self.states(texts, length, prefix=prefix, drop=drop)
+        tokens_BLE, mask_BL, _ = self.states(texts, length, prefix=prefix, suffix=suffix, drop=drop)
         return tokens_BLE, mask_BL
 
     @torch.no_grad()
-    def states(self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()) -> States:
+    def states(
+        self, texts: Sequence[str], length: int, *, prefix: str = "", suffix: str = "", drop: Sequence[int] = ()
+    ) -> States:
         """Return token states (B, L, E), mask (B, L) and, if there is one, the pooled vector (B, D), on the model's device.
 
-        `prefix` is prepended to every text, after the encoder's own, each is padded and truncated to `length` tokens, and the
-        positions in `drop` are removed from the output, so L = length - len(drop). (MuLan prepends `summarize:` and drops
+        `prefix` is prepended to every text, after the encoder's own, and `suffix` appended; each is padded and truncated to `length`
+        tokens, and the positions in `drop` are removed from the output, so L = length - len(drop). (MuLan prepends `summarize:` and drops
         positions 1 to 3.) The pooled vector is that of the complete text, prefix included.
         """
-        ids_BL, mask_BL = self.tokenize([self.prefix + prefix + text for text in texts], length)
+        ids_BL, mask_BL = self.tokenize([self.prefix + prefix + text + suffix for text in texts], length)
         ids_BL, mask_BL = ids_BL.to(self.device), mask_BL.to(self.device)
         read = get_readout(self.readout)
         if read.ignores_padding and not self.sees_padding:

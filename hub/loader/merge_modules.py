@@ -204,9 +204,10 @@ def _describe_encoder_rule(rule: EncoderRule) -> str:
 def _describe_prompt_rule(rule: PromptRule) -> str:
     """Return `20 tokens, prefix "summarize:", dropping 1, 2, 3`."""
     prefix = f', prefix "{rule.prefix}"' if rule.prefix else ""
+    suffix = f', suffix "{rule.suffix}"' if rule.suffix else ""
     dropping = f", dropping {', '.join(map(str, rule.drop))}" if rule.drop else ""
     pooled = f", pooled {rule.pooled}" if rule.pooled != "encode" else ""
-    return f"{rule.length} tokens{prefix}{dropping}{pooled}"
+    return f"{rule.length} tokens{prefix}{suffix}{dropping}{pooled}"
 
 
 def _seed(part: MergeInput) -> object:

@@ -89,7 +89,7 @@ class Retriever:
         rows = []
         for first in range(0, len(texts), CHUNK):
             states_BLE, mask_BL = encoder.encode(
-                texts[first : first + CHUNK], rule.length, prefix=rule.prefix, drop=rule.drop
+                texts[first : first + CHUNK], rule.length, prefix=rule.prefix, suffix=rule.suffix, drop=rule.drop
             )
             rows.append(module(states_BLE, mask_BL).tokens_BLC[:, 0])
         return torch.cat(rows)

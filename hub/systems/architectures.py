@@ -23,6 +23,7 @@ ARCHITECTURES = {
     "caption-projection": "hub.systems.mulan.caption_projection:CaptionProjection",
     "projector": "hub.systems.pea.projector:Projector",
     "transformer-projector": "hub.systems.pea.transformer_projector:TransformerProjector",
+    "align-net": "hub.systems.x2i.align_net:AlignNet",
     "mixer": "hub.systems.gluegen.mixer:Mixer",
     "timestep-resampler": "hub.systems.ella.timestep_resampler:TimestepResampler",
     "transformation": "hub.systems.altdiffusion.linear_head:Transformation",

@@ -11,7 +11,7 @@ import os
 import pickle
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -65,7 +65,7 @@ class Contents:
     container: str
     """`safetensors`, `torch` or `fairseq`."""
     left: tuple[str, ...] = ()
-    """Sections without model weights: settings, the optimizer's state."""
+    """What lies beside the weights: settings, the optimizer's state."""
     prefix: str = ""
     """Prefix of every key in the file: `module.` if a wrapper for several devices was saved."""
 
@@ -162,10 +162,13 @@ def _check_archive(file: Any, source: Path, what: str) -> None:
 
 
 def _contents_of(state: Any, source: Path, what: str) -> Contents:
-    """Return the tensors of a state dict, or of the sections of a fairseq checkpoint that are state dicts. Raises InvalidSource."""
+    """Return the tensors of a state dict, alone or beside its settings, or of a fairseq checkpoint. Raises InvalidSource."""
     if is_state_dict(state):
         prefix = WRAPPED if all(key.startswith(WRAPPED) for key in state) else ""
         return Contents({key.removeprefix(prefix): value for key, value in state.items()}, "torch", prefix=prefix)
+    if isinstance(state, dict) and is_state_dict(state.get("state_dict")):
+        inner = _contents_of(state["state_dict"], source, what)
+        return replace(inner, left=tuple(str(name) for name in state if name != "state_dict"))
     if isinstance(state, dict) and is_state_dict(state.get("model")):
         sections = {name: section for name, section in state.items() if is_state_dict(section)}
         tensors = {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}

@@ -11,6 +11,7 @@ from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from hub.cards.card import FILE
+from hub.cards.licenses import terms_of
 from hub.local import LocalHub
 from hub.records import Artifact, File, Revision, Score
 from hub.registry import CURATED_OWNER
@@ -18,7 +19,7 @@ from hub.registry.artifacts.files import files_in, find_files
 from hub.registry.artifacts.scans import scans_in
 from hub.registry.parts import origin_of
 from server.auth.access import Hub, get_artifact, is_dataset_request, requested_name
-from server.http.card import prose, recipe
+from server.http.card import front_matter_of, prose, recipe
 from server.http.urls import Segment, absolute, commit_id, file_path, page_path
 from server.pages import formatting
 from server.pages.access_request import gate_of
@@ -96,6 +97,7 @@ def _contents(hub: LocalHub, artifact: Artifact, shown: Revision, card: File | N
         "images": images[:SHOWN_FILES],
         "has_more_files": len(files) > SHOWN_FILES,
         "prose": text,
+        "terms": terms_of(front_matter_of(hub.store, card) or {}),
         "is_whole": is_whole,
         "card": card,
     }

@@ -140,9 +140,9 @@ class FeatureDataset:
     @cached_property
     def _tokens(self) -> tuple[Tensor, Tensor]:
         empty, rule = self.prompt_rules.negative, self.prompt_rules.positive
-        rest = [rule.prefix + text for text in self.texts_N[1:]]
+        rest = [rule.prefix + text + rule.suffix for text in self.texts_N[1:]]
         parts = [
-            (empty, self.encoder.tokenize([empty.prefix], empty.length)), (rule, self.encoder.tokenize(rest, rule.length))
+            (empty, self.encoder.tokenize([empty.prefix + empty.suffix], empty.length)), (rule, self.encoder.tokenize(rest, rule.length))
         ]  # fmt: skip
         ids, masks = zip(*([_drop(each_BL, rule) for each_BL in tokens] for rule, tokens in parts), strict=True)
         return torch.cat(ids), torch.cat(masks).bool()
@@ -169,7 +169,7 @@ class FeatureDataset:
         plain = prompt_rules == PromptRules.plain(self.length)
 
         def states(some: list[str], rule: PromptRule) -> Tensor:
-            return self.encoder.encode(some, rule.length, prefix=rule.prefix, drop=rule.drop)[0]
+            return self.encoder.encode(some, rule.length, prefix=rule.prefix, suffix=rule.suffix, drop=rule.drop)[0]
 
         def compute(first: int, last: int) -> Rows:
             if plain or first > 0:

@@ -85,9 +85,13 @@ def trust(artifact: Artifact, shown: Revision, scans: Mapping[str, Scan]) -> Ite
 
 
 def requirements(card: Card | None) -> Iterator[tuple[str, str]]:
-    """Yield what loading requires: memory by dtype, and acceptance of terms."""
+    """Yield what loading requires: memory by dtype, acceptance of terms, and what the licence allows."""
     if card is None:
         return
+    yield (
+        "commercial",
+        ", ".join(filter(None, (card.terms.describe_use(card.license), card.terms.name, card.terms.link))),
+    )
     if card.parameters:
         from hub.weights.sizes import describe_memory, total
 

@@ -12,6 +12,8 @@ from hub.plugins import resolve
 
 TEXT_HALVES = (
     "hub.encoders.text_half.internvl:InternVL",
+    "hub.encoders.text_half.qwen:InternVLChat",
+    "hub.encoders.text_half.qwen:QwenVL",
     "hub.encoders.text_half.t5:T5",
     "hub.encoders.text_half.two_towers:TwoTowers",
     "hub.encoders.text_half.xlm_roberta:XLMRoberta",

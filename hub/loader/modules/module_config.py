@@ -29,6 +29,8 @@ class PromptRule:
     """Tokens given to the encoder, padded or truncated, before positions are dropped."""
     prefix: str = ""
     """Prepended to the prompt."""
+    suffix: str = ""
+    """Appended to the prompt."""
     drop: tuple[int, ...] = ()
     """Positions removed from the encoder's output."""
     pooled: str = "encode"
@@ -147,13 +149,15 @@ def read_prompt(prompt: dict[str, Any], problems: list[str]) -> tuple[PromptRule
 
 def _rule(value: Any, where: str, problems: list[str]) -> PromptRule:
     value = value if isinstance(value, dict) else {}
-    length, prefix, drop = value.get("length"), value.get("prefix", ""), value.get("drop", [])
+    length, drop = value.get("length"), value.get("drop", [])
     if not isinstance(length, int) or length < 1:
         problems.append(f"`{where}.length` is {length!r}, not a number of tokens")
         length = 1
-    if not isinstance(prefix, str):
-        problems.append(f"`{where}.prefix` is {prefix!r}, not text")
-        prefix = ""
+    around = {"prefix": value.get("prefix", ""), "suffix": value.get("suffix", "")}
+    for name, text in around.items():
+        if not isinstance(text, str):
+            problems.append(f"`{where}.{name}` is {text!r}, not text")
+            around[name] = ""
     if not isinstance(drop, list) or not all(isinstance(place, int) and 0 <= place < length for place in drop):
         problems.append(f"`{where}.drop` is {drop!r}, not a list of positions below {length}")
         drop = []
@@ -161,4 +165,4 @@ def _rule(value: Any, where: str, problems: list[str]) -> PromptRule:
     if pooled not in POOLED:
         problems.append(f"`{where}.pooled` is {pooled!r}, not one of {', '.join(POOLED)}")
         pooled = "encode"
-    return PromptRule(length, prefix, tuple(drop), pooled)
+    return PromptRule(length, drop=tuple(drop), pooled=pooled, **around)

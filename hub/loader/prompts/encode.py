@@ -151,7 +151,7 @@ def _encode(items: Sequence[Item]) -> dict[Item, States]:
     for group in groups(items, lambda item: (_encoder(item), item.rule)):
         texts = list(dict.fromkeys(item.text for item in group))
         rule = group[0].rule
-        batch = _encoder(group[0]).states(texts, rule.length, prefix=rule.prefix, drop=rule.drop)
+        batch = _encoder(group[0]).states(texts, rule.length, prefix=rule.prefix, suffix=rule.suffix, drop=rule.drop)
         for item in group:
             place = texts.index(item.text)
             pooled_D = None if batch.pooled_BD is None else batch.pooled_BD[place]
@@ -180,7 +180,9 @@ def _texts_for_base(items: Sequence[Item]) -> list[str]:
     """Return the texts for the base's own encoder: with the module's prefix, or translated."""
     given = {item: item.text for item in items}
     given |= {
-        item: item.rule.prefix + item.text for item in items if item.loaded is not None and item.loaded.module is None
+        item: item.rule.prefix + item.text + item.rule.suffix
+        for item in items
+        if item.loaded is not None and item.loaded.module is None
     }
     translated = [
         (item, item.loaded.translator)

@@ -27,10 +27,12 @@ REST = "published.safetensors"
 """Unused tensors of the published file, kept so that it can be exported unchanged."""
 
 
-def prompt_rule(length: int, *, prefix: str = "", drop: tuple[int, ...] = (), pooled: str = "") -> dict[str, Any]:
-    """Return one side of a variant's `prompt`: tokens given to the encoder, prefix and dropped positions."""
+def prompt_rule(
+    length: int, *, prefix: str = "", suffix: str = "", drop: tuple[int, ...] = (), pooled: str = ""
+) -> dict[str, Any]:
+    """Return one side of a variant's `prompt`: tokens given to the encoder, text around the prompt and dropped positions."""
     rule: dict[str, Any] = {"prefix": prefix, "drop": list(drop), "length": length}
-    return rule | ({"pooled": pooled} if pooled else {})
+    return rule | ({"suffix": suffix} if suffix else {}) | ({"pooled": pooled} if pooled else {})
 
 
 def prompt_of(
@@ -88,6 +90,10 @@ class Format(ABC):
 
         Raises KeyError, ValueError or IndexError if shapes contradict each other.
         """
+
+    def for_encoder(self, reading: Reading, encoder: str) -> Reading:  # noqa: ARG002 - most formats have one encoder
+        """Return the reading of a file that was made for `encoder`, where its prompt depends on it."""
+        return reading
 
     def to_variant(self, tensors: Tensors) -> Files:
         """Return the variant's files for the tensors of a published file."""

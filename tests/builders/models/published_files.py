@@ -94,6 +94,15 @@ def pea_transformer(d: int = 16, hidden: int = 8, *, layers: int = 2, prototype:
     return shapes | (torch_layer("encoder_layer", d, hidden) if prototype else {})
 
 
+def x2i(states: int = 3, into: int = 8, out: int = 16, pooled: int = 6, *, kernel: int | None = 5) -> Shapes:
+    """Return the keys and shapes of `Proj7Exp` without its T5."""
+    merge: Shapes = {"cha_scale": (1, states, 1, 1)} if kernel is None else {
+        "conv.weight": (1, states, kernel, kernel), "conv.bias": (1,)
+    }  # fmt: skip
+    inner: Shapes = {"mlp.projector.0.weight": (out, into), "mlp.projector.2.weight": (out, out)}
+    return merge | norm("mlp.layernorm", into) | inner | linear("mlp.fc.1", pooled, out)
+
+
 def gluegen(into: int = 10, out: int = 6, blocks: int = 5, tokens: int = 77) -> Shapes:
     shapes: Shapes = {}
     for block in range(blocks):
@@ -185,6 +194,8 @@ PUBLISHED = (
     Published("pea sd3", "pea", pea(2048, 64, 2048, 4, 4096), dtype=torch.bfloat16),
     Published("pea sd3 t5", "pea-transformer", pea_transformer(), dtype=torch.bfloat16),
     Published("pea sd3 t5 with prototype", "pea-transformer", pea_transformer(layers=1, prototype=True)),
+    Published("x2i qwen", "x2i", x2i(), base="linguahub/flux1-schnell", dtype=torch.bfloat16),
+    Published("x2i internvl 1b", "x2i", x2i(25, 896, kernel=None), base="linguahub/flux1-schnell", dtype=torch.bfloat16),
     Published("gluegen", "gluegen", gluegen()),
     Published("ella", "ella", ella(), container="safetensors"),
     Published("mclip", "mclip", mclip(), container="fairseq", left=xlmr_tower() | LM_HEAD | CLIP),

@@ -6,7 +6,7 @@ import yaml
 from huggingface_hub import ModelCard
 
 from hub.cards import describe, read_card, read_variant, write_card
-from hub.cards.licenses import parse_license
+from hub.cards.licenses import Terms, commercial_use_of, parse_license
 from hub.cards.score_rules import SPLIT_SIZES
 from hub.errors import InvalidCard
 from hub.names import ArtifactName
@@ -129,7 +129,11 @@ def test_an_impossible_score_is_refused(tmp_path, changes, reason):
 @pytest.mark.parametrize("value", [[], {}, [1], True, "nan"])
 def test_a_field_of_the_wrong_type_is_a_problem_and_no_crash(tmp_path, field, value):
     arguments = {"provenance": "measured", "source": "s", field: value}
-    result = {"task": {"type": "t"}, "dataset": {"type": "b", "name": "b"}, "metrics": [{"type": "m", "value": 1.0, "args": arguments}]}
+    result = {
+        "task": {"type": "t"},
+        "dataset": {"type": "b", "name": "b"},
+        "metrics": [{"type": "m", "value": 1.0, "args": arguments}],
+    }
     text = front_matter(**{"model-index": [{"name": "x", "results": [result]}]})
     if field == "source" and value == "nan":
         assert read_card(written(tmp_path, text), NAME).scores
@@ -320,3 +324,40 @@ def test_the_hubs_licences_and_lists_of_licences_are_read_and_written(tmp_path, 
     assert card.license == parsed
     write_card(card, tmp_path)
     assert read_card(tmp_path, NAME) == card
+
+
+@pytest.mark.parametrize(
+    ("license", "use"),
+    [
+        ("Apache-2.0", "allowed"), ("CC-BY-SA-4.0", "allowed"), ("CC-BY-NC-4.0", "forbidden"), ("openrail++", "conditional"),
+        ("gemma", "conditional"), ("other", ""), ("unknown", ""), ("MIT AND creativeml-openrail-m", "conditional"),
+        ("MIT AND CC-BY-NC-SA-4.0 AND llama2", "forbidden"), ("MIT AND other", ""), ("cc", ""),
+    ],
+)  # fmt: skip
+def test_commercial_use_follows_from_a_known_licence_and_of_several_the_strictest_counts(license, use):
+    assert commercial_use_of(license) == use
+
+
+def test_a_card_states_commercial_use_for_a_licence_that_no_identifier_names(tmp_path):
+    named = front_matter(license="other", license_name="a-licence", license_link="https://example.org/licence")
+    card = read_card(written(tmp_path, named), NAME)
+    assert card.terms == Terms(name="a-licence", link="https://example.org/licence")
+    assert card.terms.describe_use(card.license) == "not stated"
+    named["linguahub"]["commercial_use"] = "forbidden"
+    card = read_card(written(tmp_path, named), NAME)
+    assert card.terms.describe_use(card.license) == "not allowed"
+    write_card(card, tmp_path / "again")
+    assert read_card(tmp_path / "again", NAME) == card
+
+
+def test_an_unknown_commercial_use_is_refused_with_the_values(tmp_path):
+    wrong = front_matter(linguahub={"commercial_use": "maybe"})
+    with pytest.raises(
+        InvalidCard, match="`linguahub.commercial_use` is 'maybe', not one of allowed, conditional, forbidden"
+    ):
+        read_card(written(tmp_path, wrong), NAME)
+
+
+def test_a_link_to_a_licence_that_is_no_https_url_is_left_out(tmp_path):
+    named = front_matter(license="other", license_name="a", license_link="javascript:alert(1)")
+    assert read_card(written(tmp_path, named), NAME).terms == Terms(name="a")

@@ -20,16 +20,21 @@ ADAPTERS = (
     "mulan-sd15-base", "mulan-sd15-aesthetic", "mulan-sd21-base", "mulan-sd21-aesthetic", "mulan-sdxl-aesthetic", "mulan-pixart",
     "pea-sdxl", "pea-sdxl-pg", "pea-flux1", "pea-sd3", "pea-sd3-t5",
     "gluegen-zh", "gluegen-fr", "gluegen-it", "gluegen-ja", "gluegen-es", "ella-sd15",
+    "x2i-qwen25-vl-3b", "x2i-qwen25-vl-7b",
 )  # fmt: skip
 MCLIPS = ("mclip-xlmr-vit-l-14", "mclip-xlmr-vit-b-32", "mclip-xlmr-vit-b-16plus", "mclip-labse-vit-l-14")
 PROJECTORS = ("mclip-base", "mclip-plus-base", *MCLIPS)
 ENCODERS = (
     "altclip", "clip-vit-base-patch32", "clip-vit-large-patch14", "clip-vit-b-16-plus-240", "internvl-14b-text", "xlm-roberta-large", "xlm-roberta-clip-huge", "chinese-clip-huge", "hunyuan-dit-clip", "flan-t5-xl", "mt5-xl", "umt5-xxl", "byt5-xxl",
-    "multilingual-e5-small",
+    "multilingual-e5-small", "qwen25-vl-3b", "qwen25-vl-7b", "internvl25-1b", "internvl25-4b",
 )  # fmt: skip
 BASES = (
     "sd15", "sd21", "sdxl", "pixart-alpha", "pixart-sigma", "sd3-medium", "sd35-medium", "flux1-schnell", "flux1-dev", "sana",
-    "altdiffusion-m2", "altdiffusion-m9", "altdiffusion-m18", "taiyi-sd",
+    "altdiffusion-m2", "altdiffusion-m9", "altdiffusion-m18", "taiyi-sd", "sd35-large", "flux2-dev", "flux2-klein-4b", "flux2-klein-9b",
+    "qwen-image", "qwen-image-21", "z-image", "z-image-turbo", "chroma1-hd", "lumina-image-2", "hunyuan-image-21", "hidream-i1-full",
+    "hidream-i1-dev", "hidream-i1-fast", "cogview4", "kolors", "auraflow", "hunyuan-dit", "kandinsky5-t2i-lite", "longcat-image",
+    "ovis-image", "ernie-image", "ernie-image-turbo", "glm-image", "prx", "fibo", "wan21-1b", "wan21-14b", "wan22-14b", "wan22-5b", "ltx-video", "hunyuan-video",
+    "cogvideox-2b", "cogvideox-5b", "mochi-1",
 )  # fmt: skip
 PUBLISHED = (*ADAPTERS, *PROJECTORS, *ENCODERS, *BASES)
 
@@ -65,6 +70,13 @@ def test_an_unknown_licence_is_reported(artifact: Artifact) -> None:
     card = read_card(_folder(artifact), artifact.name)
     if card.license == "unknown":
         assert "licence" in card.prose
+        assert card.terms.describe_use(card.license) == "not stated"
+
+
+@pytest.mark.parametrize("artifact", PUBLISHED, indirect=True)
+def test_a_licence_of_its_own_has_a_name(artifact: Artifact) -> None:
+    card = read_card(_folder(artifact), artifact.name)
+    assert bool(card.terms.name) is ("other" in card.license.split(" AND "))
 
 
 @pytest.mark.parametrize("artifact", [*ADAPTERS, *PROJECTORS], indirect=True)

@@ -90,6 +90,10 @@ def test_an_artifact_page_shows_scores_files_variants_revisions_and_usage(page: 
     assert re.search(r'<img src="/ada/first-yo/resolve/[0-9a-f]{40}/sample.png"', page)
 
 
+def test_an_artifact_page_says_whether_its_licence_allows_commercial_use(page: str):
+    assert "<dt>Commercial use</dt><dd>allowed</dd>" in page
+
+
 def test_a_card_cannot_contain_code_external_images_or_followed_links(page: str):
     assert "<script>alert" not in page
     assert "&lt;script&gt;" in page

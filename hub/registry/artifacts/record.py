@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, func, insert, select, text
 from sqlalchemy.orm import Session, aliased
 
 from hub.errors import Conflict
@@ -315,13 +314,9 @@ def add_revisions(session: Session, revisions: Sequence[tuple[int, int, Revision
     insert_rows(session, [(RevisionRow, columns), (SignatureRow, signatures)])
     blobs = {file.digest.hex: file.size_bytes for _, _, each in revisions for file in each.files}
     if blobs:
-        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-        statement = (
-            dialect.insert(BlobRow)
-            .values(digest=bindparam("digest"), size_bytes=bindparam("size_bytes"))
-            .on_conflict_do_nothing()
-        )
-        session.execute(statement, [{"digest": digest, "size_bytes": size} for digest, size in blobs.items()])
+        # As text: SQLAlchemy's dialects take 80 ms to import, and every first `hub search` would wait for them.
+        statement = text("INSERT INTO blobs (digest, size_bytes) VALUES (:digest, :size) ON CONFLICT DO NOTHING")
+        session.execute(statement, [{"digest": digest, "size": size} for digest, size in blobs.items()])
     for _, _, each in revisions:
         add_files(session, each.id, each.files)
 

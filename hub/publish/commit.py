@@ -12,7 +12,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from hub.cards.describe import describe_repository
 from hub.cards.policy import ANY, check_duplicates, file_problem
@@ -207,7 +207,8 @@ def check(
     """
     if len(files) > MAX_FILES:
         raise InvalidSource(f"`{artifact.name}` would have {len(files)} files, the maximum is {MAX_FILES}.")
-    check_duplicates(file.path for file in files)
+    before = tuple(before)
+    check_duplicates((file.path for file in files), {file.path for file in before})
     folders = _folders(file.path for file in files)
     if len(folders) > MAX_FOLDERS:
         raise InvalidSource(f"`{artifact.name}` would have more than {MAX_FOLDERS} folders: nest them less deeply.")
@@ -286,11 +287,11 @@ def card_folder(files: Iterable[File], store: BlobStore) -> Iterator[Path]:
     """Write README.md and the config.json of each variant to a temporary folder. Raises InvalidCard."""
     with tempfile.TemporaryDirectory() as folder:
         for file in files:
-            path = PurePosixPath(file.path)
-            if file.path == "README.md" or (len(path.parts) <= 2 and path.name == "config.json"):
+            folder_of, _, name = file.path.rpartition("/")
+            if file.path == "README.md" or (name == "config.json" and "/" not in folder_of):
                 if file.size_bytes > _MAX_CARD:
                     raise InvalidCard(f"`{file.path}` has {file.size_bytes} bytes, the maximum is {_MAX_CARD}.")
-                target = Path(folder, path)
+                target = Path(folder, file.path)
                 target.parent.mkdir(exist_ok=True)
                 with store.open(file.digest, file.size_bytes) as opened:
                     target.write_bytes(opened.read())

@@ -133,7 +133,7 @@ def record(
     stored = store_manifest(dataclasses.replace(revision, author=author), registry, store)
     registry.record(artifact, stored, expected_parent or None, branch=branch, actor=actor)
     drain_outbox(registry, store)
-    return registry.revision(artifact.name, revision.id)
+    return dataclasses.replace(registry.revision(artifact.name, revision.id, with_files=False), files=stored.files)
 
 
 def store_manifest(revision: Revision, registry: Registry, store: BlobStore) -> Revision:

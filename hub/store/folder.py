@@ -153,7 +153,7 @@ class FolderStore(CheckedStore):
     def _find(self, digest: Digest) -> Stored | None:
         try:
             found = self._file(digest).stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise Unreachable(f"cannot read {self._file(digest)}: {error.strerror}.") from error

@@ -99,6 +99,7 @@ def add_files(session: Session, revisions: Sequence[Revision]) -> None:
     from sqlalchemy import insert, text
 
     from hub.registry.tables.artifacts import FileRow, FolderRow
+    from hub.registry.tables.base import table_of
 
     connection = session.connection()
     files, folders = list[dict[str, Any]](), list[dict[str, Any]]()
@@ -126,7 +127,7 @@ def add_files(session: Session, revisions: Sequence[Revision]) -> None:
         connection.execute(statement, [{"digest": digest, "size": size} for digest, size in blobs.items()])
     for table, rows in ((FileRow, files), (FolderRow, folders)):
         if rows:
-            connection.execute(insert(table.__table__), rows)
+            connection.execute(insert(table_of(table)), rows)
 
 
 def _contents_of(revision: Revision) -> set[_Content]:

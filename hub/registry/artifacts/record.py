@@ -38,7 +38,7 @@ from hub.registry.tables.artifacts import (
     VariantRow,
     artifact_row,
 )
-from hub.registry.tables.base import Table
+from hub.registry.tables.base import Table, table_of
 from hub.registry.tables.scores import ScoreRow
 from hub.registry.tables.trust import SignatureRow
 
@@ -282,7 +282,7 @@ def insert_rows(session: Session, rows: Iterable[tuple[type[Table], list[dict[st
     """Insert rows, with one statement for each table. Without the ORM, whose bookkeeping takes longer than the database."""
     for table, values in rows:
         if values:
-            session.connection().execute(insert(table.__table__), values)
+            session.connection().execute(insert(table_of(table)), values)
 
 
 def _rankings(artifact: Artifact) -> list[tuple[str, float]]:

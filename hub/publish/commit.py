@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hub.cards import read_card
 from hub.cards.describe import describe_repository
 from hub.cards.policy import ANY, check_duplicates, file_problem
 from hub.errors import (
@@ -27,6 +28,7 @@ from hub.errors import (
     UnknownRevision,
 )
 from hub.names import ArtifactName
+from hub.publish.checks.bases import unknown_bases
 from hub.publish.checks.claims import check_claims
 from hub.publish.checks.mark_files import mark_files
 from hub.publish.new_repository import ATTRIBUTES, attributes_of_new
@@ -104,10 +106,12 @@ def commit(
     message: str,
     branch: str = "main",
     parent: str = "",
+    readers: tuple[str, ...] | None = (),
 ) -> Revision:
     """Apply `changes`, whose blobs are in the store, to a branch of `artifact`. Return the new head, or the old one if nothing changes.
 
-    `parent`: the id, or a prefix of it, that the branch must still be at. Raises UnknownRevision for an unknown branch, StaleParent,
+    `parent`: the id, or a prefix of it, that the branch must still be at. `readers`: see `Query.readers`; a new card can name private
+    bases only of these owners. Raises UnknownRevision for an unknown branch, StaleParent,
     UnknownFile for the deletion of an unknown file, InvalidPath, InvalidSource, InvalidCard.
     """
     branch = _branch(artifact, branch, registry)
@@ -122,6 +126,7 @@ def commit(
             return head
         described = with_files(check(artifact, files, head.files, registry, store), files, store, artifact.weights)
         check_claims(described, files, registry)
+        _check_bases(described, files, head.files, registry, store, readers)
         revision = make_revision(artifact.name, files, message=message, parent=head.id, created_at=datetime.now(UTC))
         try:
             return record(described, revision, head.id, registry, store, branch=branch, actor=actor)
@@ -230,6 +235,24 @@ def check(
     described = describe_files(artifact, files, store)
     mark_files(changed, registry, store)
     return described
+
+
+def _check_bases(
+    artifact: Artifact,
+    files: Iterable[File],
+    before: Iterable[File],
+    registry: Registry,
+    store: BlobStore,
+    readers: tuple[str, ...] | None,
+) -> None:
+    """Raise InvalidCard if a new linguahub card names a base that does not exist, as `hub push` does."""
+    card = {file.digest: file for file in files if file.path == "README.md"}
+    if artifact.kind in {PLAIN, DATASET} or card.keys() <= {file.digest for file in before if file.path == "README.md"}:
+        return
+    with card_folder(card.values(), store) as folder:
+        bases = read_card(folder, artifact.name).bases
+    for problem in unknown_bases(bases, lambda base: registry.get(base, readers)):
+        raise problem
 
 
 def check_bytes(name: ArtifactName, files: Iterable[File], before: Iterable[File], store: BlobStore) -> None:

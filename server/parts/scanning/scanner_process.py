@@ -106,7 +106,7 @@ def scan(opened: BinaryIO, name: str, file: str = "") -> dict[str, Any]:
 def scan_members(opened: BinaryIO, name: str) -> tuple[list[tuple[str, dict[str, Any]]] | None, str]:
     """Scan the members of an archive that can run code. Return their reports, and why others were not scanned, if any.
 
-    The reports are None for a file that is no archive.
+    The reports are None for a file that is not an archive.
     """
     found: list[tuple[str, dict[str, Any]]] = []
     budget = _Budget()
@@ -195,7 +195,7 @@ class _Counted(io.RawIOBase):
 
 
 def _members(opened: BinaryIO, budget: _Budget) -> Iterator[Member] | None:
-    """Return the names and contents of an archive's members; None for a file that is no archive. Raises NotRead."""
+    """Return the names and contents of an archive's members; None for any other file. Raises NotRead."""
     start = opened.read(_START_BYTES)
     opened.seek(0)
     if start.startswith(_UNREADABLE):

@@ -290,7 +290,7 @@ def test_a_folder_is_described_by_card_and_variants(tmp_path):
     assert [variant.folder for variant in artifact.variants] == ["emoji-sd", "sd15"]
 
 
-def test_the_parts_of_a_base_are_no_variants(tmp_path):
+def test_the_parts_of_a_base_are_not_taken_for_variants(tmp_path):
     card = a_card(kind="base", bases=(), conditioning=Conditioning(width=128, length=16))
     folder = a_folder(tmp_path / "a", card, variants=())
     (folder / "unet").mkdir()

@@ -19,7 +19,8 @@ from hub.registry import CURATED_OWNER
 from hub.registry.artifacts.files import files_in, find_files
 from hub.registry.artifacts.scans import scans_in
 from hub.registry.parts import origin_of
-from server.auth.access import Hub, caller_of, get_artifact, is_dataset_request, requested_name
+from server.auth.access import Hub, get_artifact, is_dataset_request, requested_name
+from server.auth.caller import caller_of
 from server.http.card import prose, recipe
 from server.http.urls import Segment, absolute, commit_id, file_path, page_path
 from server.pages import formatting

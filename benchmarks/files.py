@@ -1,6 +1,6 @@
 """Measure what requests for files cost in a large repository, relative to one of 10 files: both should cost the same.
 
-python -m benchmarks.files [--files 100000]
+python -m benchmarks.files [--files 99000]
 
 The repositories are made in the index directly; all their files share one blob. Requests run in this process, without a network.
 The recursive tree and the page of a folder return 1,000 entries in the large repositories, and are measured per entry.
@@ -22,7 +22,9 @@ from starlette.testclient import TestClient
 from hub.home import Home
 from hub.local import LocalHub
 from hub.names import ArtifactName, Digest
+from hub.publish.commit import commit
 from hub.records import Artifact, File, Revision
+from hub.registry.accounts.permissions import Actor
 from server import create_app
 
 DEEP = "/".join("d" * 300)
@@ -43,16 +45,25 @@ REQUESTS: dict[str, tuple[str, str, Any]] = {
 
 
 def make_repository(hub: LocalHub, name: str, digit: str, count: int, blob: tuple[Digest, int]) -> float:
-    """Record a repository with `count` files in folders of 20, and a few others. Return the seconds."""
+    """Record a repository with `count` files in folders of 20, and a few others. Return the seconds of processor time."""
     owned = ArtifactName("ada", name)
     paths = ["README.md", f"{DEEP}/file", *(f"near/{number}" for number in range(5))]
     paths += [f"far/{number // 20}/{number}" for number in range(count)]
     artifact = Artifact(name=owned, kind="model", summary="", license="", languages=())
     files = tuple(File(path, *blob) for path in sorted(paths))
     revision = Revision(id=digit * 64, artifact=owned, number=1, created_at=None, message="", files=files)
-    began = time.perf_counter()
+    began = time.process_time()
     hub.registry.record(artifact, revision, None)
-    return time.perf_counter() - began
+    return time.process_time() - began
+
+
+def commit_few(hub: LocalHub, name: str) -> float:
+    """Commit three changed files to a repository. Return the seconds of processor time."""
+    artifact = hub.registry.get(ArtifactName("ada", name))
+    changes = [File(f"near/{number}", *hub.store.put(f"{name} {number}".encode())) for number in range(3)]
+    began = time.process_time()
+    commit(artifact, changes, hub.registry, hub.store, Actor("ada"), message="Change three files")
+    return time.process_time() - began
 
 
 def least_ms(ask: Callable[[], int], count: int) -> tuple[float, int]:
@@ -83,10 +94,10 @@ def measure(client: TestClient, name: str, count: int) -> dict[str, tuple[float,
 def main() -> None:
     """Measure and print one JSON object."""
     reader = argparse.ArgumentParser()
-    reader.add_argument("--files", type=int, nargs="+", default=[10_000, 100_000])
+    reader.add_argument("--files", type=int, nargs="+", default=[10_000, 99_000])
     reader.add_argument("--requests", type=int, default=30)
     options = reader.parse_args()
-    report: dict[str, Any] = {"claim": "a request for files costs the same with 10 and with 100,000 files"}
+    report: dict[str, Any] = {"claim": "a request for files costs the same with 10 and with 99,000 files"}
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder, "registry.db"), Path(folder), Path(folder, "no-cards"))
         with LocalHub.open(home) as hub, TestClient(create_app(hub)) as client:
@@ -94,6 +105,7 @@ def main() -> None:
             for number, count in enumerate((FEW, *options.files), 1):
                 seconds = make_repository(hub, f"files-{count}", str(number), count, blob)
                 report[f"record {count} files, s"] = round(seconds, 2)
+                report[f"commit 3 files to {count}, s"] = round(commit_few(hub, f"files-{count}"), 2)
             peer = measure(client, f"files-{FEW}", options.requests)
             for count in options.files:
                 report[f"{count} files"] = {

@@ -391,4 +391,4 @@ def near_names(name: str, known: Iterable[str], *, count: int = 3) -> list[str]:
             if left <= 0:
                 break
             candidates[each] = None
-    return difflib.get_close_matches(name, candidates, n=count, cutoff=0.5)
+    return difflib.get_close_matches(name, candidates, n=count, cutoff=0.5) if candidates else []

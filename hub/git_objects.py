@@ -53,11 +53,13 @@ def tree_id(files: Mapping[str, str], folders: Mapping[str, str]) -> str:
     return hashlib.sha1(b"tree %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
-def folder_ids(blobs: Mapping[str, str]) -> dict[str, str]:
+def folder_ids(blobs: Mapping[str, str], known: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the ids of all folders that contain these files, by path. Each id is computed once, innermost folders first.
 
-    `blobs` maps paths of files to blob ids.
+    `blobs` maps paths of files to blob ids. `known` maps folders whose ids need not be computed, and whose files can be left out,
+    to their ids; they are not returned.
     """
+    known = known or {}
     direct: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for path, oid in blobs.items():
         folder, _, name = path.rpartition("/")
@@ -65,10 +67,18 @@ def folder_ids(blobs: Mapping[str, str]) -> dict[str, str]:
     folders = set[str]()
     for above in direct:
         folder = above
-        while folder and folder not in folders:
+        while folder and folder not in folders and folder not in known:
             folders.add(folder)
             folder = folder.rpartition("/")[0]
     inner: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for folder, oid in known.items():
+        parent, _, name = folder.rpartition("/")
+        if parent and parent not in known:
+            inner[parent][name] = oid
+            above = parent
+            while above and above not in folders:
+                folders.add(above)
+                above = above.rpartition("/")[0]
     found = {}
     for folder in sorted(folders, key=lambda each: each.count("/"), reverse=True):
         found[folder] = tree_id(direct.get(folder, {}), inner.get(folder, {}))

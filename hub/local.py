@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import shutil
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +28,22 @@ if TYPE_CHECKING:
     from hub.registry.accounts.tokens import Tokens
 
 _log = logging.getLogger("hub.local")
+_ALLOCATIONS = 50_000
+"""Number of new objects after which Python looks for cycles; 700 by default."""
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let Python look for unreachable cycles 70 times less often, which takes a tenth of the time of building a registry.
+
+    Imports, the values of cards and the rows of tables leave hardly any cycles.
+    """
+    former = gc.get_threshold()
+    gc.set_threshold(_ALLOCATIONS, *former[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*former)
 
 
 class LocalHub:
@@ -57,10 +76,11 @@ class LocalHub:
         """
         found = home if isinstance(home, Home) else Home.find(home)
         found.create()
-        hub = cls(found, Registry.open(found.registry, found.owner), open_store(found.store_url or found.store))
-        if hub._is_outdated():
-            _log.info("Updating the registry from the cards in %s …", found.cards)
-            hub.index()
+        with _rare_collections():
+            hub = cls(found, Registry.open(found.registry, found.owner), open_store(found.store_url or found.store))
+            if hub._is_outdated():
+                _log.info("Updating the registry from the cards in %s …", found.cards)
+                hub.index()
         return hub
 
     def index(self) -> IndexReport:

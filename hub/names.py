@@ -39,6 +39,9 @@ _RESERVED = {
 """Owners that would shadow a route of the server."""
 
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Digest:
     """The SHA-256 of some bytes, as 64 lowercase hex digits."""
@@ -46,7 +49,7 @@ class Digest:
     hex: str
 
     def __post_init__(self) -> None:
-        if re.fullmatch(r"[0-9a-f]{64}", self.hex) is None:
+        if _DIGEST.fullmatch(self.hex) is None:
             raise InvalidName(f"a digest is 64 lowercase hex digits, not {self.hex[:80]!r}.")
 
     def __str__(self) -> str:

@@ -44,7 +44,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=document.PATH,
-        lifespan=lifespan_of(worker, enabled, scrubber),
+        lifespan=lifespan_of([each for each in (scrubber, worker) if each is not None], enabled),
     )
     app.state.hub = hub
     app.state.handling_parts = tuple(part for part in enabled if overrides(part, "handler_for"))

@@ -106,7 +106,7 @@ async def _hub_error(request: Request, error: Exception) -> Response:
 
 
 async def _client_disconnected(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the interface of handlers
-    """Return a response that nobody receives: a client that ends its upload is no fault of the server. Metrics count it as nginx does."""
+    """Return a response that is not sent, because the client has ended its upload. Metrics count it as nginx does."""
     return Response(status_code=_CLIENT_CLOSED)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import math
 import os
-import threading
 from collections.abc import Mapping
 
 from hub.errors import HubError, InvalidRequest
 from hub.local import LocalHub
 from hub.maintenance.pace import Stopped
 from hub.maintenance.scrub import scrub
+from server.background import Background
 
 DEFAULT_RATE = 10.0
 """Megabytes per second that are read: 860 GB a day, for about one percent of a core."""
@@ -33,32 +33,27 @@ def configured_scrub_rate(environment: Mapping[str, str] | None = None) -> float
     return rate
 
 
-class Scrubber:
+class Scrubber(Background):
     """Starts a pass whenever one is due, from `start` to `stop`."""
 
+    name = "scrub"
+
     def __init__(self, hub: LocalHub, megabytes_per_s: float, pause_s: float = PAUSE_S) -> None:
+        super().__init__()
         self._hub = hub
         self._rate = megabytes_per_s
         self._pause_s = pause_s
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread, unless the rate is 0. It does not keep the process alive."""
+        """Start the thread, unless the rate is 0."""
         if self._rate > 0:
-            self._thread = threading.Thread(target=self._run, name="scrub", daemon=True)
-            self._thread.start()
+            super().start()
 
-    def stop(self) -> None:
-        """Stop after the current chunk; another process, or this one after a restart, continues."""
-        self._stopped.set()
-        if self._thread is not None:
-            self._thread.join(5.0)
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._pause_s):
+    def run(self) -> None:
+        """Scrub until `stopped` is set, which ends a pass after its current chunk."""
+        while not self.stopped.wait(self._pause_s):
             try:
-                scrub(self._hub.registry.database, self._hub.store, self._rate, self._stopped)
+                scrub(self._hub.registry.database, self._hub.store, self._rate, self.stopped)
             except Stopped:
                 return
             except HubError as error:

@@ -12,7 +12,7 @@ from trainers.corpora.corpus import Corpus
 FILE = "speeds.json"
 """Name of the file with seconds per step and per image, in the folder of caches."""
 SUBJECTS, ENGLISH_SUBJECTS = 3, 2
-"""Pictures of each prompt: through the module, by the base alone, and of its English; of an English prompt, the first two."""
+"""Images of each prompt: through the module, by the base alone, and of its English; of an English prompt, the first two."""
 
 
 @dataclass(frozen=True, slots=True)

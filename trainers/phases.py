@@ -130,6 +130,11 @@ def _load_weights(module: nn.Module, names: list[str], place: Path) -> None:
         own[name].copy_(found[name])
 
 
+def finished_steps(place: Path) -> int:
+    """Return the number of steps of a finished phase; 0 for any other."""
+    return int((_read_outcome(place) or {}).get("steps", 0))
+
+
 def _read_outcome(place: Path) -> dict[str, Any] | None:
     path = place / "finished.json"
     if not path.is_file():

@@ -202,7 +202,7 @@ Encodes texts in {languages} for the {foundation.label} `{base}`. {parameters} t
 {trained.plan.description} Phases: {steps}; seed {trained.request.seed}.
 Data: the `seen` split of `{trained.corpus.name}` ({trained_on}), without any held-out data.{share}
 
-    {training_command(trained.request, base)}
+{_commands(trained, base)}
 
 ## Cost
 
@@ -211,6 +211,21 @@ Data: the `seen` split of `{trained.corpus.name}` ({trained_on}), without any he
 {HEADING}
 
 {_table(scores)}"""
+
+
+def _commands(trained: RunResult, base: str) -> str:
+    """Return the commands that repeat the training: one, and one more for each time that the run was continued."""
+    command = training_command(trained.request, base)
+    if not trained.earlier:
+        return f"    {command}"
+    commands = [training_command(replace(trained.request, steps=each.steps), base) for each in trained.earlier]
+    listed = [each + (" --resume" if number else "") for number, each in enumerate([*commands, command])]
+    is_exact = all(each.is_finished for each in trained.earlier)
+    note = "" if is_exact else " An earlier run was stopped before its end, at a step that they do not repeat."
+    return (
+        f"The run was continued with more steps. These commands, one after the other, repeat it.{note} A single run of that length has "
+        "another learning-rate schedule, and so other weights.\n\n" + "\n".join(f"    {each}" for each in listed)
+    )
 
 
 def _rank_note(trained: RunResult) -> str:

@@ -34,7 +34,7 @@ from trainers.loop import sharding
 from trainers.loop.distributed import close_process_group, device_of, open_accelerator
 from trainers.loop.loop import shards_of
 from trainers.methods import get_plan
-from trainers.phases import limit_threads, run_phase
+from trainers.phases import finished_steps, limit_threads, run_phase
 from trainers.recipes.overrides import Overrides, settings_of
 from trainers.recipes.plan import Plan
 from trainers.samples.samples import FOLDER as SAMPLES
@@ -42,6 +42,8 @@ from trainers.samples.samples import SampleRequest, Samples, choose_prompts
 
 READOUT = "last_hidden_state"
 REQUEST_FILE = "order.json"
+EARLIER = "earlier"
+"""Key of the earlier runs in REQUEST_FILE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,16 @@ class RunRequest:
     """Columns of a captioned corpus."""
 
 
+@dataclass(frozen=True, slots=True)
+class EarlierRun:
+    """A run that a longer one continues. Its learning rate followed the schedule of its own length."""
+
+    steps: int | None
+    """As in its request."""
+    is_finished: bool
+    """Whether it had ended, or was stopped, when it was continued."""
+
+
 @dataclass(frozen=True)
 class RunResult:
     """A trained module and the facts of its run."""
@@ -97,6 +109,8 @@ class RunResult:
     """Last losses by phase."""
     parameters: int = 0
     """Number of trained parameters."""
+    earlier: tuple[EarlierRun, ...] = ()
+    """The shorter runs that this one continues, oldest first."""
     rank: int = 0
     """Rank of this process. All processes hold the same weights; rank 0 publishes them."""
     processes: int = 1
@@ -137,7 +151,8 @@ def train_module(
     device, started = device_of(accelerator), time.perf_counter()
     schedule = _continued_schedule(folder, request) if resume else None
     ready = prepare(request, hub, device, quiet=quiet, schedule=schedule)
-    wanted = _as_json(request, ready)
+    earlier = _earlier_runs(folder, request) if resume else []
+    wanted = _as_json(request, ready, earlier)
     if resume:
         _check_same_request(folder, wanted)
     samples = _open_samples(sample, ready, request, folder)
@@ -178,6 +193,7 @@ def train_module(
         seconds=seconds,
         losses=losses,
         parameters=sum(parameters.values()),
+        earlier=tuple(earlier),
         rank=accelerator.process_index,
         processes=accelerator.num_processes,
     )
@@ -287,8 +303,13 @@ def _open_samples(wanted: SampleRequest, ready: RunInputs, request: RunRequest, 
     return Samples(ready.features, prompts, folder / SAMPLES, request.seed, wanted.every)
 
 
-def _as_json(request: RunRequest, ready: RunInputs) -> dict[str, Any]:
-    facts = {**dataclasses.asdict(request), "digests": ready.digests, "schedule": ready.plan.schedule}
+def _as_json(request: RunRequest, ready: RunInputs, earlier: Sequence[EarlierRun]) -> dict[str, Any]:
+    facts = {
+        **dataclasses.asdict(request),
+        "digests": ready.digests,
+        "schedule": ready.plan.schedule,
+        EARLIER: [dataclasses.asdict(each) for each in earlier],
+    }
     plain: dict[str, Any] = json.loads(json.dumps(facts))
     return plain
 
@@ -311,6 +332,18 @@ def _continued_schedule(folder: Path, request: RunRequest) -> list[list[int]] | 
     return schedule
 
 
+def _earlier_runs(folder: Path, request: RunRequest) -> list[EarlierRun]:
+    """Return the runs that a resumed run continues: those of its folder, and the last one if this request has more steps."""
+    found = json.loads((folder / REQUEST_FILE).read_text())
+    earlier = [EarlierRun(**each) for each in found.get(EARLIER, ())]
+    schedule: list[list[int]] = found.get("schedule") or []
+    if not schedule or request.steps is None or request.steps <= sum(steps for steps, _ in schedule):
+        return earlier
+    last = max(folder.glob("[0-9]-*"), default=folder)
+    is_finished = last.name.startswith(f"{len(schedule) - 1}-") and finished_steps(last) == schedule[-1][0]
+    return [*earlier, EarlierRun(found["steps"], is_finished)]
+
+
 def _start_folder(folder: Path, wanted: dict[str, Any], *, keep: bool) -> None:
     """Write the request to `folder`, and remove an earlier run unless it is to `keep`. Raises `Unreachable`."""
     try:
@@ -327,7 +360,9 @@ def _start_folder(folder: Path, wanted: dict[str, Any], *, keep: bool) -> None:
 def _check_same_request(folder: Path, wanted: dict[str, Any]) -> None:
     """Check that a resumed run used the same request, frozen models and data. Raises `InvalidRequest`."""
     found = json.loads((folder / REQUEST_FILE).read_text())
-    ignored = {"schedule", "steps"} if "schedule" in found and wanted["steps"] is not None else {"schedule"}
+    ignored = {"schedule", EARLIER}
+    if "schedule" in found and wanted["steps"] is not None:
+        ignored.add("steps")
     if differing := [
         f"{name} {found.get(name)!r} → {value!r}"
         for name, value in wanted.items()

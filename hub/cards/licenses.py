@@ -117,7 +117,7 @@ def parse_license(text: str) -> str | None:
 
 
 def parse_licenses(value: object) -> tuple[str, list[str]]:
-    """Return the licence in front matter, text or a list of licences that all apply, and the texts that are no licence."""
+    """Return the licence in front matter, text or a list of licences that all apply, and the texts that name no licence."""
     given = [str(each) for each in value] if isinstance(value, list) else [str(value)]
     parsed = {text: parse_license(text) for text in given}
     unknown = [text for text, license in parsed.items() if license is None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -69,11 +69,12 @@ def _paths(folder: Path) -> list[str]:
     return sorted(paths)
 
 
-def check_duplicates(paths: Iterable[str]) -> None:
-    """Raise InvalidPath for an invalid path, or for two that differ only in case."""
+def check_duplicates(paths: Iterable[str], before: Container[str] = ()) -> None:
+    """Raise InvalidPath for an invalid path, or for two that differ only in case. `before`: paths that were checked already."""
     known: dict[str, str] = {}
     for path in sorted(paths):
-        check_path(path)
+        if path not in before:
+            check_path(path)
         duplicate = known.setdefault(path.lower(), path)
         if duplicate != path:
             raise InvalidPath(

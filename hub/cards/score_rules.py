@@ -19,7 +19,7 @@ _WHOLE = {"": 1.0, "1": 1.0, "%": 100.0}
 
 
 def score_problems(score: Score) -> list[str]:
-    """Return what is impossible about a score; empty if nothing is."""
+    """Return the reasons why a score is impossible; empty if it is possible."""
     problems = []
     n, most = score.sample_size, SPLIT_SIZES.get(score.benchmark_digest, {}).get(score.split)
     if n is not None and n < 1:

@@ -108,7 +108,7 @@ class _Pass:
             self.save(LEASE_S)
 
     def save(self, lease_s: float) -> None:
-        """Save the progress with a lease of so many seconds."""
+        """Save the progress with a lease, in seconds."""
         self._progress = replace(self._progress, leased_until=time.time() + lease_s)
         self._saved_at = time.monotonic()
         self._database.execute(

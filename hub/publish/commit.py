@@ -12,8 +12,9 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from hub.cards import read_card
 from hub.cards.describe import describe_repository
 from hub.cards.policy import ANY, check_duplicates, file_problem
 from hub.errors import (
@@ -27,6 +28,7 @@ from hub.errors import (
     UnknownRevision,
 )
 from hub.names import ArtifactName
+from hub.publish.checks.bases import unknown_bases
 from hub.publish.checks.claims import check_claims
 from hub.publish.checks.mark_files import mark_files
 from hub.publish.new_repository import ATTRIBUTES, attributes_of_new
@@ -104,10 +106,12 @@ def commit(
     message: str,
     branch: str = "main",
     parent: str = "",
+    readers: tuple[str, ...] | None = (),
 ) -> Revision:
     """Apply `changes`, whose blobs are in the store, to a branch of `artifact`. Return the new head, or the old one if nothing changes.
 
-    `parent`: the id, or a prefix of it, that the branch must still be at. Raises UnknownRevision for an unknown branch, StaleParent,
+    `parent`: the id, or a prefix of it, that the branch must still be at. `readers`: see `Query.readers`; a new card can name private
+    bases only of these owners. Raises UnknownRevision for an unknown branch, StaleParent,
     UnknownFile for the deletion of an unknown file, InvalidPath, InvalidSource, InvalidCard.
     """
     branch = _branch(artifact, branch, registry)
@@ -122,6 +126,7 @@ def commit(
             return head
         described = with_files(check(artifact, files, head.files, registry, store), files, store, artifact.weights)
         check_claims(described, files, registry)
+        _check_bases(described, files, head.files, registry, store, readers)
         revision = make_revision(artifact.name, files, message=message, parent=head.id, created_at=datetime.now(UTC))
         try:
             return record(described, revision, head.id, registry, store, branch=branch, actor=actor)
@@ -207,7 +212,8 @@ def check(
     """
     if len(files) > MAX_FILES:
         raise InvalidSource(f"`{artifact.name}` would have {len(files)} files, the maximum is {MAX_FILES}.")
-    check_duplicates(file.path for file in files)
+    before = tuple(before)
+    check_duplicates((file.path for file in files), {file.path for file in before})
     folders = _folders(file.path for file in files)
     if len(folders) > MAX_FOLDERS:
         raise InvalidSource(f"`{artifact.name}` would have more than {MAX_FOLDERS} folders: nest them less deeply.")
@@ -229,6 +235,24 @@ def check(
     described = describe_files(artifact, files, store)
     mark_files(changed, registry, store)
     return described
+
+
+def _check_bases(
+    artifact: Artifact,
+    files: Iterable[File],
+    before: Iterable[File],
+    registry: Registry,
+    store: BlobStore,
+    readers: tuple[str, ...] | None,
+) -> None:
+    """Raise InvalidCard if a new linguahub card names a base that does not exist, as `hub push` does."""
+    card = {file.digest: file for file in files if file.path == "README.md"}
+    if artifact.kind in {PLAIN, DATASET} or card.keys() <= {file.digest for file in before if file.path == "README.md"}:
+        return
+    with card_folder(card.values(), store) as folder:
+        bases = read_card(folder, artifact.name).bases
+    for problem in unknown_bases(bases, lambda base: registry.get(base, readers)):
+        raise problem
 
 
 def check_bytes(name: ArtifactName, files: Iterable[File], before: Iterable[File], store: BlobStore) -> None:
@@ -286,11 +310,11 @@ def card_folder(files: Iterable[File], store: BlobStore) -> Iterator[Path]:
     """Write README.md and the config.json of each variant to a temporary folder. Raises InvalidCard."""
     with tempfile.TemporaryDirectory() as folder:
         for file in files:
-            path = PurePosixPath(file.path)
-            if file.path == "README.md" or (len(path.parts) <= 2 and path.name == "config.json"):
+            folder_of, _, name = file.path.rpartition("/")
+            if file.path == "README.md" or (name == "config.json" and "/" not in folder_of):
                 if file.size_bytes > _MAX_CARD:
                     raise InvalidCard(f"`{file.path}` has {file.size_bytes} bytes, the maximum is {_MAX_CARD}.")
-                target = Path(folder, path)
+                target = Path(folder, file.path)
                 target.parent.mkdir(exist_ok=True)
                 with store.open(file.digest, file.size_bytes) as opened:
                     target.write_bytes(opened.read())

@@ -34,6 +34,8 @@ from hub.weights.header import count_parameters
 
 MAX_WEIGHTS_FILES = 1000
 """Maximum number of weights files of an artifact whose parameters are counted."""
+REFERENCES = 20
+"""References that are claimed at once. Each takes milliseconds, or one upload to a bucket."""
 FROM_CARDS = "From the curated cards."
 """Message of every curated revision, which distinguishes it from pushed and pulled ones."""
 
@@ -133,7 +135,7 @@ def record(
     stored = store_manifest(dataclasses.replace(revision, author=author), registry, store)
     registry.record(artifact, stored, expected_parent or None, branch=branch, actor=actor)
     drain_outbox(registry, store)
-    return registry.revision(artifact.name, revision.id)
+    return dataclasses.replace(registry.revision(artifact.name, revision.id, with_files=False), files=stored.files)
 
 
 def store_manifest(revision: Revision, registry: Registry, store: BlobStore) -> Revision:
@@ -222,7 +224,7 @@ def reference_task(registry: Registry, store: BlobStore) -> Task:
         else:
             store.delete_reference(name)
 
-    return Task(WRITE_REFERENCE, write, lease_s=30, coalesces=True)
+    return Task(WRITE_REFERENCE, write, lease_s=30, batch=REFERENCES, coalesces=True)
 
 
 def reference(registry: Registry, name: ArtifactName) -> bytes:

@@ -215,7 +215,7 @@ class CheckedStore(ABC):
 
     @abstractmethod
     def _find(self, digest: Digest) -> Stored | None:
-        """Return what is known about a blob; None if there is none."""
+        """Return the facts about a blob; None if it does not exist."""
 
     @abstractmethod
     def _open(self, digest: Digest) -> BinaryIO:

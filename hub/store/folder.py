@@ -25,7 +25,7 @@ from typing import BinaryIO, Self
 
 from hub.errors import DamagedFile, DiskFull, UnknownFile, Unreachable
 from hub.names import DATASETS, ArtifactName, Digest
-from hub.store.checked import CheckedStore, Stored
+from hub.store.checked import CHECKED_BYTES, CheckedStore, Stored
 
 CHUNK_BYTES = 1 << 20
 _WRITEBACK_BYTES = 16 << 20
@@ -45,19 +45,28 @@ class FolderStore(CheckedStore):
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
         """See `BlobStore.put`."""
+        if isinstance(source, bytes):
+            digest, size = Digest(hashlib.sha256(source).hexdigest()), len(source)
+            _check_arrived(digest, size, expected)
+            if self._keeps(digest, size):
+                return digest, size
         with self._unfinished() as unfinished:
-            digest, size = _copy(source, unfinished)
-            if expected is not None and digest != expected:
-                raise DamagedFile(f"the bytes of `{expected}` arrived as `{digest}` ({size} bytes): send them again.")
-            if not self._keeps(digest, size):
-                unfinished.finish(self._file(digest))
-                self._remember(digest, _stamp(self._file(digest).stat()))
+            if isinstance(source, bytes):
+                _write(unfinished.file, source)
+            else:
+                digest, size = _copy(source, unfinished)
+                _check_arrived(digest, size, expected)
+                if self._keeps(digest, size):
+                    return digest, size
+            self._remember(digest, unfinished.finish(self._file(digest)))
         return digest, size
 
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
         """See `BlobStore.put_file`."""
         try:
             with path.open("rb") as source:
+                if os.fstat(source.fileno()).st_size <= CHECKED_BYTES:
+                    return self.put(source.read(), expected)
                 digest = Digest(hashlib.file_digest(source, "sha256").hexdigest())
                 if (expected is None or expected == digest) and self._confirms(digest, source.tell()):
                     return digest, source.tell()
@@ -144,7 +153,7 @@ class FolderStore(CheckedStore):
     def _find(self, digest: Digest) -> Stored | None:
         try:
             found = self._file(digest).stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise Unreachable(f"cannot read {self._file(digest)}: {error.strerror}.") from error
@@ -223,14 +232,18 @@ class FolderStore(CheckedStore):
         """Open a temporary file, deleted at the end unless it was finished. Raises Unreachable, DiskFull."""
         incoming = self.root / "incoming"
         try:
-            incoming.mkdir(parents=True, exist_ok=True)
-            number, path = tempfile.mkstemp(dir=incoming)
+            try:
+                number, path = tempfile.mkstemp(dir=incoming)
+            except FileNotFoundError:
+                incoming.mkdir(parents=True, exist_ok=True)
+                number, path = tempfile.mkstemp(dir=incoming)
             with os.fdopen(number, "wb", buffering=0) as file:
                 unfinished = _Unfinished(file, Path(path))
                 try:
                     yield unfinished
                 finally:
-                    unfinished.path.unlink(missing_ok=True)
+                    if not unfinished.is_finished:
+                        unfinished.path.unlink(missing_ok=True)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise DiskFull(f"cannot write into {self.root}: the disk is full. Nothing was stored.") from error
@@ -243,30 +256,37 @@ class _Unfinished:
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self.file = file
         self.path = path
+        self.is_finished = False
 
-    def finish(self, target: Path) -> None:
-        """Make the bytes durable under their final name."""
+    def finish(self, target: Path) -> str:
+        """Make the bytes durable under their final name, and return their stamp."""
+        os.fchmod(self.file.fileno(), 0o644)  # mkstemp gives 0600; a web server under another user reads blobs too.
         os.fsync(self.file.fileno())
-        self.path.chmod(0o644)  # mkstemp gives 0600; a web server under another user reads blobs too.
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self.path.replace(target)  # Readers see the complete file or none.
+        try:
+            self.path.replace(target)  # Readers see the complete file or none.
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.path.replace(target)
+        self.is_finished = True
         folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)  # Otherwise the name may not survive a power cut.
         finally:
             os.close(folder)
+        return _stamp(os.fstat(self.file.fileno()))
 
 
 def _stamp(status: os.stat_result) -> str:
     return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
 
 
-def _copy(source: BinaryIO | bytes, target: _Unfinished) -> tuple[Digest, int]:
+def _check_arrived(digest: Digest, size: int, expected: Digest | None) -> None:
+    if expected is not None and digest != expected:
+        raise DamagedFile(f"the bytes of `{expected}` arrived as `{digest}` ({size} bytes): send them again.")
+
+
+def _copy(source: BinaryIO, target: _Unfinished) -> tuple[Digest, int]:
     hashed = hashlib.sha256()
-    if isinstance(source, bytes):
-        hashed.update(source)
-        _write(target.file, source)
-        return Digest(hashed.hexdigest()), len(source)
     size = synced = 0
     with _BackgroundWriter(target.file) as writer:
         while chunk := source.read(CHUNK_BYTES):

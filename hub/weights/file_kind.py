@@ -52,7 +52,7 @@ def kind_of_start(start: bytes) -> str:
 
 @cache
 def _opcodes() -> frozenset[int]:
-    """Return the bytes that can follow the protocol of a pickle. NUL, as in the length of a header, is none of them."""
+    """Return the bytes that can follow the protocol of a pickle. They do not include NUL, as in the length of a header."""
     from pickletools import opcodes
 
     return frozenset(ord(each.code) for each in opcodes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -12,13 +13,15 @@ from starlette.responses import RedirectResponse, Response
 
 from hub.cards.card import FILE
 from hub.cards.licenses import terms_of
+from hub.errors import InvalidRequest
 from hub.local import LocalHub
-from hub.records import Artifact, File, Revision, Score
+from hub.records import Artifact, File, Revision, Score, split_names
 from hub.registry import CURATED_OWNER
 from hub.registry.artifacts.files import files_in, find_files
 from hub.registry.artifacts.scans import scans_in
 from hub.registry.parts import origin_of
 from server.auth.access import Hub, get_artifact, is_dataset_request, requested_name
+from server.auth.caller import caller_of
 from server.http.card import front_matter_of, prose, recipe
 from server.http.urls import Segment, absolute, commit_id, file_path, page_path
 from server.pages import formatting
@@ -28,6 +31,8 @@ from server.pages.rendering import render
 from server.protocol.read.resolve import is_image
 
 SHOWN_REVISIONS = 20
+MAX_LINKED = 20
+"""Maximum number of encoders and bases whose pages are looked up."""
 SHOWN_FILES = 1000
 """Files of which the page lists those at the top first; the API lists all of them."""
 
@@ -55,6 +60,8 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
         "shown": shown,
         "is_head": not artifact.revision or shown.id == artifact.revision,
         "languages": [formatting.language(tag) for tag in artifact.languages],
+        "encoders": split_names(artifact.encoder or ""),
+        "pages": _pages(hub, artifact, caller_of(request, hub).readers()),
         "score_tables": _score_tables(artifact),
         "recipe": recreate_command,
         "snippets": [("In a terminal", recreate_command)]
@@ -79,6 +86,17 @@ def _owner(request: Request, hub: LocalHub) -> str:
     if account is not None:
         return account.name if account.removed_at is None else ""
     return CURATED_OWNER if name == CURATED_OWNER else ""
+
+
+def _pages(hub: LocalHub, artifact: Artifact, readers: tuple[str, ...] | None) -> dict[str, str]:
+    """Return the paths of the pages of the artifact's encoders and bases that `readers` may see, by name as it is shown."""
+    named = [*split_names(artifact.encoder or "")]
+    named += [pin.name for variant in artifact.variants for pin in (*variant.encoders, variant.base)]
+    pages = {}
+    for name in list(dict.fromkeys(filter(None, named)))[:MAX_LINKED]:
+        with suppress(InvalidRequest):
+            pages[name] = page_path(hub.registry.get(name, readers))
+    return pages
 
 
 def _contents(hub: LocalHub, artifact: Artifact, shown: Revision, card: File | None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def test_a_module_works_with(family: str, feature: str, cases: dict[str, Case]) 
     shows(cases[family])
 
 
-def test_what_is_absent_has_a_reason_in_words() -> None:
+def test_absent_combinations_have_a_reason_in_words() -> None:
     assert all(len(reason.split()) > 4 for reason in ABSENT.values())
     assert set(ABSENT) <= set(CELLS)
 

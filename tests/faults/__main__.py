@@ -1,4 +1,4 @@
-"""Kill a server repeatedly while a client writes to it, and print what is left: `python -m tests.faults [ROUNDS]`.
+"""Kill a server repeatedly while a client writes to it, and print the losses: `python -m tests.faults [ROUNDS]`.
 
 Registry and store are in a temporary folder, or at DATABASE_URL and STORE_URL; both must be empty.
 """

@@ -1,4 +1,4 @@
-"""Kill a server repeatedly while an unmodified client writes to it, and check what is left.
+"""Kill a server repeatedly while an unmodified client writes to it, and check the store afterwards.
 
 Server and client are processes forked from one that has imported everything, so that a round takes one second instead of
 five. Neither is modified: the server is that of `hub serve`, the client huggingface_hub.

@@ -44,7 +44,7 @@ def test_a_language_is_understood_by_tag_name_and_autonym(typed, tag):
         "ZZ",
     ],
 )
-def test_what_is_no_language_is_refused_in_one_line(typed):
+def test_a_word_that_is_not_a_language_is_refused_in_one_line(typed):
     with pytest.raises(UnknownLanguage) as raised:
         parse_language(typed)
     assert raised.value.exit_code == 2

@@ -260,11 +260,34 @@ def test_a_finished_run_is_continued_with_more_steps_of_its_last_phase(
     assert more["seconds"]["denoise"] > first["seconds"]["denoise"]
     continued = weights.read_bytes()
     assert continued != before
-    assert "`distil` for 4 steps, `denoise` for 5 steps" in (Path(more["folder"]) / "README.md").read_text()
+    card = Path(more["folder"]) / "README.md"
+    assert "`distil` for 4 steps, `denoise` for 5 steps" in card.read_text()
     json_of(capsys, train, *arguments, "--steps", "9", "--resume")
     assert weights.read_bytes() == continued, "nothing was left to do"
+    commands = [line.strip() for line in card.read_text().splitlines() if line.startswith("    hub train")]
+    again = tmp_path / "again"
+    for command in commands:
+        words = [*shlex.split(command)[2:], "--no-evaluate", "--out", str(again), "--device", "cpu"]
+        repeated = Path(json_of(capsys, train, *words)["folder"]) / "tiny-sd" / "model.safetensors"
+    assert [("--steps 4" in each, "--steps 9" in each, "--resume" in each) for each in commands] == [
+        (True, False, False),
+        (False, True, True),
+    ]
+    assert repeated.read_bytes() == continued, "the commands in the card repeat the run"
+    assert "one after the other, repeat it" in card.read_text() and "was stopped" not in card.read_text()
     with pytest.raises(InvalidRequest, match="has 9 steps: raise `--steps`"):
         run(train, *arguments, "--steps", "5", "--resume")
+
+
+def test_a_card_says_whether_a_run_was_stopped_before_it_was_continued(tmp_path: Path) -> None:
+    from trainers.run import EarlierRun, RunRequest, _earlier_runs
+
+    request = RunRequest(method="mulan", base="b", encoder="e", corpus="c", languages=("yo",), steps=12)
+    (tmp_path / "order.json").write_text(json.dumps({"steps": 9, "schedule": [[4, 1], [5, 1]], "earlier": []}))
+    assert _earlier_runs(tmp_path, request) == [EarlierRun(9, is_finished=False)]
+    (tmp_path / "1-denoise").mkdir()
+    (tmp_path / "1-denoise" / "finished.json").write_text('{"steps": 5}')
+    assert _earlier_runs(tmp_path, request) == [EarlierRun(9, is_finished=True)]
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def trials_of(
 
 
 def is_curated(trial: Trial) -> bool:
-    """Return whether the base comes with linguahub, so that its images are no work of the author of the score."""
+    """Return whether the base comes with linguahub, so that the author of the score has not made its images."""
     return not trial.base or trial.base.startswith(f"{CURATED_OWNER}/")
 
 

@@ -45,7 +45,7 @@ class PassingProjection(PixArtAlphaTextProjection):
 class CaptionProjectionSwap(Patch):
     """A `Patch` of the base: while it is in place, the transformer reads modules' states as well as its encoder's.
 
-    It needs no switch, because widths decide what is projected.
+    It needs no switch: the width decides whether a tensor is projected.
     """
 
     def __init__(self, transformer: Any) -> None:

@@ -19,7 +19,7 @@ library_name: linguahub
 {base}tags: []
 linguahub:
   kind: {kind}
-  summary:                     # One sentence: what it is and for whom. Required.
+  summary:                     # One sentence: its purpose and its users. Required.
 {method}---
 
 # {name}

@@ -72,7 +72,7 @@ def encoder_advice(name: str, count: int, size_bytes: int, device: torch.device)
 
 
 def module_advice(name: str, size_bytes: int, device: torch.device) -> str:
-    """Return advice for a module, which is small compared with what is loaded already."""
+    """Return advice for a module, which is small compared with the models loaded before it."""
     return (
         f"the module `{name}` takes {gigabytes(size_bytes)} and does not fit {free_memory(device)}: `pipe.free_encoder()` frees encoders, "
         "`resident_bytes=` limits modules, and `pipe.enable_model_cpu_offload()` keeps parts of the base on the CPU while unused."

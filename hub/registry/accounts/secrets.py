@@ -23,7 +23,7 @@ MIN_LENGTH = 10
 """Minimum length of a password in characters. NIST SP 800-63B requires at least eight."""
 MAX_LENGTH = 1024
 _HASHING_SLOTS = BoundedSemaphore(4)
-"""Each hash takes 64 MiB, so many simultaneous logins must not run at once."""
+"""Each hash takes 64 MiB, so the number of simultaneous logins is bounded."""
 _DUMMY_HASH = (
     "$argon2id$v=19$m=65536,t=3,p=4$c29tZXRoaW5nIG5vYm9keSBrbm93cw$0jiPzUG5sqPnIxPLBTdFyuGNmQm+WnMUZmy1PGOyA1w"
 )

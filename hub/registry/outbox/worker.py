@@ -35,6 +35,8 @@ class Task:
     """Runs a job, or raises. Must be idempotent."""
     lease_s: float = 60.0
     """How long a run may take, in seconds; after that, another worker may start."""
+    batch: int = 1
+    """Maximum number of jobs that are claimed at once; all of them must end within the lease."""
     coalesces: bool = False
     """Whether one run completes all jobs with the same subject that were enqueued before it started."""
     max_attempts: int = MAX_ATTEMPTS
@@ -65,7 +67,7 @@ def run_due(database: Database, tasks: Sequence[Task], *, should_stop: Callable[
         for task in tasks:  # In turn, so that a thousand jobs of one task do not delay the others.
             if should_stop():
                 return runs
-            for job in claim(database, task.name, task.lease_s):
+            for job in claim(database, task.name, task.lease_s, task.batch):
                 _run(database, task, job)
                 runs, idle = runs + 1, False
     return runs

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
+import sqlalchemy
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, String
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
@@ -35,3 +36,8 @@ class Table(DeclarativeBase):
     """The base of all tables."""
 
     type_annotation_map = {str: TEXT, int: WHOLE, datetime: Time, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012 - read by SQLAlchemy
+
+
+def table_of(rows: type[Table]) -> sqlalchemy.Table:
+    """Return the table of a class of rows, for statements without the ORM."""
+    return cast("sqlalchemy.Table", rows.__table__)

@@ -25,13 +25,15 @@ from hub.store import BlobStore
 
 _PROGRAM = Path(__file__).with_name("scanner_process.py")
 _PACKAGES = ("picklescan", "modelaudit-picklescan")
+_ARCHIVES = "archives 1"
+"""Version of the reader of archives in scanner_process.py; another one lets everything be scanned again."""
 TIMEOUT_S = 180.0
 """Wall-clock limit for one file; the program limits its own CPU time and memory."""
 
 
 def scanners() -> str:
     """Return names and versions of the scanners, as saved with every report. When they change, files are scanned again."""
-    return ", ".join(f"{package} {version(package)}" for package in _PACKAGES)
+    return ", ".join([*(f"{package} {version(package)}" for package in _PACKAGES), _ARCHIVES])
 
 
 def scan_task(hub: LocalHub) -> Task:

@@ -76,6 +76,7 @@ def _commit(request: Request, hub: LocalHub, artifact: Artifact, branch: str, bo
         message=header.message,
         branch=branch,
         parent=header.parent,
+        readers=caller.readers(),
     )
 
 

@@ -65,7 +65,7 @@ class Ignored:
         self._matches = 0
 
     def __contains__(self, path: str) -> bool:
-        """Return whether a file is excluded, or a folder that contains it: what is below an excluded folder stays excluded.
+        """Return whether a file is excluded, or a folder that contains it: everything below an excluded folder stays excluded.
 
         Raises InvalidRequest after too many matches.
         """

@@ -24,7 +24,7 @@ def branch(run: Run) -> None:
     assert status_of(lambda: run.api.delete_branch(repo, branch="main")) in {400, 403}
 
 
-@step("a branch named like a tag: commits move the branch, and the tag stays what is downloaded")
+@step("a branch named like a tag: commits move the branch, and the tag is still downloaded")
 def share_ref(run: Run) -> None:
     repo = run.repo("both-refs", {"a.txt": TEXT})
     run.api.create_tag(repo, tag="v1")

@@ -41,7 +41,7 @@ def test_reading_conditioning_imports_no_tensor_library(folder: Path) -> None:
     assert subprocess.run([sys.executable, "-c", script + check], check=False, timeout=300).returncode == 0
 
 
-def test_what_is_no_base_is_refused(folder: Path) -> None:
+def test_a_folder_that_is_not_a_base_is_refused(folder: Path) -> None:
     (folder / "unet" / "config.json").write_text(json.dumps({"cross_attention_dim": [768, 1024]}))
     with pytest.raises(DamagedFile, match=r"the invalid `cross_attention_dim` \[768, 1024\]"):
         conditioning_of(folder)

@@ -295,7 +295,7 @@ def test_a_folder_is_described_by_card_and_variants(tmp_path):
     assert [variant.folder for variant in artifact.variants] == ["emoji-sd", "sd15"]
 
 
-def test_the_parts_of_a_base_are_no_variants(tmp_path):
+def test_the_parts_of_a_base_are_not_taken_for_variants(tmp_path):
     card = a_card(kind="base", bases=(), conditioning=Conditioning(width=128, length=16))
     folder = a_folder(tmp_path / "a", card, variants=())
     (folder / "unet").mkdir()
@@ -358,6 +358,6 @@ def test_an_unknown_commercial_use_is_refused_with_the_values(tmp_path):
         read_card(written(tmp_path, wrong), NAME)
 
 
-def test_a_link_to_a_licence_that_is_no_https_url_is_left_out(tmp_path):
+def test_a_link_to_a_licence_without_https_is_left_out(tmp_path):
     named = front_matter(license="other", license_name="a", license_link="javascript:alert(1)")
     assert read_card(written(tmp_path, named), NAME).terms == Terms(name="a")

@@ -92,6 +92,6 @@ def test_scalars_are_those_of_yaml_1_2(written, value):
     ["no", "yes", "1e5", "12e34", "0o17", "0x1f", "007", ".5", "1_000", "2024-01-02", "12:30", "~", "", "null", "true", "- a", "é\n\nz",
      1, -1.5, 1e-7, 1e20, True, None, ["no", {"a": []}]],
 )  # fmt: skip
-def test_what_is_written_reads_the_same_in_yaml_1_1_and_1_2(value):
+def test_written_values_read_the_same_in_yaml_1_1_and_1_2(value):
     written = write_yaml({"a": value})
     assert read_yaml(written) == yaml.safe_load(written) == {"a": value}

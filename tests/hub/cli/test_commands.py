@@ -59,7 +59,7 @@ def test_a_misspelt_command_names_its_neighbours(hub):
     [
         (UnknownArtifact("mulan-yp", ["mulan-yo"]), 2),
         (MissingExtra("load", "`load_pipeline`"), 2),
-        (Conflict("somebody else was first."), 1),
+        (Conflict("another push was first."), 1),
         (DamagedFile("these bytes are not those."), 1),
         (OSError(28, "No space left on device", "blob"), 1),
     ],
@@ -110,7 +110,7 @@ def test_a_fault_of_ours_is_not_hidden(hub, monkeypatch):
         hub("index")
 
 
-def test_a_reader_that_has_seen_enough_is_no_reason_to_complain(home):
+def test_a_reader_that_closes_the_pipe_causes_no_message(home):
     script = f"{sys.executable} -c 'import sys; from hub.cli import main; sys.exit(main([\"languages\"]))' | true"
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, timeout=300)
     assert done.stderr == ""

@@ -132,7 +132,7 @@ def test_commands_to_copy_name_the_server(hub: Any, endpoint: str):
 
 
 @pytest.mark.parametrize("address", ["hub.example", "ftp://hub.example", "http://", "http://a?b"])
-def test_what_is_no_address_is_refused(hub: Any, address: str):
+def test_invalid_addresses_are_refused(hub: Any, address: str):
     assert hub("search", "--endpoint", address)[0] == 2
 
 

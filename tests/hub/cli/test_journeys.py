@@ -141,7 +141,7 @@ def test_verify_is_clean_after_a_push_that_was_killed_half_way_and_the_push_can_
     assert hub("verify").code == 0
 
 
-def test_verify_names_what_is_lost_and_what_is_damaged(hub, folder):
+def test_verify_names_lost_and_damaged_blobs(hub, folder):
     hub("push", folder)
     with LocalHub.open() as local:
         (file,) = local.registry.revision("mulan-sw").files
@@ -258,7 +258,7 @@ def test_a_read_only_home_is_one_line(hub, home):
     assert answer.err.count("\n") == 1
 
 
-def test_a_registry_that_is_no_database_is_one_line(hub, home):
+def test_a_registry_that_is_not_a_database_is_one_line(hub, home):
     home.mkdir()
     (home / "registry.db").write_text("once upon a time there was a very long text " * 50)
     answer = hub("search")
@@ -294,7 +294,7 @@ def test_without_diffusers_a_base_upstream_names_the_extra(hub, cards, monkeypat
     assert "linguahub[load]" in answer.err
 
 
-def test_doctor_names_what_is_missing_and_the_command_that_fixes_it(hub, monkeypatch):
+def test_doctor_names_missing_parts_and_the_command_that_installs_them(hub, monkeypatch):
     def broken() -> None:
         raise Unreachable("cannot create /nowhere: Read-only file system. Set HUB_HOME to a folder you can write.")
 

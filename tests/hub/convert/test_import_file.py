@@ -144,7 +144,7 @@ def test_a_missing_and_a_superfluous_tensor_are_both_named(tmp_path):
     assert refusal.value.problems[1:] == ["`proj.2.bias` is missing", "`surplus` is unexpected"]
 
 
-def test_a_list_of_tensors_is_no_state_dict(tmp_path):
+def test_a_list_of_tensors_is_not_read_as_a_state_dict(tmp_path):
     torch.save([torch.zeros(2)], tmp_path / "list.pth")
     with pytest.raises(InvalidSource, match="not a plain state dict"):
         converted(tmp_path / "list.pth", tmp_path / "sd15")

@@ -200,7 +200,7 @@ def test_the_text_tower_that_is_a_model_of_transformers_is_read_alone(
     assert pipe.encode_prompt("aja", "cpu", 1, True, language="zh")[0].isfinite().all()
 
 
-def test_a_folder_in_open_clips_layout_is_no_encoder_yet(
+def test_a_folder_in_open_clips_layout_is_not_an_encoder_yet(
     load: Callable[..., Any], xlmr: Any, tmp_path: Path, make_module: Callable[..., Path]
 ) -> None:
     module = make_module("pea-zh", ("zh",), architecture="projector", encoder={"name": "org/huge", "digest": ""})

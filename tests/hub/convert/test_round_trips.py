@@ -46,7 +46,7 @@ def flat(path: Path, container: str) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("published", PUBLISHED, ids=lambda each: each.name)
-def test_what_is_imported_and_exported_again_has_the_same_bytes(published, tmp_path):
+def test_imported_files_are_exported_with_the_same_bytes(published, tmp_path):
     variant, taken, found = imported(published, tmp_path)
     assert found.format.name == published.format
 
@@ -61,7 +61,7 @@ def test_what_is_imported_and_exported_again_has_the_same_bytes(published, tmp_p
 
 
 @pytest.mark.parametrize("published", PUBLISHED, ids=lambda each: each.name)
-def test_what_is_imported_is_a_variant_that_the_loader_builds(published, tmp_path):
+def test_an_imported_file_is_a_variant_that_the_loader_builds(published, tmp_path):
     variant, _, _ = imported(published, tmp_path)
     written = json.loads((variant / "config.json").read_text())
     if written["encoder"] is None:

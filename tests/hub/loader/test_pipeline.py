@@ -62,7 +62,7 @@ def test_the_pipeline_is_the_class_that_diffusers_names(load: Any, make_module: 
     assert "guidance_scale" in parameters
 
 
-def test_what_is_saved_is_the_base_and_loads_in_plain_diffusers(
+def test_a_saved_pipeline_is_the_base_and_loads_in_plain_diffusers(
     load: Any, plain: Any, draw: Any, make_module: Any, tmp_path: Path
 ) -> None:
     load(make_module("mulan-yo")).save_pretrained(tmp_path / "saved")

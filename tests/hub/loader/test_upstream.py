@@ -148,7 +148,7 @@ def test_a_big_encoder_is_announced_before_it_is_loaded(
     ],
     ids=["length", "pooled", "width"],
 )
-def test_a_misfit_of_what_is_read_names_both_sides(
+def test_an_upstream_file_that_does_not_fit_names_both_sides(
     make_module: Any, base_folder: Path, reads: Conditioning, gives: str
 ) -> None:
     base = Sources(None).base(base_folder, None)
@@ -181,5 +181,5 @@ def reading(base: BaseSource, conditioning: Conditioning) -> BaseSource:
     return replace(base, conditioning=conditioning)
 
 
-def test_names_of_upstream_repositories_are_no_names_of_ours(hub: LocalHub) -> None:
+def test_names_of_upstream_repositories_are_not_names_of_artifacts(hub: LocalHub) -> None:
     assert hub.registry.get("far-xlmr").name == ArtifactName("linguahub", "far-xlmr")

@@ -80,7 +80,7 @@ def test_a_backup_reports_damage_and_keeps_its_earlier_copy(hub, weights, tmp_pa
     copies.verify(weights.digest)
 
 
-def test_damaged_bytes_that_nobody_needs_are_collected(hub):
+def test_damaged_bytes_without_a_reference_are_collected(hub):
     digest, _ = hub.store.put(b"stray")
     damage(hub.store, digest)
     problems = verify(hub.registry, hub.store)

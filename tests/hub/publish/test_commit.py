@@ -1,4 +1,4 @@
-"""Applying the changes of a commit: what is deleted, in which order, and at which cost."""
+"""A commit applies its changes in order, and deletes files and folders at a bounded cost."""
 
 from __future__ import annotations
 

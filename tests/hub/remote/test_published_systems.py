@@ -129,14 +129,14 @@ def test_an_unreachable_network_is_reported_at_once_and_leaves_nothing_behind(hu
     assert untouched(hub)
 
 
-def test_what_is_in_the_cache_needs_no_network(tiny_hub, weights):
+def test_cached_files_need_no_network(tiny_hub, weights):
     tiny_hub.files["org/adapter/weights.bin"] = weights
     remote.fetch(WEIGHTS, endpoint=tiny_hub.address)
     assert remote.fetch(WEIGHTS, endpoint="http://127.0.0.1:9").read_bytes() == weights
 
 
 @pytest.mark.parametrize("there", [{}, {"org/adapter/other.bin": b"x"}], ids=["no repository", "no file"])
-def test_what_is_gone_upstream_is_one_sentence(hub, tiny_hub, there):
+def test_a_file_that_was_deleted_upstream_is_one_sentence(hub, tiny_hub, there):
     tiny_hub.files |= there
     with pytest.raises(Unreachable, match=r"`weights\.bin` of `org/adapter` no longer exists"):
         pull(hub, tiny_hub.address)
@@ -165,7 +165,7 @@ def test_without_torch_the_extra_is_named(hub, tiny_hub, weights, monkeypatch):
     assert untouched(hub)
 
 
-def test_what_is_no_single_adapter_is_refused_before_anything_is_fetched(hub, tiny_hub, tmp_path):
+def test_anything_but_a_single_adapter_is_refused_before_a_download(hub, tiny_hub, tmp_path):
     write_card(
         card(WEIGHTS, Upstream(repository="org/adapter", file="more.bin")), hub.home.cards / "adapters" / "pea-far"
     )

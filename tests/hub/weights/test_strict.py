@@ -71,7 +71,7 @@ def test_a_refused_file_leaves_the_module_as_it_was(path: Path) -> None:
     ],
     ids=["empty", "seven bytes", "endless header", "no object", "something behind", "header above the limit"],
 )
-def test_what_is_no_safetensors_file_is_damaged(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_safetensors_is_damaged(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
     with pytest.raises(DamagedFile, match="hub pull small"):

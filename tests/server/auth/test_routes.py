@@ -101,7 +101,7 @@ LEVELS = {
     "send": [f"GET {REPOSITORY}/xet-write-token/{{revision}}"],
     "push": [f"POST {GIT}.git/git-receive-pack", f"POST {GIT}/git-receive-pack"],
 }  # fmt: skip
-"""Access that a route needs → method and path. Nobody can push by git, which says so to those who can see the repository."""
+"""Access that a route needs → method and path. Pushes by git are refused, with the reason for those who can see the repository."""
 ALIKE = [
     *(f"{REPOSITORY}{end}" for end in ("/discussions", "/discussions/{rest:path}")),
     *(f"{GIT}.git/info/lfs/locks{end}" for end in ("", "/verify", "/{id}/unlock")),

@@ -124,7 +124,7 @@ def test_a_published_module_changes_the_images_and_unloading_restores_the_base_b
     assert not any(isinstance(layer, BaseTunerLayer) for layer in pipe.text_encoder.modules())
     pipe.save_pretrained(tmp_path / "saved")
     again = plain_diffusers(tmp_path / "saved")
-    assert torch.equal(drawn(again), before), "what is saved afterwards is the base"
+    assert torch.equal(drawn(again), before), "the base is saved afterwards"
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -50,7 +50,7 @@ def test_two_steps_of_a_recipe_write_a_variant_with_its_output_shape(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     base, method = original(shape_of(recipe)), "token-kd" if recipe == "token-kd" else recipe.partition("-")[0]
-    # A tiny base reads 8 tokens: what is compared token by token must be as long.
+    # A tiny base reads 8 tokens: tensors compared token by token must be as long.
     shorter = ["--set", "prompt.length=8"] if recipe == "token-kd" else []
     arguments = [
         method, "--recipe", recipe, "--lang", "yo", "--base", str(base), "--encoder", str(qllama_folder), "--corpus", "toy",

@@ -78,7 +78,7 @@ def test_a_pushed_module_is_rescored_and_gets_the_badge(
     assert str(entry.name) == "local/token-kd-yo"
 
 
-def test_a_copy_with_a_better_number_is_disputed_and_ranks_by_what_is_measured(
+def test_a_copy_with_a_better_number_is_disputed_and_ranks_by_its_measured_score(
     pushed: Path, hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     [(_, value)] = best(hub, "token-kd-yo")

@@ -73,7 +73,7 @@ def test_a_sample_is_the_image_that_the_published_module_generates(
     title = f"{last.stem.partition('-')[0]}, step {int(last.stem.rpartition('-')[2])}"
     expected = np.asarray(sample_sheet(prompts, drawn, title), dtype=np.float32)
     found = np.asarray(Image.open(last), dtype=np.float32)
-    # What is published is in half precision.
+    # Published weights are in half precision.
     assert np.abs(found - expected).mean() < 1.5
     assert found[40:].std() > 5, "or else nothing was drawn"
 

@@ -60,7 +60,7 @@ def test_a_short_page_says_how_many_more_there_are(hub):
     assert hub("search", "--limit", "1").out.rstrip().endswith("3 more. Show all with `--limit 4`.")
 
 
-def test_finding_nothing_is_no_mistake(hub):
+def test_finding_nothing_exits_with_zero(hub):
     answer = hub("search", "nothing-like-this")
     assert answer.code == 0
     assert answer.out.startswith("No artifacts match.")
@@ -100,7 +100,7 @@ def test_a_wrong_request_is_one_line_and_exit_code_2(hub, arguments, message):
     "arguments",
     [["--kind", "delta"], ["--metric", "clip_score"], ["--base", "small-sd", "--lang", "fr", "--kind", "base"]],
 )
-def test_a_filter_that_exists_and_selects_nothing_is_no_mistake(hub, arguments):
+def test_a_filter_that_exists_and_selects_nothing_exits_with_zero(hub, arguments):
     answer = hub("search", *arguments)
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.startswith("No artifacts match.")

@@ -80,7 +80,7 @@ def test_an_existing_folder_is_not_touched(hub, tmp_path):
     assert list(Path("ella-sd15").iterdir()) == []
 
 
-def test_what_is_no_file_and_what_has_no_variant_are_one_line(hub):
+def test_a_missing_file_and_an_artifact_without_variants_are_one_line(hub):
     assert "`nowhere` not found" in hub("import", "nowhere").err
     missing = hub("export", "mulan-yo")
     assert (missing.code, len(missing.err.splitlines())) == (2, 1)

@@ -153,7 +153,7 @@ def test_a_batch_of_the_base_and_the_module_is_refused(pipe: Any) -> None:
         pipe.encode_prompt(["aja", "dog"], language=["zh", "en"])
 
 
-def test_what_is_saved_after_a_prompt_is_the_base(
+def test_saving_after_a_prompt_saves_the_base(
     pipe: Any, load: Callable[..., Any], xl_folder: Path, tmp_path: Path, draw: Callable[..., Tensor]
 ) -> None:
     size = {"height": 32, "width": 32}

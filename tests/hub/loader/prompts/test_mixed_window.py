@@ -86,7 +86,7 @@ def test_a_prompt_that_is_one_tag_is_read_as_its_language(pea: Any) -> None:
     assert torch.equal(tokens(pea, "<en>a dog</en>"), tokens(pea, "a dog", language="en"))
 
 
-def test_what_is_longer_than_the_window_is_cut_at_its_end(pea: Any) -> None:
+def test_a_prompt_longer_than_the_window_is_cut_at_its_end(pea: Any) -> None:
     first, one = by_module(pea, "pea-yo", "aja " * 20)
     assert one.all()
     found = tokens(pea, f"<yo>{'aja ' * 20}</yo><sw>{'mbwa ' * 20}</sw>")

@@ -133,7 +133,7 @@ def test_a_token_ends_when_it_was_said_to(database, ada):
     assert tokens.caller(secret) is None
 
 
-def test_a_door_is_shut_after_so_many_tries_and_opens_again(database):
+def test_logins_are_blocked_after_too_many_attempts_and_allowed_again_later(database):
     door, other = AttemptLimit("password ada", 3), AttemptLimit("password bob", 3)
     for _ in range(3):
         count_attempt(database, [door, other])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import random
+from functools import partial
 
 import pytest
+from sqlalchemy import event
 
 from hub.git_objects import blob_id, folder_ids, pointer
 from hub.names import Digest
-from hub.records import File
+from hub.records import File, counted_files
 from hub.registry.artifacts import history
 from hub.registry.artifacts.files import (
     files_in,
@@ -61,6 +64,61 @@ def test_pages_list_a_folder_or_everything_below_it_in_the_order_of_bytes(databa
     assert pages(folders_in, database, "absent", recursive=False) == []
     found = find_folders(database, FIRST, ["a", "a/b", "a/c", "absent"])
     assert {path: folder.oid for path, folder in found.items()} == {path: folders[path] for path in ("a", "a/c")}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_commit_records_the_same_rows_whether_they_are_copied_from_its_parent_or_not(registry, seed):
+    chance = random.Random(seed)
+    paths = [f"{'/'.join(chance.choices('abc', k=depth))}/{name}" for depth in (1, 2, 3, 4) for name in range(5)] + [
+        "x",
+        "y",
+    ]
+    files = {path: chance.choice("ab") for path in chance.sample(paths, 12)}
+    record(registry, "1", rows_of(files))
+    for number in range(2, 7):
+        for path in chance.sample(paths, chance.randint(1, 4)):
+            files.pop(path, None) if chance.random() < 0.4 else files.update({path: chance.choice("abc")})
+        folder_as_file = chance.choice("abc")
+        if chance.random() < 0.3:
+            files = {path: content for path, content in files.items() if not path.startswith(f"{folder_as_file}/")}
+            files[folder_as_file] = "a"
+        else:
+            files.pop(folder_as_file, None)
+        files = {
+            path: content for path, content in files.items() if path.partition("/")[0] not in files or "/" not in path
+        }
+        record(registry, str(number), rows_of(files), str(number - 1) * 64)
+        read = partial(registry.database.rows, values={"id": str(number) * 64})
+        found = read("SELECT path, digest, size_bytes, folder, is_counted FROM files WHERE revision_id = :id")
+        largest = counted_files(rows_of(files))
+        assert sorted(tuple(row) for row in found) == sorted(
+            (each.path, each.digest.hex, each.size_bytes, each.path.rpartition("/")[0], each.path in largest)
+            for each in rows_of(files)
+        )
+        folders = read("SELECT path, oid, parent FROM folders WHERE revision_id = :id")
+        whole = folder_ids({each.path: blob_id(pointer(each)) for each in rows_of(files)})
+        assert {row["path"]: row["oid"] for row in folders} == whole
+        assert all(row["parent"] == row["path"].rpartition("/")[0] for row in folders)
+
+
+def rows_of(files):
+    """Return files from their paths and the digits of their digests, with sizes that follow the digit."""
+    return tuple(File(path, Digest(digit * 64), ord(digit)) for path, digit in sorted(files.items()))
+
+
+def test_a_commit_of_one_file_inserts_few_rows(registry):
+    files = {f"{number // 20}/{number}": "a" for number in range(2000)}
+    record(registry, "1", rows_of(files))
+    inserted = []
+
+    def count(_connection, _cursor, statement, values, _context, many):
+        if statement.startswith("INSERT"):
+            inserted.append(len(values) if many else 1)
+
+    event.listen(registry.database.engine, "before_cursor_execute", count)
+    record(registry, "2", rows_of(files | {"7/140": "b"}), FIRST)
+    assert sum(inserted) < 20
+    assert len(registry.revision("mulan-yo").files) == 2000
 
 
 def test_single_files_are_found_by_path(registry, database):

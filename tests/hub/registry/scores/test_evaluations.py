@@ -136,7 +136,7 @@ def test_what_an_account_doubts_is_disputed_until_this_hub_reproduces_it(registr
     assert ("reproduced", 0.8) in provenances(registry, "linguahub/yo")
 
 
-def test_the_worker_finds_what_is_claimed_and_not_reproduced(registry):
+def test_the_worker_finds_claims_that_are_not_reproduced(registry):
     fill(
         registry,
         an_artifact("ada/claimed"),

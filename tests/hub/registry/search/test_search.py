@@ -187,7 +187,7 @@ def test_a_page_of_too_many_matches_counts_some_of_them(shelf):
     assert (kinds.total, kinds.is_exact) == (5, True)
 
 
-def test_counts_follow_what_is_written(registry):
+def test_counts_follow_every_write(registry):
     fill(registry, an_artifact("local/a"), an_artifact("local/b", languages=("sw", "yo")))
     registry.record(
         an_artifact("local/b", kind="encoder", languages=("sw",), bases=()), a_revision("local/b", "9"), "1" * 64

@@ -220,13 +220,13 @@ def test_a_file_with_x2is_unused_transformer_is_refused_by_name(tmp_path):
         convert(tmp_path / "file", tmp_path / "variant", what="a file", base="org/flux")
 
 
-def test_settings_beside_something_that_is_no_state_dict_are_refused(tmp_path):
+def test_settings_without_a_state_dict_beside_them_are_refused(tmp_path):
     torch.save({"config": {}, "state_dict": {"a": "text"}}, tmp_path / "file")
     with pytest.raises(InvalidSource, match="not a plain state dict"):
         convert(tmp_path / "file", tmp_path / "variant", what="a file", base="org/flux")
 
 
-def test_a_width_that_is_no_multiple_of_the_states_is_refused():
+def test_a_width_that_the_states_do_not_divide_is_refused():
     with pytest.raises(DoesNotFit, match="`in_width` 25 is not a multiple of 3 states"):
         build("align-net", {"in_width": 25, "states": 3, "out_width": 4, "pooled_width": 2})
 

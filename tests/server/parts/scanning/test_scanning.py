@@ -1,12 +1,15 @@
 """Files that can run code, where an administrator allows them, are scanned without being run, and marked."""
 
+import gzip
 import io
 import os
 import pickle
 import pkgutil
+import tarfile
 import zipfile
 from hashlib import sha256
 
+import numpy as np
 import pytest
 from huggingface_hub.hf_api import RepoFile
 from starlette.testclient import TestClient
@@ -21,6 +24,7 @@ from hub.registry.artifacts.scans import find_scan, mark_unsafe_files, scans_in
 from hub.registry.outbox.worker import run_due
 from server.app import create_app
 from server.parts.scanning import scan as scanning
+from server.parts.scanning import scanner_process
 from server.parts.scanning.scan import rescan_outdated
 from server.worker import tasks_of_worker
 from tests.builders.server.commits import commit
@@ -45,6 +49,16 @@ def a_zip(**members):
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def a_tar(mode, members):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
 
 
@@ -278,13 +292,77 @@ def test_the_scanner_process_has_limits_and_an_empty_environment(hub, tmp_path, 
     monkeypatch.setattr(scanning, "_PROGRAM", program)
     _, report = scanning.scan_blob(hub.store, find_scan(hub.registry.database, digest))
     assert "secret" not in str(report) and ", 1)" in str(report)
-    from server.parts.scanning import scanner_process
-
     monkeypatch.setattr(scanner_process, "_picklescan", lambda *_: bytearray(4 << 30))
-    assert scanner_process._run(lambda *_: 1 / 0, "f", "n") == {
+    assert scanner_process._run(lambda: 1 / 0) == {
         "verdict": "failed",
         "reason": "ZeroDivisionError: division by zero",
     }
+
+
+def test_pickles_in_archives_get_the_verdict_that_they_get_outside(hub, allowed, crafted, proof):
+    evil, harmless = crafted["system.pkl"][0], crafted["harmless.pkl"][0]
+    array = io.BytesIO()
+    np.save(array, np.array([Calls(os.system, f"touch {proof}")], dtype=object), allow_pickle=True)
+    members = {"docs/a.txt": b"words", "weights.pkl": evil}
+    files = {
+        "evil.tar": (a_tar("w", members), "malicious"),
+        "evil.tar.gz": (a_tar("w:gz", members), "malicious"),
+        "evil.tar.bz2": (a_tar("w:bz2", members), "malicious"),
+        "evil.tar.xz": (a_tar("w:xz", members), "malicious"),
+        "evil.zip": (a_zip(**members), "malicious"),
+        "hidden-name.tar.gz": (a_tar("w:gz", {"photo.jpg": evil}), "malicious"),
+        "protocol-0.tar.gz": (a_tar("w:gz", {"a.pkl": crafted["protocol-0.pkl"][0]}), "malicious"),
+        "torch.tar.gz": (a_tar("w:gz", {"a.pt": crafted["torch.pt"][0]}), "malicious"),
+        "tar-in-zip.zip": (a_zip(**{"a.tar.gz": a_tar("w:gz", members)}), "malicious"),
+        "evil.pkl.gz": (gzip.compress(evil), "malicious"),
+        "objects.npz": (a_zip(**{"a.npy": array.getvalue()}), "malicious"),
+        "last-of-many.tar": (
+            a_tar("w", {f"{number}.txt": b"words" for number in range(300)} | {"z.pkl": evil}),
+            "malicious",
+        ),
+        "harmless.tar.gz": (a_tar("w:gz", {"docs/a.txt": b"words", "weights.pkl": harmless}), "clean"),
+        "harmless.zip": (a_zip(**{"weights.pkl": harmless}), "clean"),
+        "rows.jsonl.gz": (gzip.compress(b'{"a": 1}'), "clean"),
+        "program.tar.gz": (a_tar("w:gz", {"run": b"\x7fELF" + bytes(600)}), "inconclusive"),
+        "deep.zip": (a_zip(**{"a.zip": a_zip(**{"b.zip": a_zip(**{"c.pkl": harmless})})}), "inconclusive"),
+        "cut.tar.gz": (a_tar("w:gz", {"weights.pkl": harmless})[:-20], "inconclusive"),
+        "unread.tar.zst": (b"\x28\xb5\x2f\xfd" + bytes(50), "inconclusive"),
+    }
+    assert commit(allowed, {path: raw for path, (raw, _) in files.items()}).status_code == 200
+    work(hub)
+    found = scans_in(hub.registry.database, hub.registry.head(REPO))
+    assert {path: scan.verdict for path, scan in found.items()} == {
+        path: verdict for path, (_, verdict) in files.items()
+    }
+    assert not proof.exists()
+    assert "in weights.pkl: " in " ".join(found["evil.tar.gz"].evidence)
+    assert "inside an archive inside an archive" in " ".join(found["deep.zip"].evidence)
+
+
+def test_an_archive_beyond_a_limit_is_inconclusive_unless_something_malicious_was_found_before(monkeypatch, crafted):
+    evil, harmless = crafted["system.pkl"][0], crafted["harmless.pkl"][0]
+
+    def verdicts(content):
+        report = scanner_process.scan(io.BytesIO(content), "a.tar.gz")
+        return {each["verdict"] for each in report.values()}, " ".join(
+            each.get("reason", "") for each in report.values()
+        )
+
+    many = {f"{number}.pkl": harmless for number in range(30)}
+    for limit, value, reason in (
+        ("MAX_MEMBERS", 20, "more than 20 members"),
+        ("MAX_BYTES", 10_000, "more than 0 GiB"),
+        ("MAX_MEMBER_BYTES", 40, "has more than 0 MiB"),
+        ("READING_S", -1.0, "took more than"),
+    ):
+        assert verdicts(a_tar("w:gz", many)) == ({"clean"}, " ")
+        with monkeypatch.context() as patched:
+            patched.setattr(scanner_process, limit, value)
+            found, why = verdicts(a_tar("w:gz", many))
+            assert found == {"inconclusive"} and reason in why, limit
+    monkeypatch.setattr(scanner_process, "MAX_MEMBERS", 20)
+    found, why = verdicts(a_tar("w:gz", {"first.pkl": evil} | many))
+    assert found == {"malicious"} and "more than 20 members" in why
 
 
 @pytest.mark.parametrize(

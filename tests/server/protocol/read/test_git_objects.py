@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hub.git_objects import blob_id, folder_ids, pointer, tree_id
 from hub.names import ArtifactName, Digest
 from hub.records import Artifact, File, Revision
 from server import create_app
+from server.parts.mirror.mirrored_repositories import MirroredCommit, MirroredFile
 from server.parts.mirror.mirrored_tree import paths_below
 from tests.builders.hub import a_hub
 
@@ -60,6 +62,16 @@ def listing(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
             return client
 
         yield make
+
+
+def test_the_id_of_a_folder_is_gits_in_a_mirror_and_counts_texts_as_pointers_elsewhere(listing):
+    text = File("texts/a.txt", Digest("a" * 64), 1)
+    entries = listing([text.path]).get("/api/models/ada/wide/tree/main").json()
+    as_pointers = folder_ids({text.path: blob_id(pointer(text))})
+    assert [each["oid"] for each in entries] == [as_pointers["texts"]]
+    listed = MirroredFile(path=text.path, size_bytes=1, blob_id=blob_id(b"a"), etag=blob_id(b"a"))
+    commit = MirroredCommit(commit_id="1" * 40, description={}, files=(listed,), fetched_at=datetime.now(UTC))
+    assert commit.folders == folder_ids({text.path: blob_id(b"a")}) != as_pointers
 
 
 def test_listing_a_tree_hashes_each_file_and_folder_at_most_twice(listing, monkeypatch):

@@ -86,7 +86,7 @@ def test_files_of_a_pinned_revision_are_immutable_and_those_of_a_branch_are_not(
         ("/ada/first-yo/resolve/main/absent.json", "EntryNotFound"),
     ],
 )
-def test_the_error_code_names_what_is_missing(client: TestClient, path: str, code: str):
+def test_the_error_code_names_the_missing_thing(client: TestClient, path: str, code: str):
     for response in (client.get(path), client.head(path)):
         assert response.status_code == 404
         assert response.headers["x-error-code"] == code

@@ -145,7 +145,7 @@ def test_gitignore_of_the_upload_or_of_the_repository_leaves_files_out(
     assert ignored == {"c.log": True, "c.txt": False}
     answer = ask(repo, {"c.log": b"c", "c.txt": b"c"}, gitIgnore="*.txt").json()["files"]
     assert [each["shouldIgnore"] for each in answer] == [False, True], "the one of the request comes first"
-    assert ask(repo, {"out/tool": b"\x7fELF\x02\x01"}).status_code == 200, "what is ignored is not refused"
+    assert ask(repo, {"out/tool": b"\x7fELF\x02\x01"}).status_code == 200, "an ignored file is not refused"
 
 
 def test_gitattributes_decide_which_texts_are_sent_as_large_files(api: HfApi, repo: str, ask) -> None:

@@ -42,10 +42,10 @@ from tests.builders.models.bases.small import Small
 SQUARE = {"height": SIDE, "width": SIDE, "guidance_scale": 3.0}
 
 
-def flux2_transformer(width: int) -> Flux2Transformer2DModel:
+def flux2_transformer(width: int, *, guided: bool = False) -> Flux2Transformer2DModel:
     return Flux2Transformer2DModel(
         patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
-        joint_attention_dim=width, timestep_guidance_channels=16, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
+        joint_attention_dim=width, timestep_guidance_channels=16, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=guided,
     )  # fmt: skip
 
 

@@ -104,10 +104,10 @@ def gemma_tokenizer() -> GemmaTokenizer:
     return GemmaTokenizer(vocab={piece: place for place, piece in enumerate(pieces)}, merges=[])
 
 
-def randomise(part: torch.nn.Module) -> Any:
-    """Fill parameters that a class leaves empty or at zero, so that images depend on prompts."""
+def randomise(part: torch.nn.Module, *, every: bool = False) -> Any:
+    """Fill parameters that a class leaves empty or at zero, or `every` one, so that images depend on prompts."""
     for parameter in part.parameters():
-        if parameter.dim() == 1 or not parameter.any() or not torch.isfinite(parameter).all():
+        if every or parameter.dim() == 1 or not parameter.any() or not torch.isfinite(parameter).all():
             torch.nn.init.normal_(parameter, std=0.2)
         if parameter.dim() == 1:
             parameter.data.add_(0.5)

@@ -103,15 +103,15 @@ class SmallCase:
         )
 
     def differs(self, pipe: Any, prompt: str | Sequence[str] = PROMPT, **settings: Any) -> Tensor:
-        """Return what the module draws, after checking that each row differs from the base's alone."""
-        language = settings.pop("language", None)
+        """Return what the module draws, after checking that each row, of `shape`, differs from the base's alone."""
+        language, shape = settings.pop("language", None), settings.pop("shape", self.small.shape)
         through = self.draw(pipe, prompt, language=language, **settings)
         pipe.set_adapters([])
         alone = self.draw(pipe, prompt, **settings)
         pipe.set_adapters(f"{self.family}-yo")
         assert torch.isfinite(through).all()
         for one, other in zip(through, alone, strict=True):
-            assert one.shape == self.small.shape
+            assert one.shape == shape
             assert not torch.equal(one, other)
         return through
 
@@ -136,4 +136,4 @@ class SmallCase:
         known = inspect.signature(self.pipe.encode_prompt).parameters
         given: dict[str, Any] = {name: count for name in COUNTS if name in known}
         given |= {"do_classifier_free_guidance": False} if "do_classifier_free_guidance" in known else {}
-        return type(self.pipe)._mixin.encoded(self.pipe.encode_prompt(prompt=texts, **given))
+        return type(self.pipe)._mixin.encoded(self.pipe.encode_prompt(prompt=texts, **given, **self.small.encode))

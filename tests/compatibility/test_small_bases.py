@@ -90,4 +90,5 @@ def test_other_pipelines_of_the_family_draw_through_the_module(
     name, components, settings = SMALL[family].routes[route](case.pipe)
     made = case.pipe.into(getattr(diffusers, name), **components)
     made.set_progress_bar_config(disable=True)
-    case.differs(made, **settings)
+    with case.small.shrinks():
+        case.differs(made, **settings)

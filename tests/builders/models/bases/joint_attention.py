@@ -24,6 +24,7 @@ from diffusers import (
 )
 from transformers import Gemma2Config, Gemma2Model, UMT5Config, UMT5EncoderModel
 
+from tests.builders.models.bases import routes
 from tests.builders.models.bases.parts import (
     SIDE,
     WIDTH,
@@ -156,12 +157,21 @@ SMALL = {
         make=qwen_image,
         call={"height": SIDE, "width": SIDE, "true_cfg_scale": 1.0},
         guided={"true_cfg_scale": 3.0},
-        routes={"img2img": img2img("QwenImageImg2ImgPipeline"), "inpainting": inpaint("QwenImageInpaintPipeline")},
+        routes={
+            "img2img": img2img("QwenImageImg2ImgPipeline"),
+            "inpainting": inpaint("QwenImageInpaintPipeline"),
+            **routes.QWEN_IMAGE,
+        },
+        shrinks=routes.small_images,
     ),
     "z-image": Small(
         make=z_image,
         call=SQUARE,
-        routes={"img2img": img2img("ZImageImg2ImgPipeline"), "inpainting": inpaint("ZImageInpaintPipeline")},
+        routes={
+            "img2img": img2img("ZImageImg2ImgPipeline"),
+            "inpainting": inpaint("ZImageInpaintPipeline"),
+            **routes.Z_IMAGE,
+        },
     ),
     # The pipeline assumes an autoencoder that divides the sides by 8.
     "lumina2": Small(make=lumina2, call=SQUARE | {"height": 4 * SIDE, "width": 4 * SIDE}),

@@ -32,6 +32,7 @@ FAMILIES = {
     "StableDiffusion3": "hub.bases.families.stable_diffusion_3:StableDiffusion3",
     "StableDiffusionXL": "hub.bases.families.stable_diffusion_xl:StableDiffusionXL",
     "ZImage": "hub.bases.families.z_image:ZImage",
+    "ZImageOmni": "hub.bases.families.z_image:ZImageOmni",
 }
 """Prefix of pipeline class names → `module:class` of the built-in families; the longest prefix wins."""
 
@@ -53,7 +54,8 @@ class Reads:
     """Where the configuration files of a family say what its denoiser reads.
 
     A number is a constant or a key: `caption_channels` of the denoiser, `text_encoder_2:projection_dim` of another component,
-    `text_encoder:text_config.hidden_size` inside a mapping, `llama_layers[]` for the length of a list.
+    `text_encoder:text_config.hidden_size` inside a mapping, `caption_channels.0` inside a list, `layers[]` for the length of a
+    list, `layers{}` for the number of distinct values in it, `text_encoder:num_hidden_layers+1` for a sum.
     """
 
     width: str | int
@@ -94,17 +96,22 @@ class Reads:
 def _number(folder: Path, denoiser: str, key: str | int | None) -> int | None:
     if key is None or isinstance(key, int):
         return key
+    key, _, more = key.partition("+")
     component, _, path = key.rpartition(":")
     found: Any = read_json(folder / (component or denoiser) / "config.json")
-    for name in path.removesuffix("[]").split("."):
-        found = found.get(name) if isinstance(found, dict) else None
-    if isinstance(found, list) and path.endswith("[]"):
-        found = len(found)
+    for name in path.rstrip("[]{}").split("."):
+        found = found.get(name) if isinstance(found, dict) else _item(found, name)
+    if isinstance(found, list) and path != path.rstrip("[]{}"):
+        found = len(found) if path.endswith("[]") else len(set(found))
     if not isinstance(found, int) or isinstance(found, bool) or found <= 0:
         raise DamagedFile(
             f"the {component or denoiser} of `{folder.name}` has the invalid `{path}` {found!r}: it must be a number."
         )
-    return found
+    return found + int(more or 0)
+
+
+def _item(values: Any, place: str) -> Any:
+    return values[int(place)] if isinstance(values, list) and place.isdecimal() and int(place) < len(values) else None
 
 
 class Family:

@@ -66,8 +66,8 @@ class EncodesPrompts(Protocol):
 
 COUNTS = ("num_images_per_prompt", "num_videos_per_prompt")
 """diffusers' names for the number of results per prompt."""
-_PLAIN = {**dict.fromkeys(COUNTS, 1), "do_classifier_free_guidance": False}
-"""Arguments with which the base encodes texts for a mixed batch: one row each."""
+_PLAIN = {**dict.fromkeys(COUNTS, 1), "do_classifier_free_guidance": False, "guidance_scale": 1.0}
+"""Arguments with which the base encodes texts for a mixed batch: one row each, and no negative prompts."""
 _FOR_PROMPTS_ALONE = ("clip_skip", "complex_human_instruction")
 """Arguments that diffusers applies to prompts, never to negative prompts."""
 _OTHER_PROMPT = re.compile(r"(?:negative_)?prompt_(\d)")
@@ -78,7 +78,10 @@ class LanguageMixin:
     """A mixin before a diffusers pipeline class. Without `__init__`, so that the class is constructed and saved as usual."""
 
     gives: ClassVar[tuple[str, ...]] = ("tokens_BLC",)
-    """Fields of `Embeddings` in the order in which `encode_prompt` returns them; empty for those of negative prompts."""
+    """Fields of `Embeddings` in the order in which `encode_prompt` returns them; empty for those of negative prompts.
+
+    `streams.0.tokens_BLC` is a field of the first further stream.
+    """
     arguments: ClassVar[Mapping[str, str]] = {
         "tokens_BLC": "prompt_embeds",
         "pooled_BP": "pooled_prompt_embeds",
@@ -120,7 +123,7 @@ class LanguageMixin:
         # Some pipelines write into the list of prompts, which is the caller's.
         given |= {name: list(value) for name, value in given.items() if isinstance(value, list) and "prompt" in name}
         if given.get(self.arguments["tokens_BLC"]) is None:
-            is_guided = given.get("do_classifier_free_guidance", False) and given.get("negative_prompt_embeds") is None
+            is_guided = _is_guided(given) and given.get(f"negative_{self.arguments['tokens_BLC']}") is None
             answer = self._read_by_modules(
                 given["prompt"],
                 given.get("negative_prompt"),
@@ -155,12 +158,14 @@ class LanguageMixin:
         They are on the prompt encoder's device and in its modules' types. Where a pipeline encodes negative prompts by a second
         call, that call returns the negative embeddings as if they were positive.
         """
-        if self._prompt_encoder is None or prompt is None:
+        if self._prompt_encoder is None:
             return None
         if self.encodes_apart and (first := _first_prompts(prompt)) is not None:
             how: dict[str, Any] = {"language": language, "device": device, "base_encode": base_encode}
             answer = self._encode_by_modules(first, prompt, is_guided=True, **how)
             return None if answer is None or answer[1] is None else (answer[1], None)
+        if prompt is None:
+            return None
         return self._encode_by_modules(
             prompt, negative_prompt, is_guided=is_guided, language=language, device=device, base_encode=base_encode
         )
@@ -197,7 +202,11 @@ class LanguageMixin:
         plain = {name: value for name, value in {**_PLAIN, "batch_size": len(texts)}.items() if name in given}
         left_out = [name for name in given if _OTHER_PROMPT.fullmatch(name)]
         left_out += [name for name in given if is_negative and name in _FOR_PROMPTS_ALONE]
-        return self.encoded(own(**{**given, **plain, **dict.fromkeys(left_out), "prompt": list(texts)}))
+        return self.encode_all(own, {**given, **plain, **dict.fromkeys(left_out), "prompt": list(texts)})
+
+    def encode_all(self, encode: Callable[..., Any], given: Mapping[str, Any]) -> Embeddings:
+        """Return the embeddings of all streams by `encode`, an `encode_prompt`; some families call it once for each stream."""
+        return self.encoded(encode(**given))
 
     @classmethod
     def encoded(cls, answer: Any) -> Embeddings:
@@ -212,13 +221,13 @@ class LanguageMixin:
         tokens, mask_BL = values["tokens_BLC"], values.get("mask_BL")
         if isinstance(tokens, list):
             return pad_list(tokens)
-        return Embeddings(tokens.flatten(2), values.get("pooled_BP"), mask_BL)
+        return Embeddings(tokens.flatten(2), values.get("pooled_BP"), mask_BL, _further_streams(values))
 
     def values(self, embeddings: Embeddings) -> dict[str, Any]:
         """Return the values that the base takes, by field: the inverse of `embeddings`."""
         if self.float_mask and embeddings.mask_BL is not None:
             embeddings = embeddings._replace(mask_BL=embeddings.mask_BL.to(embeddings.tokens_BLC.dtype))
-        return {name: getattr(embeddings, name) for name in self.gives if name}
+        return {name: _field(embeddings, name) for name in self.gives if name}
 
     def _is_masked(self) -> bool:
         """Return whether the denoiser distinguishes tokens from padding."""
@@ -228,14 +237,16 @@ class LanguageMixin:
         self, given: Mapping[str, Any], positive: Embeddings, negative: Embeddings | None
     ) -> dict[str, Any]:
         """Return the arguments that give embeddings to the base in place of texts."""
-        texts = () if self.keeps_prompt else ("prompt", "negative_prompt")
-        changed: dict[str, Any] = dict.fromkeys(name for name in texts if name in given)
-        if "batch_size" in given:
-            changed["batch_size"] = len(positive.tokens_BLC)
+        texts = [name for name in ("prompt", "negative_prompt") if name in given]
+        changed: dict[str, Any] = dict.fromkeys(texts)
+        if self.keeps_prompt:
+            changed = {name: _repeat_texts(given, name) for name in texts}
         if self.takes_finished:
             positive = self._repeat(given, positive)
             negative = None if negative is None else self._repeat(given, negative)
             changed |= {name: 1 for name in COUNTS if name in given}
+        if "batch_size" in given:
+            changed["batch_size"] = len(positive.tokens_BLC)
         for name, value in self.values(positive).items():
             changed[self.arguments[name]] = value
         for name, value in self.values(negative).items() if negative is not None else ():
@@ -246,7 +257,7 @@ class LanguageMixin:
 
     def _repeat(self, given: Mapping[str, Any], encoded: Embeddings) -> Embeddings:
         """Repeat each row for each image, as diffusers orders several images of a prompt; floats in the denoiser's type."""
-        count = next((given[name] for name in COUNTS if name in given), 1)
+        count = _count(given)
         part = getattr(self, "transformer", None) or self.unet  # type: ignore[attr-defined]
 
         def repeat(each: Tensor) -> Tensor:
@@ -297,6 +308,40 @@ def negatives_of(
     return tuple(negative_prompt)
 
 
+def _count(given: Mapping[str, Any]) -> int:
+    """Return the number of results per prompt."""
+    return next((given[name] for name in COUNTS if name in given), 1)
+
+
+def _repeat_texts(given: Mapping[str, Any], name: str) -> list[str] | None:
+    """Return the texts called `name`, each repeated per image, for a base that reads them beside embeddings."""
+    found = given[name]
+    texts = [found] if isinstance(found, str) else found
+    return None if texts is None else [text for text in texts for _ in range(_count(given))]
+
+
+def _is_guided(given: Mapping[str, Any]) -> bool:
+    """Return whether `encode_prompt` is to encode negative prompts as well."""
+    scale = given.get("guidance_scale", 0)
+    return bool(given.get("do_classifier_free_guidance", scale is not None and scale > 1))
+
+
+def _field(embeddings: Embeddings, name: str) -> Any:
+    """Return a field of embeddings; `streams.0.tokens_BLC` is one of the first further stream."""
+    if not name.startswith("streams."):
+        return getattr(embeddings, name)
+    _, place, field = name.split(".")
+    return getattr(embeddings.streams[int(place)], field)
+
+
+def _further_streams(values: Mapping[str, Any]) -> tuple[Embeddings, ...]:
+    """Return the further streams of the values that a base gives."""
+    tokens = [name for name in values if name.startswith("streams.") and name.endswith(".tokens_BLC")]
+    return tuple(
+        Embeddings(values[name], mask_BL=values.get(name.replace("tokens_BLC", "mask_BL"))) for name in sorted(tokens)
+    )
+
+
 def _arguments(own: Callable[..., Any], arguments: Sequence[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return all arguments of `own` by name, defaults included."""
     signature = inspect.signature(own)
@@ -329,12 +374,15 @@ def _check_lengths(name: str, prompt: Tensor | list[Tensor], negative: Tensor | 
 
 
 def _first_prompts(prompt: str | list[str] | None) -> list[str] | None:
-    """Return the prompts that this pipeline call encoded first, if `prompt` holds their negatives; None in the first call."""
+    """Return the prompts that this pipeline call encoded first, if `prompt` holds their negatives; None in the first call.
+
+    A negative prompt of None is empty: pipelines that need one encode it, too.
+    """
     encoded = ENCODED_PROMPTS.get()
     if encoded is None:
         return None
     encoded.append(None if prompt is None else [prompt] if isinstance(prompt, str) else list(prompt))
-    return None if len(encoded) == 1 or encoded[0] is None or prompt is None else list(encoded[0])
+    return None if len(encoded) == 1 or encoded[0] is None else list(encoded[0])
 
 
 def pad_list(rows: Sequence[Tensor]) -> Embeddings:

@@ -136,4 +136,5 @@ class SmallCase:
         known = inspect.signature(self.pipe.encode_prompt).parameters
         given: dict[str, Any] = {name: count for name in COUNTS if name in known}
         given |= {"do_classifier_free_guidance": False} if "do_classifier_free_guidance" in known else {}
-        return type(self.pipe)._mixin.encoded(self.pipe.encode_prompt(prompt=texts, **given, **self.small.encode))
+        found: Embeddings = self.pipe.encode_all(self.pipe.encode_prompt, {"prompt": texts, **given, **self.small.encode})
+        return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -19,10 +20,19 @@ from diffusers import (
     Lumina2Transformer2DModel,
     QwenImagePipeline,
     QwenImageTransformer2DModel,
+    ZImageOmniPipeline,
     ZImagePipeline,
     ZImageTransformer2DModel,
 )
-from transformers import Gemma2Config, Gemma2Model, UMT5Config, UMT5EncoderModel
+from transformers import (
+    Gemma2Config,
+    Gemma2Model,
+    Siglip2ImageProcessorPil,
+    Siglip2VisionConfig,
+    Siglip2VisionModel,
+    UMT5Config,
+    UMT5EncoderModel,
+)
 
 from tests.builders.models.bases import routes
 from tests.builders.models.bases.parts import (
@@ -92,17 +102,37 @@ def qwen_image() -> QwenImagePipeline:
     )  # fmt: skip
 
 
-def z_image() -> ZImagePipeline:
+def z_image_transformer(siglip: int | None = None) -> ZImageTransformer2DModel:
     transformer = ZImageTransformer2DModel(
         in_channels=4, dim=32, n_layers=2, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=WIDTH,
-        axes_dims=[8, 4, 4], axes_lens=[256, 32, 32],
+        axes_dims=[8, 4, 4], axes_lens=[256, 32, 32], siglip_feat_dim=siglip,
     )  # fmt: skip
     for token in (transformer.x_pad_token, transformer.cap_pad_token):  # they start as memory that is not initialised
         torch.nn.init.ones_(token)
+    return transformer
+
+
+def z_image() -> ZImagePipeline:
     return ZImagePipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(), vae=autoencoder(), text_encoder=qwen3(), tokenizer=qwen_tokenizer(),
-        transformer=transformer,
+        transformer=z_image_transformer(),
     )  # fmt: skip
+
+
+def z_image_omni() -> ZImageOmniPipeline:
+    config = Siglip2VisionConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, patch_size=8, num_patches=16
+    )
+    return ZImageOmniPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=autoencoder(), text_encoder=qwen3(), tokenizer=qwen_tokenizer(),
+        transformer=z_image_transformer(siglip=16), siglip=Siglip2VisionModel(config).eval(),
+        siglip_processor=Siglip2ImageProcessorPil(patch_size=8, max_num_patches=16),
+    )  # fmt: skip
+
+
+def omni_edit(pipe: Any) -> Any:
+    """Return the route to editing; the pipeline encodes images in bfloat16."""
+    return "ZImageOmniPipeline", {"vae": deepcopy(pipe.vae).bfloat16()}, {"image": image().resize((64, 64))}
 
 
 def lumina2() -> Lumina2Pipeline:
@@ -173,6 +203,7 @@ SMALL = {
             **routes.Z_IMAGE,
         },
     ),
+    "z-image-omni": Small(make=z_image_omni, call=SQUARE, routes={"edit": omni_edit}),
     # The pipeline assumes an autoencoder that divides the sides by 8.
     "lumina2": Small(make=lumina2, call=SQUARE | {"height": 4 * SIDE, "width": 4 * SIDE}),
     "auraflow": Small(make=auraflow, call=SQUARE),

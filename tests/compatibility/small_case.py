@@ -89,7 +89,13 @@ class SmallCase:
         pipe: Any = load_pipeline(
             self.base_folder, self.module_folder, encoder=self.encoder_folder, device="cpu", variant=self.family
         )
+        return self.shrunk(pipe)
+
+    def shrunk(self, pipe: Any) -> Any:
+        """Return a pipeline with small sizes and without progress bars."""
         pipe.set_progress_bar_config(disable=True)
+        for name, value in self.small.attributes.items():
+            setattr(pipe, name, value)
         return pipe
 
     def draw(self, pipe: Any, prompt: str | Sequence[str] = PROMPT, **settings: Any) -> Tensor:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import diffusers
 import pytest
 import torch
@@ -30,8 +28,7 @@ def test_a_module_draws_and_without_it_the_image_is_the_base_s_own(family: str, 
     case.pipe.set_adapters([])
     alone = case.draw(case.pipe)
     case.pipe.set_adapters(f"{family}-yo")
-    plain: Any = getattr(diffusers, type(case.pipe).__name__).from_pretrained(case.base_folder)
-    plain.set_progress_bar_config(disable=True)
+    plain = case.shrunk(getattr(diffusers, type(case.pipe).__name__).from_pretrained(case.base_folder))
     assert torch.equal(alone, case.draw(plain))
 
 
@@ -88,7 +85,6 @@ def test_other_pipelines_of_the_family_draw_through_the_module(
 ) -> None:
     case = cases[family]
     name, components, settings = SMALL[family].routes[route](case.pipe)
-    made = case.pipe.into(getattr(diffusers, name), **components)
-    made.set_progress_bar_config(disable=True)
+    made = case.shrunk(case.pipe.into(getattr(diffusers, name), **components))
     with case.small.shrinks():
         case.differs(made, **settings)

@@ -44,10 +44,12 @@ def white_mask() -> Image.Image:
     return Image.new("L", (SIDE, SIDE), 255)
 
 
-def autoencoder(channels: int = 4, **more: Any) -> AutoencoderKL:
-    """Return an autoencoder that halves the sides once."""
+def autoencoder(channels: int = 4, halvings: int = 1, **more: Any) -> AutoencoderKL:
+    """Return an autoencoder that halves the sides once, or more often."""
+    blocks = halvings + 1
     return AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2, block_out_channels=(4, 4),
+        down_block_types=("DownEncoderBlock2D",) * blocks, up_block_types=("UpDecoderBlock2D",) * blocks,
+        block_out_channels=(4,) * blocks,
         layers_per_block=1, latent_channels=channels, norm_num_groups=4, sample_size=SIDE,
         **{"shift_factor": 0.06, "scaling_factor": 1.5, **more},
     )  # fmt: skip

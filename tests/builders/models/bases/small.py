@@ -24,5 +24,7 @@ class Small:
     """Route (`img2img`) → a function of the pipeline that returns another class, its components and arguments of its call."""
     shrinks: Callable[[], AbstractContextManager[None]] = nullcontext
     """Shrinks sizes that diffusers fixes, while the other classes draw."""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """Attributes of a pipeline that diffusers sets to large sizes, with small ones."""
     encode: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments of `encode_prompt`."""

@@ -104,9 +104,8 @@ class SmallCase:
         given = {name: value for name, value in given.items() if value is not None}
         said = prompt if isinstance(prompt, str) else list(prompt)
         answer = pipe(prompt=said, generator=torch.Generator().manual_seed(7), **given)
-        return torch.from_numpy(
-            np.asarray(getattr(answer, "images", None) if hasattr(answer, "images") else answer.frames)
-        )
+        results = next(answer[name] for name in ("images", "image", "frames") if name in answer)
+        return torch.from_numpy(np.asarray(results))
 
     def differs(self, pipe: Any, prompt: str | Sequence[str] = PROMPT, **settings: Any) -> Tensor:
         """Return what the module draws, after checking that each row, of `shape`, differs from the base's alone."""
@@ -142,5 +141,7 @@ class SmallCase:
         known = inspect.signature(self.pipe.encode_prompt).parameters
         given: dict[str, Any] = {name: count for name in COUNTS if name in known}
         given |= {"do_classifier_free_guidance": False} if "do_classifier_free_guidance" in known else {}
-        found: Embeddings = self.pipe.encode_all(self.pipe.encode_prompt, {"prompt": texts, **given, **self.small.encode})
+        found: Embeddings = self.pipe.encode_all(
+            self.pipe.encode_prompt, {"prompt": texts, **given, **self.small.encode}
+        )
         return found

@@ -26,6 +26,7 @@ from tests.builders.models.bases.parts import (
     WIDTH,
     autoencoder,
     image,
+    mistral3_config,
     qwen_tokenizer,
     randomise,
     t5_tokenizer,
@@ -70,15 +71,7 @@ def chatglm_tokenizer() -> Any:
 
 
 def flux2() -> Flux2Pipeline:
-    text = {
-        "model_type": "mistral", "vocab_size": 300, "hidden_size": WIDTH, "intermediate_size": 16, "num_hidden_layers": 1,
-        "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 1024,
-    }  # fmt: skip
-    vision = {
-        "model_type": "pixtral", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
-        "image_size": 12, "patch_size": 6,
-    }  # fmt: skip
-    encoder = Mistral3ForConditionalGeneration(Mistral3Config(text_config=text, vision_config=vision)).eval()
+    encoder = Mistral3ForConditionalGeneration(Mistral3Config(**mistral3_config())).eval()
     return Flux2Pipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(), vae=flux2_autoencoder(), text_encoder=encoder, tokenizer=qwen_tokenizer(),
         transformer=flux2_transformer(WIDTH, guided=True),

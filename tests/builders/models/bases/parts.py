@@ -90,6 +90,19 @@ def qwen25_vl(layers: int = 2) -> Qwen2_5_VLForConditionalGeneration:
     return Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(text_config=text, vision_config=vision, **ids)).eval()
 
 
+def mistral3_config(layers: int = 1) -> dict[str, Any]:
+    """Return the arguments of a `Mistral3Config`."""
+    text = {
+        "model_type": "mistral", "vocab_size": 300, "hidden_size": WIDTH, "intermediate_size": 16, "num_hidden_layers": layers,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 1024,
+    }  # fmt: skip
+    vision = {
+        "model_type": "pixtral", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "image_size": 12, "patch_size": 6,
+    }  # fmt: skip
+    return {"text_config": text, "vision_config": vision}
+
+
 def t5_tokenizer(length: int = 16) -> T5Tokenizer:
     """Return a tokenizer of letters."""
     words = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -9.0), ("▁", -2.0), *((letter, -3.0) for letter in LETTERS)]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from transformers import Qwen2Tokenizer, Qwen2VLImageProcessorPil
+import torch
+from transformers import PreTrainedTokenizerFast, Qwen2Tokenizer, Qwen2VLImageProcessorPil
 
 from tests.builders.models.bases.parts import qwen_tokenizer
 
 IMAGE = "<|image_pad|>"
+LOADED_AS = PreTrainedTokenizerFast
+"""diffusers looks for a base class that it knows in the module of a component."""
 
 
 class QwenProcessor(Qwen2Tokenizer):
@@ -24,6 +27,11 @@ class QwenProcessor(Qwen2Tokenizer):
     def image_token_id(self) -> int:
         """Return the id of `IMAGE`."""
         return int(self.convert_tokens_to_ids(IMAGE))
+
+    def apply_chat_template(self, conversation: Any, *, tokenize: bool = True, **settings: Any) -> Any:
+        """Return the text of a conversation, or its ids in a list of one, as processors do."""
+        found = super().apply_chat_template(conversation, tokenize=tokenize, **settings)
+        return [found] if tokenize else found
 
     def __call__(
         self, text: str | list[str], images: Any = None, videos: Any = None, padding: Any = False, **settings: Any
@@ -43,7 +51,8 @@ class QwenProcessor(Qwen2Tokenizer):
             for each in ([text] if isinstance(text, str) else text)
         ]
         found = super().__call__(texts, padding=padding, **settings)
-        found.update(seen)
+        ids = torch.as_tensor(found["input_ids"])
+        found.update(seen, mm_token_type_ids=(ids == self.image_token_id).long())
         return found
 
 

@@ -46,13 +46,15 @@ from tests.builders.models.bases.parts import (
     t5_tokenizer,
 )
 from tests.builders.models.bases.small import Small
-from tests.builders.models.tiny import LENGTH, clip_tokenizer
+from tests.builders.models.tiny import clip_tokenizer
 
 GLYPHS = 12
 """Width of ByT5."""
 
 
-def hunyuan_image_transformer(patch: tuple[int, ...], channels: int, out: int, **more: Any) -> HunyuanImageTransformer2DModel:
+def hunyuan_image_transformer(
+    patch: tuple[int, ...], channels: int, out: int, **more: Any
+) -> HunyuanImageTransformer2DModel:
     made = HunyuanImageTransformer2DModel(
         in_channels=channels, out_channels=out, num_attention_heads=2, attention_head_dim=8, num_layers=1, num_single_layers=1,
         num_refiner_layers=1, patch_size=patch, text_embed_dim=WIDTH, **more,
@@ -109,9 +111,7 @@ def hunyuan_dit() -> HunyuanDiTPipeline:
 def hunyuan_dit_control(pipe: Any) -> Any:
     """Return the route to a ControlNet, whose zero projections are filled."""
     config = pipe.transformer.config
-    net = HunyuanDiT2DControlNetModel(
-        transformer_num_layers=2, **{name: config[name] for name in HUNYUAN_DIT_SIZES}
-    )
+    net = HunyuanDiT2DControlNetModel(transformer_num_layers=2, **{name: config[name] for name in HUNYUAN_DIT_SIZES})
     return "HunyuanDiTControlNetPipeline", {"controlnet": randomise(net).eval()}, {"control_image": image()}
 
 
@@ -153,7 +153,9 @@ SHORT = {"tokenizer_max_length": 24}
 SIZE = {"height": SIDE, "width": SIDE}
 SMALL = {
     "hunyuan-image": Small(make=hunyuan_image, call=SIZE, attributes=SHORT),
-    "hunyuan-image-refiner": Small(make=hunyuan_image_refiner, call=SIZE | {"image": image()}, attributes=SHORT, guided=None),
+    "hunyuan-image-refiner": Small(
+        make=hunyuan_image_refiner, call=SIZE | {"image": image()}, attributes=SHORT, guided=None
+    ),
     "hunyuan-dit": Small(
         make=hunyuan_dit,
         call=SQUARE | {"use_resolution_binning": False},

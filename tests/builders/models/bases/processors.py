@@ -42,7 +42,7 @@ class QwenProcessor(Qwen2Tokenizer):
         if images is None:
             return super().__call__(text, padding=padding, **settings)
         images = images if isinstance(images, Sequence) else [images]
-        seen = Qwen2VLImageProcessorPil(patch_size=2, merge_size=2, min_pixels=64, max_pixels=256)(
+        seen = Qwen2VLImageProcessorPil(patch_size=16, min_pixels=32 * 32, max_pixels=64 * 64)(
             images, return_tensors="pt"
         )
         counts = iter((seen["image_grid_thw"].prod(-1) // 4).tolist())

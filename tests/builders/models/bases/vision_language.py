@@ -61,7 +61,7 @@ def qwen3_vl(layers: int = 2, *, width: int = WIDTH, head: bool = True) -> Any:
         "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0},
     }  # fmt: skip
     vision = {
-        "depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": width, "patch_size": 2,
+        "depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": width, "patch_size": 16,
         "num_position_embeddings": 16, "deepstack_visual_indexes": [],
     }  # fmt: skip
     ids = {"image_token_id": 261, "vision_start_token_id": 259, "vision_end_token_id": 260, "video_token_id": 299}

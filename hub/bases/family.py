@@ -48,6 +48,10 @@ FAMILIES = {
     "ZImageOmni": "hub.bases.families.z_image:ZImageOmni",
 }
 """Prefix of pipeline class names → `module:class` of the built-in families; the longest prefix wins."""
+WITHOUT_MODULES = {
+    "GlmImage": "a language model writes the image's tokens from the prompt itself, and embeddings hold only the quoted text",
+}
+"""Prefix of pipeline class names → why no module can act there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +167,8 @@ def family_of(folder: Path, *, what: str = "") -> Family:
     for family in _candidates(name):
         if name in family.pipeline_classes:
             return family
+    if (reason := next((WITHOUT_MODULES[each] for each in WITHOUT_MODULES if name.startswith(each)), None)) is not None:
+        raise DoesNotFit(f"`{what or folder.name}` is a `{name}`, where no language module can act: {reason}.")
     known = ", ".join(sorted({each.name for each in families()}))
     raise DoesNotFit(
         f"`{what or folder.name}` is a `{name}`, which takes no language modules here; supported families: {known}. "

@@ -87,7 +87,10 @@ class LanguageMixin:
         "pooled_BP": "pooled_prompt_embeds",
         "mask_BL": "prompt_attention_mask",
     }
-    """Field of `Embeddings` → diffusers' argument, which has the prefix `negative_` for negative prompts."""
+    """Field of `Embeddings` → diffusers' argument, which has the prefix `negative_` for negative prompts.
+
+    Empty if `encode_prompt` takes no embeddings; then `_finish` returns what it would have returned.
+    """
     shares_negative: ClassVar[bool] = True
     """Whether one negative prompt may serve all prompts of a list."""
     takes_finished: ClassVar[bool] = False
@@ -122,8 +125,9 @@ class LanguageMixin:
         given = _arguments(own, arguments, settings)
         # Some pipelines write into the list of prompts, which is the caller's.
         given |= {name: list(value) for name, value in given.items() if isinstance(value, list) and "prompt" in name}
-        if given.get(self.arguments["tokens_BLC"]) is None:
-            is_guided = _is_guided(given) and given.get(f"negative_{self.arguments['tokens_BLC']}") is None
+        tokens = self.arguments.get("tokens_BLC", "")
+        if given.get(tokens) is None:
+            is_guided = _is_guided(given) and given.get(f"negative_{tokens}") is None
             answer = self._read_by_modules(
                 given["prompt"],
                 given.get("negative_prompt"),

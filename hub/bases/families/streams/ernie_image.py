@@ -34,6 +34,7 @@ ErnieImage = row(
     "ernie-image",
     "ErnieImage",
     Reads(width="text_in_dim", mask=True, packing="lengths"),
+    arguments={},
     mixin=ErnieImageLanguage,
     encodes_apart=True,
 )

@@ -68,5 +68,6 @@ BriaFibo = row(
     "BriaFibo BriaFiboEdit",
     Reads(width="text_encoder_dim", layers="text_encoder:num_hidden_layers+1", mask=True),
     gives=("", "", "", "mask_BL", "", "layers", ""),
+    arguments={},
     mixin=BriaFiboLanguage,
 )

@@ -50,5 +50,6 @@ Ideogram4 = row(
     "Ideogram4",
     Reads(width="llm_features_dim", mask=True),
     gives=("tokens_BLC", "", "", "kinds_BL"),
+    arguments={},
     mixin=Ideogram4Language,
 )

@@ -36,6 +36,7 @@ Kandinsky5 = row(
     "Kandinsky5I2I Kandinsky5T2I",
     Reads(width="in_text_dim", pooled="in_text_dim2"),
     gives=("tokens_BLC", "pooled_BP"),
+    arguments={},
     mixin=Kandinsky5Language,
     encodes_apart=True,
     counts_padding=True,

@@ -13,14 +13,6 @@ from tests.builders.models.bases import SMALL
 from tests.compatibility.small_case import OTHER, PROMPT, SmallCase
 
 
-@pytest.fixture(scope="session")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SmallCase]:
-    """Return one case per family, built once."""
-    torch.set_num_threads(1)
-    root = tmp_path_factory.mktemp("small")
-    return {family: SmallCase(family, root) for family in SMALL}
-
-
 @pytest.mark.parametrize("family", SMALL)
 def test_a_module_draws_and_without_it_the_image_is_the_base_s_own(family: str, cases: dict[str, SmallCase]) -> None:
     case = cases[family]

@@ -135,7 +135,7 @@ def z_image_omni() -> ZImageOmniPipeline:
 
 def omni_edit(pipe: Any) -> Any:
     """Return the route to editing; the pipeline encodes images in bfloat16."""
-    return "ZImageOmniPipeline", {"vae": deepcopy(pipe.vae).bfloat16()}, {"image": image().resize((64, 64))}
+    return "ZImageOmniPipeline", {"vae": deepcopy(pipe.vae).bfloat16()}, {"image": image(64)}
 
 
 def lumina2() -> Lumina2Pipeline:
@@ -178,7 +178,18 @@ def inpaint(name: str, **sizes: Any) -> Any:
 
 SMALL = {
     "flux2-klein": Small(
-        make=flux2_klein, call=SQUARE, guided=None, routes={"inpainting": inpaint("Flux2KleinInpaintPipeline")}
+        make=flux2_klein,
+        call=SQUARE,
+        guided=None,
+        routes={
+            "inpainting": inpaint("Flux2KleinInpaintPipeline"),
+            "edit": lambda _: ("Flux2KleinPipeline", {}, {"image": image(64)}),
+            "edit with a cache of keys": lambda _: (
+                "Flux2KleinKVPipeline",
+                {},
+                {"image": image(64), "guidance_scale": None},
+            ),
+        },
     ),
     "chroma": Small(
         make=chroma,

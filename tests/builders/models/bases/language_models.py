@@ -119,7 +119,7 @@ SMALL = {
         # One layer in place of 10, 20 and 30, so that the text encoder is small.
         call=SQUARE | {"text_encoder_out_layers": (1,)},
         guided=None,
-        routes={"edit": lambda _: ("Flux2Pipeline", {}, {"image": image()})},
+        routes={"edit": lambda _: ("Flux2Pipeline", {}, {"image": image(64)})},
     ),
     "cogview4": Small(make=cogview4, call=SQUARE, routes={"control": cogview4_control}),
 }

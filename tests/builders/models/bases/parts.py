@@ -34,9 +34,9 @@ CHAT = (
 """A chat template of the form that Qwen's tokenizers have."""
 
 
-def image() -> Image.Image:
+def image(side: int = SIDE) -> Image.Image:
     """Return an input image."""
-    return Image.effect_mandelbrot((SIDE, SIDE), (-2, -1, 1, 1), 30).convert("RGB")
+    return Image.effect_mandelbrot((side, side), (-2, -1, 1, 1), 30).convert("RGB")
 
 
 def white_mask() -> Image.Image:

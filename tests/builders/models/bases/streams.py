@@ -149,7 +149,8 @@ def hidream() -> HiDreamImagePipeline:
     )  # fmt: skip
 
 
-SHORT = {"tokenizer_max_length": 24}
+SHORT = {"tokenizer_max_length": 200}
+"""Room for a template and a prompt in bytes."""
 SIZE = {"height": SIDE, "width": SIDE}
 SMALL = {
     "hunyuan-image": Small(make=hunyuan_image, call=SIZE, attributes=SHORT),

@@ -9,7 +9,6 @@ Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,8 +17,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from hub.embeddings import Embeddings
-from hub.errors import DoesNotFit
+from hub.bases.prompt_arguments import (
+    COUNTS,
+    OTHER_PROMPT,
+    arguments_of,
+    asks_for_negatives,
+    check_lengths,
+    refuse_other_prompts,
+    repeated_texts,
+    results_per_prompt,
+)
+from hub.embeddings import Embeddings, field_of, further_streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,14 +72,10 @@ class EncodesPrompts(Protocol):
         ...
 
 
-COUNTS = ("num_images_per_prompt", "num_videos_per_prompt")
-"""diffusers' names for the number of results per prompt."""
 _PLAIN = {**dict.fromkeys(COUNTS, 1), "do_classifier_free_guidance": False, "guidance_scale": 1.0}
 """Arguments with which the base encodes texts for a mixed batch: one row each, and no negative prompts."""
 _FOR_PROMPTS_ALONE = ("clip_skip", "complex_human_instruction")
 """Arguments that diffusers applies to prompts, never to negative prompts."""
-_OTHER_PROMPT = re.compile(r"(?:negative_)?prompt_(\d)")
-_ORDINALS = {"2": "second", "3": "third"}
 
 
 class LanguageMixin:
@@ -122,12 +126,12 @@ class LanguageMixin:
         Raises DoesNotFit for a second or third prompt if a module reads: it replaces all encoders of the base.
         """
         own = super().encode_prompt  # type: ignore[misc]
-        given = _arguments(own, arguments, settings)
+        given = arguments_of(own, arguments, settings)
         # Some pipelines write into the list of prompts, which is the caller's.
         given |= {name: list(value) for name, value in given.items() if isinstance(value, list) and "prompt" in name}
         tokens = self.arguments.get("tokens_BLC", "")
         if given.get(tokens) is None:
-            is_guided = _is_guided(given) and given.get(f"negative_{tokens}") is None
+            is_guided = asks_for_negatives(given) and given.get(f"negative_{tokens}") is None
             answer = self._read_by_modules(
                 given["prompt"],
                 given.get("negative_prompt"),
@@ -137,7 +141,7 @@ class LanguageMixin:
                 base_encode=partial(self._encode_by_base, own, given),
             )
             if answer is not None:
-                _refuse_other_prompts(given)
+                refuse_other_prompts(given)
                 return self._finish(own, given, *answer)
         return own(**given)
 
@@ -204,7 +208,7 @@ class LanguageMixin:
     ) -> Embeddings:
         """Encode texts with the base's `own` method and the settings of the call in progress."""
         plain = {name: value for name, value in {**_PLAIN, "batch_size": len(texts)}.items() if name in given}
-        left_out = [name for name in given if _OTHER_PROMPT.fullmatch(name)]
+        left_out = [name for name in given if OTHER_PROMPT.fullmatch(name)]
         left_out += [name for name in given if is_negative and name in _FOR_PROMPTS_ALONE]
         return self.encode_all(own, {**given, **plain, **dict.fromkeys(left_out), "prompt": list(texts)})
 
@@ -225,13 +229,13 @@ class LanguageMixin:
         tokens, mask_BL = values["tokens_BLC"], values.get("mask_BL")
         if isinstance(tokens, list):
             return pad_list(tokens)
-        return Embeddings(tokens.flatten(2), values.get("pooled_BP"), mask_BL, _further_streams(values))
+        return Embeddings(tokens.flatten(2), values.get("pooled_BP"), mask_BL, further_streams(values))
 
     def values(self, embeddings: Embeddings) -> dict[str, Any]:
         """Return the values that the base takes, by field: the inverse of `embeddings`."""
         if self.float_mask and embeddings.mask_BL is not None:
             embeddings = embeddings._replace(mask_BL=embeddings.mask_BL.to(embeddings.tokens_BLC.dtype))
-        return {name: _field(embeddings, name) for name in self.gives if name}
+        return {name: field_of(embeddings, name) for name in self.gives if name}
 
     def _is_masked(self) -> bool:
         """Return whether the denoiser distinguishes tokens from padding."""
@@ -244,7 +248,7 @@ class LanguageMixin:
         texts = [name for name in ("prompt", "negative_prompt") if name in given]
         changed: dict[str, Any] = dict.fromkeys(texts)
         if self.keeps_prompt:
-            changed = {name: _repeat_texts(given, name) for name in texts}
+            changed = {name: repeated_texts(given, name) for name in texts}
         if self.takes_finished:
             positive = self._repeat(given, positive)
             negative = None if negative is None else self._repeat(given, negative)
@@ -256,12 +260,12 @@ class LanguageMixin:
         for name, value in self.values(negative).items() if negative is not None else ():
             changed[f"negative_{self.arguments[name]}"] = value
         tokens = self.arguments["tokens_BLC"]
-        _check_lengths(tokens, changed[tokens], {**given, **changed}.get(f"negative_{tokens}"))
+        check_lengths(tokens, changed[tokens], {**given, **changed}.get(f"negative_{tokens}"))
         return changed
 
     def _repeat(self, given: Mapping[str, Any], encoded: Embeddings) -> Embeddings:
         """Repeat each row for each image, as diffusers orders several images of a prompt; floats in the denoiser's type."""
-        count = _count(given)
+        count = results_per_prompt(given)
         part = getattr(self, "transformer", None) or self.unet  # type: ignore[attr-defined]
 
         def repeat(each: Tensor) -> Tensor:
@@ -310,71 +314,6 @@ def negatives_of(
             f"`negative_prompt` has length {len(negative_prompt)} and `prompt` {count}: pass one negative prompt for each prompt."
         )
     return tuple(negative_prompt)
-
-
-def _count(given: Mapping[str, Any]) -> int:
-    """Return the number of results per prompt."""
-    return next((given[name] for name in COUNTS if name in given), 1)
-
-
-def _repeat_texts(given: Mapping[str, Any], name: str) -> list[str] | None:
-    """Return the texts called `name`, each repeated per image, for a base that reads them beside embeddings."""
-    found = given[name]
-    texts = [found] if isinstance(found, str) else found
-    return None if texts is None else [text for text in texts for _ in range(_count(given))]
-
-
-def _is_guided(given: Mapping[str, Any]) -> bool:
-    """Return whether `encode_prompt` is to encode negative prompts as well."""
-    scale = given.get("guidance_scale", 0)
-    return bool(given.get("do_classifier_free_guidance", scale is not None and scale > 1))
-
-
-def _field(embeddings: Embeddings, name: str) -> Any:
-    """Return a field of embeddings; `streams.0.tokens_BLC` is one of the first further stream."""
-    if not name.startswith("streams."):
-        return getattr(embeddings, name)
-    _, place, field = name.split(".")
-    return getattr(embeddings.streams[int(place)], field)
-
-
-def _further_streams(values: Mapping[str, Any]) -> tuple[Embeddings, ...]:
-    """Return the further streams of the values that a base gives."""
-    tokens = [name for name in values if name.startswith("streams.") and name.endswith(".tokens_BLC")]
-    return tuple(
-        Embeddings(values[name], mask_BL=values.get(name.replace("tokens_BLC", "mask_BL"))) for name in sorted(tokens)
-    )
-
-
-def _arguments(own: Callable[..., Any], arguments: Sequence[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all arguments of `own` by name, defaults included."""
-    signature = inspect.signature(own)
-    bound = signature.bind(*arguments, **settings)
-    bound.apply_defaults()
-    given = dict(bound.arguments)
-    for name, parameter in signature.parameters.items():
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            given |= given.pop(name)
-    return given
-
-
-def _refuse_other_prompts(given: Mapping[str, Any]) -> None:
-    for name, value in given.items():
-        if value is not None and (found := _OTHER_PROMPT.fullmatch(name)) is not None:
-            raise DoesNotFit(
-                f"`{name}` is for the base's {_ORDINALS[found[1]]} encoder, and the module replaces all encoders: leave it out."
-            )
-
-
-def _check_lengths(name: str, prompt: Tensor | list[Tensor], negative: Tensor | list[Tensor] | None) -> None:
-    """Raise DoesNotFit unless prompts and negative prompts have equally many tokens: most denoisers batch both."""
-    if negative is None or isinstance(negative, list) or isinstance(prompt, list):
-        return
-    if negative.shape[1] != prompt.shape[1]:
-        raise DoesNotFit(
-            f"`negative_{name}` has {negative.shape[1]} tokens and `{name}` {prompt.shape[1]}: "
-            "encode both with `pipe.encode_prompt`."
-        )
 
 
 def _first_prompts(prompt: str | list[str] | None) -> list[str] | None:

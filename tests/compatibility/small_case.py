@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hub.bases import conditioning_of
-from hub.bases.language_mixin import COUNTS
+from hub.bases.prompt_arguments import COUNTS
 from hub.conditioning import Conditioning
 from hub.embeddings import Embeddings, split_streams
 from hub.loader import load_pipeline

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from hub.bases.language_mixin import LanguageMixin, with_language
+from hub.bases.refused import REFUSED
 from hub.conditioning import Conditioning, Stream
 from hub.errors import DamagedFile, DoesNotFit, UnknownFile
 from hub.plugins import advertised, load, resolve
@@ -48,10 +49,6 @@ FAMILIES = {
     "ZImageOmni": "hub.bases.families.z_image:ZImageOmni",
 }
 """Prefix of pipeline class names → `module:class` of the built-in families; the longest prefix wins."""
-WITHOUT_MODULES = {
-    "GlmImage": "a language model writes the image's tokens from the prompt itself, and embeddings hold only the quoted text",
-}
-"""Prefix of pipeline class names → why no module can act there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,11 +164,10 @@ def family_of(folder: Path, *, what: str = "") -> Family:
     for family in _candidates(name):
         if name in family.pipeline_classes:
             return family
-    if (reason := next((WITHOUT_MODULES[each] for each in WITHOUT_MODULES if name.startswith(each)), None)) is not None:
-        raise DoesNotFit(f"`{what or folder.name}` is a `{name}`, where no language module can act: {reason}.")
     known = ", ".join(sorted({each.name for each in families()}))
+    reason = f" ({REFUSED[name]})" if name in REFUSED else ""
     raise DoesNotFit(
-        f"`{what or folder.name}` is a `{name}`, which takes no language modules here; supported families: {known}. "
+        f"`{what or folder.name}` is a `{name}`, which takes no language modules here{reason}; supported families: {known}. "
         "A family is a file like hub/bases/families/sana.py, or an entry point: see docs/tutorials/add-a-base-family.md."
     )
 

@@ -104,8 +104,8 @@ class SmallCase:
         given = {name: value for name, value in given.items() if value is not None}
         said = prompt if isinstance(prompt, str) else list(prompt)
         answer = pipe(prompt=said, generator=torch.Generator().manual_seed(7), **given)
-        results = next(answer[name] for name in ("images", "image", "frames") if name in answer)
-        return torch.from_numpy(np.asarray(results))
+        names = ("images", "image", "frames")
+        return torch.from_numpy(np.asarray(next(getattr(answer, name) for name in names if hasattr(answer, name))))
 
     def differs(self, pipe: Any, prompt: str | Sequence[str] = PROMPT, **settings: Any) -> Tensor:
         """Return what the module draws, after checking that each row, of `shape`, differs from the base's alone."""
@@ -116,7 +116,7 @@ class SmallCase:
         pipe.set_adapters(f"{self.family}-yo")
         assert torch.isfinite(through).all()
         for one, other in zip(through, alone, strict=True):
-            assert one.shape == shape
+            assert tuple(one.shape) == shape
             assert not torch.equal(one, other)
         return through
 
@@ -140,7 +140,8 @@ class SmallCase:
         """Return what `encode_prompt` gives the denoiser, each text `count` times where the pipeline repeats there."""
         known = inspect.signature(self.pipe.encode_prompt).parameters
         given: dict[str, Any] = {name: count for name in COUNTS if name in known}
-        given |= {"do_classifier_free_guidance": False} if "do_classifier_free_guidance" in known else {}
+        needed = {"do_classifier_free_guidance": False, "device": self.pipe.device, "batch_size": len(texts)}
+        given |= {name: value for name, value in needed.items() if name in known}
         found: Embeddings = self.pipe.encode_all(
             self.pipe.encode_prompt, {"prompt": texts, **given, **self.small.encode}
         )

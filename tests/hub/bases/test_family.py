@@ -48,7 +48,7 @@ def test_what_is_no_base_is_refused(folder: Path) -> None:
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "NoPipeline"}))
     with pytest.raises(
         DoesNotFit,
-        match="`NoPipeline`, which takes no language modules here; supported families: altdiffusion, auraflow, ",
+        match="`NoPipeline`, which takes no language modules here; supported families: .*altdiffusion, .*sana, ",
     ):
         conditioning_of(folder)
     (folder / "model_index.json").write_text("[")
@@ -77,7 +77,9 @@ def test_every_pipeline_of_a_family_asks_for_prompts_in_one_way(family: Family, 
 
 def test_a_base_that_plans_its_image_before_encoding_prompts_is_refused_with_the_reason(folder: Path) -> None:
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "GlmImagePipeline"}))
-    with pytest.raises(DoesNotFit, match="is a `GlmImagePipeline`, where no language module can act: a language model"):
+    with pytest.raises(
+        DoesNotFit, match="takes no language modules here \\(a language model writes the image's tokens"
+    ):
         conditioning_of(folder)
 
 

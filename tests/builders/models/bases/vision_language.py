@@ -204,7 +204,7 @@ SMALL = {
         make=ideogram4,
         call={"height": SIDE, "width": SIDE, "guidance_schedule": (3.0, 3.0), "max_sequence_length": 64},
         guided=None,
-        encode={"grid_h": 2, "grid_w": 2, "max_sequence_length": 64, "device": "cpu"},
+        encode={"grid_h": 2, "grid_w": 2, "max_sequence_length": 64},
     ),
     "bria-fibo": Small(
         make=fibo,
@@ -219,7 +219,7 @@ SMALL = {
         attributes={"text_encoder_out_layers": ((1, 0, 1), (0, 1, 0), (1, 1, 0))},
         routes={"edit": lambda _: ("BriaFibo2Pipeline", {}, {"image": image()})},
     ),
-    "ernie-image": Small(make=ernie_image, call=SQUARE, encode={"device": "cpu"}),
+    "ernie-image": Small(make=ernie_image, call=SQUARE),
     "nucleus-moe-image": Small(make=nucleus_moe, call=SQUARE, attributes={"default_return_index": -1}),
     "qwen-image-2.1": Small(
         make=qwen_image_21,

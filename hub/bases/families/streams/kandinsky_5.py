@@ -33,7 +33,7 @@ class Kandinsky5Language(LanguageMixin):
 
 Kandinsky5 = row(
     "kandinsky-5",
-    "Kandinsky5I2I Kandinsky5T2I",
+    "Kandinsky5I2I Kandinsky5I2V Kandinsky5T2I Kandinsky5T2V",
     Reads(width="in_text_dim", pooled="in_text_dim2"),
     gives=("tokens_BLC", "pooled_BP"),
     arguments={},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from diffusers import (
+    AutoencoderKLHunyuanVideo,
     AutoencoderKLQwenImage21,
     AutoencoderKLWan,
     BriaFibo2Pipeline,
@@ -108,6 +109,27 @@ def kandinsky5_edit(_: Any) -> Any:
     return "Kandinsky5I2IPipeline", {"transformer": kandinsky5_transformer(edits=True)}, {"image": image()}
 
 
+def kandinsky5_video(_: Any) -> Any:
+    """Return the route to videos."""
+    return "Kandinsky5T2VPipeline", {"vae": video_autoencoder()}, VIDEO
+
+
+def kandinsky5_animate(pipe: Any) -> Any:
+    """Return the route from an image to a video; it normalises four frames of latents by those that follow."""
+    parts = {"vae": video_autoencoder(), "transformer": kandinsky5_transformer(edits=True)}
+    return "Kandinsky5I2VPipeline", parts, VIDEO | {"image": image(), "num_frames": 17, "shape": (17, SIDE, SIDE, 3)}
+
+
+VIDEO = {"num_frames": 5, "shape": (5, SIDE, SIDE, 3), "guidance_scale": 1.0, "num_inference_steps": 1}
+
+
+def video_autoencoder() -> AutoencoderKLHunyuanVideo:
+    return AutoencoderKLHunyuanVideo(
+        block_out_channels=(8, 8, 8, 8), down_block_types=("HunyuanVideoDownBlock3D",) * 4, latent_channels=4,
+        up_block_types=("HunyuanVideoUpBlock3D",) * 4, layers_per_block=1, norm_num_groups=4,
+    )  # fmt: skip
+
+
 def ideogram4() -> Ideogram4Pipeline:
     def transformer() -> Ideogram4Transformer2DModel:
         made = Ideogram4Transformer2DModel(
@@ -198,7 +220,7 @@ SMALL = {
         make=kandinsky5,
         call=SQUARE,
         attributes={"resolutions": [(SIDE, SIDE)]},
-        routes={"edit": kandinsky5_edit},
+        routes={"edit": kandinsky5_edit, "video": kandinsky5_video, "image to video": kandinsky5_animate},
     ),
     "ideogram-4": Small(
         make=ideogram4,

@@ -61,14 +61,20 @@ class Conditioning:
         return (self.width * self.layers, *(each.channels for each in self.streams if not each.optional))
 
     def accepts(self, output: Conditioning) -> bool:
-        """Return whether a denoiser that takes this accepts `output`, the conditioning that a module returns."""
+        """Return whether a denoiser that takes this accepts `output`, the conditioning that a module returns.
+
+        Fewer tokens are padded for a denoiser that reads a mask.
+        """
         return (
             output.channels == self.channels
             and output.layers == self.layers
-            and (self.length is None or output.length == self.length)
+            and (self.length is None or output.length == self.length or self._pads(output.length))
             and (self.pooled_width is None or output.pooled_width == self.pooled_width)
             and (self.mask or not output.mask)
         )
+
+    def _pads(self, length: int | None) -> bool:
+        return self.mask and length is not None and self.length is not None and length < self.length
 
     def describe(self) -> str:
         """Return a text such as `77 tokens of width 768, pooled 1280, with a mask`."""

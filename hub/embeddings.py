@@ -5,8 +5,8 @@ Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,3 +62,19 @@ def unpad(encoded: Embeddings) -> list[Tensor]:
     if encoded.mask_BL is None:
         return list(encoded.tokens_BLC)
     return [tokens_LC[mask_L.bool()] for tokens_LC, mask_L in zip(encoded.tokens_BLC, encoded.mask_BL, strict=True)]
+
+
+def field_of(embeddings: Embeddings, name: str) -> Any:
+    """Return a field of embeddings; `streams.0.tokens_BLC` is one of the first further stream."""
+    if not name.startswith("streams."):
+        return getattr(embeddings, name)
+    _, place, field = name.split(".")
+    return getattr(embeddings.streams[int(place)], field)
+
+
+def further_streams(values: Mapping[str, Any]) -> tuple[Embeddings, ...]:
+    """Return the further streams of the values that a base gives."""
+    tokens = [name for name in values if name.startswith("streams.") and name.endswith(".tokens_BLC")]
+    return tuple(
+        Embeddings(values[name], mask_BL=values.get(name.replace("tokens_BLC", "mask_BL"))) for name in sorted(tokens)
+    )

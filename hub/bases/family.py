@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from hub.bases.language_mixin import LanguageMixin, with_language
+from hub.bases.refused import REFUSED
 from hub.conditioning import Conditioning, Stream
 from hub.errors import DamagedFile, DoesNotFit, UnknownFile
 from hub.plugins import advertised, load, resolve
@@ -17,21 +18,34 @@ GROUP = "hub.bases"
 FAMILIES = {
     "AltDiffusion": "hub.bases.families.altdiffusion:AltDiffusion",
     "AuraFlow": "hub.bases.families.joint_attention:AuraFlow",
+    "BriaFibo": "hub.bases.families.streams.fibo:BriaFibo",
+    "BriaFibo2": "hub.bases.families.streams.layers:BriaFibo2",
     "Chroma": "hub.bases.families.joint_attention:Chroma",
     "CogView4": "hub.bases.families.joint_attention:CogView4",
+    "ErnieImage": "hub.bases.families.streams.ernie_image:ErnieImage",
     "Flux": "hub.bases.families.flux:Flux",
     "Flux2": "hub.bases.families.joint_attention:Flux2",
     "Flux2Klein": "hub.bases.families.joint_attention:Flux2Klein",
+    "HiDreamImage": "hub.bases.families.streams.layers:HiDream",
+    "HunyuanDiT": "hub.bases.families.streams.hunyuan_dit:HunyuanDiT",
+    "HunyuanImage": "hub.bases.families.streams.hunyuan_image:HunyuanImage",
+    "HunyuanImageRefiner": "hub.bases.families.streams.hunyuan_image:HunyuanImageRefiner",
+    "Ideogram4": "hub.bases.families.streams.ideogram_4:Ideogram4",
+    "Kandinsky5": "hub.bases.families.streams.kandinsky_5:Kandinsky5",
     "Kolors": "hub.bases.families.joint_attention:Kolors",
+    "Krea2": "hub.bases.families.streams.layers:Krea2",
     "LatentConsistencyModel": "hub.bases.families.stable_diffusion:StableDiffusion",
     "Lumina2": "hub.bases.families.joint_attention:Lumina2",
+    "NucleusMoEImage": "hub.bases.families.joint_attention:NucleusMoEImage",
     "PixArt": "hub.bases.families.pixart:PixArt",
     "QwenImage": "hub.bases.families.joint_attention:QwenImage",
+    "QwenImage21": "hub.bases.families.streams.qwen_image_21:QwenImage21",
     "Sana": "hub.bases.families.sana:Sana",
     "StableDiffusion": "hub.bases.families.stable_diffusion:StableDiffusion",
     "StableDiffusion3": "hub.bases.families.stable_diffusion_3:StableDiffusion3",
     "StableDiffusionXL": "hub.bases.families.stable_diffusion_xl:StableDiffusionXL",
     "ZImage": "hub.bases.families.z_image:ZImage",
+    "ZImageOmni": "hub.bases.families.z_image:ZImageOmni",
 }
 """Prefix of pipeline class names → `module:class` of the built-in families; the longest prefix wins."""
 
@@ -53,7 +67,8 @@ class Reads:
     """Where the configuration files of a family say what its denoiser reads.
 
     A number is a constant or a key: `caption_channels` of the denoiser, `text_encoder_2:projection_dim` of another component,
-    `text_encoder:text_config.hidden_size` inside a mapping, `llama_layers[]` for the length of a list.
+    `text_encoder:text_config.hidden_size` inside a mapping, `caption_channels.0` inside a list, `layers[]` for the length of a
+    list, `layers{}` for the number of distinct values in it, `text_encoder:num_hidden_layers+1` for a sum.
     """
 
     width: str | int
@@ -94,17 +109,22 @@ class Reads:
 def _number(folder: Path, denoiser: str, key: str | int | None) -> int | None:
     if key is None or isinstance(key, int):
         return key
+    key, _, more = key.partition("+")
     component, _, path = key.rpartition(":")
     found: Any = read_json(folder / (component or denoiser) / "config.json")
-    for name in path.removesuffix("[]").split("."):
-        found = found.get(name) if isinstance(found, dict) else None
-    if isinstance(found, list) and path.endswith("[]"):
-        found = len(found)
+    for name in path.rstrip("[]{}").split("."):
+        found = found.get(name) if isinstance(found, dict) else _item(found, name)
+    if isinstance(found, list) and path != path.rstrip("[]{}"):
+        found = len(found) if path.endswith("[]") else len(set(found))
     if not isinstance(found, int) or isinstance(found, bool) or found <= 0:
         raise DamagedFile(
             f"the {component or denoiser} of `{folder.name}` has the invalid `{path}` {found!r}: it must be a number."
         )
-    return found
+    return found + int(more or 0)
+
+
+def _item(values: Any, place: str) -> Any:
+    return values[int(place)] if isinstance(values, list) and place.isdecimal() and int(place) < len(values) else None
 
 
 class Family:
@@ -144,8 +164,9 @@ def family_of(folder: Path, *, what: str = "") -> Family:
         if name in family.pipeline_classes:
             return family
     known = ", ".join(sorted({each.name for each in families()}))
+    reason = f" ({REFUSED[name]})" if name in REFUSED else ""
     raise DoesNotFit(
-        f"`{what or folder.name}` is a `{name}`, which takes no language modules here; supported families: {known}. "
+        f"`{what or folder.name}` is a `{name}`, which takes no language modules here{reason}; supported families: {known}. "
         "A family is a file like hub/bases/families/sana.py, or an entry point: see docs/tutorials/add-a-base-family.md."
     )
 

@@ -9,7 +9,6 @@ Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from hub.embeddings import Embeddings, pad_list
+from hub.bases.prompt_arguments import (
+    COUNTS,
+    OTHER_PROMPT,
+    arguments_of,
+    asks_for_negatives,
+    check_lengths,
+    refuse_other_prompts,
+    repeated_texts,
+    results_per_prompt,
+)
+from hub.embeddings import Embeddings, field_of, further_streams, pad_list
 from hub.errors import DoesNotFit
 
 if TYPE_CHECKING:
@@ -64,27 +73,29 @@ class EncodesPrompts(Protocol):
         ...
 
 
-COUNTS = ("num_images_per_prompt", "num_videos_per_prompt")
-"""diffusers' names for the number of results per prompt."""
-_PLAIN = {**dict.fromkeys(COUNTS, 1), "do_classifier_free_guidance": False}
-"""Arguments with which the base encodes texts for a mixed batch: one row each."""
+_PLAIN = {**dict.fromkeys(COUNTS, 1), "do_classifier_free_guidance": False, "guidance_scale": 1.0}
+"""Arguments with which the base encodes texts for a mixed batch: one row each, and no negative prompts."""
 _FOR_PROMPTS_ALONE = ("clip_skip", "complex_human_instruction")
 """Arguments that diffusers applies to prompts, never to negative prompts."""
-_OTHER_PROMPT = re.compile(r"(?:negative_)?prompt_(\d)")
-_ORDINALS = {"2": "second", "3": "third"}
 
 
 class LanguageMixin:
     """A mixin before a diffusers pipeline class. Without `__init__`, so that the class is constructed and saved as usual."""
 
     gives: ClassVar[tuple[str, ...]] = ("tokens_BLC",)
-    """Fields of `Embeddings` in the order in which `encode_prompt` returns them; empty for those of negative prompts."""
+    """Fields of `Embeddings` in the order in which `encode_prompt` returns them; empty for those of negative prompts.
+
+    `streams.0.tokens_BLC` is a field of the first further stream.
+    """
     arguments: ClassVar[Mapping[str, str]] = {
         "tokens_BLC": "prompt_embeds",
         "pooled_BP": "pooled_prompt_embeds",
         "mask_BL": "prompt_attention_mask",
     }
-    """Field of `Embeddings` → diffusers' argument, which has the prefix `negative_` for negative prompts."""
+    """Field of `Embeddings` → diffusers' argument, which has the prefix `negative_` for negative prompts.
+
+    Empty if `encode_prompt` takes no embeddings; then `_finish` returns what it would have returned.
+    """
     shares_negative: ClassVar[bool] = True
     """Whether one negative prompt may serve all prompts of a list."""
     takes_finished: ClassVar[bool] = False
@@ -125,12 +136,13 @@ class LanguageMixin:
         Raises DoesNotFit for a second or third prompt if a module reads: it replaces all encoders of the base.
         """
         own = super().encode_prompt  # type: ignore[misc]
-        given = _arguments(own, arguments, settings)
+        given = arguments_of(own, arguments, settings)
         # Some pipelines write into the list of prompts, which is the caller's.
         given |= {name: list(value) for name, value in given.items() if isinstance(value, list) and "prompt" in name}
         self._check_form(given)
-        if given.get(self.arguments["tokens_BLC"]) is None:
-            is_guided = given.get("do_classifier_free_guidance", False) and given.get("negative_prompt_embeds") is None
+        tokens = self.arguments.get("tokens_BLC", "")
+        if given.get(tokens) is None:
+            is_guided = asks_for_negatives(given) and given.get(f"negative_{tokens}") is None
             answer = self._read_by_modules(
                 given["prompt"],
                 given.get("negative_prompt"),
@@ -140,13 +152,13 @@ class LanguageMixin:
                 base_encode=partial(self._encode_by_base, own, given),
             )
             if answer is not None:
-                _refuse_other_prompts(given)
+                refuse_other_prompts(given)
                 return self._finish(own, given, *answer)
         return own(**given)
 
     def _check_form(self, given: Mapping[str, Any]) -> None:
         """Raise DoesNotFit for a list of embeddings where the base takes one tensor, and for a tensor where it takes a list."""
-        name = self.arguments["tokens_BLC"]
+        name = self.arguments.get("tokens_BLC", "")
         for each in (name, f"negative_{name}"):
             if given.get(each) is not None and isinstance(given[each], list) is not self.takes_lists:
                 wanted, found = ("a list of tensors", "one tensor") if self.takes_lists else ("one tensor", "a list")
@@ -175,12 +187,14 @@ class LanguageMixin:
         They are on the prompt encoder's device and in its modules' types. Where a pipeline encodes negative prompts by a second
         call, that call returns the negative embeddings as if they were positive.
         """
-        if self._prompt_encoder is None or prompt is None:
+        if self._prompt_encoder is None:
             return None
         if self.encodes_apart and (first := _first_prompts(prompt)) is not None:
             how: dict[str, Any] = {"language": language, "device": device, "base_encode": base_encode}
             answer = self._encode_by_modules(first, prompt, is_guided=True, **how)
             return None if answer is None or answer[1] is None else (answer[1], None)
+        if prompt is None:
+            return None
         return self._encode_by_modules(
             prompt, negative_prompt, is_guided=is_guided, language=language, device=device, base_encode=base_encode
         )
@@ -215,9 +229,13 @@ class LanguageMixin:
     ) -> Embeddings:
         """Encode texts with the base's `own` method and the settings of the call in progress."""
         plain = {name: value for name, value in {**_PLAIN, "batch_size": len(texts)}.items() if name in given}
-        left_out = [name for name in given if _OTHER_PROMPT.fullmatch(name)]
+        left_out = [name for name in given if OTHER_PROMPT.fullmatch(name)]
         left_out += [name for name in given if is_negative and name in _FOR_PROMPTS_ALONE]
-        return self.encoded(own(**{**given, **plain, **dict.fromkeys(left_out), "prompt": list(texts)}))
+        return self.encode_all(own, {**given, **plain, **dict.fromkeys(left_out), "prompt": list(texts)})
+
+    def encode_all(self, encode: Callable[..., Any], given: Mapping[str, Any]) -> Embeddings:
+        """Return the embeddings of all streams by `encode`, an `encode_prompt`; some families call it once for each stream."""
+        return self.encoded(encode(**given))
 
     @classmethod
     def encoded(cls, answer: Any) -> Embeddings:
@@ -232,13 +250,13 @@ class LanguageMixin:
         tokens, mask_BL = values["tokens_BLC"], values.get("mask_BL")
         if isinstance(tokens, list):
             return pad_list(tokens)
-        return Embeddings(tokens.flatten(2), values.get("pooled_BP"), mask_BL)
+        return Embeddings(tokens.flatten(2), values.get("pooled_BP"), mask_BL, further_streams(values))
 
     def values(self, embeddings: Embeddings) -> dict[str, Any]:
         """Return the values that the base takes, by field: the inverse of `embeddings`."""
         if self.float_mask and embeddings.mask_BL is not None:
             embeddings = embeddings._replace(mask_BL=embeddings.mask_BL.to(embeddings.tokens_BLC.dtype))
-        return {name: getattr(embeddings, name) for name in self.gives if name}
+        return {name: field_of(embeddings, name) for name in self.gives if name}
 
     def _is_masked(self) -> bool:
         """Return whether the denoiser distinguishes tokens from padding."""
@@ -248,25 +266,27 @@ class LanguageMixin:
         self, given: Mapping[str, Any], positive: Embeddings, negative: Embeddings | None
     ) -> dict[str, Any]:
         """Return the arguments that give embeddings to the base in place of texts."""
-        texts = () if self.keeps_prompt else ("prompt", "negative_prompt")
-        changed: dict[str, Any] = dict.fromkeys(name for name in texts if name in given)
-        if "batch_size" in given:
-            changed["batch_size"] = len(positive.tokens_BLC)
+        texts = [name for name in ("prompt", "negative_prompt") if name in given]
+        changed: dict[str, Any] = dict.fromkeys(texts)
+        if self.keeps_prompt:
+            changed = {name: repeated_texts(given, name) for name in texts}
         if self.takes_finished:
             positive = self._repeat(given, positive)
             negative = None if negative is None else self._repeat(given, negative)
             changed |= {name: 1 for name in COUNTS if name in given}
+        if "batch_size" in given:
+            changed["batch_size"] = len(positive.tokens_BLC)
         for name, value in self.values(positive).items():
             changed[self.arguments[name]] = value
         for name, value in self.values(negative).items() if negative is not None else ():
             changed[f"negative_{self.arguments[name]}"] = value
         tokens = self.arguments["tokens_BLC"]
-        _check_lengths(tokens, changed[tokens], {**given, **changed}.get(f"negative_{tokens}"))
+        check_lengths(tokens, changed[tokens], {**given, **changed}.get(f"negative_{tokens}"))
         return changed
 
     def _repeat(self, given: Mapping[str, Any], encoded: Embeddings) -> Embeddings:
         """Repeat each row for each image, as diffusers orders several images of a prompt; floats in the denoiser's type."""
-        count = next((given[name] for name in COUNTS if name in given), 1)
+        count = results_per_prompt(given)
         part = getattr(self, "transformer", None) or self.unet  # type: ignore[attr-defined]
 
         def repeat(each: Tensor) -> Tensor:
@@ -317,44 +337,16 @@ def negatives_of(
     return tuple(negative_prompt)
 
 
-def _arguments(own: Callable[..., Any], arguments: Sequence[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all arguments of `own` by name, defaults included."""
-    signature = inspect.signature(own)
-    bound = signature.bind(*arguments, **settings)
-    bound.apply_defaults()
-    given = dict(bound.arguments)
-    for name, parameter in signature.parameters.items():
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            given |= given.pop(name)
-    return given
-
-
-def _refuse_other_prompts(given: Mapping[str, Any]) -> None:
-    for name, value in given.items():
-        if value is not None and (found := _OTHER_PROMPT.fullmatch(name)) is not None:
-            raise DoesNotFit(
-                f"`{name}` is for the base's {_ORDINALS[found[1]]} encoder, and the module replaces all encoders: leave it out."
-            )
-
-
-def _check_lengths(name: str, prompt: Tensor | list[Tensor], negative: Tensor | list[Tensor] | None) -> None:
-    """Raise DoesNotFit unless prompts and negative prompts have equally many tokens: most denoisers batch both."""
-    if negative is None or isinstance(negative, list) or isinstance(prompt, list):
-        return
-    if negative.shape[1] != prompt.shape[1]:
-        raise DoesNotFit(
-            f"`negative_{name}` has {negative.shape[1]} tokens and `{name}` {prompt.shape[1]}: "
-            "encode both with `pipe.encode_prompt`."
-        )
-
-
 def _first_prompts(prompt: str | list[str] | None) -> list[str] | None:
-    """Return the prompts that this pipeline call encoded first, if `prompt` holds their negatives; None in the first call."""
+    """Return the prompts that this pipeline call encoded first, if `prompt` holds their negatives; None in the first call.
+
+    A negative prompt of None is empty: pipelines that need one encode it, too.
+    """
     encoded = ENCODED_PROMPTS.get()
     if encoded is None:
         return None
     encoded.append(None if prompt is None else [prompt] if isinstance(prompt, str) else list(prompt))
-    return None if len(encoded) == 1 or encoded[0] is None or prompt is None else list(encoded[0])
+    return None if len(encoded) == 1 or encoded[0] is None else list(encoded[0])
 
 
 def with_language(mixin: type[LanguageMixin], pipeline_class: type[Any]) -> type[Any]:

@@ -25,7 +25,7 @@ def weights_of(folder: Path, base: BaseSource, *, given: Collection[str] = ()) -
     """
     found: dict[str, Path] = {}
     for name, listed in read_json(folder / "model_index.json").items():
-        if name.startswith("_") or name in given or not isinstance(listed, list) or None in listed:
+        if name.startswith("_") or name in given or not _is_component(listed):
             continue
         files = sorted((folder / name).glob("*"))
         if not files:
@@ -35,6 +35,11 @@ def weights_of(folder: Path, base: BaseSource, *, given: Collection[str] = ()) -
     if base.family.denoiser not in found and base.family.denoiser not in given:
         raise DamagedFile(_lacks(base, f"weights of its {base.family.denoiser}"))
     return found
+
+
+def _is_component(listed: object) -> bool:
+    """Return whether an entry of model_index.json is `[library, class]`; other lists are settings, such as Krea 2's layers."""
+    return isinstance(listed, list) and len(listed) == 2 and all(isinstance(each, str) for each in listed)
 
 
 def _weights(files: list[Path], name: str, base: BaseSource) -> Path | None:

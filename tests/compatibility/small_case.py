@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hub.bases import conditioning_of
-from hub.bases.language_mixin import COUNTS
+from hub.bases.prompt_arguments import COUNTS
 from hub.conditioning import Conditioning
 from hub.embeddings import Embeddings, split_streams
 from hub.loader import load_pipeline
@@ -89,7 +89,13 @@ class SmallCase:
         pipe: Any = load_pipeline(
             self.base_folder, self.module_folder, encoder=self.encoder_folder, device="cpu", variant=self.family
         )
+        return self.shrunk(pipe)
+
+    def shrunk(self, pipe: Any) -> Any:
+        """Return a pipeline with small sizes and without progress bars."""
         pipe.set_progress_bar_config(disable=True)
+        for name, value in self.small.attributes.items():
+            setattr(pipe, name, value)
         return pipe
 
     def draw(self, pipe: Any, prompt: str | Sequence[str] = PROMPT, **settings: Any) -> Tensor:
@@ -98,20 +104,19 @@ class SmallCase:
         given = {name: value for name, value in given.items() if value is not None}
         said = prompt if isinstance(prompt, str) else list(prompt)
         answer = pipe(prompt=said, generator=torch.Generator().manual_seed(7), **given)
-        return torch.from_numpy(
-            np.asarray(getattr(answer, "images", None) if hasattr(answer, "images") else answer.frames)
-        )
+        names = ("images", "image", "frames")
+        return torch.from_numpy(np.asarray(next(getattr(answer, name) for name in names if hasattr(answer, name))))
 
     def differs(self, pipe: Any, prompt: str | Sequence[str] = PROMPT, **settings: Any) -> Tensor:
-        """Return what the module draws, after checking that each row differs from the base's alone."""
-        language = settings.pop("language", None)
+        """Return what the module draws, after checking that each row, of `shape`, differs from the base's alone."""
+        language, shape = settings.pop("language", None), settings.pop("shape", self.small.shape)
         through = self.draw(pipe, prompt, language=language, **settings)
         pipe.set_adapters([])
         alone = self.draw(pipe, prompt, **settings)
         pipe.set_adapters(f"{self.family}-yo")
         assert torch.isfinite(through).all()
         for one, other in zip(through, alone, strict=True):
-            assert one.shape == self.small.shape
+            assert tuple(one.shape) == shape
             assert not torch.equal(one, other)
         return through
 
@@ -135,5 +140,9 @@ class SmallCase:
         """Return what `encode_prompt` gives the denoiser, each text `count` times where the pipeline repeats there."""
         known = inspect.signature(self.pipe.encode_prompt).parameters
         given: dict[str, Any] = {name: count for name in COUNTS if name in known}
-        given |= {"do_classifier_free_guidance": False} if "do_classifier_free_guidance" in known else {}
-        return type(self.pipe)._mixin.encoded(self.pipe.encode_prompt(prompt=texts, **given))
+        needed = {"do_classifier_free_guidance": False, "device": self.pipe.device, "batch_size": len(texts)}
+        given |= {name: value for name, value in needed.items() if name in known}
+        found: Embeddings = self.pipe.encode_all(
+            self.pipe.encode_prompt, {"prompt": texts, **given, **self.small.encode}
+        )
+        return found

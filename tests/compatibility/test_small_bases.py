@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import diffusers
 import pytest
 import torch
@@ -14,14 +12,6 @@ from tests.builders.models.bases import SMALL
 from tests.compatibility.small_case import OTHER, PROMPT, SmallCase
 
 
-@pytest.fixture(scope="session")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SmallCase]:
-    """Return one case per family, built once."""
-    torch.set_num_threads(1)
-    root = tmp_path_factory.mktemp("small")
-    return {family: SmallCase(family, root) for family in SMALL}
-
-
 @pytest.mark.parametrize("family", SMALL)
 def test_a_module_draws_and_without_it_the_image_is_the_base_s_own(family: str, cases: dict[str, SmallCase]) -> None:
     case = cases[family]
@@ -29,8 +19,7 @@ def test_a_module_draws_and_without_it_the_image_is_the_base_s_own(family: str, 
     case.pipe.set_adapters([])
     alone = case.draw(case.pipe)
     case.pipe.set_adapters(f"{family}-yo")
-    plain: Any = getattr(diffusers, type(case.pipe).__name__).from_pretrained(case.base_folder)
-    plain.set_progress_bar_config(disable=True)
+    plain = case.shrunk(getattr(diffusers, type(case.pipe).__name__).from_pretrained(case.base_folder))
     assert torch.equal(alone, case.draw(plain))
 
 
@@ -87,6 +76,6 @@ def test_other_pipelines_of_the_family_draw_through_the_module(
 ) -> None:
     case = cases[family]
     name, components, settings = SMALL[family].routes[route](case.pipe)
-    made = case.pipe.into(getattr(diffusers, name), **components)
-    made.set_progress_bar_config(disable=True)
-    case.differs(made, **settings)
+    made = case.shrunk(case.pipe.into(getattr(diffusers, name), **components))
+    with case.small.shrinks():
+        case.differs(made, **settings)

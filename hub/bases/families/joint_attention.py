@@ -46,6 +46,14 @@ QwenImage = row(
     arguments=_MASK,
     encodes_apart=True,
 )
+NucleusMoEImage = row(
+    "nucleus-moe-image",
+    "NucleusMoEImage",
+    Reads(width="joint_attention_dim", mask=True),
+    gives=("tokens_BLC", "mask_BL"),
+    arguments=_MASK,
+    encodes_apart=True,
+)
 CogView4 = row("cogview4", "CogView4 CogView4Control", Reads(width="text_embed_dim"), counts_padding=True)
 Lumina2 = row("lumina2", "Lumina2", Reads(width="cap_feat_dim", mask=True), gives=("tokens_BLC", "mask_BL"))
 Kolors = row(

@@ -42,3 +42,30 @@ ZImage = row(
     Reads(width="cap_feat_dim", mask=True, packing="list"),
     mixin=ZImageLanguage,
 )
+
+
+class ZImageOmniLanguage(ZImageLanguage):
+    """Omni's mixin: a prompt is a list of segments between the images to edit, of which one holds the text of the prompt."""
+
+    @classmethod
+    def embeddings(cls, values: Mapping[str, Any]) -> Embeddings:
+        """Return the segments with prompts: the only one without images, or the last but one."""
+        return super().embeddings({"tokens_BLC": [segments[-2:][0] for segments in values["tokens_BLC"]]})
+
+    def _finish(
+        self, own: Callable[..., Any], given: Mapping[str, Any], positive: Embeddings, negative: Embeddings | None
+    ) -> Any:
+        """Return both lists of segments; those around the prompt are the base's, encoded apart from it."""
+        alone = {"prompt": [""], "negative_prompt": None, "do_classifier_free_guidance": False}
+        segments = own(**{**given, **alone})[0][0]
+        place = len(segments[:-1] or segments) - 1
+        prompts = super()._finish(own, given, positive, negative)
+        return tuple([[*segments[:place], row, *segments[place + 1 :]] for row in rows] for rows in prompts)
+
+
+ZImageOmni = row(
+    "z-image-omni",
+    "ZImageOmni",
+    Reads(width="cap_feat_dim", mask=True, packing="list"),
+    mixin=ZImageOmniLanguage,
+)

@@ -17,7 +17,7 @@ from hub.bases.families.stable_diffusion import StableDiffusion
 from hub.bases.family import families
 from hub.bases.frozen import FrozenBase
 from hub.bases.language_mixin import LanguageMixin, negatives_of
-from hub.conditioning import Conditioning
+from hub.conditioning import Conditioning, Stream
 from hub.errors import DamagedFile, DoesNotFit, UnknownFile
 
 
@@ -70,12 +70,52 @@ def test_every_pipeline_of_a_family_asks_for_prompts_in_one_way(family: Family, 
     assert ours.pop("language").default is None
     assert ours == dict(theirs)
     # What the mixin reads and writes by name.
-    assert {
-        "prompt",
-        *map(made.arguments.get, filter(None, made.gives)),
-    } <= ours.keys()
+    assert {"prompt", *(made.arguments[each] for each in made.gives if each in made.arguments)} <= ours.keys()
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": name}))
     assert type(family_of(tmp_path)) is type(family)
+
+
+def test_a_base_that_plans_its_image_before_encoding_prompts_is_refused_with_the_reason(folder: Path) -> None:
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": "GlmImagePipeline"}))
+    with pytest.raises(
+        DoesNotFit, match="takes no language modules here \\(a language model writes the image's tokens"
+    ):
+        conditioning_of(folder)
+
+
+def test_layers_and_further_streams_are_read_from_configuration(tmp_path: Path) -> None:
+    def conditioning(pipeline: str, **configs: object) -> Conditioning:
+        (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
+        for name, config in configs.items():
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / "config.json").write_text(json.dumps(config))
+        return conditioning_of(tmp_path)
+
+    layers = [*range(32), *[31] * 16]
+    hidream = {"caption_channels": [4096, 4096], "text_emb_dim": 2048, "llama_layers": layers}
+    llama = Stream(name="llama", width=4096, layers=32)
+    assert conditioning("HiDreamImagePipeline", transformer=hidream) == Conditioning(
+        width=4096, pooled_width=2048, streams=(llama,)
+    )
+    with pytest.raises(DamagedFile, match=r"the invalid `caption_channels\.1` None"):
+        conditioning("HiDreamImagePipeline", transformer=hidream | {"caption_channels": [4096]})
+    fibo = {"transformer": {"text_encoder_dim": 2048}, "text_encoder": {"num_hidden_layers": 36}}
+    assert conditioning("BriaFiboPipeline", **fibo) == Conditioning(width=2048, layers=37, mask=True)
+    fibo_2 = {"cap_feat_dim": 7680, "injection_layer_ids": [6, 14, 22, 30, 38]}
+    assert conditioning("BriaFibo2Pipeline", transformer=fibo_2) == Conditioning(width=7680, layers=6, mask=True)
+    hunyuan = {"text_embed_dim": 3584, "text_embed_2_dim": 1472}
+    glyphs = Stream(name="glyphs", width=1472, length=128, mask=True, optional=True)
+    assert conditioning("HunyuanImagePipeline", transformer=hunyuan) == Conditioning(
+        width=3584, mask=True, streams=(glyphs,)
+    )
+
+
+def test_a_module_with_fewer_tokens_fits_where_a_mask_tells_padding() -> None:
+    masked, plain = Conditioning(width=16, length=77, mask=True), Conditioning(width=16, length=77)
+    assert masked.accepts(Conditioning(width=16, length=20, mask=True))
+    assert not masked.accepts(Conditioning(width=16, length=100, mask=True))
+    assert not masked.accepts(Conditioning(width=16, mask=True))
+    assert not plain.accepts(Conditioning(width=16, length=20))
 
 
 def test_finding_a_family_imports_its_file_alone(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -19,11 +20,21 @@ from diffusers import (
     Lumina2Transformer2DModel,
     QwenImagePipeline,
     QwenImageTransformer2DModel,
+    ZImageOmniPipeline,
     ZImagePipeline,
     ZImageTransformer2DModel,
 )
-from transformers import Gemma2Config, Gemma2Model, UMT5Config, UMT5EncoderModel
+from transformers import (
+    Gemma2Config,
+    Gemma2Model,
+    Siglip2ImageProcessorPil,
+    Siglip2VisionConfig,
+    Siglip2VisionModel,
+    UMT5Config,
+    UMT5EncoderModel,
+)
 
+from tests.builders.models.bases import routes
 from tests.builders.models.bases.parts import (
     SIDE,
     WIDTH,
@@ -42,10 +53,10 @@ from tests.builders.models.bases.small import Small
 SQUARE = {"height": SIDE, "width": SIDE, "guidance_scale": 3.0}
 
 
-def flux2_transformer(width: int) -> Flux2Transformer2DModel:
+def flux2_transformer(width: int, *, guided: bool = False) -> Flux2Transformer2DModel:
     return Flux2Transformer2DModel(
         patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
-        joint_attention_dim=width, timestep_guidance_channels=16, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
+        joint_attention_dim=width, timestep_guidance_channels=16, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=guided,
     )  # fmt: skip
 
 
@@ -76,32 +87,55 @@ def chroma() -> ChromaPipeline:
     )  # fmt: skip
 
 
+def qwen_autoencoder() -> AutoencoderKLQwenImage:
+    return AutoencoderKLQwenImage(
+        base_dim=8, z_dim=4, dim_mult=[1, 2, 4], num_res_blocks=1, temperal_downsample=[False, True], latents_mean=[0.0] * 4,
+        latents_std=[1.0] * 4,
+    )  # fmt: skip
+
+
 def qwen_image() -> QwenImagePipeline:
     transformer = QwenImageTransformer2DModel(
         patch_size=2, in_channels=16, out_channels=4, num_layers=2, attention_head_dim=16, num_attention_heads=2,
         joint_attention_dim=WIDTH, axes_dims_rope=(8, 4, 4),
     )  # fmt: skip
-    vae = AutoencoderKLQwenImage(
-        base_dim=8, z_dim=4, dim_mult=[1, 2, 4], num_res_blocks=1, temperal_downsample=[False, True], latents_mean=[0.0] * 4,
-        latents_std=[1.0] * 4,
-    )  # fmt: skip
     return QwenImagePipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(), vae=vae, text_encoder=qwen25_vl(), tokenizer=qwen_tokenizer(),
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=qwen_autoencoder(), text_encoder=qwen25_vl(), tokenizer=qwen_tokenizer(),
         transformer=transformer,
     )  # fmt: skip
 
 
-def z_image() -> ZImagePipeline:
+def z_image_transformer(siglip: int | None = None) -> ZImageTransformer2DModel:
     transformer = ZImageTransformer2DModel(
         in_channels=4, dim=32, n_layers=2, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=WIDTH,
-        axes_dims=[8, 4, 4], axes_lens=[256, 32, 32],
+        axes_dims=[8, 4, 4], axes_lens=[256, 32, 32], siglip_feat_dim=siglip,
     )  # fmt: skip
     for token in (transformer.x_pad_token, transformer.cap_pad_token):  # they start as memory that is not initialised
         torch.nn.init.ones_(token)
+    return transformer
+
+
+def z_image() -> ZImagePipeline:
     return ZImagePipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(), vae=autoencoder(), text_encoder=qwen3(), tokenizer=qwen_tokenizer(),
-        transformer=transformer,
+        transformer=z_image_transformer(),
     )  # fmt: skip
+
+
+def z_image_omni() -> ZImageOmniPipeline:
+    config = Siglip2VisionConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, patch_size=8, num_patches=16
+    )
+    return ZImageOmniPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=autoencoder(), text_encoder=qwen3(), tokenizer=qwen_tokenizer(),
+        transformer=z_image_transformer(siglip=16), siglip=Siglip2VisionModel(config).eval(),
+        siglip_processor=Siglip2ImageProcessorPil(patch_size=8, max_num_patches=16),
+    )  # fmt: skip
+
+
+def omni_edit(pipe: Any) -> Any:
+    """Return the route to editing; the pipeline encodes images in bfloat16."""
+    return "ZImageOmniPipeline", {"vae": deepcopy(pipe.vae).bfloat16()}, {"image": image(64)}
 
 
 def lumina2() -> Lumina2Pipeline:
@@ -144,7 +178,18 @@ def inpaint(name: str, **sizes: Any) -> Any:
 
 SMALL = {
     "flux2-klein": Small(
-        make=flux2_klein, call=SQUARE, guided=None, routes={"inpainting": inpaint("Flux2KleinInpaintPipeline")}
+        make=flux2_klein,
+        call=SQUARE,
+        guided=None,
+        routes={
+            "inpainting": inpaint("Flux2KleinInpaintPipeline"),
+            "edit": lambda _: ("Flux2KleinPipeline", {}, {"image": image(64)}),
+            "edit with a cache of keys": lambda _: (
+                "Flux2KleinKVPipeline",
+                {},
+                {"image": image(64), "guidance_scale": None},
+            ),
+        },
     ),
     "chroma": Small(
         make=chroma,
@@ -156,13 +201,23 @@ SMALL = {
         make=qwen_image,
         call={"height": SIDE, "width": SIDE, "true_cfg_scale": 1.0},
         guided={"true_cfg_scale": 3.0},
-        routes={"img2img": img2img("QwenImageImg2ImgPipeline"), "inpainting": inpaint("QwenImageInpaintPipeline")},
+        routes={
+            "img2img": img2img("QwenImageImg2ImgPipeline"),
+            "inpainting": inpaint("QwenImageInpaintPipeline"),
+            **routes.QWEN_IMAGE,
+        },
+        shrinks=routes.small_images,
     ),
     "z-image": Small(
         make=z_image,
         call=SQUARE,
-        routes={"img2img": img2img("ZImageImg2ImgPipeline"), "inpainting": inpaint("ZImageInpaintPipeline")},
+        routes={
+            "img2img": img2img("ZImageImg2ImgPipeline"),
+            "inpainting": inpaint("ZImageInpaintPipeline"),
+            **routes.Z_IMAGE,
+        },
     ),
+    "z-image-omni": Small(make=z_image_omni, call=SQUARE, routes={"edit": omni_edit}),
     # The pipeline assumes an autoencoder that divides the sides by 8.
     "lumina2": Small(make=lumina2, call=SQUARE | {"height": 4 * SIDE, "width": 4 * SIDE}),
     "auraflow": Small(make=auraflow, call=SQUARE),

@@ -34,9 +34,9 @@ CHAT = (
 """A chat template of the form that Qwen's tokenizers have."""
 
 
-def image() -> Image.Image:
+def image(side: int = SIDE) -> Image.Image:
     """Return an input image."""
-    return Image.effect_mandelbrot((SIDE, SIDE), (-2, -1, 1, 1), 30).convert("RGB")
+    return Image.effect_mandelbrot((side, side), (-2, -1, 1, 1), 30).convert("RGB")
 
 
 def white_mask() -> Image.Image:
@@ -44,10 +44,12 @@ def white_mask() -> Image.Image:
     return Image.new("L", (SIDE, SIDE), 255)
 
 
-def autoencoder(channels: int = 4, **more: Any) -> AutoencoderKL:
-    """Return an autoencoder that halves the sides once."""
+def autoencoder(channels: int = 4, halvings: int = 1, **more: Any) -> AutoencoderKL:
+    """Return an autoencoder that halves the sides once, or more often."""
+    blocks = halvings + 1
     return AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2, block_out_channels=(4, 4),
+        down_block_types=("DownEncoderBlock2D",) * blocks, up_block_types=("UpDecoderBlock2D",) * blocks,
+        block_out_channels=(4,) * blocks,
         layers_per_block=1, latent_channels=channels, norm_num_groups=4, sample_size=SIDE,
         **{"shift_factor": 0.06, "scaling_factor": 1.5, **more},
     )  # fmt: skip
@@ -81,8 +83,24 @@ def qwen25_vl(layers: int = 2) -> Qwen2_5_VLForConditionalGeneration:
         "num_key_value_heads": 2, "max_position_embeddings": 4096,
         "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0},
     }  # fmt: skip
-    vision = {"depth": 1, "hidden_size": WIDTH, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": WIDTH}
-    return Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(text_config=text, vision_config=vision)).eval()
+    vision = {
+        "depth": 1, "hidden_size": WIDTH, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": WIDTH, "patch_size": 16,
+    }  # fmt: skip
+    ids = {"image_token_id": 261, "vision_start_token_id": 259, "vision_end_token_id": 260, "video_token_id": 299}
+    return Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(text_config=text, vision_config=vision, **ids)).eval()
+
+
+def mistral3_config(layers: int = 1) -> dict[str, Any]:
+    """Return the arguments of a `Mistral3Config`."""
+    text = {
+        "model_type": "mistral", "vocab_size": 300, "hidden_size": WIDTH, "intermediate_size": 16, "num_hidden_layers": layers,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 1024,
+    }  # fmt: skip
+    vision = {
+        "model_type": "pixtral", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "image_size": 12, "patch_size": 6,
+    }  # fmt: skip
+    return {"text_config": text, "vision_config": vision}
 
 
 def t5_tokenizer(length: int = 16) -> T5Tokenizer:
@@ -104,10 +122,10 @@ def gemma_tokenizer() -> GemmaTokenizer:
     return GemmaTokenizer(vocab={piece: place for place, piece in enumerate(pieces)}, merges=[])
 
 
-def randomise(part: torch.nn.Module) -> Any:
-    """Fill parameters that a class leaves empty or at zero, so that images depend on prompts."""
+def randomise(part: torch.nn.Module, *, every: bool = False) -> Any:
+    """Fill parameters that a class leaves empty or at zero, or `every` one, so that images depend on prompts."""
     for parameter in part.parameters():
-        if parameter.dim() == 1 or not parameter.any() or not torch.isfinite(parameter).all():
+        if every or parameter.dim() == 1 or not parameter.any() or not torch.isfinite(parameter).all():
             torch.nn.init.normal_(parameter, std=0.2)
         if parameter.dim() == 1:
             parameter.data.add_(0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,3 +22,9 @@ class Small:
     """Shape of one image, (H, W, 3), or video, (F, H, W, 3)."""
     routes: Mapping[str, Callable[[Any], tuple[str, dict[str, Any], dict[str, Any]]]] = field(default_factory=dict)
     """Route (`img2img`) → a function of the pipeline that returns another class, its components and arguments of its call."""
+    shrinks: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Shrinks sizes that diffusers fixes, while the other classes draw."""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """Attributes of a pipeline that diffusers sets to large sizes, with small ones."""
+    encode: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments of `encode_prompt`."""

@@ -1,0 +1,1 @@
+"""Families whose denoisers read several streams or layers, or sequences with further parts."""

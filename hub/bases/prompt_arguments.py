@@ -1,0 +1,69 @@
+"""Arguments of `encode_prompt`, which diffusers names alike in all families."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hub.errors import DoesNotFit
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+COUNTS = ("num_images_per_prompt", "num_videos_per_prompt")
+"""diffusers' names for the number of results per prompt."""
+OTHER_PROMPT = re.compile(r"(?:negative_)?prompt_(\d)")
+"""A second or third prompt, which some bases give to another encoder."""
+_ORDINALS = {"2": "second", "3": "third"}
+
+
+def arguments_of(own: Callable[..., Any], arguments: Sequence[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all arguments of `own` by name, defaults included."""
+    signature = inspect.signature(own)
+    bound = signature.bind(*arguments, **settings)
+    bound.apply_defaults()
+    given = dict(bound.arguments)
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            given |= given.pop(name)
+    return given
+
+
+def results_per_prompt(given: Mapping[str, Any]) -> int:
+    """Return the number of results per prompt."""
+    return next((given[name] for name in COUNTS if name in given), 1)
+
+
+def asks_for_negatives(given: Mapping[str, Any]) -> bool:
+    """Return whether `encode_prompt` is to encode negative prompts as well."""
+    scale = given.get("guidance_scale", 0)
+    return bool(given.get("do_classifier_free_guidance", scale is not None and scale > 1))
+
+
+def repeated_texts(given: Mapping[str, Any], name: str) -> list[str] | None:
+    """Return the texts called `name`, each repeated per image, for a base that reads them beside embeddings."""
+    found = given[name]
+    texts = [found] if isinstance(found, str) else found
+    return None if texts is None else [text for text in texts for _ in range(results_per_prompt(given))]
+
+
+def refuse_other_prompts(given: Mapping[str, Any]) -> None:
+    """Raise DoesNotFit for a second or third prompt: a module replaces all encoders."""
+    for name, value in given.items():
+        if value is not None and (found := OTHER_PROMPT.fullmatch(name)) is not None:
+            raise DoesNotFit(
+                f"`{name}` is for the base's {_ORDINALS[found[1]]} encoder, and the module replaces all encoders: leave it out."
+            )
+
+
+def check_lengths(name: str, prompt: Tensor | list[Tensor], negative: Tensor | list[Tensor] | None) -> None:
+    """Raise DoesNotFit unless prompts and negative prompts have equally many tokens: most denoisers batch both."""
+    if negative is None or isinstance(negative, list) or isinstance(prompt, list):
+        return
+    if negative.shape[1] != prompt.shape[1]:
+        raise DoesNotFit(
+            f"`negative_{name}` has {negative.shape[1]} tokens and `{name}` {prompt.shape[1]}: "
+            "encode both with `pipe.encode_prompt`."
+        )

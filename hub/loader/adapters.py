@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hub.bases.language_mixin import Language, LanguageMixin, add_mixin, with_language
 from hub.errors import DoesNotFit
 from hub.loader.prompts.prompt_encoder import PromptEncoder
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Adapters:
@@ -99,8 +102,9 @@ class Adapters:
     def to(self, *arguments: Any, **settings: Any) -> Any:
         """Move the pipeline as in diffusers, and its language modules."""
         moved = super().to(*arguments, **settings)  # type: ignore[misc]
-        if self._prompt_encoder is not None:
-            self._prompt_encoder.move(self.device)  # type: ignore[attr-defined]
+        here: torch.device = self.device  # type: ignore[attr-defined]
+        if self._prompt_encoder is not None and here.type != "meta":  # parts that are offloaded by layers
+            self._prompt_encoder.move(here)
         return moved
 
     def _prompt_encoder_or_raise(self) -> PromptEncoder:

@@ -42,11 +42,14 @@ class ModuleReader:
         base: BaseSource,
         variant: str | None,
         given: EncoderFolders,
+        device: torch.device,
         dtype: torch.dtype | None,
         tokenizers: Mapping[Path, Tokenize],
         quantisation: Any,
     ) -> None:
         """Keep the settings; `given` are folders of encoders, `tokenizers` the loaded ones by folder."""
+        self.device = device
+        """Where modules are while nothing is encoded: the device of the load, then of `pipe.to` and offloading."""
         self.encoders = Encoders()
         self._sources = sources
         self._pipe = pipe
@@ -54,6 +57,7 @@ class ModuleReader:
         self._variant = variant
         self._given = given
         self._dtype = dtype
+        self._dtype_of = partial(working_dtype, dtype, device)
         self._tokenizers = tokenizers
         self._quantisation = quantisation
 
@@ -63,19 +67,19 @@ class ModuleReader:
             module = self._sources.fitting_module(name, self._base, self._variant)
             return module, self._sources.encoders(module, self._given)
 
-    def read(self, module: ModuleSource, where: EncoderLocations, place: torch.device | None = None) -> LoadedModule:
-        """Load `module` to `place`, by default to the denoiser's device, sharing encoders with other modules.
+    def read(self, module: ModuleSource, where: EncoderLocations) -> LoadedModule:
+        """Load `module`, sharing encoders with other modules.
 
         Raises OutOfMemory with advice, WeightsDoNotFit, DamagedFile, InvalidSource and DoesNotFit.
         """
-        device = place or _denoiser_device(self._pipe, self._base)
+        device = self.device
         if module.config.variant.architecture == TRANSLATOR:
-            return _read_translator(module, device, self._dtype)
+            return self._read_translator(module)
         if not where:
             return _with_patch(LoadedModule(module.name, module.config, None, ()), module, self._pipe, self._base)
-        working = working_dtype(self._dtype, device, module.folder / WEIGHTS, what=module.name)
+        working = self._dtype_of(module.folder / WEIGHTS, what=module.name)
         shared = tuple(
-            self.encoders.get_or_load(folder, partial(self._read_encoder, name, folder, device))
+            self.encoders.get_or_load(folder, partial(self._read_encoder, name, folder))
             for name, folder in where
         )
         load = _read_phrases if module.config.variant.architecture == PHRASE_MEMORY else load_module
@@ -87,24 +91,24 @@ class ModuleReader:
         # Last, so that a refused module leaves the base unchanged.
         return _with_patch(loaded, module, self._pipe, self._base)
 
-    def _read_encoder(self, name: str, folder: Path, device: torch.device) -> TextEncoder:
+    def _read_encoder(self, name: str, folder: Path) -> TextEncoder:
         return read_encoder(
             folder,
             name,
-            device=device,
-            dtype=self._dtype,
+            device=self.device,
+            dtype_of=self._dtype_of,
             tokenize=self._tokenizers.get(folder),
             quantisation=self._quantisation,
         )
 
-
-def _denoiser_device(pipe: Any, base: BaseSource) -> torch.device:
-    """Return the denoiser's device, or the CPU while its weights are offloaded by layers.
-
-    Not `pipe.device`, for which diffusers visits every module of every part: 5 of the 20 ms that attaching takes.
-    """
-    here = next(getattr(pipe, base.family.denoiser).parameters()).device
-    return torch.device("cpu") if here.type == "meta" else here
+    def _read_translator(self, module: ModuleSource) -> LoadedModule:
+        folder, config = module.folder / FOLDER, module.config
+        stored = folder / WEIGHTS
+        dtype = self._dtype_of(stored, what=module.name) if stored.is_file() else self._dtype
+        translator = Translator.from_folder(
+            folder, config.module, length=config.positive.length, device=self.device, dtype=dtype, what=module.name
+        )
+        return LoadedModule(module.name, config, None, (), translator=translator)
 
 
 def _patch_of(loaded: LoadedModule, module: ModuleSource, pipe: Any, base: BaseSource) -> Patch | None:
@@ -174,12 +178,3 @@ def _read_phrases(
     )
     return LoadedModule(name, config, None, shared, translator=reader)
 
-
-def _read_translator(module: ModuleSource, device: torch.device, dtype: torch.dtype | None) -> LoadedModule:
-    folder, config = module.folder / FOLDER, module.config
-    stored = folder / WEIGHTS
-    working = working_dtype(dtype, device, stored, what=module.name) if stored.is_file() else dtype
-    translator = Translator.from_folder(
-        folder, config.module, length=config.positive.length, device=device, dtype=working, what=module.name
-    )
-    return LoadedModule(module.name, config, None, (), translator=translator)

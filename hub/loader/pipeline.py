@@ -78,7 +78,7 @@ def load_pipeline(
         }
         pipe = load_base(found, pipeline_class, place, dtype, settings, quantisation)
     tokenizers = {folder: parsed.result() for folder, parsed in parsing.items()}
-    reader = ModuleReader(sources, pipe, found, variant, encoder, dtype, tokenizers, encoder_quantisation)
+    reader = ModuleReader(sources, pipe, found, variant, encoder, place, dtype, tokenizers, encoder_quantisation)
     prompt_encoder = PromptEncoder(
         reader,
         default_language=default,
@@ -88,6 +88,6 @@ def load_pipeline(
     )
     for module, where in zip(modules, encoders, strict=True):
         prompt_encoder.refuse_duplicate_name(module.name)
-        prompt_encoder.add(reader.read(module, where, place), partial(reader.read, module, where))
+        prompt_encoder.add(reader.read(module, where), partial(reader.read, module, where))
     pipe._prompt_encoder = prompt_encoder  # noqa: SLF001 - the mixin has no `__init__`
     return pipe

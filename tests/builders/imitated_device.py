@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 TYPE = "privateuseone"
@@ -27,6 +26,12 @@ _DLPACK = {"cpu": 1, TYPE: 12}
 _MAY_MIX = ("aten::_to_copy", "aten::copy_", "aten::_copy_from", "aten::set_", "aten::_copy_from_and_resize")
 _MAY_INDEX = ("aten::index", "aten::index_put", "aten::_index_put_impl")
 """Operations whose indices may be on the CPU, on a GPU as well."""
+_OWN = {
+    "convolution_overrideable": torch.ops.aten.convolution.default,
+    "native_group_norm": torch.ops.aten.native_group_norm.default,
+    "native_layer_norm": torch.ops.aten.native_layer_norm.default,
+}
+"""Operations for which torch has kernels of CPUs and GPUs, and for other devices another way or none → the CPU's."""
 _ALIVE: list[torch.library.Library] = []
 
 
@@ -79,57 +84,66 @@ CPU = torch.device("cpu")
 
 def _compute(op: Any, *arguments: Any, **named: Any) -> Any:
     """Run `op` on the CPU if its tensors are on one device."""
-    flat, spec = tree_flatten((arguments, named))
-    place = _place(op, flat)
-    on_cpu = [_to_cpu(each) for each in flat]
-    given, options = tree_unflatten(on_cpu, spec)
+    call = _Call()
+    given, options = call.to_cpu(arguments), {name: call.to_cpu(each) for name, each in named.items()}
+    tensors = [old for old, _ in call.operands]
+    place = torch.device(TYPE, call.asked[0].index or 0) if call.asked else _common(op, tensors)
     answer = op(*given, **options)
-    owners = {id(new): old for new, old in zip(on_cpu, flat, strict=True) if isinstance(old, Tensor)}
-    for new, old in zip(on_cpu, flat, strict=True):
-        if isinstance(old, Tensor) and old.device.type == TYPE and _has_moved(new, old):
+    for old, new in call.operands:
+        if old.device.type == TYPE and _has_moved(old, new):
             old.data = relabelled(new, old.device)  # an operation in place changed its shape
-    return tree_map(lambda each: _answer(each, owners, place), answer)
+    return call.back(answer, place)
 
 
-def _answer(value: Any, owners: dict[int, Tensor], place: torch.device) -> Any:
-    if not isinstance(value, Tensor):
+class _Call:
+    """The operands of one operation."""
+
+    def __init__(self) -> None:
+        self.operands: list[tuple[Tensor, Tensor]] = []
+        """Each tensor, and the same on the CPU."""
+        self.asked: list[torch.device] = []
+
+    def to_cpu(self, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            self.operands.append((value, _on_cpu(value)))
+            return self.operands[-1][1]
+        if isinstance(value, list | tuple):
+            return [self.to_cpu(each) for each in value]
+        if isinstance(value, torch.device) and value.type == TYPE:
+            self.asked.append(value)
+            return CPU
         return value
-    if id(value) in owners:
-        return owners[id(value)]
-    return relabelled(value, place)
+
+    def back(self, value: Any, place: torch.device) -> Any:
+        if isinstance(value, Tensor):
+            own = [old for old, new in self.operands if new is value]
+            return own[0] if own else relabelled(value, place)
+        return type(value)(self.back(each, place) for each in value) if isinstance(value, list | tuple) else value
 
 
-def _has_moved(new: Tensor, old: Tensor) -> bool:
+def _on_cpu(value: Tensor) -> Tensor:
+    if value.device.type != TYPE:
+        return value
+    # Results are written to empty tensors, whose storage must then grow; DLPack's cannot.
+    return relabelled(value, CPU) if value.numel() else torch.empty(value.shape, dtype=value.dtype)
+
+
+def _has_moved(old: Tensor, new: Tensor) -> bool:
     return new.shape != old.shape or new.stride() != old.stride() or new.data_ptr() != old.data_ptr()
 
 
-def _to_cpu(value: Any) -> Any:
-    if isinstance(value, Tensor) and value.device.type == TYPE:
-        # Results are written to empty tensors, whose storage must then grow; DLPack's cannot.
-        return relabelled(value, CPU) if value.numel() else torch.empty(value.shape, dtype=value.dtype)
-    if isinstance(value, torch.device) and value.type == TYPE:
-        return CPU
-    return value
-
-
-def _place(op: Any, flat: list[Any]) -> torch.device:
-    """Return the device of the result. Raises RuntimeError as torch does for tensors on several devices."""
-    for value in flat:
-        if isinstance(value, torch.device) and value.type == TYPE:
-            return torch.device(TYPE, value.index or 0)
+def _common(op: Any, tensors: list[Tensor]) -> torch.device:
+    """Return the device of an operation. Raises RuntimeError as torch does for tensors on several devices."""
+    found = dict.fromkeys(each.device for each in tensors if each.device.type == TYPE or each.dim())
     name = op._schema.name
-    found: dict[torch.device, None] = {}
-    for value in flat:
-        if isinstance(value, Tensor) and (value.dim() or value.device.type == TYPE):
-            found[value.device] = None
-    if len(found) > 1 and name not in _MAY_MIX and not (name in _MAY_INDEX and flat[0].device.type == TYPE):
+    if len(found) > 1 and name not in _MAY_MIX and not (name in _MAY_INDEX and tensors[0].device.type == TYPE):
         devices = " and ".join(map(str, found))
         raise RuntimeError(f"Expected all tensors to be on the same device, but found {devices} in {name}")
     return next(each for each in found if each.type == TYPE)
 
 
 def _copy(target: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
-    _to_cpu(target).copy_(_to_cpu(source))
+    _on_cpu(target).copy_(_on_cpu(source))
     return target
 
 
@@ -141,7 +155,8 @@ def _install() -> None:
     every.fallback(_compute, _KEY)
     aten = torch.library.Library("aten", "IMPL")
     aten.impl("copy_", _copy, _KEY)
-    aten.impl("convolution_overrideable", partial(_compute, torch.ops.aten.convolution.default), _KEY)
+    for name, op in _OWN.items():
+        aten.impl(name, partial(_compute, op), _KEY)
     _ALIVE.extend((every, aten))
     _let_data_move()
 

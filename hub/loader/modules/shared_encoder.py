@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 import torch
 
 from hub.encoders.text_encoder import TextEncoder
+from hub.weights.devices import is_on
 from hub.weights.sizes import bytes_of
 
 
@@ -36,7 +37,7 @@ class SharedEncoder:
     def move(self, device: torch.device) -> None:
         """Move the encoder to `device`, now or when it is reloaded."""
         self._device = device
-        if self._encoder is not None and self._encoder.device != device:
+        if self._encoder is not None and not is_on(self._encoder.model, device):
             self._encoder.model.to(device)
 
     @property

@@ -11,6 +11,7 @@ import torch
 from hub.embeddings import Embeddings
 from hub.loader.modules.module_config import PromptRule
 from hub.loader.prompts.mixed_window import EncodedRow
+from hub.weights.devices import is_same
 
 DEFAULT_BYTES = 64 * 2**20
 """Limit for one pipeline: about 540 prompts of 77 tokens of width 768 in half precision."""
@@ -57,6 +58,10 @@ class EmbeddingCache:
             _, evicted = self._rows.popitem(last=False)
             self.size_bytes -= _bytes(evicted)
 
+    def move(self, device: torch.device) -> None:
+        """Move all rows to `device`."""
+        self._rows = OrderedDict((key, _on(row, device)) for key, row in self._rows.items())
+
     def clear(self) -> None:
         """Remove everything."""
         self._rows.clear()
@@ -68,7 +73,7 @@ def _bytes(row: EncodedRow) -> int:
 
 
 def _on(row: EncodedRow, device: torch.device) -> EncodedRow:
-    if row.counts_L.device == device:
+    if is_same(row.counts_L.device, device):
         return row
     moved = {name: each.to(device) for name, each in row.encoded._asdict().items() if each is not None}
     return replace(row, encoded=Embeddings(**moved), counts_L=row.counts_L.to(device))

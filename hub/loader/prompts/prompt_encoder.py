@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import RLock
@@ -21,6 +22,7 @@ from hub.loader.prompts.embedding_cache import DEFAULT_BYTES, EmbeddingCache, Ke
 from hub.loader.prompts.encode import Item, join, read
 from hub.loader.prompts.mixed_window import EncodedRow, fill_window, pad_to_longest
 from hub.loader.prompts.route import Piece, route
+from hub.weights.devices import is_same
 
 logger = logging.getLogger(__name__)
 SignedPiece = tuple[Piece, bool]
@@ -100,9 +102,12 @@ class PromptEncoder:
         return [patch.adapter for patch in patches if isinstance(patch, LowRank)]
 
     def move(self, device: torch.device) -> None:
-        """Move modules and encoders to `device`."""
+        """Move everything to `device`, where modules then are while nothing is encoded."""
         with self._lock:
+            self._reader.device = device
             self._module_cache.move(device)
+            self._module_cache.move_patches(device)
+            self._embeddings.move(device)
 
     def readers(self, texts: Sequence[str], language: Language) -> list[tuple[str, ...]]:
         """Return the readers of each text's spans, empty for the base, without encoding. Raises as `encode`."""
@@ -145,7 +150,7 @@ class PromptEncoder:
         a language that no module reads and for a batch whose prompts cannot share one denoiser or length.
         """
         with self._lock:
-            return self._encode(prompts)
+            return self._encode(replace(prompts, device=torch.device(prompts.device)))  # diffusers also takes a name
 
     def _encode(self, prompts: Prompts) -> tuple[Embeddings, Embeddings | None] | None:
         routed = self._router(prompts.language)
@@ -186,12 +191,14 @@ class PromptEncoder:
         self._switch_patches(readers)
         if not unread:
             return rows
-        self.move(prompts.device)
         items = {
             (piece, is_negative): Item(piece.text, None if piece.reader is None else piece.reader.loaded, is_negative)
             for piece, is_negative in unread
         }
+        self._module_cache.move(prompts.device, encoding)
         made = read(list(items.values()), prompts, self._module_cache)
+        if not is_same(prompts.device, self._reader.device):  # the pipeline is offloaded: the denoiser needs the memory
+            self._module_cache.move(self._reader.device)
         for each, item in items.items():
             rows[each] = made[item]
             if (key := _key(*each)) is not None:

@@ -105,7 +105,7 @@ class LanguageMixin:
         Raises DoesNotFit for a second or third prompt if a module reads: it replaces all encoders of the base.
         """
         own = super().encode_prompt  # type: ignore[misc]
-        given = _arguments(own, arguments, settings)
+        given = {name: _copied(value) for name, value in _arguments(own, arguments, settings).items()}
         if given["prompt_embeds"] is None:
             is_guided = given.get("do_classifier_free_guidance", False) and given.get("negative_prompt_embeds") is None
             answer = self._read_by_modules(
@@ -233,6 +233,11 @@ def _arguments(own: Callable[..., Any], arguments: Sequence[Any], settings: Mapp
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             given |= given.pop(name)
     return given
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy of a list, because some pipelines write into the caller's prompts (Z-Image adds its template)."""
+    return list(value) if isinstance(value, list) else value
 
 
 def _refuse_other_prompts(given: Mapping[str, Any]) -> None:

@@ -50,7 +50,7 @@ def load_base(
                 f"`quantisation={quantisation!r}` and `{min(given)}=` cannot be used together: pass one."
             )
     named = pipeline_class or getattr(diffusers, pipeline_class_of(base.folder))
-    if not any(each.__name__ in base.family.pipeline_classes for each in named.__mro__):
+    if not base.family.reads(named):
         raise DoesNotFit(
             f"`{base.name}` is of the family {base.family.name}, which has no pipeline `{named.__name__}`."
         )

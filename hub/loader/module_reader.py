@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy, deepcopy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from hub.bases.family import Family
 from hub.bases.patch import Patch
 from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.tokenizer import Tokenize
@@ -60,6 +62,17 @@ class ModuleReader:
         self._dtype_of = partial(working_dtype, dtype, device)
         self._tokenizers = tokenizers
         self._quantisation = quantisation
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ModuleReader:
+        """Copy what it has loaded; the hub, the files and the tokenizers are shared."""
+        made = memo[id(self)] = copy(self)
+        made._pipe, made.encoders = deepcopy(self._pipe, memo), deepcopy(self.encoders, memo)  # noqa: SLF001 - our own
+        return made
+
+    @property
+    def family(self) -> Family:
+        """Return the family of the base."""
+        return self._base.family
 
     def find(self, name: str | Path) -> tuple[ModuleSource, EncoderLocations]:
         """Find the module called `name` and its encoders, without reading weights. Raises UnknownArtifact and DoesNotFit."""

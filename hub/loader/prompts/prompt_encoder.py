@@ -8,9 +8,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import RLock
+from typing import Any
 
 import torch
 
+from hub.bases.family import Family
 from hub.bases.language_mixin import Language, Prompts
 from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
@@ -48,6 +50,18 @@ class PromptEncoder:
         self._module_cache = ModuleCache(resident_bytes)
         self._embeddings = EmbeddingCache(cache_bytes)
         self._lock = RLock()  # threads may share a pipeline, and modules come and go
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what `copy.deepcopy` copies: everything but the lock."""
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=RLock())
+
+    @property
+    def family(self) -> Family:
+        """Return the family of the base."""
+        return self._reader.family
 
     def add(self, loaded: LoadedModule, reload: Reload) -> None:
         """Register `loaded` and activate it last. Raises DoesNotFit if its name is taken."""

@@ -72,6 +72,10 @@ class Adapters:
         loras = super().get_active_adapters() if own else []  # type: ignore[misc]
         return [*active, *(name for name in loras if name in own)]
 
+    def languages(self) -> dict[str, tuple[str, ...]]:
+        """Return the languages of the active language modules, by name; `mul` for a module of no single language."""
+        return {} if self._prompt_encoder is None else self._prompt_encoder.languages()
+
     def readers(self, prompts: str | Sequence[str], language: Language = None) -> list[tuple[str, ...]]:
         """Return the module that reads each span of each prompt, by name, and an empty name for the base.
 
@@ -84,7 +88,9 @@ class Adapters:
 
         One prompt gives a list of one.
         """
-        return self._prompt_encoder_or_raise().translations([prompts] if isinstance(prompts, str) else prompts, language)
+        return self._prompt_encoder_or_raise().translations(
+            [prompts] if isinstance(prompts, str) else prompts, language
+        )
 
     def unload(self) -> None:
         """Remove every language module. Images are those of the base again, bit for bit."""

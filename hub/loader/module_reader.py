@@ -92,8 +92,7 @@ class ModuleReader:
             return _with_patch(LoadedModule(module.name, module.config, None, ()), module, self._pipe, self._base)
         working = self._dtype_of(module.folder / WEIGHTS, what=module.name)
         shared = tuple(
-            self.encoders.get_or_load(folder, partial(self._read_encoder, name, folder))
-            for name, folder in where
+            self.encoders.get_or_load(folder, partial(self._read_encoder, name, folder)) for name, folder in where
         )
         load = _read_phrases if module.config.variant.architecture == PHRASE_MEMORY else load_module
         try:
@@ -190,4 +189,3 @@ def _read_phrases(
         folder, config, partial(join_encoders, shared, config), device=device, dtype=dtype, what=name
     )
     return LoadedModule(name, config, None, shared, translator=reader)
-

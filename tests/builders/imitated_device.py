@@ -159,6 +159,7 @@ def _install() -> None:
         aten.impl(name, partial(_compute, op), _KEY)
     _ALIVE.extend((every, aten))
     _let_data_move()
+    _let_tensors_be_copied()
 
 
 def _let_data_move() -> None:
@@ -170,7 +171,23 @@ def _let_data_move() -> None:
             own.__set__(tensor, value)
             return
         wanted = tensor.requires_grad
-        other = nn.Parameter(value, wanted) if isinstance(tensor, nn.Parameter) else value.detach().requires_grad_(wanted)
+        other = (
+            nn.Parameter(value, wanted) if isinstance(tensor, nn.Parameter) else value.detach().requires_grad_(wanted)
+        )
         torch.utils.swap_tensors(tensor, other)
 
     torch.Tensor.data = property(own.__get__, put)
+
+
+def _let_tensors_be_copied() -> None:
+    """Copy tensors by `clone`: torch copies storages, for which a device needs an allocator."""
+    own = torch.Tensor.__deepcopy__
+
+    def copied(tensor: Tensor, memo: dict[int, Any]) -> Tensor:
+        if tensor.device.type != TYPE:
+            return own(tensor, memo)
+        if id(tensor) not in memo:
+            memo[id(tensor)] = tensor.detach().clone().requires_grad_(tensor.requires_grad)
+        return memo[id(tensor)]
+
+    torch.Tensor.__deepcopy__ = copied

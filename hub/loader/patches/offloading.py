@@ -17,7 +17,9 @@ from torch import nn
 @contextmanager
 def without_offloading(pipe: Any) -> Iterator[None]:
     """Remove the hooks of model and sequential offloading, and set them again for the same device."""
-    hooks = [part._hf_hook for part in pipe.components.values() if isinstance(part, nn.Module) and hasattr(part, "_hf_hook")]  # noqa: SLF001
+    hooks = [
+        part._hf_hook for part in pipe.components.values() if isinstance(part, nn.Module) and hasattr(part, "_hf_hook")
+    ]  # noqa: SLF001
     if not hooks or pipe.hf_device_map is not None:  # hooks of a device map hold no copies
         yield
         return

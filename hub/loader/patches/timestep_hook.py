@@ -58,7 +58,9 @@ class PerStep(Patch):
         if not self._is_on or states is None or states.shape[-1] != self._width:
             return None
         tokens_BLE, mask_BL = split_mask(states)
-        if not is_on(self._module, states.device):  # the denoiser may have been moved, or offloaded, without this module
+        if not is_on(
+            self._module, states.device
+        ):  # the denoiser may have been moved, or offloaded, without this module
             self._module.to(states.device)
         dtype = next(self._module.parameters()).dtype
         steps_B = per_row(given[TIMESTEP], len(states), states.device)

@@ -88,6 +88,10 @@ class PromptEncoder:
         """Return the names of active modules."""
         return [each.name for each in self._module_cache.active]
 
+    def languages(self) -> dict[str, tuple[str, ...]]:
+        """Return the languages of active modules, by name."""
+        return {each.name: tuple(each.config.languages) for each in self._module_cache.active}
+
     def module_names(self) -> list[str]:
         """Return the names of all modules, evicted ones included."""
         return self._module_cache.names()

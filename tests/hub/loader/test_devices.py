@@ -169,9 +169,7 @@ def test_a_module_works_with_group_offloading(
         assert same(draw(pipe, "aja", language="yo"), expected)
 
 
-def test_all_weights_can_be_replaced_behind_a_compiled_denoiser(
-    load: Any, make_change: Callable[[str], Path]
-) -> None:
+def test_all_weights_can_be_replaced_behind_a_compiled_denoiser(load: Any, make_change: Callable[[str], Path]) -> None:
     pipe = load(dtype=torch.float32)
     plain = pipe.unet
     before = {key: value.clone() for key, value in plain.state_dict().items()}
@@ -228,4 +226,8 @@ def test_cached_embeddings_leave_a_device_with_the_pipeline(
     assert {row.encoded.tokens_BLC.device for row in rows.values()} == {gpu}
     pipe.to("cpu")
     rows = pipe._prompt_encoder._embeddings._rows
-    assert {row.encoded.tokens_BLC.device for row in rows.values()} == {row.counts_L.device for row in rows.values()} == {CPU}
+    assert (
+        {row.encoded.tokens_BLC.device for row in rows.values()}
+        == {row.counts_L.device for row in rows.values()}
+        == {CPU}
+    )

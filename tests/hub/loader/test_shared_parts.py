@@ -24,7 +24,10 @@ from hub.bases.language_mixin import LanguageMixin
 from tests.builders.models.tiny import tokens
 
 WAYS: dict[str, tuple[Callable[[Any], Any], type[Any]]] = {
-    "from_pipe": (lambda pipe: StableDiffusionImg2ImgPipeline.from_pipe(pipe, dtype=pipe.dtype), StableDiffusionImg2ImgPipeline),
+    "from_pipe": (
+        lambda pipe: StableDiffusionImg2ImgPipeline.from_pipe(pipe, dtype=pipe.dtype),
+        StableDiffusionImg2ImgPipeline,
+    ),
     "from_pipe of its own class": (lambda pipe: type(pipe).from_pipe(pipe), StableDiffusionPipeline),
     "components": (lambda pipe: StableDiffusionImg2ImgPipeline(**pipe.components), StableDiffusionImg2ImgPipeline),
     "text2image": (AutoPipelineForText2Image.from_pipe, StableDiffusionPipeline),
@@ -106,7 +109,13 @@ class WritesIntoItsPrompts(StableDiffusionPipeline):
             for place in range(len(texts) if isinstance(texts, list) else 0):
                 texts[place] = f"a photo of {texts[place]}"
         return super().encode_prompt(
-            prompt, device, num_images_per_prompt, do_classifier_free_guidance, negative_prompt, prompt_embeds, **settings
+            prompt,
+            device,
+            num_images_per_prompt,
+            do_classifier_free_guidance,
+            negative_prompt,
+            prompt_embeds,
+            **settings,
         )
 
 

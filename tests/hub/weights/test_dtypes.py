@@ -27,7 +27,9 @@ HALVES = (torch.float16, torch.bfloat16)
 
 def t5(model_class: Any) -> Any:
     torch.manual_seed(0)
-    return model_class(T5Config(vocab_size=40, d_model=64, d_kv=16, d_ff=64, num_layers=1, num_heads=4, decoder_start_token_id=0))
+    return model_class(
+        T5Config(vocab_size=40, d_model=64, d_kv=16, d_ff=64, num_layers=1, num_heads=4, decoder_start_token_id=0)
+    )
 
 
 def dtypes(model: nn.Module) -> dict[str, torch.dtype]:
@@ -52,7 +54,13 @@ def test_quantised_models_keep_it_as_well() -> None:
 
 
 def test_computed_buffers_keep_their_type_in_a_quantised_model() -> None:
-    sizes = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 8}
+    sizes = {
+        "hidden_size": 64,
+        "intermediate_size": 64,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "vocab_size": 8,
+    }
     model = LlamaModel(LlamaConfig(**sizes))
     frequencies = model.rotary_emb.inv_freq.clone()
     quantise(model, "8bit", device="cpu", dtype=torch.bfloat16)
@@ -98,7 +106,9 @@ def test_weights_are_converted_one_by_one(tmp_path: Path) -> None:
     assert {value.dtype for value in found.values()} == {torch.float16}
 
 
-def test_without_lockable_memory_the_ring_uses_ordinary_buffers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_lockable_memory_the_ring_uses_ordinary_buffers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     own = torch.empty
 
     def empty(*size: Any, pin_memory: bool = False, **how: Any) -> Tensor:

@@ -13,6 +13,8 @@ python -m benchmarks.upload DIR  # uploads by Git LFS, by Xet and by the unmodif
 python -m benchmarks.memory DIR  # a server's memory while 5 GB are uploaded and downloaded, against 20 MB
 python -m benchmarks.download DIR # downloads from the server, and from the server behind nginx, against nginx alone
 python -m benchmarks.serve [DIR] # startup and searches per second of a server, against prepared responses
+python -m benchmarks.detection   # how often a prompt is taken for English, or English for a module's language
+python -m benchmarks.gpu_check   # everything that a GPU can show, on a GPU or an imitated one
 python -m benchmarks.files       # requests for files in repositories of 10,000 and 100,000 files, against one of 10
 
 `load_full`, `attach`, `cost` and `cached` write 2.3 GB of random weights to a temporary folder; `--scratch DIR` keeps them for the next

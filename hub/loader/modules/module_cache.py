@@ -116,14 +116,16 @@ class ModuleCache(Mapping[str, LoadedModule]):
         self._registered, self.active = {}, ()
         self.banks.clear()
 
-    def move(self, device: torch.device, encoders_of: Collection[RegisteredModule] | None = None) -> None:
-        """Move modules and encoders, by default all, to `device`. A freed encoder is not reloaded."""
-        modules = [each for loaded in self.values() for each in _modules(loaded)]
+    def move(self, device: torch.device, of: Collection[RegisteredModule] | None = None) -> None:
+        """Move modules and their encoders, by default all, to `device`. A freed encoder is not reloaded."""
+        # A batch that mixes modules reads through a stack of all of their shape.
+        alone = of if of is not None and len({*of}) == 1 else None
+        modules = [each for loaded in self._loaded(alone) for each in _modules(loaded)]
         if not all(is_on(module, device) for module in modules):
             self.banks.clear()
             for module in modules:
                 module.to(device)
-        for shared in self._encoders(encoders_of):
+        for shared in self._encoders(of):
             shared.move(device)
 
     def move_patches(self, device: torch.device) -> None:
@@ -138,8 +140,10 @@ class ModuleCache(Mapping[str, LoadedModule]):
         return sum(each.size_bytes for each in self.values()) + sum(each.size_bytes for each in self._encoders())
 
     def _encoders(self, of: Collection[RegisteredModule] | None = None) -> list[SharedEncoder]:
-        loaded = self.values() if of is None else [each.loaded for each in of if each.loaded is not None]
-        return list(dict.fromkeys(encoder for each in loaded for encoder in each.shared))
+        return list(dict.fromkeys(encoder for each in self._loaded(of) for encoder in each.shared))
+
+    def _loaded(self, of: Collection[RegisteredModule] | None) -> list[LoadedModule]:
+        return [*self.values()] if of is None else [each.loaded for each in of if each.loaded is not None]
 
     def _use(self, registered: RegisteredModule) -> None:
         self._clock += 1

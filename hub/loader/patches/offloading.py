@@ -17,9 +17,8 @@ from torch import nn
 @contextmanager
 def without_offloading(pipe: Any) -> Iterator[None]:
     """Remove the hooks of model and sequential offloading, and set them again for the same device."""
-    hooks = [
-        part._hf_hook for part in pipe.components.values() if isinstance(part, nn.Module) and hasattr(part, "_hf_hook")
-    ]  # noqa: SLF001
+    parts = [part for part in pipe.components.values() if isinstance(part, nn.Module)]
+    hooks = [hook for part in parts if (hook := getattr(part, "_hf_hook", None)) is not None]
     if not hooks or pipe.hf_device_map is not None:  # hooks of a device map hold no copies
         yield
         return

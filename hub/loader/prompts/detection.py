@@ -70,7 +70,7 @@ def is_for_base(text: str, own: tuple[str, ...], others: tuple[str, ...]) -> boo
         for each in detector.compute_language_confidence_values(text)
     }
     best, other = (max(found[tag] for tag in possible if (tag in own) is is_own) for is_own in (True, False))
-    return best - other >= BASE_MARGIN
+    return bool(best - other >= BASE_MARGIN)
 
 
 def by_script(text: str, candidates: tuple[str, ...]) -> tuple[str, ...]:

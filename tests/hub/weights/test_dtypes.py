@@ -123,5 +123,5 @@ def test_without_lockable_memory_the_ring_uses_ordinary_buffers(
     module, twin = nn.Linear(30, 30), nn.Linear(30, 30)
     save_file(twin.state_dict(), tmp_path / "it.safetensors")
     load_weights(module, tmp_path / "it.safetensors", what="it")
-    assert torch.equal(ring.copy(module.weight), twin.weight)
-    ring.wait()
+    pinned_copy.move_module(module, ring)
+    assert torch.equal(module.weight, twin.weight)

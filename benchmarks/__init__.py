@@ -14,6 +14,8 @@ python -m benchmarks.memory DIR  # a server's memory while 5 GB are uploaded and
 python -m benchmarks.download DIR # downloads from the server, and from the server behind nginx, against nginx alone
 python -m benchmarks.serve [DIR] # startup and searches per second of a server, against prepared responses
 python -m benchmarks.files       # requests for files in repositories of 10,000 and 99,000 files, against one of 10
+python -m benchmarks.detection   # how often a prompt is taken for English, or English for a module's language
+python -m benchmarks.gpu_check   # everything that a GPU can show, on a GPU or an imitated one
 
 `load_full`, `attach`, `cost` and `cached` write 2.3 GB of random weights to a temporary folder; `--scratch DIR` keeps them for the next
 run. These four also accept `--device cuda`.

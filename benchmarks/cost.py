@@ -43,7 +43,10 @@ def main() -> None:
         noise_BKHW = torch.randn(ROWS, 4, side, side, dtype=dtype, device=options.device)
 
         def embeddings() -> Any:
-            return module(states_BLE).tokens_BLC
+            tokens_BLC = module(states_BLE).tokens_BLC
+            if on_gpu:
+                torch.cuda.synchronize()
+            return tokens_BLC
 
         read_BLC = embeddings()
 

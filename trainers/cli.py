@@ -170,7 +170,7 @@ def evaluate(
 ) -> None:
     """Evaluate a base, a module or an encoder."""
     languages = parse_languages(lang)
-    check_device(device)
+    check_device(device, takes_index=True)
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:

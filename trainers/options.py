@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -131,10 +132,11 @@ def parse_languages(lang: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parse_language(text) for text in lang or []))
 
 
-def check_device(device: str) -> None:
-    """Check that a device is empty, `cpu` or `cuda`. Raises `InvalidRequest`."""
-    if device not in {"", "cpu", "cuda"}:
-        raise InvalidRequest(f"unknown device `{device}`: choose cpu or cuda.")
+def check_device(device: str, *, takes_index: bool = False) -> None:
+    """Check that a device is empty, `cpu` or `cuda`, or `cuda:1` if it `takes_index`. Raises `InvalidRequest`."""
+    name = device.partition(":")[0] if takes_index and re.fullmatch(r"cuda:\d+", device) else device
+    if name not in {"", "cpu", "cuda"}:
+        raise InvalidRequest(f"unknown device `{device}`: choose cpu or cuda{' or cuda:1' if takes_index else ''}.")
 
 
 def prepare_libraries() -> None:

@@ -149,6 +149,10 @@ class Family:
         """Return the conditioning of the base in `folder`, from its configuration files alone. Raises DamagedFile and UnknownFile."""
         return self.reads.conditioning(folder, self.denoiser)
 
+    def has_class(self, pipeline_class: type[Any]) -> bool:
+        """Return whether `pipeline_class`, or a class it inherits from, is of this family."""
+        return any(each.__name__ in self.pipeline_classes for each in pipeline_class.__mro__)
+
     def with_language(self, pipeline_class: type[Any]) -> type[Any]:
         """Return the subclass of `pipeline_class` that gets embeddings from its prompt encoder; cached."""
         return with_language(self.mixin, pipeline_class)

@@ -305,8 +305,12 @@ class LanguageMixin:
 
 @contextmanager
 def language_context(language: Language) -> Iterator[None]:
-    """Set the language of prompts within a `with` block. It is a context variable, so that threads can share a pipeline."""
-    requested, encoded = _REQUESTED.set(language), ENCODED_PROMPTS.set([])
+    """Set the language of prompts within a `with` block; None keeps that of the block around it.
+
+    It is a context variable, so that threads can share a pipeline.
+    """
+    requested = _REQUESTED.set(_REQUESTED.get() if language is None else language)
+    encoded = ENCODED_PROMPTS.set([])
     try:
         yield
     finally:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
+
+
+def uncompiled(part: Any) -> Any:
+    """Return the module behind `torch.compile`, which has the names of the files; other modules unchanged."""
+    return getattr(part, "_orig_mod", part)
 
 
 class Patch:
@@ -22,4 +27,7 @@ class Patch:
         raise NotImplementedError
 
     def move(self, device: torch.device) -> None:
-        """Move tensors that are not part of the base's modules to `device`, if there are any."""
+        """Move tensors that are kept outside of the base's modules to `device`, with the pipeline.
+
+        It saves memory alone: a patch that computes, or gives weights to the base, asks for their device when it does so.
+        """

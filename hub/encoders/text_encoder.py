@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -78,6 +79,10 @@ class TextEncoder:
         else:
             model = _read_model(folder, torch.device(device), dtype, what, quantisation)
         return cls(model, tokenize or read_tokenizer(folder, what=what), readout, folder)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TextEncoder:
+        """Copy the model; the tokenizer, which does not change and has a lock, is shared."""
+        return replace(self, model=deepcopy(self.model, memo))
 
     @property
     def width(self) -> int:

@@ -1,15 +1,33 @@
-"""The methods of every loaded pipeline that add, switch and remove language modules."""
+"""The methods of every loaded pipeline that add, switch and remove language modules.
+
+Modules also stay when diffusers builds another pipeline from the parts of a loaded one: `from_pipe` of any class,
+`AutoPipelineForImage2Image.from_pipe`, `Other(**pipe.components)`. All of these pass the denoiser to `register_modules`, which looks up
+whose it is. diffusers has no other place that knows both pipelines.
+"""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from copy import deepcopy
+from functools import cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
+
+from diffusers import DiffusionPipeline
 
 from hub.bases.language_mixin import Language, LanguageMixin, add_mixin, with_language
+from hub.bases.patch import uncompiled
 from hub.errors import DoesNotFit
 from hub.loader.prompts.prompt_encoder import PromptEncoder
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+_OF_DENOISER: WeakKeyDictionary[nn.Module, ref[PromptEncoder]] = WeakKeyDictionary()
+"""Denoiser of a loaded pipeline → its prompt encoder."""
 
 
 class Adapters:
@@ -54,16 +72,25 @@ class Adapters:
         loras = super().get_active_adapters() if own else []  # type: ignore[misc]
         return [*active, *(name for name in loras if name in own)]
 
-    def readers(self, prompts: Sequence[str], language: Language = None) -> list[tuple[str, ...]]:
+    def languages(self) -> dict[str, tuple[str, ...]]:
+        """Return the languages of the active language modules, by name; `mul` for a module of no single language."""
+        return {} if self._prompt_encoder is None else self._prompt_encoder.languages()
+
+    def readers(self, prompts: str | Sequence[str], language: Language = None) -> list[tuple[str, ...]]:
         """Return the module that reads each span of each prompt, by name, and an empty name for the base.
 
-        Raises DoesNotFit and UnknownLanguage as a call would; no image is generated.
+        One prompt gives a list of one. Raises DoesNotFit and UnknownLanguage as a call would; no image is generated.
         """
-        return self._prompt_encoder_or_raise().readers(prompts, language)
+        return self._prompt_encoder_or_raise().readers([prompts] if isinstance(prompts, str) else prompts, language)
 
-    def translations(self, prompts: Sequence[str], language: Language = None) -> list[str]:
-        """Return the translation of each prompt by active translation modules; empty if none reads it."""
-        return self._prompt_encoder_or_raise().translations(prompts, language)
+    def translations(self, prompts: str | Sequence[str], language: Language = None) -> list[str]:
+        """Return the translation of each prompt by active translation modules; empty if none reads it.
+
+        One prompt gives a list of one.
+        """
+        return self._prompt_encoder_or_raise().translations(
+            [prompts] if isinstance(prompts, str) else prompts, language
+        )
 
     def unload(self) -> None:
         """Remove every language module. Images are those of the base again, bit for bit."""
@@ -81,9 +108,9 @@ class Adapters:
         """Return another pipeline with the same parts and modules: `pipe.into(StableDiffusionImg2ImgPipeline)`.
 
         The parts are shared, not copied; `components` adds what the other class also needs, for example a ControlNet.
+        Unlike `from_pipe`, which casts the shared parts to float32 unless it is given a type, it leaves them as they are.
         """
         made = with_adapters(with_language(self._mixin, pipeline_class))
-        # Not diffusers' `from_pipe`, which casts all parts, and these are shared, to one type.
         wanted = inspect.signature(pipeline_class.__init__).parameters
         here = {**self.config, **self.components, **components}  # type: ignore[attr-defined]
         other = made(**{name: here[name] for name in wanted if name in here})
@@ -99,9 +126,19 @@ class Adapters:
     def to(self, *arguments: Any, **settings: Any) -> Any:
         """Move the pipeline as in diffusers, and its language modules."""
         moved = super().to(*arguments, **settings)  # type: ignore[misc]
-        if self._prompt_encoder is not None:
-            self._prompt_encoder.move(self.device)  # type: ignore[attr-defined]
+        here: torch.device = self.device  # type: ignore[attr-defined]
+        if self._prompt_encoder is not None and here.type != "meta":  # parts that are offloaded by layers
+            self._prompt_encoder.move(here)
         return moved
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """Copy the pipeline with its modules; files and the hub are shared."""
+        made = memo[id(self)] = type(self).__new__(type(self))
+        copied = deepcopy(vars(self), memo)
+        vars(made).update(copied)
+        if (prompt_encoder := copied.get("_prompt_encoder")) is not None:
+            attach(made, prompt_encoder)
+        return made
 
     def _prompt_encoder_or_raise(self) -> PromptEncoder:
         if self._prompt_encoder is None:
@@ -115,6 +152,37 @@ class Adapters:
         ours = self._prompt_encoder.loras() if self._prompt_encoder is not None else []
         found = {} if listed is None else listed()
         return {part: [name for name in names if name not in ours] for part, names in found.items()}
+
+
+def attach(pipe: Any, prompt_encoder: PromptEncoder) -> None:
+    """Let `pipe`, and all pipelines that are built from its denoiser, encode prompts with `prompt_encoder`."""
+    _share_modules()
+    pipe._prompt_encoder = prompt_encoder  # noqa: SLF001 - the mixin has no `__init__`
+    _OF_DENOISER[uncompiled(getattr(pipe, prompt_encoder.family.denoiser))] = ref(prompt_encoder)
+
+
+@cache
+def _share_modules() -> None:
+    """Extend `DiffusionPipeline.register_modules`, once in a process."""
+    own = DiffusionPipeline.register_modules
+
+    @wraps(own)
+    def register_modules(pipe: Any, **parts: Any) -> None:
+        own(pipe, **parts)
+        for part in parts.values():
+            if (found := _prompt_encoder_of(part)) is not None and found.family.has_class(type(pipe)):
+                pipe.__class__ = with_adapters(found.family.with_language(type(pipe)))
+                pipe._prompt_encoder = found  # noqa: SLF001 - an attribute of the mixin
+
+    DiffusionPipeline.register_modules = register_modules
+
+
+def _prompt_encoder_of(part: Any) -> PromptEncoder | None:
+    try:
+        found = _OF_DENOISER.get(uncompiled(part))
+    except TypeError:  # tokenizers and schedulers may be unhashable or without weak references
+        return None
+    return None if found is None else found()
 
 
 def with_adapters(pipeline_class: type[Any]) -> type[Any]:

@@ -16,7 +16,7 @@ from hub.loader.modules.loaded_module import working_dtype
 from hub.loader.sources import BaseSource
 from hub.remote.configurations import fetch_pipeline
 from hub.weights import pinned_copy
-from hub.weights.quantisation import check_quantisation, quantise
+from hub.weights.quantisation import check_quantisation, compute_dtype, quantise
 from hub.weights.strict import stored_dtype
 
 _REPLACED = ("add_embedding",)
@@ -40,12 +40,17 @@ def load_base(
 
     if quantisation is not None:
         check_quantisation(quantisation)  # before gigabytes are read
+        if dtype is not None and dtype != compute_dtype(quantisation, dtype):
+            raise InvalidRequest(
+                f"`quantisation={quantisation!r}` cannot compute in float16, whose range its sums exceed: pass `dtype=torch.bfloat16`, "
+                'or `quantisation="4bit"`.'
+            )
         if given := {"quantization_config", "device_map"} & settings.keys():
             raise InvalidRequest(
                 f"`quantisation={quantisation!r}` and `{min(given)}=` cannot be used together: pass one."
             )
     named = pipeline_class or getattr(diffusers, pipeline_class_of(base.folder))
-    if not any(each.__name__ in base.family.pipeline_classes for each in named.__mro__):
+    if not base.family.has_class(named):
         raise DoesNotFit(
             f"`{base.name}` is of the family {base.family.name}, which has no pipeline `{named.__name__}`."
         )
@@ -55,7 +60,7 @@ def load_base(
         folder = fetch_pipeline(made, base.upstream.repository, base.upstream.revision, what=base.name)
     found = weights_of(folder, base, given=settings.keys())
     weights = found.get(base.family.denoiser) or next(iter(found.values()))
-    working = working_dtype(dtype, device, weights, what=base.name)
+    working = compute_dtype(quantisation, working_dtype(dtype, device, weights, what=base.name))
     # Weights to be quantised are mapped as stored, because a cast would copy all of them.
     read = working if quantisation is None else stored_dtype(weights, what=base.name)
     pipe = made.from_pretrained(folder, dtype=read, use_safetensors=True, **settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy, deepcopy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from hub.bases.family import Family
 from hub.bases.patch import Patch
 from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.tokenizer import Tokenize
@@ -44,11 +46,14 @@ class ModuleReader:
         base: BaseSource,
         variant: str | None,
         given: EncoderFolders,
+        device: torch.device,
         dtype: torch.dtype | None,
         tokenizers: Mapping[Path, Tokenize],
         quantisation: Any,
     ) -> None:
         """Keep the settings; `given` are folders of encoders, `tokenizers` the loaded ones by folder."""
+        self.device = device
+        """Where modules are while nothing is encoded: the device of the load, then of `pipe.to` and offloading."""
         self.encoders = Encoders()
         self._sources = sources
         self._pipe = pipe
@@ -56,8 +61,20 @@ class ModuleReader:
         self._variant = variant
         self._given = given
         self._dtype = dtype
+        self._dtype_of = partial(working_dtype, dtype, device)
         self._tokenizers = tokenizers
         self._quantisation = quantisation
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ModuleReader:
+        """Copy what it has loaded; the hub, the files and the tokenizers are shared."""
+        made = memo[id(self)] = copy(self)
+        made._pipe, made.encoders = deepcopy(self._pipe, memo), deepcopy(self.encoders, memo)  # noqa: SLF001 - our own
+        return made
+
+    @property
+    def family(self) -> Family:
+        """Return the family of the base."""
+        return self._base.family
 
     def find(self, name: str | Path) -> tuple[ModuleSource, EncoderLocations]:
         """Find the module called `name` and its encoders, without reading weights. Raises UnknownArtifact and DoesNotFit."""
@@ -65,20 +82,19 @@ class ModuleReader:
             module = self._sources.fitting_module(name, self._base, self._variant)
             return module, self._sources.encoders(module, self._given)
 
-    def read(self, module: ModuleSource, where: EncoderLocations, place: torch.device | None = None) -> LoadedModule:
-        """Load `module` to `place`, by default to the denoiser's device, sharing encoders with other modules.
+    def read(self, module: ModuleSource, where: EncoderLocations) -> LoadedModule:
+        """Load `module`, sharing encoders with other modules.
 
         Raises OutOfMemory with advice, WeightsDoNotFit, DamagedFile, InvalidSource and DoesNotFit.
         """
-        device = place or _denoiser_device(self._pipe, self._base)
+        device = self.device
         if module.config.variant.architecture == TRANSLATOR:
-            return _read_translator(module, device, self._dtype)
+            return self._read_translator(module)
         if not where:
             return _with_patch(LoadedModule(module.name, module.config, None, ()), module, self._pipe, self._base)
-        working = working_dtype(self._dtype, device, module.folder / WEIGHTS, what=module.name)
+        working = self._dtype_of(module.folder / WEIGHTS, what=module.name)
         shared = tuple(
-            self.encoders.get_or_load(folder, partial(self._read_encoder, name, folder, device))
-            for name, folder in where
+            self.encoders.get_or_load(folder, partial(self._read_encoder, name, folder)) for name, folder in where
         )
         load = _read_phrases if module.config.variant.architecture == PHRASE_MEMORY else load_module
         try:
@@ -89,24 +105,24 @@ class ModuleReader:
         # Last, so that a refused module leaves the base unchanged.
         return _with_patch(loaded, module, self._pipe, self._base)
 
-    def _read_encoder(self, name: str, folder: Path, device: torch.device) -> TextEncoder:
+    def _read_encoder(self, name: str, folder: Path) -> TextEncoder:
         return read_encoder(
             folder,
             name,
-            device=device,
-            dtype=self._dtype,
+            device=self.device,
+            dtype_of=self._dtype_of,
             tokenize=self._tokenizers.get(folder),
             quantisation=self._quantisation,
         )
 
-
-def _denoiser_device(pipe: Any, base: BaseSource) -> torch.device:
-    """Return the denoiser's device, or the CPU while its weights are offloaded by layers.
-
-    Not `pipe.device`, for which diffusers visits every module of every part: 5 of the 20 ms that attaching takes.
-    """
-    here = next(getattr(pipe, base.family.denoiser).parameters()).device
-    return torch.device("cpu") if here.type == "meta" else here
+    def _read_translator(self, module: ModuleSource) -> LoadedModule:
+        folder, config = module.folder / FOLDER, module.config
+        stored = folder / WEIGHTS
+        dtype = self._dtype_of(stored, what=module.name) if stored.is_file() else self._dtype
+        translator = Translator.from_folder(
+            folder, config.module, length=config.positive.length, device=self.device, dtype=dtype, what=module.name
+        )
+        return LoadedModule(module.name, config, None, (), translator=translator)
 
 
 def _patch_of(loaded: LoadedModule, module: ModuleSource, pipe: Any, base: BaseSource) -> Patch | None:
@@ -178,13 +194,3 @@ def _read_phrases(
         folder, config, partial(join_encoders, shared, config), device=device, dtype=dtype, what=name
     )
     return LoadedModule(name, config, None, shared, translator=reader)
-
-
-def _read_translator(module: ModuleSource, device: torch.device, dtype: torch.dtype | None) -> LoadedModule:
-    folder, config = module.folder / FOLDER, module.config
-    stored = folder / WEIGHTS
-    working = working_dtype(dtype, device, stored, what=module.name) if stored.is_file() else dtype
-    translator = Translator.from_folder(
-        folder, config.module, length=config.positive.length, device=device, dtype=working, what=module.name
-    )
-    return LoadedModule(module.name, config, None, (), translator=translator)

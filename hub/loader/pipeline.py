@@ -12,6 +12,7 @@ import torch
 
 from hub.encoders.tokenizer import read_tokenizer
 from hub.languages import parse_language
+from hub.loader.adapters import attach
 from hub.loader.load_base import load_base
 from hub.loader.module_reader import ModuleReader
 from hub.loader.prompts.embedding_cache import DEFAULT_BYTES
@@ -78,7 +79,7 @@ def load_pipeline(
         }
         pipe = load_base(found, pipeline_class, place, dtype, settings, quantisation)
     tokenizers = {folder: parsed.result() for folder, parsed in parsing.items()}
-    reader = ModuleReader(sources, pipe, found, variant, encoder, dtype, tokenizers, encoder_quantisation)
+    reader = ModuleReader(sources, pipe, found, variant, encoder, place, dtype, tokenizers, encoder_quantisation)
     prompt_encoder = PromptEncoder(
         reader,
         default_language=default,
@@ -88,6 +89,6 @@ def load_pipeline(
     )
     for module, where in zip(modules, encoders, strict=True):
         prompt_encoder.refuse_duplicate_name(module.name)
-        prompt_encoder.add(reader.read(module, where, place), partial(reader.read, module, where))
-    pipe._prompt_encoder = prompt_encoder  # noqa: SLF001 - the mixin has no `__init__`
+        prompt_encoder.add(reader.read(module, where), partial(reader.read, module, where))
+    attach(pipe, prompt_encoder)
     return pipe

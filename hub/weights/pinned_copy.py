@@ -2,11 +2,13 @@
 
 From ordinary memory the driver copies twice, through its own locked buffer, and the caller waits for both copies; with a mapped
 file it also waits for the disk. Copies from locked memory run in the background. The ring has only two buffers, because locked
-memory is scarce. Without a GPU the ring works the same with ordinary buffers.
+memory is scarce. Without a GPU, or if no memory can be locked, the ring works the same with ordinary buffers, whose copies end before
+they return.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from io import FileIO
@@ -18,6 +20,7 @@ from torch import Tensor, nn
 BUFFER_BYTES = 64 << 20
 """Large enough that the start of a copy costs nothing in comparison: 2.6 ms at the 25 GB/s of PCIe 4."""
 BUFFERS = 2
+_LOG = logging.getLogger(__name__)
 TensorLocation = tuple[int, tuple[int, ...], torch.dtype]
 """First byte, shape and type of a tensor in a file."""
 
@@ -27,8 +30,9 @@ class PinnedRing:
 
     def __init__(self, device: torch.device, buffer_bytes: int = BUFFER_BYTES, buffers: int = BUFFERS) -> None:
         self.device = device
-        self._is_cuda = device.type == "cuda"
-        self._buffers = [torch.empty(buffer_bytes, dtype=torch.uint8, pin_memory=self._is_cuda) for _ in range(buffers)]
+        locked = _lock(buffer_bytes, buffers) if device.type == "cuda" else None
+        self.is_locked = locked is not None
+        self._buffers = locked or [torch.empty(buffer_bytes, dtype=torch.uint8) for _ in range(buffers)]
         self._copied: list[torch.cuda.Event | None] = [None] * buffers
         self._turn, self._used = 0, 0
 
@@ -53,7 +57,7 @@ class PinnedRing:
 
     def wait(self) -> None:
         """Wait until everything is on the device. Then the buffers can be freed."""
-        if self._is_cuda:
+        if self.is_locked:
             torch.cuda.current_stream(self.device).synchronize()
 
     def _send(self, target: Tensor, fill: Callable[[int, Tensor], object]) -> None:
@@ -64,7 +68,7 @@ class PinnedRing:
             full = self._buffers[self._turn]
             buffer = full[self._used : self._used + len(bytes_S) - done]
             fill(done, buffer)
-            bytes_S[done : done + len(buffer)].copy_(buffer, non_blocking=self._is_cuda)
+            bytes_S[done : done + len(buffer)].copy_(buffer, non_blocking=self.is_locked)
             done += len(buffer)
             self._used += len(buffer)
             if self._used == len(full):
@@ -72,7 +76,7 @@ class PinnedRing:
 
     def _next(self) -> None:
         """Record the copies of the full buffer and wait for those of the next one."""
-        if self._is_cuda:
+        if self.is_locked:
             event = torch.cuda.Event()
             event.record(torch.cuda.current_stream(self.device))
             self._copied[self._turn] = event
@@ -89,13 +93,31 @@ def move_module(module: nn.Module, ring: PinnedRing) -> None:
     ring.wait()
 
 
-def read_tensors(path: Path, places: Mapping[str, TensorLocation], ring: PinnedRing) -> dict[str, Tensor]:
-    """Read the tensors of a file at `places`, by name, with the shapes given there. Raises EOFError and OSError."""
+def read_tensors(
+    path: Path,
+    places: Mapping[str, TensorLocation],
+    ring: PinnedRing,
+    dtypes: Mapping[str, torch.dtype] | None = None,
+) -> dict[str, Tensor]:
+    """Read the tensors of a file at `places`, by name, with the shapes given there, each converted to its type in `dtypes`.
+
+    Raises EOFError and OSError.
+    """
+    wanted = dtypes or {}
     with path.open("rb", buffering=0) as file:
         in_order = sorted(places.items(), key=lambda item: item[1][0])
-        tensors = {name: ring.read(file, *place) for name, place in in_order}
+        tensors = {name: ring.read(file, *place).to(wanted.get(name, place[2])) for name, place in in_order}
     ring.wait()
     return tensors
+
+
+def _lock(buffer_bytes: int, count: int) -> list[Tensor] | None:
+    """Return page-locked buffers; None if the driver refuses, which it reports as another error than a GPU without memory."""
+    try:
+        return [torch.empty(buffer_bytes, dtype=torch.uint8, pin_memory=True) for _ in range(count)]
+    except RuntimeError as error:
+        _LOG.warning("no memory can be locked, so copies to the GPU are slower: %s", str(error).partition("\n")[0])
+        return None
 
 
 def _fill(buffer: Tensor, file: FileIO) -> None:

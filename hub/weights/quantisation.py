@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hub.errors import DoesNotFit, InvalidRequest, MissingExtra
+from hub.weights.devices import is_kept_in_float32
 
 LIBRARIES = {"8bit": "torchao", "4bit": "bitsandbytes"}
 """Quantisation → the library that performs it."""
@@ -32,6 +33,14 @@ def check_quantisation(quantisation: str) -> str:
     return quantisation
 
 
+def compute_dtype(quantisation: Any, dtype: torch.dtype) -> torch.dtype:
+    """Return `dtype`, or bfloat16 for 8 bits in float16.
+
+    torchao adds the products of a row before it scales them, and such sums exceed the range of float16.
+    """
+    return torch.bfloat16 if quantisation == "8bit" and dtype == torch.float16 else dtype
+
+
 def quantise(
     model: nn.Module,
     quantisation: str,
@@ -44,23 +53,32 @@ def quantise(
 
     Other parts are kept in `dtype` (unchanged if None), which is also the compute type. Not quantised are embeddings, norms,
     convolutions, layers that their class keeps in float32, parts named in `unquantised` and, in 4 bits, layers whose rows do
-    not consist of complete blocks (`fills`). Raises InvalidRequest and MissingExtra.
+    not consist of complete blocks (`fills`). Raises InvalidRequest and MissingExtra, and InvalidRequest for 8 bits in float16
+    (`compute_dtype`).
     """
     check_quantisation(quantisation)
     kept = {*(getattr(model, "_keep_in_fp32_modules", None) or ()), *unquantised}
+    is_kept, stored = is_kept_in_float32(model, dtype), model.state_dict().keys()
     done: set[int] = set()
     for name, layer in list(model.named_modules()):
         # Not subclasses: torch's attention reads the weight of its own subclass directly.
         if type(layer) is not nn.Linear or kept & {*name.split(".")} or not fills(layer.weight.shape, quantisation):
             continue
-        layer.to(device=device, dtype=dtype or layer.weight.dtype)
+        computed = dtype or layer.weight.dtype
+        if computed != compute_dtype(quantisation, computed):
+            raise InvalidRequest(
+                "sums of 8-bit weights exceed the range of float16: use `dtype=torch.bfloat16`, or `4bit`, which scales first."
+            )
+        layer.to(device=device, dtype=computed)
         replacement = _int8(layer) if quantisation == "8bit" else _nf4(layer, device)
         parent, _, leaf = name.rpartition(".")
         setattr(model.get_submodule(parent), leaf, replacement)
         done.add(id(replacement.weight))
-    for each in (*model.parameters(), *model.buffers()):
+    for name, each in (*model.named_parameters(), *model.named_buffers()):
         if id(each) not in done:
-            each.data = each.data.to(device, dtype if each.is_floating_point() else None)
+            new = torch.float32 if is_kept(name) else dtype
+            # Buffers that are computed, not stored, such as rotary frequencies, keep their type, as in transformers.
+            each.data = each.data.to(device, new if each.is_floating_point() and name in stored else None)
     if quantisation == "4bit":  # as in transformers and diffusers, so that PEFT finds the layers
         cast(Any, model).is_loaded_in_4bit = True
     return model

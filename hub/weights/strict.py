@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hub.errors import DamagedFile, InvalidSource, Unreachable, WeightsDoNotFit
 from hub.weights import header as weights_header
 from hub.weights import pinned_copy
+from hub.weights.devices import is_kept_in_float32
 from hub.weights.file_kind import ARCHIVE, PICKLE, START_BYTES, kind_of_start
 
 DTYPES = {
@@ -51,7 +52,9 @@ def load_weights(
 ) -> None:
     """Load the weights in `path` into `module`, in the type they are stored in unless `dtype` is given.
 
-    They go straight to `device`; without it to the module's device, or to the CPU if the module is on `meta`.
+    They go straight to `device`; without it to the module's device, or to the CPU if the module is on `meta`. They are
+    converted one by one, so that there is never a second copy of all of them. Weights that the module's class keeps in float32
+    stay in it.
     `what` names the weights in messages. Raises WeightsDoNotFit for other keys, shapes or types, DamagedFile for a
     broken file and InvalidSource for a pickle, and leaves the module unchanged then.
     """
@@ -60,26 +63,37 @@ def load_weights(
     if problems:
         raise WeightsDoNotFit(what, problems)
     target = torch.device(device) if device is not None else _device_of(module)
-    weights = _read(path, header, target, what=what)
-    if dtype is not None:
-        weights = {key: value.to(dtype) if value.is_floating_point() else value for key, value in weights.items()}
-    module.load_state_dict(weights, assign=True)
+    is_kept = is_kept_in_float32(module, dtype)
+    wanted = {
+        key: torch.float32 if is_kept(key) else dtype or entry.dtype
+        for key, entry in header.items()
+        if entry.dtype.is_floating_point
+    }
+    module.load_state_dict(_read(path, header, target, wanted, what=what), assign=True)
 
 
-def _read(path: Path, header: Mapping[str, TensorEntry], device: torch.device, *, what: str) -> dict[str, Tensor]:
-    """Read all tensors of a file: memory-mapped on a CPU, through page-locked memory on a GPU."""
+def _read(
+    path: Path,
+    header: Mapping[str, TensorEntry],
+    device: torch.device,
+    dtypes: Mapping[str, torch.dtype],
+    *,
+    what: str,
+) -> dict[str, Tensor]:
+    """Read all tensors of a file: memory-mapped on a CPU, through page-locked memory on a GPU. `dtypes` has new types by name."""
     try:
         if device.type != "cuda":
-            return load_file(path, device=str(device))
+            with safe_open(path, framework="pt") as file:
+                return {name: file.get_tensor(name).to(device, dtypes.get(name)) for name in header}
         places = {name: (entry.start, entry.shape, entry.dtype) for name, entry in header.items()}
-        return pinned_copy.read_tensors(path, places, pinned_copy.PinnedRing.of(device, path.stat().st_size))
+        return pinned_copy.read_tensors(path, places, pinned_copy.PinnedRing.of(device, path.stat().st_size), dtypes)
     except (SafetensorError, EOFError) as error:
         raise DamagedFile(f"the weights of `{what}` are damaged: {error}. {_fetch_again(what)}") from error
 
 
 def load_tensors(path: Path, *, what: str) -> dict[str, Tensor]:
     """Return all tensors of a safetensors file by key: any shapes, on the CPU, as stored. Raises DamagedFile and InvalidSource."""
-    return _read(path, read_header(path, what=what), torch.device("cpu"), what=what)
+    return _read(path, read_header(path, what=what), torch.device("cpu"), {}, what=what)
 
 
 def disagreements_of(expected: Mapping[str, Tensor], header: Mapping[str, TensorEntry]) -> list[str]:

@@ -32,6 +32,7 @@ from hub.records import Query
 from tests.builders import ROOT
 from tests.builders.training.commands import TINY, json_of, run
 from trainers.cli import evaluate, train
+from trainers.options import check_device
 
 
 @pytest.mark.parametrize("method", ["token-kd", "mulan", "pea", "bottleneck"])
@@ -201,6 +202,15 @@ def test_an_unavailable_device_is_refused(hub: LocalHub) -> None:
         pytest.skip("there is a CUDA device")
     with pytest.raises(InvalidRequest, match="there is no CUDA device"):
         run(train, "mulan", "--lang", "yo", *TINY[:-1], "cuda")
+
+
+def test_evaluation_takes_one_of_several_gpus_and_training_all_of_them() -> None:
+    for device in ("", "cpu", "cuda"):
+        check_device(device)
+    check_device("cuda:1", takes_index=True)
+    for device, takes_index in (("cuda:1", False), ("cuda:x", True), ("cuda:", True), ("tpu", True)):
+        with pytest.raises(InvalidRequest, match="unknown device"):
+            check_device(device, takes_index=takes_index)
 
 
 def test_a_resumed_run_does_not_repeat_finished_phases(

@@ -9,13 +9,15 @@ Shape letters: N images, G gallery, D features, H and W an image.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from hub.bases.language_mixin import language_context
 from hub.errors import InvalidRequest
 from hub.records import Score
 from trainers.corpora.corpus import Prompt
@@ -90,16 +92,28 @@ def generate_images(
     with tqdm(total=len(prompts), desc=label, unit="image", disable=quiet) as bar:
         for first in range(0, len(prompts), BATCH_SIZE):
             batch = prompts[first : first + BATCH_SIZE]
-            output = pipeline(
-                [prompt.text for prompt in batch],
-                num_inference_steps=STEPS,
-                guidance_scale=GUIDANCE,
-                generator=[generator_of(seed, NOISE_STREAM, prompt.concept) for prompt in batch],
-                output_type="pt",
-            )
+            with read_by_module(pipeline):
+                output = pipeline(
+                    [prompt.text for prompt in batch],
+                    num_inference_steps=STEPS,
+                    guidance_scale=GUIDANCE,
+                    generator=[generator_of(seed, NOISE_STREAM, prompt.concept) for prompt in batch],
+                    output_type="pt",
+                )
             images.append(output.images.float().cpu().clamp(0, 1))
             bar.update(len(batch))
     return torch.cat(images)
+
+
+@contextmanager
+def read_by_module(pipeline: Any) -> Iterator[None]:
+    """Let the module of `pipeline`, if it has one, read every prompt: in English and in languages that it never saw as well.
+
+    A prompt without a language would be the base's if it is detected as English, and scores are those of the module.
+    """
+    languages = pipeline.languages().values() if hasattr(pipeline, "languages") else ()
+    with language_context(next((tags[0] for tags in languages), None)):
+        yield
 
 
 def shares_at(ranks_N: Tensor) -> dict[int, Interval]:

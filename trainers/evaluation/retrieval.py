@@ -20,7 +20,7 @@ from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 from hub.records import Score
 from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, make_score
-from trainers.evaluation.generation import shares_at
+from trainers.evaluation.generation import read_by_module, shares_at
 from trainers.evaluation.judge import ranks
 from trainers.evaluation.recall import standard_scores
 from trainers.learners.losses import masked_mean
@@ -63,7 +63,8 @@ def _text_encoders(subject: EvaluationSubject) -> tuple[States, States]:
 def _mean_embeddings(pipeline: Any) -> States:
     @torch.no_grad()
     def states(texts: Sequence[str]) -> Tensor:
-        tokens_BLC = pipeline.encode_prompt(list(texts), pipeline.device, 1, do_classifier_free_guidance=False)[0]
+        with read_by_module(pipeline):
+            tokens_BLC = pipeline.encode_prompt(list(texts), pipeline.device, 1, do_classifier_free_guidance=False)[0]
         mean_BC: Tensor = tokens_BLC.float().mean(dim=1).cpu()
         return mean_BC
 

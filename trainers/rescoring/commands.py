@@ -51,7 +51,7 @@ def rescore(
     A score that comes out differently is disputed: its value is outside the interval measured here.
     """
     languages = parse_languages(lang)
-    check_device(device)
+    check_device(device, takes_index=True)
     from hub.local import LocalHub
     from hub.publish.reproduce import record_reproduced
     from hub.registry.accounts.permissions import Actor
@@ -97,7 +97,7 @@ def evaluate(
     Needs write access to the registry and the store of the hub. Each artifact is loaded in a process of its own, with limits and
     without network tokens.
     """
-    check_device(device)
+    check_device(device, takes_index=True)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())

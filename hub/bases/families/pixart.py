@@ -51,9 +51,11 @@ class PixArtLanguage(LanguageMixin):
         projection = self.transformer.caption_projection  # type: ignore[attr-defined]
         if not isinstance(projection, PassingProjection):
             return states_BLT
-        weight = projection.linear_1.weight  # the encoder's dtype may differ from the transformer's
-        projected: Tensor = projection(states_BLT.to(weight.dtype))
-        return projected
+        # Outside of the transformer's own call, so its type may differ from the encoder's, and while it is offloaded, its device.
+        weight, here = projection.linear_1.weight, states_BLT.device
+        place = here if weight.is_meta else weight.device  # `meta` is offloaded by layers, which fetch their weights
+        projected: Tensor = projection(states_BLT.to(place, weight.dtype))
+        return projected.to(here)
 
 
 class FrozenPixArt(FrozenBase):

@@ -13,7 +13,7 @@ from typing import Any
 from diffusers.models.embeddings import PixArtAlphaTextProjection
 from torch import Tensor, nn
 
-from hub.bases.patch import Patch
+from hub.bases.patch import Patch, uncompiled
 from hub.errors import DoesNotFit
 
 
@@ -50,7 +50,7 @@ class CaptionProjectionSwap(Patch):
 
     def __init__(self, transformer: Any) -> None:
         """Swap the projection. Raises DoesNotFit if its input is as wide as its output, so that widths cannot decide."""
-        self._transformer = getattr(transformer, "_orig_mod", transformer)  # behind `torch.compile`
+        self._transformer = uncompiled(transformer)
         projection, width = self._transformer.caption_projection, self._transformer.inner_dim
         if not isinstance(projection, PassingProjection):
             if projection.linear_1.in_features == width:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from hub.encoders.text_half.text_half import TextHalf
 from hub.errors import DamagedFile, InvalidSource, UnknownFile, WeightsDoNotFit
+from hub.weights.devices import is_kept_in_float32
 from hub.weights.quantisation import load_quantised
 from hub.weights.strict import TensorEntry, disagreements_of, read_header
 
@@ -48,8 +49,9 @@ def read_half(
     """
     model, places, ties = _fitting(folder, half, config, what=what)
     if quantisation is not None:
-        return load_quantised(model, dict(_tensors(places, "cpu", dtype, what=what)), quantisation, device, what=what)
-    state = dict(_tensors(places, device, dtype, what=what))
+        mapped = dict(_tensors(model, places, torch.device("cpu"), dtype, what=what))
+        return load_quantised(model, mapped, quantisation, device, what=what)
+    state = dict(_tensors(model, places, torch.device(device), dtype, what=what))
     state |= {copy: state[original] for copy, original in ties.items() if original in state}
     model.load_state_dict(state, assign=True)
     return model.to(device)
@@ -113,21 +115,25 @@ def _fitting(
 
 
 def _tensors(
+    model: nn.Module,
     places: Mapping[str, tuple[Path, str, TensorEntry]],
-    device: torch.device | str,
+    device: torch.device,
     dtype: torch.dtype | None,
     *,
     what: str,
 ) -> Iterable[tuple[str, Tensor]]:
+    """Yield each tensor on `device` in its type, converted one by one."""
+    is_kept = is_kept_in_float32(model, dtype)
     by_file: dict[Path, list[tuple[str, str]]] = {}
     for name, (path, key, _) in places.items():
         by_file.setdefault(path, []).append((name, key))
     for path, wanted in by_file.items():
         try:
-            with safe_open(path, framework="pt", device=str(device)) as file:
+            with safe_open(path, framework="pt", device=str(device) if device.type == "cuda" else "cpu") as file:
                 for name, key in wanted:
                     value = file.get_tensor(key)
-                    yield name, value.to(dtype) if dtype is not None and value.is_floating_point() else value
+                    new = torch.float32 if is_kept(name) else dtype
+                    yield name, value.to(device, new if value.is_floating_point() else None)
         except SafetensorError as error:
             raise DamagedFile(
                 f"{path.name} of `{what}` is damaged: {error}. Fetch it again with `hub pull {what}`."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from hub.encoders.text_half import half_of
 from hub.encoders.text_half.read_half import stored, weight_files
 from hub.encoders.tokenizer import Tokenize
 from hub.errors import OutOfMemory
-from hub.loader.modules.loaded_module import working_dtype
+from hub.weights.quantisation import compute_dtype
 from hub.weights.sizes import BIG_BYTES, QUANTISED, gigabytes
 from hub.weights.strict import read_header
 
@@ -28,17 +28,18 @@ def read_encoder(
     name: str,
     *,
     device: torch.device,
-    dtype: torch.dtype | None,
+    dtype_of: Callable[..., torch.dtype],
     tokenize: Tokenize | None = None,
     quantisation: Any = None,
 ) -> TextEncoder:
-    """Load the encoder in `folder` in its working type, after logging the memory of a big one.
+    """Load the encoder in `folder` to `device`, after logging the memory of a big one.
 
-    Raises OutOfMemory with advice, and what `TextEncoder.from_folder` raises.
+    `dtype_of` is the rule of the load for types, `working_dtype` without its first two arguments. Raises OutOfMemory with advice, and
+    what `TextEncoder.from_folder` raises.
     """
     half = half_of(read_json(folder / "config.json")) if (folder / "config.json").is_file() else None
     files = weight_files(folder, half, what=name)
-    working = working_dtype(dtype, device, files[0], what=name)
+    working = compute_dtype(quantisation, dtype_of(files[0], what=name))
     if half is not None:
         entries = [entry for _, _, entry in stored(folder, half, what=name).values()]
     else:
@@ -67,7 +68,8 @@ def encoder_advice(name: str, count: int, size_bytes: int, device: torch.device)
     options = [f"{option} takes {gigabytes(size)}" for option, size in smaller.items() if size < size_bytes]
     return (
         f"the text encoder `{name}` takes {gigabytes(size_bytes)} and does not fit {free_memory(device)}: "
-        f"{', '.join(options) or 'no smaller type is available'}; or encode with `device='cpu'`."
+        f"{', '.join(options) or 'no smaller type is available'}. `device='cpu'` takes {gigabytes(4 * count)} of main memory in "
+        f"float32, and {gigabytes(2 * count)} with `dtype=torch.bfloat16`."
     )
 
 
@@ -85,7 +87,8 @@ def base_advice(name: str, sizes_bytes: Mapping[str, int], dtype: torch.dtype, d
     half = f"`dtype=torch.float16` takes {gigabytes(total_bytes / 2)}; " if dtype == torch.float32 else ""
     return (
         f"`{name}` takes {gigabytes(total_bytes)} in {_dtype_name(dtype)} and does not fit {free_memory(device)}: {half}"
-        f"`device='cpu'` and then `pipe.enable_model_cpu_offload()` takes {gigabytes(sizes_bytes[largest])}, its {largest}; "
+        f"`device='cpu', dtype={dtype}` and then `pipe.enable_model_cpu_offload()` takes {gigabytes(sizes_bytes[largest])}, its "
+        f"{largest}; "
         "`pipe.enable_sequential_cpu_offload()` loads one layer at a time."
     )
 

@@ -101,7 +101,10 @@ def join_encoders(shared: tuple[SharedEncoder, ...], config: ModuleConfig) -> Te
 
 
 def working_dtype(dtype: torch.dtype | None, device: torch.device, weights: Path, *, what: str) -> torch.dtype:
-    """Return `dtype`, or by default the stored type, or float32 on a CPU, where half precision is slower."""
+    """Return `dtype`, or by default the stored type, or float32 on a CPU, where half precision is slower.
+
+    `device` is that of `load_pipeline`, for modules that arrive later as well: those of one pipeline follow one rule.
+    """
     if dtype is not None:
         return dtype
     return torch.float32 if device.type == "cpu" else stored_dtype(weights, what=what)

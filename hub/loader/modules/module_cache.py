@@ -18,6 +18,7 @@ from hub.loader.modules.loaded_module import LoadedModule
 from hub.loader.modules.module_config import ModuleConfig
 from hub.loader.modules.shared_encoder import SharedEncoder
 from hub.loader.modules.stacked_projectors import Banks
+from hub.weights.devices import is_on
 
 logger = logging.getLogger(__name__)
 Reload = Callable[[], LoadedModule]
@@ -115,26 +116,34 @@ class ModuleCache(Mapping[str, LoadedModule]):
         self._registered, self.active = {}, ()
         self.banks.clear()
 
-    def move(self, device: torch.device) -> None:
-        """Move modules and encoders to `device`. A freed encoder is not reloaded."""
-        for loaded in self.values():
-            if loaded.patch is not None:
-                loaded.patch.move(device)
-        modules = [each for loaded in self.values() for each in _modules(loaded)]
-        if not all(_is_on(module, torch.device(device)) for module in modules):
+    def move(self, device: torch.device, of: Collection[RegisteredModule] | None = None) -> None:
+        """Move modules and their encoders, by default all, to `device`. A freed encoder is not reloaded."""
+        # A batch that mixes modules reads through a stack of all of their shape.
+        alone = of if of is not None and len({*of}) == 1 else None
+        modules = [each for loaded in self._loaded(alone) for each in _modules(loaded)]
+        if not all(is_on(module, device) for module in modules):
             self.banks.clear()
             for module in modules:
                 module.to(device)
-        for shared in self._encoders():
-            shared.move(torch.device(device))
+        for shared in self._encoders(of):
+            shared.move(device)
+
+    def move_patches(self, device: torch.device) -> None:
+        """Move what patches keep outside of the base to `device`."""
+        for loaded in self.values():
+            if loaded.patch is not None:
+                loaded.patch.move(device)
 
     @property
     def size_bytes(self) -> int:
         """Return the size of everything in memory, counting shared encoders once."""
         return sum(each.size_bytes for each in self.values()) + sum(each.size_bytes for each in self._encoders())
 
-    def _encoders(self) -> list[SharedEncoder]:
-        return list(dict.fromkeys(encoder for each in self.values() for encoder in each.shared))
+    def _encoders(self, of: Collection[RegisteredModule] | None = None) -> list[SharedEncoder]:
+        return list(dict.fromkeys(encoder for each in self._loaded(of) for encoder in each.shared))
+
+    def _loaded(self, of: Collection[RegisteredModule] | None) -> list[LoadedModule]:
+        return [*self.values()] if of is None else [each.loaded for each in of if each.loaded is not None]
 
     def _use(self, registered: RegisteredModule) -> None:
         self._clock += 1
@@ -170,8 +179,3 @@ class ModuleCache(Mapping[str, LoadedModule]):
 def _modules(loaded: LoadedModule) -> list[nn.Module]:
     translator = None if loaded.translator is None else loaded.translator.model
     return [each for each in (loaded.module, translator) if each is not None]
-
-
-def _is_on(module: nn.Module, device: torch.device) -> bool:
-    here = next(module.parameters()).device
-    return here.type == device.type and device.index in {None, here.index}

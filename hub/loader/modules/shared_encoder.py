@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
 
 from hub.encoders.text_encoder import TextEncoder
+from hub.weights.devices import is_on
 from hub.weights.sizes import bytes_of
 
 
@@ -36,7 +39,7 @@ class SharedEncoder:
     def move(self, device: torch.device) -> None:
         """Move the encoder to `device`, now or when it is reloaded."""
         self._device = device
-        if self._encoder is not None and self._encoder.device != device:
+        if self._encoder is not None and not is_on(self._encoder.model, device):
             self._encoder.model.to(device)
 
     @property
@@ -50,6 +53,12 @@ class Encoders:
 
     def __init__(self) -> None:
         self._by_folder: WeakValueDictionary[Path, SharedEncoder] = WeakValueDictionary()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Encoders:
+        """Copy the encoders too: a `WeakValueDictionary` copies its keys alone."""
+        made = memo[id(self)] = Encoders()
+        made._by_folder.update((folder, deepcopy(each, memo)) for folder, each in self._by_folder.items())
+        return made
 
     def get_or_load(self, folder: Path, read: Callable[[], TextEncoder]) -> SharedEncoder:
         """Return the encoder of `folder`, calling `read` if it is not in memory."""

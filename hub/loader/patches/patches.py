@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from hub.bases.patch import Patch
 from hub.errors import WeightsDoNotFit
+from hub.loader.patches.offloading import without_offloading
 from hub.weights.strict import TensorEntry, read_header
 
 LORA = "pytorch_lora_weights.safetensors"
@@ -44,7 +45,8 @@ class LowRank(Patch):
         self.adapter = name.replace(".", "_")  # peft keeps adapters in an `nn.ModuleDict`, whose keys have no dots
         self._pipe = pipe
         others = _active(pipe)
-        pipe.load_lora_weights(folder, weight_name=LORA, adapter_name=self.adapter)
+        with without_offloading(pipe):
+            pipe.load_lora_weights(folder, weight_name=LORA, adapter_name=self.adapter)
         _activate(pipe, others)  # loading a LoRA may activate it
 
     def switch(self, on: bool) -> None:
@@ -83,11 +85,13 @@ class VirtualTokens(Patch):
         ((word, entry),) = header.items()
         self._words = [word, *(f"{word}_{place}" for place in range(1, entry.shape[0]))]  # as diffusers names them
         self._pipe = pipe
-        pipe.load_textual_inversion(folder, weight_name=EMBEDDINGS)
+        with without_offloading(pipe):
+            pipe.load_textual_inversion(folder, weight_name=EMBEDDINGS)
 
     def remove(self) -> None:
         """Remove the words through diffusers, which does not reset `vocab_size` in the configuration."""
-        self._pipe.unload_textual_inversion(self._words)
+        with without_offloading(self._pipe):
+            self._pipe.unload_textual_inversion(self._words)
         encoder = self._pipe.text_encoder
         encoder.config.vocab_size = encoder.get_input_embeddings().num_embeddings
 

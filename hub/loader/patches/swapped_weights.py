@@ -1,6 +1,6 @@
 """Swap the weights of a denoiser, or of some of its parts, and restore them.
 
-Parameters are exchanged without a copy, so restoring is exact to the bit.
+Parameters are exchanged without a copy unless the denoiser was moved or cast in between, so restoring is exact to the bit.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from diffusers.hooks.group_offloading import _is_group_offload_enabled
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from hub.bases.patch import Patch
-from hub.errors import DoesNotFit, WeightsDoNotFit
+from hub.bases.patch import Patch, uncompiled
+from hub.errors import DoesNotFit, OutOfMemory, WeightsDoNotFit
 from hub.weights.strict import TensorEntry, disagreements_of, read_header
 
 DENOISER = "diffusion_pytorch_model.safetensors"
@@ -26,27 +27,31 @@ class SwappedWeights(Patch):
     exclusive = True
 
     def __init__(self, denoiser: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
-        """Convert `weights` of the module `name` to the type and device of those they replace, whose shapes they have."""
-        self._denoiser = denoiser
+        """Keep `weights` of the module `name`, which have the shapes of those they replace."""
+        self._denoiser = uncompiled(denoiser)
         self._name = name
-        own = own_parameters(denoiser)
+        own = own_parameters(self._denoiser)
         self._inactive: Mapping[str, nn.Parameter] = {
-            key: nn.Parameter(_convert(value, own[key]), requires_grad=False) for key, value in weights.items()
+            key: _like(value, own[key], what=name) for key, value in weights.items()
         }
         self._is_on = False
 
     def switch(self, on: bool) -> None:
-        """Swap the weights in use with the inactive ones. Raises DoesNotFit if the denoiser is offloaded by layers."""
+        """Swap the weights in use with the inactive ones, which get the device and type that those in use have now.
+
+        Raises DoesNotFit if the denoiser is offloaded by layers or groups, which keep copies of its weights.
+        """
         if on == self._is_on:
             return
         locations = _locations(self._denoiser)
         own = {key: _at(locations[key]) for key in self._inactive}
-        if any(value.device.type == "meta" for value in own.values()):
+        if _is_offloaded_in_parts(self._denoiser):
             raise DoesNotFit(
-                f"`{self._name}` relocations weights of the denoiser, which is offloaded by layers here: load the pipeline again and "
-                "use `pipe.enable_model_cpu_offload()` instead of `enable_sequential_cpu_offload()`."
+                f"`{self._name}` replaces weights of the denoiser, which is offloaded by layers or groups here: load the pipeline "
+                "again and use `pipe.enable_model_cpu_offload()`."
             )
-        for key, value in self._inactive.items():
+        new = {key: _like(value, own[key], what=self._name) for key, value in self._inactive.items()}
+        for key, value in new.items():
             owner, leaf = locations[key]
             owner.register_parameter(leaf, value)
         self._inactive, self._is_on = own, on
@@ -57,8 +62,7 @@ class SwappedWeights(Patch):
 
     def move(self, device: torch.device) -> None:
         """Move the inactive weights."""
-        for value in self._inactive.values():
-            value.data = value.data.to(device)
+        self._inactive = {key: _parameter(value.to(device)) for key, value in self._inactive.items()}
 
 
 class Weights(SwappedWeights):
@@ -66,7 +70,7 @@ class Weights(SwappedWeights):
 
     def __init__(self, denoiser: nn.Module, folder: Path, name: str) -> None:
         """Read `folder`'s file. Raises WeightsDoNotFit, DamagedFile and InvalidSource before a weight is read."""
-        problems = disagreements_of(own_parameters(denoiser), read_header(folder / DENOISER, what=name))
+        problems = disagreements_of(own_parameters(uncompiled(denoiser)), read_header(folder / DENOISER, what=name))
         if problems:
             raise WeightsDoNotFit(name, problems)
         super().__init__(denoiser, load_file(folder / DENOISER), name)
@@ -77,7 +81,7 @@ class Parts(SwappedWeights):
 
     def __init__(self, denoiser: nn.Module, parts: Mapping[str, nn.Module], name: str) -> None:
         """Prepare `parts`, by their paths in the denoiser. Raises WeightsDoNotFit before anything is changed."""
-        denoiser = getattr(denoiser, "_orig_mod", denoiser)  # behind `torch.compile`
+        denoiser = uncompiled(denoiser)
         new = {f"{path}.{key}": value for path, part in parts.items() for key, value in part.state_dict().items()}
         own = {
             key: value
@@ -115,6 +119,21 @@ def _at(place: tuple[nn.Module, str]) -> nn.Parameter:
     return found
 
 
-def _convert(value: Tensor, own: Tensor) -> Tensor:
-    """Convert `value` to the type and device of `own`; to the type alone if `own` is offloaded by layers."""
-    return value.to(value.device if own.device.type == "meta" else own.device, own.dtype)
+def _like(value: Tensor, own: Tensor, *, what: str) -> nn.Parameter:
+    """Return `value` in the type and on the device of `own`; of the type alone if `own` is offloaded by layers."""
+    try:
+        return _parameter(value.to(value.device if own.is_meta else own.device, own.dtype))
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(
+            f"the weights of `{what}` and those they replace do not fit {own.device} together: "
+            "`pipe.enable_model_cpu_offload()` keeps both on the CPU while they are swapped."
+        ) from error
+
+
+def _parameter(value: Tensor) -> nn.Parameter:
+    return value if isinstance(value, nn.Parameter) else nn.Parameter(value, requires_grad=False)
+
+
+def _is_offloaded_in_parts(denoiser: nn.Module) -> bool:
+    is_by_layers = any(each.is_meta for each in denoiser.parameters())
+    return is_by_layers or _is_group_offload_enabled(denoiser)

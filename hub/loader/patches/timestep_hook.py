@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hub.bases.patch import Patch
+from hub.bases.patch import Patch, uncompiled
 from hub.errors import DoesNotFit
+from hub.weights.devices import is_on
 
 STATES, TIMESTEP, MASK = "encoder_hidden_states", "timestep", "encoder_attention_mask"
 """Argument names of diffusers' denoisers."""
@@ -35,7 +36,7 @@ class PerStep(Patch):
                 f"of the base ({out_width}): they cannot be distinguished."
             )
         self._module, self._name, self._width, self._is_on = module, name, in_width + 1, False
-        plain = getattr(denoiser, "_orig_mod", denoiser)  # behind `torch.compile`
+        plain = uncompiled(denoiser)
         self._places = list(inspect.signature(type(plain).forward).parameters)[1:]
         # Installed until `remove`, with a flag: `torch.compile` looks at hooks once.
         self._hook = plain.register_forward_pre_hook(self._before, with_kwargs=True)
@@ -57,6 +58,10 @@ class PerStep(Patch):
         if not self._is_on or states is None or states.shape[-1] != self._width:
             return None
         tokens_BLE, mask_BL = split_mask(states)
+        if not is_on(
+            self._module, states.device
+        ):  # the denoiser may have been moved, or offloaded, without this module
+            self._module.to(states.device)
         dtype = next(self._module.parameters()).dtype
         steps_B = per_row(given[TIMESTEP], len(states), states.device)
         embeddings = self._module(tokens_BLE.to(dtype), mask_BL, steps_B)

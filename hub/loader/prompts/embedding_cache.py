@@ -10,6 +10,7 @@ import torch
 
 from hub.loader.modules.module_config import PromptRule
 from hub.loader.prompts.mixed_window import EncodedRow
+from hub.weights.devices import is_same
 
 DEFAULT_BYTES = 64 * 2**20
 """Limit for one pipeline: about 540 prompts of 77 tokens of width 768 in half precision."""
@@ -56,6 +57,10 @@ class EmbeddingCache:
             _, evicted = self._rows.popitem(last=False)
             self.size_bytes -= _bytes(evicted)
 
+    def move(self, device: torch.device) -> None:
+        """Move all rows to `device`."""
+        self._rows = OrderedDict((key, _on(row, device)) for key, row in self._rows.items())
+
     def clear(self) -> None:
         """Remove everything."""
         self._rows.clear()
@@ -67,6 +72,6 @@ def _bytes(row: EncodedRow) -> int:
 
 
 def _on(row: EncodedRow, device: torch.device) -> EncodedRow:
-    if row.counts_L.device == device:
+    if is_same(row.counts_L.device, device):
         return row
     return replace(row, encoded=row.encoded.map(lambda each: each.to(device)), counts_L=row.counts_L.to(device))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import RLock
+from typing import Any
 
 import torch
 
+from hub.bases.family import Family
 from hub.bases.language_mixin import Language, Prompts
 from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
@@ -21,6 +24,7 @@ from hub.loader.prompts.embedding_cache import DEFAULT_BYTES, EmbeddingCache, Ke
 from hub.loader.prompts.encode import Item, join, read
 from hub.loader.prompts.mixed_window import EncodedRow, fill_window, pad_to_longest
 from hub.loader.prompts.route import Piece, route
+from hub.weights.devices import is_same
 
 logger = logging.getLogger(__name__)
 SignedPiece = tuple[Piece, bool]
@@ -47,6 +51,18 @@ class PromptEncoder:
         self._embeddings = EmbeddingCache(cache_bytes)
         self._lock = RLock()  # threads may share a pipeline, and modules come and go
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what `copy.deepcopy` copies: everything but the lock."""
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=RLock())
+
+    @property
+    def family(self) -> Family:
+        """Return the family of the base."""
+        return self._reader.family
+
     def add(self, loaded: LoadedModule, reload: Reload) -> None:
         """Register `loaded` and activate it last. Raises DoesNotFit if its name is taken."""
         with self._lock:
@@ -71,6 +87,10 @@ class PromptEncoder:
     def active(self) -> list[str]:
         """Return the names of active modules."""
         return [each.name for each in self._module_cache.active]
+
+    def languages(self) -> dict[str, tuple[str, ...]]:
+        """Return the languages of active modules, by name."""
+        return {each.name: tuple(each.config.languages) for each in self._module_cache.active}
 
     def module_names(self) -> list[str]:
         """Return the names of all modules, evicted ones included."""
@@ -100,9 +120,12 @@ class PromptEncoder:
         return [patch.adapter for patch in patches if isinstance(patch, LowRank)]
 
     def move(self, device: torch.device) -> None:
-        """Move modules and encoders to `device`."""
+        """Move everything to `device`, where modules then are while nothing is encoded."""
         with self._lock:
+            self._reader.device = device
             self._module_cache.move(device)
+            self._module_cache.move_patches(device)
+            self._embeddings.move(device)
 
     def readers(self, texts: Sequence[str], language: Language) -> list[tuple[str, ...]]:
         """Return the readers of each text's spans, empty for the base, without encoding. Raises as `encode`."""
@@ -145,7 +168,7 @@ class PromptEncoder:
         a language that no module reads and for a batch whose prompts cannot share one denoiser or length.
         """
         with self._lock:
-            return self._encode(prompts)
+            return self._encode(replace(prompts, device=torch.device(prompts.device)))  # diffusers also takes a name
 
     def _encode(self, prompts: Prompts) -> tuple[Embeddings, Embeddings | None] | None:
         routed = self._router(prompts.language)
@@ -186,12 +209,14 @@ class PromptEncoder:
         self._switch_patches(readers)
         if not unread:
             return rows
-        self.move(prompts.device)
         items = {
             (piece, is_negative): Item(piece.text, None if piece.reader is None else piece.reader.loaded, is_negative)
             for piece, is_negative in unread
         }
+        self._module_cache.move(prompts.device, encoding)
         made = read(list(items.values()), prompts, self._module_cache)
+        if not is_same(prompts.device, self._reader.device):  # the pipeline is offloaded: the denoiser needs the memory
+            self._module_cache.move(self._reader.device)
         for each, item in items.items():
             rows[each] = made[item]
             if (key := _key(*each)) is not None:

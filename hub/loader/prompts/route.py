@@ -11,7 +11,7 @@ from hub.bases.language_mixin import Language
 from hub.errors import DoesNotFit, InvalidRequest
 from hub.languages import MULTILINGUAL, covers, language_name, parse_language
 from hub.loader.modules.module_cache import RegisteredModule
-from hub.loader.prompts.detection import UndecidedLanguage, detect
+from hub.loader.prompts.detection import UndecidedLanguage, detect, is_for_base
 from hub.loader.prompts.language_tags import Span, parse_spans
 
 
@@ -34,8 +34,9 @@ def route(
 ) -> list[tuple[Piece, ...]]:
     """Return the spans of each text with their readers.
 
-    `language` is the language of text outside of tags. Without it the language of an untagged text is detected among those of
-    active modules; if undecided it is `default`, or the first active module reads it. In a tagged text the rest is in
+    `language` is the language of text outside of tags. Without it an untagged text that is certainly in one of the base's languages is
+    for the base. For others, the language is detected among those of active modules; if undecided it is `default`, or the first
+    active module reads it. In a tagged text the rest is in
     `default` or the base's own language, because a few words between tags are too few to detect. `leads` are the readers of
     negative prompts outside of tags: those of the first span of their prompts.
     Raises UnknownLanguage, InvalidRequest, and DoesNotFit for a language that no module reads.
@@ -98,9 +99,12 @@ def _by_text(
 ) -> RegisteredModule | None:
     if not active:
         return None
+    tags = dict.fromkeys(tag for each in active for tag in each.config.languages)
+    if MULTILINGUAL not in tags and is_for_base(text, tuple(base_languages), tuple(tags)):
+        return None
     if len(active) == 1 and not default:
         return active[0]
-    tags = dict.fromkeys(tag for each in active for tag in each.config.languages if tag != MULTILINGUAL)
+    tags.pop(MULTILINGUAL, None)
     found = detect(text, tuple(dict.fromkeys([*tags, *([default] if default else [])]))) if text.strip() else None
     if found is not None:
         return by_language(found, active, base_languages)

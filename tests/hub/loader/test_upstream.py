@@ -111,7 +111,8 @@ def test_an_encoder_without_room_says_which_quantisation_would_fit() -> None:
     text = encoder_advice("internvl-14b-text", 6_680_883_200, 2 * 6_680_883_200, torch.device("cpu"))
     assert text == (
         'the text encoder `internvl-14b-text` takes 13.36 GB and does not fit cpu: `encoder_quantisation="8bit"` takes 6.68 GB, '
-        "`encoder_quantisation=\"4bit\"` takes 3.76 GB; or encode with `device='cpu'`."
+        "`encoder_quantisation=\"4bit\"` takes 3.76 GB. `device='cpu'` takes 26.72 GB of main memory in float32, and 13.36 GB with "
+        "`dtype=torch.bfloat16`."
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor, nn
 
+from hub.bases.language_mixin import _REQUESTED, language_context
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
@@ -113,6 +114,25 @@ def test_a_pipeline_that_generates_the_real_images_reaches_the_ceiling(corpus: A
     assert found["fid[emoji-judge]"].better == "down"
     assert found["r_precision_at_1"].low <= found["r_precision_at_1"].value <= found["r_precision_at_1"].high
     assert found["r_precision_at_1"].sample_size == 10
+
+
+def test_scores_are_the_modules_whatever_the_detector_says() -> None:
+    asked = []
+
+    class Asked:
+        def languages(self) -> dict[str, tuple[str, ...]]:
+            return {"mulan-many": ("yo", "sw")}
+
+        def set_progress_bar_config(self, **settings: Any) -> None: ...
+
+        def __call__(self, prompts: list[str], **settings: Any) -> Any:
+            with language_context(None):  # as a pipeline's call without a language does
+                asked.append(_REQUESTED.get())
+            return type("Answer", (), {"images": torch.zeros(len(prompts), 3, 8, 8)})()
+
+    generate_images(Asked(), [Prompt("a red heart on a table", "en", "heart", "red heart")], seed=0, quiet=True)
+    assert asked == ["yo"]
+    assert _REQUESTED.get() is None
 
 
 def test_a_score_contains_the_command_to_reproduce_it_and_no_host_name(corpus: Any, hub: LocalHub) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from hub.errors import DoesNotFit, InvalidRequest, UnknownLanguage
 from hub.loader import UndecidedLanguage
+from hub.loader.prompts import detection
 from tests.builders.models.tiny import tokens
 
 
@@ -23,7 +24,7 @@ def two(load: Any, make_module: Any) -> Any:
 def test_each_language_is_read_by_its_own_module(load: Any, make_module: Any, two: Any) -> None:
     alone = {"yo": load(make_module("mulan-yo")), "ja": load(make_module("mulan-ja", ("ja",), seed=3))}
     for tag, pipe in alone.items():
-        assert torch.equal(tokens(two, "aja", language=tag), tokens(pipe, "aja"))
+        assert torch.equal(tokens(two, "aja", language=tag), tokens(pipe, "aja", language=tag))
     assert not torch.equal(tokens(two, "aja", language="yo"), tokens(two, "aja", language="ja"))
 
 
@@ -83,11 +84,58 @@ def test_lingua_tells_languages_of_one_script_apart(load: Any, make_module: Any)
     assert torch.equal(tokens(pipe, prompt), tokens(pipe, prompt, language="sw"))
 
 
-def test_a_single_module_reads_every_prompt(load: Any, make_module: Any) -> None:
-    pipe = load(make_module("mulan-yo"))
+ENGLISH = ("a red heart on a table", "two dogs playing in the park", "a photo of a cat")
+UNCERTAIN = ("ọkàn pupa", "aja", "123 !?", "")
+"""Yoruba, what could be either, and what is in no language."""
+
+
+def test_english_is_the_bases_own_by_default(load: Any, make_module: Any) -> None:
+    pipe, plain = load(make_module("mulan-yo")), load()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert torch.equal(tokens(pipe, "a dog"), tokens(pipe, "a dog", language="yo"))
+        for text in ENGLISH:
+            assert pipe.readers(text) == [("",)]
+            assert torch.equal(tokens(pipe, text), tokens(plain, text))
+        for text in UNCERTAIN:
+            assert pipe.readers(text) == [("mulan-yo",)]
+
+
+@pytest.mark.parametrize("modules", [("yo",), ("yo", "sw"), ("ja",), ("zh", "en")])
+def test_english_is_the_bases_own_beside_any_modules(modules: tuple[str, ...], load: Any, make_module: Any) -> None:
+    pipe = load([make_module(f"mulan-{tag}", (tag,), seed=seed) for seed, tag in enumerate(modules)])
+    assert pipe.readers(ENGLISH) == [("",)] * len(ENGLISH)
+
+
+def test_the_requested_language_always_wins(load: Any, make_module: Any) -> None:
+    pipe = load(make_module("mulan-yo"))
+    assert pipe.readers(ENGLISH, language="yo") == [("mulan-yo",)] * len(ENGLISH)
+    assert pipe.readers(UNCERTAIN, language="en") == [("",)] * len(UNCERTAIN)
+
+
+@pytest.mark.parametrize(
+    ("languages", "because"),
+    [
+        (("ha",), "the detector does not know Hausa"),
+        (("sr-Latn",), "it knows Serbian in Cyrillic letters alone"),
+        (("mul",), "everything could be a language of the module"),
+        (("en",), "that is all the module was made for"),
+    ],
+)
+def test_what_cannot_be_told_from_english_is_read_by_the_module(
+    languages: tuple[str, ...], because: str, load: Any, make_module: Any
+) -> None:
+    pipe = load(make_module("a-module", languages))
+    assert pipe.readers(ENGLISH) == [("a-module",)] * len(ENGLISH), because
+
+
+def test_without_a_detector_only_a_script_is_told_from_english(
+    load: Any, make_module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detection, "_detector", lambda _: None)
+    detection.is_for_base.cache_clear()
+    assert load(make_module("mulan-yo")).readers(ENGLISH[0]) == [("mulan-yo",)]
+    assert load(make_module("mulan-ja", ("ja",))).readers([ENGLISH[0], "犬"]) == [("",), ("mulan-ja",)]
+    detection.is_for_base.cache_clear()
 
 
 def test_a_multilingual_module_reads_languages_without_another_reader(load: Any, make_module: Any) -> None:

@@ -28,8 +28,9 @@ are means over the languages the module was trained for.
 FOOT = """
 R@k is the share of images whose correct English name is among the k names that `emoji-judge` ranks nearest, out of 1,176. `mclip` and
 `mclip+` retrieve images instead of generating them; for these, R@k is text-to-image recall. *English R@1 lost* is R@1 of the base on
-English prompts minus R@1 of the same prompts through the module. `mulan` is trained on English only: its *seen* names are English, its
-*held-out* names come from the five languages. `memory` reads prompts as English phrases ([how](../internals/transfer.md)); `memory-many`
+English prompts minus R@1 of the same prompts through the module. `mulan` and `mulan-e5` are trained on English only: their *seen*
+names are English, their *held-out* names come from the five languages. *from* an encoder means that a copy of it is trained. What
+encoders, read-outs and data contribute is told in [Words a module never saw](../internals/transfer.md). `memory` reads prompts as English phrases ([how](../internals/transfer.md)); `memory-many`
 is measured on languages that it never saw, on its card. Without a module, the base reaches an R@1 of .00 to .02 on the same prompts.
 Device-seconds were measured on one CPU thread with other jobs running.
 

@@ -44,6 +44,15 @@ class Setting:
     pipeline: Any
     in_english: bool = False
 
+    def prompts(self, given: Sequence[Any]) -> list[Any]:
+        """Return the prompts as this setting gets them: with their English meanings as texts, if it is in English."""
+        return [replace(each, text=each.meaning, language="en") if self.in_english else each for each in given]
+
+    def readings(self, prompts: Sequence[Any]) -> list[str]:
+        """Return the texts that the base's own encoder reads: translations by the module, else the prompts."""
+        texts = [prompt.text for prompt in prompts]
+        return [found or text for found, text in zip(self.pipeline.translations(texts), texts, strict=True)]
+
 
 def main() -> int:
     """Run the demo and print where the image was saved."""
@@ -110,8 +119,10 @@ def measure_and_render(out: Path, count: int, seconds: dict[str, float]) -> dict
         for split in SPLITS:
             prompts = EvaluationTask(corpus=corpus, split=split, language=LANGUAGE, hub=hub, count=count).prompts()
             report["sample_size"][split] = len(prompts)
+            images: dict[tuple[str, str], Any] = {}
             for setting in settings:
-                for rank, interval in score_setting(setting, prompts, corpus.gallery(split), judge, split).items():
+                generated = generate_once(setting, prompts, images, split)
+                for rank, interval in score_images(generated, prompts, corpus.gallery(split), judge).items():
                     metric = f"r_precision_at_{rank}"
                     report[metric].setdefault(setting.name, {})[split] = round(interval.value, 4)
                     ends = [round(interval.low, 4), round(interval.high, 4)]
@@ -121,20 +132,34 @@ def measure_and_render(out: Path, count: int, seconds: dict[str, float]) -> dict
     return report | {"seconds": seconds}
 
 
-def score_setting(
-    setting: Setting, prompts: Sequence[Any], gallery: Sequence[Any], judge: Any, split: str
-) -> dict[int, Any]:
-    """Return the R-precision@1 and @10 of one setting, with intervals, by rank."""
+def generate_once(setting: Setting, prompts: Sequence[Any], images: dict[tuple[str, str], Any], split: str) -> Any:
+    """Return one image per prompt, (N, 3, H, W), and add those that are new to `images`, by text read and concept.
+
+    An image depends only on the text that the base reads and on the noise, which depends on the concept. So a prompt that the
+    module reads as its meaning has the image of the meaning in English.
+    """
     import torch
 
-    from trainers.evaluation.generation import generate_images, shares_at
+    from trainers.evaluation.generation import generate_images
+
+    own = setting.prompts(prompts)
+    keys = [(text, prompt.concept) for text, prompt in zip(setting.readings(own), own, strict=True)]
+    new = {key: prompt for key, prompt in zip(keys, own, strict=True) if key not in images}
+    if new:
+        generated_N3HW = generate_images(setting.pipeline, list(new.values()), seed=0, label=f"{setting.name}, {split}")
+        images.update(zip(new, generated_N3HW, strict=True))
+    return torch.stack([images[key] for key in keys])
+
+
+def score_images(images_N3HW: Any, prompts: Sequence[Any], gallery: Sequence[Any], judge: Any) -> dict[int, Any]:
+    """Return the R-precision@1 and @10 of the images of prompts, with intervals, by rank."""
+    import torch
+
+    from trainers.evaluation.generation import shares_at
     from trainers.evaluation.judge import ranks
 
-    if setting.in_english:
-        prompts = [replace(prompt, text=prompt.meaning, language="en") for prompt in prompts]
     place = {prompt.concept: index for index, prompt in enumerate(gallery)}
     right_N = torch.tensor([place[prompt.concept] for prompt in prompts])
-    images_N3HW = generate_images(setting.pipeline, prompts, seed=0, label=f"{setting.name}, {split}")
     found = shares_at(
         ranks(judge.image_features(images_N3HW), judge.text_features([each.text for each in gallery]), right_N)
     )

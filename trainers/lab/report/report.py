@@ -23,15 +23,17 @@ do not predict the quality of full-size models. Each method was trained with one
 are small: 32 prompts per language and split unless the card says otherwise, so the standard error per language is up to .09. Scores
 are means over the languages the module was trained for.
 
-| module | method | languages | seen R@1 / R@10 | held-out R@1 / R@10 | English R@1 lost | trained weights | device-seconds | sheet |
-|---|---|---|---|---|---|---|---|---|"""
+| module | method | encoder | languages | seen R@1 / R@10 | held-out R@1 / R@10 | English R@1 lost | weights | device-seconds | sheet |
+|---|---|---|---|---|---|---|---|---|---|"""
 FOOT = """
 R@k is the share of images whose correct English name is among the k names that `emoji-judge` ranks nearest, out of 1,176. `mclip` and
 `mclip+` retrieve images instead of generating them; for these, R@k is text-to-image recall. *English R@1 lost* is R@1 of the base on
-English prompts minus R@1 of the same prompts through the module. `mulan` is trained on English only: its *seen* names are English, its
-*held-out* names come from the five languages. `memory` reads prompts as English phrases ([how](../internals/transfer.md)); `memory-many`
-is measured on languages that it never saw, on its card. Without a module, the base reaches an R@1 of .00 to .02 on the same prompts.
-Device-seconds were measured on one CPU thread with other jobs running.
+English prompts minus R@1 of the same prompts through the module. `mulan` and `mulan-e5` are trained on English only: their *seen*
+names are English, their *held-out* names come from the five languages. *from* an encoder means that a copy of it is trained. `memory`
+reads prompts as English phrases; `memory-many` is measured on languages that it never saw, on its card. [Words a module never
+saw](../internals/transfer.md) explains it, and compares encoders, read-outs and training data. Without a module, the base reaches an R@1
+of .00 to .02 on the same prompts. *Weights* are those that are trained. Device-seconds were measured on one CPU thread with
+other jobs running.
 
 Sheets show the same ten emoji for prompts in five languages; create them with `python -m trainers.lab.report.contact_sheets`. For
 comparison: [the base alone](../images/methods/base-alone.webp)."""
@@ -63,10 +65,18 @@ def table_row(card: Card, name: str) -> str | None:
     # Sheets show the modules that a method trains by default, not those on another encoder.
     sheet = f"[view](../images/methods/{image.name})" if image.is_file() and name == usual else ""
     return (
-        f"| `{name}` | {card.method} | {' '.join(card.languages)} | {average('seen', 1)} / {average('seen', 10)} "
+        f"| `{name}` | {card.method} | {encoder_of(card)} | {' '.join(card.languages)} | {average('seen', 1)} / {average('seen', 10)} "
         f"| {average('pairs', 1)} / {average('pairs', 10)} | {f'{drops[0]:.2f}' if drops else '–'} "
         f"| {weights} | {seconds} | {sheet} |"
     )
+
+
+def encoder_of(card: Card) -> str:
+    """Return the encoder that a module reads, or was initialised from; a dash if it has neither."""
+    if card.encoder:
+        return card.encoder.replace("linguahub/", "")
+    started = _find(card.summary, r"initialised from ([\w.-]*\w)")
+    return started if started == "–" else f"from {started}"
 
 
 def _find(prose: str, pattern: str) -> str:

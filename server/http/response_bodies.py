@@ -75,6 +75,11 @@ class ArtifactBody(Body):
         description="Number of parameters by dtype, for the SHA-256 of each weights file.",
         examples=[{"0c9438a6bc4da5f66ad366e0…": {"F16": 681911}}],
     )
+    aliases: list[str] = Field(description="Other names of a base.", examples=[["runwayml/stable-diffusion-v1-5"]])
+    trained_languages: list[str] = Field(
+        description="Languages it was trained on, if these are not all of `languages`: the others are zero-shot.",
+        examples=[["en"]],
+    )
 
 
 class SearchBody(Body):

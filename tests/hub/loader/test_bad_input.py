@@ -83,7 +83,9 @@ def world(
     own = {"name": "org/own", "digest": ""}
     write(tmp_path / "cards" / "encoders" / "own-xlmr", "encoder", "org/own", "model.safetensors")
     with LocalHub.open(Home.find()) as hub:
-        pipe = load_pipeline("far-sd", make_module("mulan-yo", encoder=own), variant="tiny-sd", hub=hub, device="cpu")
+        pipe = load_pipeline(
+            "far-sd", make_module("mulan-yo", encoder=own), module_variant="tiny-sd", hub=hub, device="cpu"
+        )
         pipe.set_progress_bar_config(disable=True)
         yield World(pipe, hub, make_module, encoder_folder, base_folder, cache, monkeypatch, tmp_path)
 
@@ -96,11 +98,11 @@ def with_another_length(world: World) -> None:
     world.monkeypatch.setattr(
         "hub.bases.stable_diffusion.StableDiffusion.conditioning", lambda *_: Conditioning(width=32, length=77)
     )
-    load_pipeline("far-sd", world.module(encoder=FAR), variant="tiny-sd", hub=world.hub, device="cpu")
+    load_pipeline("far-sd", world.module(encoder=FAR), module_variant="tiny-sd", hub=world.hub, device="cpu")
 
 
 def on_sdxl(world: World, xl: Path) -> None:
-    load_pipeline(xl, world.module(), variant="tiny-sd", encoder=world.encoder, device="cpu")
+    load_pipeline(xl, world.module(), module_variant="tiny-sd", encoder=world.encoder, device="cpu")
 
 
 def of_another_base(world: World) -> None:

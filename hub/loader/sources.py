@@ -114,7 +114,7 @@ class Sources:
             if stand_in is not None:
                 logger.info("`%s` on `%s` is %s", name, stand_in.base, say_stand_in(stand_in))
                 known, language, variant = bare.rpartition("/")[2], stand_in.language, stand_in.base
-            folder = self._module_folder(artifact, revision or None)
+            folder = self._module_folder(artifact, revision or None, self._bases(base, variant))
         if (folder / "config.json").is_file():
             found = ModuleSource(known, folder, read_config(folder), (folder.name,), _folder(name) is not None)
         else:
@@ -131,9 +131,12 @@ class Sources:
         known = self.hub.registry.find(Query(kind="base", sort="name", limit=1000)).items
         return [each.name.name for each in known if each.conditioning == base.conditioning]
 
-    def _module_folder(self, artifact: Artifact, revision: str | None) -> Path:
-        """Return the files of a module. A published one is fetched, converted and recorded when it is first used."""
-        if not artifact.weights_digest and artifact.upstream and revision is None:
+    def _module_folder(self, artifact: Artifact, revision: str | None, bases: Sequence[str]) -> Path:
+        """Return the files of a module. A published one is fetched, converted and recorded when it is first used for one of `bases`."""
+        if not artifact.weights_digest and artifact.upstream and artifact.bases and revision is None:
+            asked = {name for base in bases for name in self.hub.registry.base_names(base)}
+            if not {each.rpartition("/")[2].lower() for each in artifact.bases} & asked:
+                raise no_variant(artifact.name.name, bases[0] if bases else "this base", artifact.bases)
             logger.info("fetching and converting the published module `%s` …", artifact.name.name)
             pull(artifact, self.hub.snapshot(artifact.name), self.hub.registry, self.hub.store)
             artifact = self.hub.registry.get(artifact.name)

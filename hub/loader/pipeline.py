@@ -47,10 +47,10 @@ def load_pipeline(
 
     `base` is a name as people write it (`sdxl`, `SD 1.5`, `stabilityai/stable-diffusion-xl-base-1.0`), a repository upstream, a
     folder, or a single file, for which `config` is as in diffusers. `adapter` are names in the hub or folders. `name@revision`
-    selects a module's revision, and `revision` the base's. The pipeline is on `device` (by default a GPU if available) in `dtype` (by default as stored, but float32 on a CPU).
-    `language` is the default for prompts whose language cannot be detected. `module_variant` selects a module's weights for
-    another base, which must have the same conditioning. `encoder` is a folder with the text encoder, or a list for a module with
-    several. `quantisation` is `8bit` or `4bit` for the base's denoiser and text encoders; `encoder_quantisation` is the same
+    selects a module's revision, and `revision` the base's. The pipeline is on `device` (by default a GPU if available) in `dtype`
+    (by default as stored, but float32 on a CPU). `language` is the default for prompts whose language cannot be detected.
+    `module_variant` selects a module's weights for another base, which must have the same conditioning. `encoder` is a folder with
+    the text encoder, or a list for a module with several. `quantisation` is `8bit` or `4bit` for the base's denoiser and text encoders; `encoder_quantisation` is the same
     for the modules', or one of transformers' configurations; diffusers' `quantization_config` is one of the `settings`.
     `pipeline_class` selects another pipeline of the base, such as `StableDiffusionImg2ImgPipeline`. `resident_bytes` (by default
     HUB_RESIDENT_BYTES) limits the memory of modules and their encoders: the least recently used ones are evicted, and reloaded
@@ -91,4 +91,5 @@ def load_pipeline(
         prompt_encoder.refuse_duplicate_name(module.name)
         prompt_encoder.add(reader.read(module, where, place), partial(reader.read, module, where))
     pipe._prompt_encoder = prompt_encoder  # noqa: SLF001 - the mixin has no `__init__`
+    pipe.origin = (found, tuple(modules))
     return pipe

@@ -37,8 +37,8 @@ def read_single_file(hub: LocalHub, path: Path, config: str | Path | None) -> Ba
         raise InvalidRequest(f"no file is called `{path}`: pass the path of a checkpoint, or a name of `hub bases`.")
     if path.suffix.lower() != ".safetensors":
         raise InvalidSource(
-            f"`{path.name}` is a pickle, which can run code; only safetensors are loaded. Use a safetensors file of it, or convert it where "
-            "you trust it: `StableDiffusionPipeline.from_single_file(…).save_pretrained(FOLDER)`."
+            f"`{path.name}` is a pickle, which can run code; only safetensors are loaded. Use a safetensors file of it, or convert it "
+            "where you trust it: `StableDiffusionPipeline.from_single_file(…).save_pretrained(FOLDER)`."
         )
     name = path.name
     repository = _repository(path)
@@ -74,7 +74,7 @@ def _repository(path: Path) -> str:
     if not any(key.startswith(_WHOLE) for key in stored):
         listed = ", ".join(f"`{key}`" for key in list(stored)[:2]) or "no tensors"
         raise InvalidRequest(
-            f"`{path.name}` is not a checkpoint of a whole pipeline: it has {listed}. Load a LoRA with `pipe.load_lora_weights`, and a module "
-            "of this hub with `adapter=`."
+            f"`{path.name}` is not a checkpoint of a whole pipeline: it has {listed}. Load a LoRA with `pipe.load_lora_weights`, and a "
+            "module of this hub with `adapter=`."
         )
     return str(DIFFUSERS_DEFAULT_PIPELINE_PATHS[found]["pretrained_model_name_or_path"])

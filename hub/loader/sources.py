@@ -46,6 +46,13 @@ class ModuleSource:
     """Names of all variants, including this one."""
     is_folder: bool = False
     """Whether it was given as a folder, not by name."""
+    artifact: str = ""
+    """`owner/name` of the artifact; empty for a folder. A stand-in has the name that was asked for, and the artifact that it is."""
+
+    @property
+    def short_name(self) -> str:
+        """The name of the artifact, without owner, or of the folder."""
+        return self.artifact.rpartition("/")[2] or self.name
 
 
 class Sources:
@@ -113,12 +120,14 @@ class Sources:
             known, language = artifact.name.name, ""
             if stand_in is not None:
                 logger.info("`%s` on `%s` is %s", name, stand_in.base, say_stand_in(stand_in))
-                known, language, variant = bare.rpartition("/")[2], stand_in.language, stand_in.base
+                known, language, variant = bare.rpartition("/")[2], stand_in.language, stand_in.base.rpartition("/")[2]
             folder = self._module_folder(artifact, revision or None, self._bases(base, variant))
         if (folder / "config.json").is_file():
             found = ModuleSource(known, folder, read_config(folder), (folder.name,), _folder(name) is not None)
         else:
             found = replace(_choose(known, folder, base, variant), is_folder=_folder(name) is not None)
+        if _folder(name) is None:
+            found = replace(found, artifact=str(artifact.name))
         # A module for all languages reads the one that was asked for: the base keeps its own.
         return replace(found, config=replace(found.config, languages=(language,))) if language else found
 

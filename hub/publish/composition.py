@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from hub.errors import DoesNotFit, InvalidName, InvalidRequest, UnknownArtifact, UnknownBase
@@ -65,7 +66,8 @@ def find_module(registry: Registry, name: str, bases: Sequence[str]) -> tuple[Ar
             chosen = registry.get(bare)
         else:
             raise no_variant(name, bases[0] if bases else "", [each.base for each in elsewhere])
-    if chosen.method and not chosen.weights_digest and not (chosen.upstream and chosen.kind in CONVERTED):
+    can_fetch = chosen.upstream and chosen.bases and chosen.kind in CONVERTED
+    if chosen.method and not chosen.weights_digest and not can_fetch:
         raise missing_weights(chosen)
     if chosen.kind in {"base", "dataset"} or (chosen.kind == "encoder" and not chosen.variants):
         raise InvalidRequest(f"`{name}` is of kind {chosen.kind}, not a language module.")
@@ -88,19 +90,31 @@ def _stand_in(registry: Registry, name: str, base: str) -> StandIn | None:
     return found[0] if found else None
 
 
-def check_composition(registry: Registry, base: str, modules: Sequence[str]) -> Artifact | None:
-    """Return the base, None for what the loader finds, after checking names and fit. Folders and pinned revisions are left to the loader.
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A base and modules that were found by their cards."""
+
+    base: Artifact | None
+    """None for a folder, a file and a repository upstream, which the loader finds."""
+    stand_ins: tuple[StandIn, ...]
+    """Of the modules, those that stand in for a name."""
+
+
+def check_composition(registry: Registry, base: str, modules: Sequence[str]) -> Composition:
+    """Return a base and its modules, after checking names and fit. Folders and pinned revisions are left to the loader.
 
     Raises UnknownBase, UnknownArtifact, InvalidRequest, and DoesNotFit for modules that fit by none of their variants.
     """
     on = None if is_path(base) else _known_base(registry, base)
+    stand_ins: list[StandIn] = []
     for name in modules:
-        if Path(name).is_dir():
+        if Path(name).is_dir() or (on is None and registry.stand_ins(name)):
             continue
-        module, _ = find_module(registry, name, [on.name.name] if on is not None else [])
+        module, stand_in = find_module(registry, name, [on.name.name] if on is not None else [])
+        stand_ins += [stand_in] if stand_in is not None else []
         if on is not None and module.variants and "@" not in name:
             _check_fit(module, on)
-    return on
+    return Composition(on, tuple(stand_ins))
 
 
 def is_path(base: str) -> bool:

@@ -90,6 +90,10 @@ class Registry:
         found = find_base_names(self.database, name, self.owner)
         return found.name if found is not None else ""
 
+    def short_base_name(self, name: str) -> str:
+        """Return the name of a base without its owner, as modules and scores have it; `name` itself if it is unknown."""
+        return self.base_named(name).rpartition("/")[2] or name
+
     def base_names(self, name: str = "") -> tuple[str, ...]:
         """Return all names of a base, without owners and in lower case; or the names of all bases, as their cards write them."""
         if not name:

@@ -15,7 +15,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from hub.records import Artifact, Conditioning, Page, Score, Upstream, Variant
+from hub.records import Artifact, Conditioning, Page, Score, StandIn, Upstream, Variant
 
 _FIELDS = [each.name for each in fields(Artifact) if each.name != "name"]
 
@@ -94,6 +94,10 @@ class SearchBody(Body):
         description="Pass it as `cursor`, with the same parameters, for the next page; null on the last."
     )
     next: str | None = Field(description="URL of the next page; null on the last.")
+    stand_ins: list[StandIn] = Field(
+        description="If `text` is a name such as `mulan-fr`, the multilingual modules that it gives, one for each base that no module of this "
+        "name is made for. Only on the first page."
+    )
 
 
 def artifact_body(artifact: Artifact) -> dict[str, Any]:
@@ -112,6 +116,7 @@ def search_body(page: Page, cursor: str | None, next_url: str | None) -> dict[st
         "facets": page.facets,
         "cursor": cursor,
         "next": next_url,
+        "stand_ins": page.stand_ins,
     }
 
 

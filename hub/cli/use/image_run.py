@@ -14,7 +14,14 @@ from hub.cli.use.prompts import PromptLine
 from hub.errors import InvalidRequest
 from hub.images.contact_sheet import SheetRow, contact_sheet, square_rows
 from hub.images.generate import GenerationSettings, PromptWithLanguage, compare, generate_images
-from hub.images.png_metadata import generation_fields, prompt_fields, read_fields, revision_of, save_png
+from hub.images.png_metadata import (
+    generation_fields,
+    prompt_fields,
+    read_fields,
+    revision_of_base,
+    revision_of_module,
+    save_png,
+)
 from hub.loader import load_pipeline
 
 if TYPE_CHECKING:
@@ -55,10 +62,19 @@ class ImageRun:
         transformers.utils.logging.disable_progress_bar()
         self._pipe: Any = load_pipeline(base, list(names) or None, device=device or None, hub=hub)
         self._pipe.set_progress_bar_config(disable=self.quiet)
-        self._base, self._adapters = base, list(names)
-        self._revisions = [revision_of(hub, name) for name in (base, *names)]
+        found, modules = self._pipe.origin
+        self._base = base
+        # A stand-in is recorded with the module that it is.
+        self._adapters = [
+            name if each.name == each.short_name else f"{name} = {each.short_name}"
+            for name, each in zip(names, modules, strict=True)
+        ]
+        self._revisions = [
+            revision_of_base(hub, found),
+            *(revision_of_module(hub, each, name) for name, each in zip(names, modules, strict=True)),
+        ]
         self._settings = GenerationSettings(self.negative, self.seed, self.steps, self.guidance)
-        self._fields = generation_fields(base, names, self._revisions, self._pipe, self._settings)
+        self._fields = generation_fields(base, self._adapters, self._revisions, self._pipe, self._settings)
         self._loaded = time.perf_counter()
 
     def write_each(self, prompts: Sequence[PromptLine], paths: Sequence[Path], *, resume: bool) -> list[dict[str, Any]]:

@@ -113,6 +113,8 @@ def say_stand_in(stand_in: StandIn) -> str:
     """Return one line about a stand-in: the module, and what is known about it in the language."""
     zero_shot = say_zero_shot(stand_in.trained_languages, stand_in.language, has_score=stand_in.score is not None)
     about = zero_shot or f"multilingual{'' if stand_in.score else f', no {language_name(stand_in.language)} score yet'}"
+    if (score := stand_in.score) is not None:
+        about += f"; {score.metric} {score.value:.3g} in {language_name(stand_in.language)}, {score.provenance}"
     return f"{stand_in.module.removeprefix(f'{CURATED_OWNER}/')} ({about})"
 
 

@@ -95,7 +95,7 @@ def get_leaderboard(
 ) -> Response:
     """Return the leaderboard of a benchmark and metric, with confidence intervals."""
     contest = LeaderboardQuery(
-        benchmark=benchmark, metric=metric, language=language, split=split, base=base, provenance=Provenance(provenance),
+        benchmark=benchmark, metric=metric, language=language, split=split, base=hub.registry.short_base_name(base), provenance=Provenance(provenance),
         readers=caller_of(request, hub).readers(),
     )  # fmt: skip
     entries, total = leaderboard(hub.registry.database, contest, limit)

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from hub.errors import DamagedFile, Unreachable
 from hub.images.generate import GenerationSettings, PromptWithLanguage
-from hub.weights.digest import digest_of
-
-if TYPE_CHECKING:
-    from hub.loader.base_source import BaseSource
-    from hub.loader.sources import ModuleSource
-    from hub.local import LocalHub
 
 LIBRARIES = ("linguahub", "torch", "diffusers", "transformers", "peft", "pillow")
-
-
-def revision_of_base(hub: LocalHub, base: BaseSource) -> str:
-    """Return the revision id of a base; the commit of a repository; the digest of a folder's or file's weights."""
-    if base.checkpoint is not None:
-        with base.checkpoint.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    if base.is_folder:
-        return digest_of(base.folder)
-    return hub.registry.revision(base.name).id if base.is_known else base.folder.name
-
-
-def revision_of_module(hub: LocalHub, module: ModuleSource, asked: str) -> str:
-    """Return the revision id of a module that was loaded as `asked`; the digest of a folder's weights."""
-    if module.is_folder:
-        return digest_of(Path(asked))
-    return hub.registry.revision(module.artifact, asked.partition("@")[2] or "main").id
 
 
 def generation_fields(

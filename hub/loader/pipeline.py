@@ -50,8 +50,9 @@ def load_pipeline(
     selects a module's revision, and `revision` the base's. The pipeline is on `device` (by default a GPU if available) in `dtype`
     (by default as stored, but float32 on a CPU). `language` is the default for prompts whose language cannot be detected.
     `module_variant` selects a module's weights for another base, which must have the same conditioning. `encoder` is a folder with
-    the text encoder, or a list for a module with several. `quantisation` is `8bit` or `4bit` for the base's denoiser and text encoders; `encoder_quantisation` is the same
-    for the modules', or one of transformers' configurations; diffusers' `quantization_config` is one of the `settings`.
+    the text encoder, or a list for a module with several. `quantisation` is `8bit` or `4bit` for the base's denoiser and text
+    encoders; `encoder_quantisation` is the same for the modules', or one of transformers' configurations; diffusers'
+    `quantization_config` is one of the `settings`.
     `pipeline_class` selects another pipeline of the base, such as `StableDiffusionImg2ImgPipeline`. `resident_bytes` (by default
     HUB_RESIDENT_BYTES) limits the memory of modules and their encoders: the least recently used ones are evicted, and reloaded
     on demand. `cache_bytes` limits the cache of embeddings. `settings` are passed to `from_pretrained`, such as `variant="fp16"`.

@@ -95,8 +95,8 @@ class SearchBody(Body):
     )
     next: str | None = Field(description="URL of the next page; null on the last.")
     stand_ins: list[StandIn] = Field(
-        description="If `text` is a name such as `mulan-fr`, the multilingual modules that it gives, one for each base that no module of this "
-        "name is made for. Only on the first page."
+        description="If `text` is a name such as `mulan-fr`, the multilingual modules that it gives, one for each base that no "
+        "module of this name is made for. Only on the first page."
     )
 
 

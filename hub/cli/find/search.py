@@ -15,7 +15,7 @@ from hub.cli.find.stand_ins import print_stand_ins
 from hub.cli.terminal import print_table, short_name
 from hub.errors import InvalidRequest
 from hub.records import Artifact, Page, Provenance, Query
-from hub.registry.names.stand_ins import say_zero_shot
+from hub.registry.names.stand_ins import reads_zero_shot
 
 ORDERS = ("score", "updated", "downloads", "name", "metric")
 ENDPOINT = (
@@ -149,10 +149,9 @@ def _print_page(page: Page, language: str) -> None:
 
 
 def _row(artifact: Artifact, language: str) -> tuple[str, ...]:
-    scored = [each for each in artifact.scores[:1] if not language or each.language == language]
-    zero_shot = say_zero_shot(artifact.trained_languages, language, has_score=bool(scored)) if language else ""
     best = short_score(artifact.scores[0]) if artifact.scores else "–"
-    best = "; ".join(filter(None, (best.strip("–"), zero_shot))) if zero_shot else best
+    if language and reads_zero_shot(artifact.trained_languages, language):
+        best = f"{best if artifact.scores else 'no score yet'}, zero-shot"
     return (
         short_name(artifact.name),
         artifact.kind,

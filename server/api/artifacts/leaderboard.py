@@ -94,8 +94,9 @@ def get_leaderboard(
     limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of entries.")] = 50,
 ) -> Response:
     """Return the leaderboard of a benchmark and metric, with confidence intervals."""
+    base = hub.registry.short_base_name(base)
     contest = LeaderboardQuery(
-        benchmark=benchmark, metric=metric, language=language, split=split, base=hub.registry.short_base_name(base), provenance=Provenance(provenance),
+        benchmark=benchmark, metric=metric, language=language, split=split, base=base, provenance=Provenance(provenance),
         readers=caller_of(request, hub).readers(),
     )  # fmt: skip
     entries, total = leaderboard(hub.registry.database, contest, limit)

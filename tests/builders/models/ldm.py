@@ -29,7 +29,9 @@ def save_single_file(pipe: Any, path: Path) -> Path:
     weights = {f"model.diffusion_model.{key}": value for key, value in _unet(pipe.unet).items()}
     weights |= {f"first_stage_model.{key}": value for key, value in _vae(pipe.vae).items()}
     text = {f"cond_stage_model.transformer.{key}": value for key, value in pipe.text_encoder.state_dict().items()}
-    text = {re.sub(r"transformer\.(?!text_model)", "transformer.text_model.", key): value for key, value in text.items()}
+    text = {
+        re.sub(r"transformer\.(?!text_model)", "transformer.text_model.", key): value for key, value in text.items()
+    }
     save_file({key: value.clone().contiguous() for key, value in (weights | text).items()}, path)
     return path
 

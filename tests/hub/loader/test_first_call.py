@@ -25,7 +25,7 @@ from tests.builders.serving import serving
 from tests.builders.upstream import served
 from tests.builders.upstream.cache import CLOSED
 
-OUTPUT = {"num_inference_steps": 1, "output_type": "np"}
+OUTPUT = {"num_inference_steps": 2, "output_type": "np"}
 
 
 @pytest.fixture(scope="module")
@@ -99,13 +99,17 @@ def load(hub: LocalHub) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("base", served.BASES)
-def test_a_module_for_one_language_is_fetched_and_draws_on_each_base_of_mulan(base: str, load: Any, hub: LocalHub, caplog: Any):
+def test_a_module_for_one_language_is_fetched_and_draws_on_each_base_of_mulan(
+    base: str, load: Any, hub: LocalHub, caplog: Any
+):
     with caplog.at_level(logging.INFO, logger="hub.loader.sources"):
         pipe = load(base, "mulan-yo")
     assert "zero-shot: trained on English, no Yoruba score yet" in caplog.text
     assert pipe.readers(["aja", "a dog"], language=["yo", "en"]) == [("mulan-yo",), ("",)]
     settings = OUTPUT | ({"use_resolution_binning": False} if base == "pixart-alpha" else {})  # Its sizes are tiny.
-    through, alone = (pipe("aja", language=each, generator=torch.manual_seed(0), **settings).images for each in ("yo", "en"))
+    through, alone = (
+        pipe("aja", language=each, generator=torch.manual_seed(0), **settings).images for each in ("yo", "en")
+    )
     assert through.shape == alone.shape
     assert abs(through - alone).max() > 0
     module, _ = find_module(hub.registry, "mulan-yo", [base])
@@ -120,7 +124,8 @@ def test_what_was_fetched_loads_without_a_network(load: Any, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    "name", ["runwayml/stable-diffusion-v1-5", "stable-diffusion-v1-5/stable-diffusion-v1-5", "SD15", "sd 1.5", "sd-1.5"]
+    "name",
+    ["runwayml/stable-diffusion-v1-5", "stable-diffusion-v1-5/stable-diffusion-v1-5", "SD15", "sd 1.5", "sd-1.5"],
 )
 def test_a_base_is_found_by_the_names_that_people_write(name: str, load: Any):
     expected = load("sd15").encode_prompt("dog", "cpu", 1, False)[0]
@@ -134,7 +139,9 @@ def test_a_fine_tune_takes_the_modules_of_its_parent_or_of_its_conditioning(name
     assert pipe("aja", language="yo", **OUTPUT).images.shape[-1] == 3
 
 
-def test_a_folder_with_fp16_files_alone_loads_with_and_without_its_variant(load: Any, base_folder: Path, tmp_path: Path):
+def test_a_folder_with_fp16_files_alone_loads_with_and_without_its_variant(
+    load: Any, base_folder: Path, tmp_path: Path
+):
     half = _in_half(save_original("sd15", tmp_path / "whole", base_folder / "tokenizer"), tmp_path / "half")
     first, second = load(half), load(half, variant="fp16")
     assert torch.equal(first.unet.conv_in.weight, second.unet.conv_in.weight)
@@ -198,7 +205,20 @@ def test_the_command_draws_and_records_the_module_that_stood_in(
     monkeypatch.setenv("HUB_HOME", str(hub.home.folder))
     monkeypatch.setenv("HUB_CARDS", str(hub.home.cards))
     path = tmp_path / "dog.png"
-    command = ["generate", "aja", "--base", "SD 1.5", "--adapter", "mulan-yo", "--lang", "yo", "--steps", "1", "-o", str(path)]
+    command = [
+        "generate",
+        "aja",
+        "--base",
+        "SD 1.5",
+        "--adapter",
+        "mulan-yo",
+        "--lang",
+        "yo",
+        "--steps",
+        "1",
+        "-o",
+        str(path),
+    ]
     assert main(command) == 0, capsys.readouterr().err
     said = capsys.readouterr().err
     assert "`mulan-yo` on sd15 is mulan-sd15-aesthetic (zero-shot: trained on English, no Yoruba score yet)." in said

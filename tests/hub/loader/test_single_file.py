@@ -125,9 +125,7 @@ def test_a_pickle_a_missing_file_and_a_missing_configuration_are_one_line(
         load(checkpoint, config="sd16")
 
 
-def test_a_checkpoint_of_another_layout_than_its_configuration_is_refused(
-    load: Any, checkpoint: Path, xl_folder: Path
-):
+def test_a_checkpoint_of_another_layout_than_its_configuration_is_refused(load: Any, checkpoint: Path, xl_folder: Path):
     with pytest.raises((InvalidSource, DoesNotFit)) as caught:
         load(checkpoint, config=xl_folder)
     assert "\n" not in str(caught.value)

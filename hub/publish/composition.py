@@ -44,6 +44,16 @@ def base_names(registry: Registry, readers: tuple[str, ...] | None = None) -> li
     return [*(each.name.name for each in found), *registry.base_names()]
 
 
+def find_artifact(registry: Registry, name: str) -> Artifact:
+    """Return the artifact called `name`, or a base by another of its names. Raises UnknownArtifact, InvalidName and InvalidRequest."""
+    try:
+        return registry.get(name)
+    except (UnknownArtifact, InvalidName):
+        if not (base := registry.base_named(name)):
+            raise
+        return registry.get(base)
+
+
 def find_module(registry: Registry, name: str, bases: Sequence[str]) -> tuple[Artifact, StandIn | None]:
     """Return the language module `name` or `name@revision` for the first possible of `bases`, and what it stands in for, if it does.
 

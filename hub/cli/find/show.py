@@ -17,7 +17,7 @@ from hub.cli.find.search import ENDPOINT, finder, on
 from hub.cli.find.stand_ins import as_json as stand_in_as_json
 from hub.cli.find.stand_ins import print_name, print_stand_ins
 from hub.cli.terminal import bold, print_table, short_name, size
-from hub.errors import InvalidName, InvalidRequest, UnknownArtifact, UnknownRevision
+from hub.errors import InvalidRequest, UnknownRevision
 from hub.publish.lineage import lineages
 from hub.records import Artifact, Query, Revision, Score
 from hub.registry.artifacts.scans import scans_in
@@ -49,10 +49,12 @@ def show(
     """Show a summary of an artifact: facts, best scores, files, revisions, and how to load it."""
     try:
         found = _describe(name, revision, endpoint)
-    except (UnknownArtifact, InvalidRequest) as error:
+    except InvalidRequest:
+        if revision != "main":  # No stand-in has revisions.
+            raise
         with finder(endpoint) as find:
             stand_ins = find(Query(text=name, limit=1)).stand_ins
-        if not stand_ins or isinstance(error, UnknownRevision):
+        if not stand_ins:
             raise
         if as_object:
             print(
@@ -114,16 +116,12 @@ def _describe_local(name: str, revision: str) -> Description:
     """Describe an artifact of the local registry."""
     from hub.cards.card import FILE
     from hub.local import LocalHub
+    from hub.publish.composition import find_artifact
     from hub.registry.parts import origin_of
     from hub.store.read_whole import read_whole
 
     with LocalHub.open() as hub:
-        try:
-            artifact = hub.registry.get(name)
-        except (UnknownArtifact, InvalidName):
-            if not (base := hub.registry.base_named(name)):
-                raise
-            artifact = hub.registry.get(base)
+        artifact = find_artifact(hub.registry, name)
         shown = hub.registry.revision(artifact.name, revision)
         card = next((file for file in shown.files if file.path == FILE), None)
         text = ""

@@ -53,9 +53,10 @@ def find_stand_ins(
     Modules of `owner` come before curated ones; others do not stand in, so that nobody else's module can take a name. Of several, the
     one that was trained on the language comes first, then that with the best score in it, then by name.
     """
-    taken = _bases_of(database, name, owner, readers)
+    possible = list(split_name(name))
+    taken = _bases_of(database, name, owner, readers) if possible else set()
     chosen: dict[str, tuple[tuple[object, ...], StandIn]] = {}
-    for method, language in split_name(name):
+    for method, language in possible:
         for place, each_owner in enumerate(dict.fromkeys((owner, CURATED_OWNER))):
             query = Query(
                 method=method, language=language, owner=each_owner, base=base_names[0] if base_names else "",

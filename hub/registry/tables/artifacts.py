@@ -51,6 +51,7 @@ class ArtifactRow(Table):
     __tablename__ = "artifacts"
     __table_args__ = (
         Index("artifacts_by_kind", "kind"),
+        Index("artifacts_by_owner_and_kind", "owner", "kind"),
         Index("artifacts_by_method", "method"),
         Index("artifacts_by_license", "license"),
         Index("artifacts_by_ranking", "ranking", text("downloads DESC"), "key"),

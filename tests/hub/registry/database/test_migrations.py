@@ -35,6 +35,7 @@ SHARED = """
     DROP TABLE blob_ids;
     ALTER TABLE artifacts DROP COLUMN aliases;
     ALTER TABLE artifacts DROP COLUMN trained_languages;
+    DROP INDEX artifacts_by_owner_and_kind;
     UPDATE alembic_version SET version_num = '0034'
 """
 

@@ -202,7 +202,10 @@ def without_0033(registry):
 
 
 FILES = ("README.md", "emoji-sd/config.json", "emoji-sd/model.safetensors", "emoji-sd/text/vocab.json")
-WITHOUT_0036 = ("ALTER TABLE artifacts DROP COLUMN aliases", "ALTER TABLE artifacts DROP COLUMN trained_languages")
+WITHOUT_0036 = (
+    "ALTER TABLE artifacts DROP COLUMN aliases", "ALTER TABLE artifacts DROP COLUMN trained_languages",
+    "DROP INDEX artifacts_by_owner_and_kind",
+)  # fmt: skip
 WITHOUT_0034 = (
     *WITHOUT_0036, "DROP TABLE blob_ids", "DROP INDEX scans_by_verdict", "ALTER TABLE scans DROP COLUMN allowed_by",
 )  # fmt: skip

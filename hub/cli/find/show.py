@@ -19,7 +19,7 @@ from hub.cli.find.stand_ins import print_name, print_stand_ins
 from hub.cli.terminal import bold, print_table, short_name, size
 from hub.errors import InvalidRequest, UnknownRevision
 from hub.publish.lineage import lineages
-from hub.records import Artifact, Query, Revision, Score
+from hub.records import Artifact, Query, Revision, Score, StandIn
 from hub.registry.artifacts.scans import scans_in
 from hub.registry.index.ranking import ranking
 from hub.registry.index.tags import CURATED_OWNER
@@ -50,20 +50,9 @@ def show(
     try:
         found = _describe(name, revision, endpoint)
     except InvalidRequest:
-        if revision != "main":  # No stand-in has revisions.
+        if not (stand_ins := _stand_ins_of(name, revision, endpoint)):
             raise
-        with finder(endpoint) as find:
-            stand_ins = find(Query(text=name, limit=1)).stand_ins
-        if not stand_ins:
-            raise
-        if as_object:
-            print(
-                json.dumps(
-                    {"name": name, "stand_ins": [*map(stand_in_as_json, stand_ins)]}, ensure_ascii=False, indent=2
-                )
-            )
-        else:
-            print_name(stand_ins)
+        print_name(stand_ins, as_object=as_object)
         return
     artifact, shown = found.artifact, found.shown
     if shown is None:
@@ -101,6 +90,14 @@ def show(
             _section("Card", print, card.prose)
         else:
             print(f"\nRead its card with `{_command('show', artifact, endpoint)} --card`.")
+
+
+def _stand_ins_of(name: str, revision: str, endpoint: str) -> tuple[StandIn, ...]:
+    """Return the modules that a name without an artifact gives; none for a revision, which no stand-in has."""
+    if revision != "main":
+        return ()
+    with finder(endpoint) as find:
+        return find(Query(text=name, limit=1)).stand_ins
 
 
 def _describe(name: str, revision: str, endpoint: str) -> Description:

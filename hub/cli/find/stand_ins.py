@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -17,9 +18,13 @@ def print_stand_ins(stand_ins: Sequence[StandIn]) -> None:
     print_table(("BASE", "MODULE"), [(each.base, say_stand_in(each)) for each in stand_ins], cut=("MODULE",))
 
 
-def print_name(stand_ins: Sequence[StandIn]) -> None:
-    """Print the summary of a name that no artifact has, in place of a card, and how to load it."""
+def print_name(stand_ins: Sequence[StandIn], *, as_object: bool = False) -> None:
+    """Print the summary of a name that no artifact has, in place of a card, and how to load it; or JSON."""
     first = stand_ins[0]
+    if as_object:
+        described = {"name": first.name, "stand_ins": [*map(as_json, stand_ins)]}
+        print(json.dumps(described, ensure_ascii=False, indent=2))
+        return
     print(bold(first.name))
     print(f"{language_name(first.language)} through multilingual modules. No artifact has this name yet.\n")
     print_stand_ins(stand_ins)

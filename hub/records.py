@@ -332,18 +332,14 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandIn:
-    """A multilingual module that a name such as `mulan-yo` gives for a base that has no module of that name."""
+    """The multilingual `module`, as `owner/name`, that a `name` such as `mulan-yo` gives for a `base` without a module of that name."""
 
     name: str
-    """`mulan-yo`."""
     language: str
-    """BCP-47 tag."""
     base: str
-    """Name of the base, `sd15`."""
     module: str
-    """`owner/name` of the multilingual module."""
     trained_languages: tuple[str, ...] = ()
-    """Languages that the module was trained on; empty if its card lists none."""
+    """Those of the module."""
     score: Score | None = None
     """Its best score in the language."""
 

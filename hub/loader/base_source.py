@@ -73,9 +73,10 @@ def read_base(name: str, folder: Path, digest: str, languages: tuple[str, ...], 
 def read_repository(registry: Registry, name: str, revision: str | None, unknown: UnknownBase) -> BaseSource:
     """Fetch the configuration of the upstream repository `name`, and find its parents in its card.
 
-    Raises `unknown` if the repository does not exist, InvalidRequest if it is not a pipeline in diffusers' layout, DoesNotFit for an
+    `unknown` has similar names. Raises UnknownBase if the repository does not exist, InvalidRequest if it is not a pipeline in diffusers' layout, DoesNotFit for an
     unknown family, and Unreachable.
     """
+    from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
 
     upstream = Upstream(repository=name, file="model_index.json", revision=revision or "main")
@@ -85,7 +86,8 @@ def read_repository(registry: Registry, name: str, revision: str | None, unknown
         reason = error.__cause__
         is_missing = isinstance(reason, RepositoryNotFoundError) and not isinstance(reason, GatedRepoError)
         if is_missing or isinstance(reason, HFValidationError):
-            raise unknown from error
+            more = f" {constants.ENDPOINT} has no such repository either; a private one needs `hf auth login`."
+            raise UnknownBase(name, meant=unknown.suggestions, more=more) from error
         raise
     if not (folder / upstream.file).is_file():
         raise InvalidRequest(

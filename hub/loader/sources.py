@@ -17,7 +17,7 @@ from hub.loader.modules.module_config import ModuleConfig, read_config
 from hub.loader.single_file import read_single_file
 from hub.publish.card_only import missing_weights
 from hub.publish.compatibility import conditioning_problem, has_other_digest
-from hub.publish.composition import find_base, find_module, is_repository, is_single_file, no_variant
+from hub.publish.composition import find_base, find_module, is_for, is_repository, is_single_file, no_variant
 from hub.records import Artifact, Pin, Query, weights_digest
 from hub.registry.names.stand_ins import say_stand_in
 from hub.remote.configurations import fetch_configuration, fetch_encoder
@@ -143,8 +143,8 @@ class Sources:
     def _module_folder(self, artifact: Artifact, revision: str | None, bases: Sequence[str]) -> Path:
         """Return the files of a module. A published one is fetched, converted and recorded when it is first used for one of `bases`."""
         if not artifact.weights_digest and artifact.upstream and artifact.bases and revision is None:
-            asked = {name for base in bases for name in self.hub.registry.base_names(base)}
-            if not {each.rpartition("/")[2].lower() for each in artifact.bases} & asked:
+            asked = [name for base in bases for name in self.hub.registry.base_names(base)]
+            if not is_for(artifact, asked):
                 raise no_variant(artifact.name.name, bases[0] if bases else "this base", artifact.bases)
             logger.info("fetching and converting the published module `%s` …", artifact.name.name)
             pull(artifact, self.hub.snapshot(artifact.name), self.hub.registry, self.hub.store)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from hub.errors import DoesNotFit, InvalidName, InvalidRequest, UnknownArtifact, UnknownBase
 from hub.publish.card_only import missing_weights
 from hub.publish.compatibility import conditioning_problem
-from hub.records import Artifact, Query, StandIn
+from hub.records import Artifact, Query, StandIn, Upstream
 from hub.registry import CURATED_OWNER, Registry
 
 CONVERTED = ("adapter", "projector")
@@ -66,7 +66,7 @@ def find_module(registry: Registry, name: str, bases: Sequence[str]) -> tuple[Ar
     chosen, stand_in = named[0] if named else None, None
     for base in bases:
         known = registry.base_names(base)
-        fitting = [each for each in named if {base.rpartition("/")[2].lower() for base in each.bases} & {*known}]
+        fitting = [each for each in named if is_for(each, known)]
         if fitting or (stand_in := _stand_in(registry, bare, base) if not revision else None):
             chosen = fitting[0] if fitting else registry.get(stand_in.module if stand_in else "")
             break
@@ -82,6 +82,11 @@ def find_module(registry: Registry, name: str, bases: Sequence[str]) -> tuple[Ar
     if chosen.kind in {"base", "dataset"} or (chosen.kind == "encoder" and not chosen.variants):
         raise InvalidRequest(f"`{name}` is of kind {chosen.kind}, not a language module.")
     return chosen, stand_in
+
+
+def is_for(module: Artifact, base_names: Sequence[str]) -> bool:
+    """Return whether a module is made for a base with these names, without owners and in lower case."""
+    return not {each.rpartition("/")[2].lower() for each in module.bases}.isdisjoint(base_names)
 
 
 def _named(registry: Registry, name: str) -> list[Artifact]:
@@ -106,8 +111,17 @@ class Composition:
 
     base: Artifact | None
     """None for a folder, a file and a repository upstream, which the loader finds."""
+    modules: tuple[Artifact, ...]
+    """The modules that were found by name."""
     stand_ins: tuple[StandIn, ...]
     """Of the modules, those that stand in for a name."""
+
+    @property
+    def to_fetch(self) -> Iterator[tuple[str, Upstream]]:
+        """Yield the names and first upstream files of what is fetched when it is loaded."""
+        for each in (self.base, *self.modules):
+            if each is not None and not each.weights_digest and each.upstream:
+                yield each.name.name, each.upstream[0]
 
 
 def check_composition(registry: Registry, base: str, modules: Sequence[str]) -> Composition:
@@ -116,15 +130,17 @@ def check_composition(registry: Registry, base: str, modules: Sequence[str]) -> 
     Raises UnknownBase, UnknownArtifact, InvalidRequest, and DoesNotFit for modules that fit by none of their variants.
     """
     on = None if is_path(base) else _known_base(registry, base)
+    found: list[Artifact] = []
     stand_ins: list[StandIn] = []
     for name in modules:
         if Path(name).is_dir() or (on is None and registry.stand_ins(name)):
             continue
         module, stand_in = find_module(registry, name, [on.name.name] if on is not None else [])
+        found.append(module)
         stand_ins += [stand_in] if stand_in is not None else []
-        if on is not None and module.variants and "@" not in name:
-            _check_fit(module, on)
-    return Composition(on, tuple(stand_ins))
+        if on is not None and "@" not in name:
+            _check_fit(module, on, registry)
+    return Composition(on, tuple(found), tuple(stand_ins))
 
 
 def is_path(base: str) -> bool:
@@ -152,7 +168,11 @@ def _known_base(registry: Registry, name: str) -> Artifact | None:
         raise
 
 
-def _check_fit(module: Artifact, base: Artifact) -> None:
+def _check_fit(module: Artifact, base: Artifact, registry: Registry) -> None:
+    if not module.variants:  # Nothing was fetched yet: the card names the bases.
+        if module.bases and not is_for(module, registry.base_names(str(base.name))):
+            raise no_variant(module.name.name, base.name.name, module.bases)
+        return
     folders = {variant.folder: variant for variant in module.variants}
     if base.name.name not in folders:
         raise no_variant(module.name.name, base.name.name, [*folders])

@@ -103,9 +103,8 @@ def _stand_ins_of(name: str, revision: str, endpoint: str) -> tuple[StandIn, ...
 def _describe(name: str, revision: str, endpoint: str) -> Description:
     """Describe an artifact, or a base by any of its names. Raises UnknownArtifact, and InvalidRequest for one that a server lacks."""
     if endpoint:
-        return Endpoint(endpoint).describe(
-            name.replace(" ", "-"), revision
-        )  # Servers know `sd-1.5` as well as `sd 1.5`.
+        written = name if "/" in name else name.replace(" ", "-")  # Servers know `sd-1.5` as well as `sd 1.5`.
+        return Endpoint(endpoint).describe(written, revision)
     return _describe_local(name, revision)
 
 

@@ -143,13 +143,14 @@ def _check(hub: LocalHub, base: str, names: list[str]) -> None:
     from hub.registry.names.stand_ins import say_stand_in
 
     found = check_composition(hub.registry, base, names)
-    upstream = None if found.base is None or found.base.weights_digest else next(iter(found.base.upstream), None)
+    to_fetch = [*found.to_fetch]
     if found.base is None and is_repository(base) and not is_path(base):
-        upstream = Upstream(repository=base, file="model_index.json")
-    if upstream is not None:
+        to_fetch.append((base, Upstream(repository=base, file="model_index.json")))
+    if to_fetch:
         from hub.remote.upstream import check_reachable
 
-        check_reachable(upstream, what=base if found.base is None else found.base.name.name)
+        for name, upstream in to_fetch:
+            check_reachable(upstream, what=name)
     for each in found.stand_ins:
         print(f"`{each.name}` on {each.base} is {say_stand_in(each)}.", file=sys.stderr, flush=True)
 

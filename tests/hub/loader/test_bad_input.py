@@ -290,5 +290,5 @@ def test_a_file_that_changed_under_its_pin_is_refused_by_pull(
     )
     assert "`hub import" in line
     with pytest.raises(DamagedFile, match=r"was changed upstream: .*`hub import sd15\.pth`"):
-        world.pipe.load_adapter("far-mulan")
+        load_pipeline("far-sd", "far-mulan", hub=world.hub, device="cpu")
     assert torch.equal(draw(world.pipe, "aja", language="yo"), before)

@@ -119,8 +119,10 @@ def test_a_module_for_one_language_is_fetched_and_draws_on_each_base_of_mulan(
 
 def test_what_was_fetched_loads_without_a_network(load: Any, monkeypatch: pytest.MonkeyPatch):
     load("sd15", "mulan-yo")
+    load("eve/only-fp16")
     _ask(CLOSED, monkeypatch)
     assert load("sd15", ["mulan-yo", "mulan-fr"]).get_active_adapters() == ["mulan-yo", "mulan-fr"]
+    assert load("eve/only-fp16", "mulan-yo").get_active_adapters() == ["mulan-yo"]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_a_trained_module_wins_over_a_multilingual_one(load: Any, hub: LocalHub,
 @pytest.mark.parametrize(
     ("base", "error", "said"),
     [
-        ("stabilityai/stable-diffusion-xl-base-1", UnknownBase, r"Did you mean `stabilityai/stable-diffusion-xl-base-1\.0`"),
+        ("stabilityai/stable-diffusion-xl-base-1", UnknownBase, r"Did you mean `stabilityai/stable-diffusion-xl-base-1\.0`.*`hf auth login`"),
         ("kandinsky/two", DoesNotFit, r"`kandinsky/two` is a `KandinskyV22CombinedPipeline`.*supported families: .*stable-diffusion"),
         ("eve/files", InvalidRequest, r"`eve/files` is not a pipeline in diffusers' layout: .*`hf download eve/files FILE`"),
         ("eve/gated", Unreachable, r"`eve/gated` is gated: accept its terms at .*`hf auth login`, then `hf download eve/gated`"),

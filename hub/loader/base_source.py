@@ -73,8 +73,8 @@ def read_base(name: str, folder: Path, digest: str, languages: tuple[str, ...], 
 def read_repository(registry: Registry, name: str, revision: str | None, unknown: UnknownBase) -> BaseSource:
     """Fetch the configuration of the upstream repository `name`, and find its parents in its card.
 
-    `unknown` has similar names. Raises UnknownBase if the repository does not exist, InvalidRequest if it is not a pipeline in diffusers' layout, DoesNotFit for an
-    unknown family, and Unreachable.
+    `unknown` has similar names. Raises UnknownBase if the repository does not exist, InvalidRequest if it is not a pipeline in
+    diffusers' layout, DoesNotFit for an unknown family, and Unreachable.
     """
     from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError

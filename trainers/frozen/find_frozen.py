@@ -12,6 +12,7 @@ from hub.loader.sources import Sources
 from hub.local import LocalHub
 from hub.publish.card_only import missing_weights
 from hub.publish.composition import find_base as find_registered
+from hub.publish.composition import is_single_file
 from hub.records import Pin
 from hub.remote.configurations import fetch_pipeline
 from hub.weights.digest import digest_of
@@ -32,14 +33,14 @@ def find_base(name: str, hub: LocalHub) -> FrozenSource:
 
     Raises `UnknownBase`, and `InvalidRequest` for a single file.
     """
+    if is_single_file(name) and not Path(name).is_dir():
+        raise InvalidRequest(
+            f"training needs a folder in diffusers' layout, and `{Path(name).name}` is a single file: save it as one with "
+            f'`load_pipeline("{name}").save_pretrained(FOLDER)`.'
+        )
     found = Sources(hub).base(name, None)
     if found.is_folder:
         return FrozenSource(Pin(name=found.name, digest=digest_of(found.folder)), found.folder, found.name)
-    if found.checkpoint is not None:
-        raise InvalidRequest(
-            f"training needs a folder in diffusers' layout, and `{found.name}` is a single file: save it as one with "
-            f'`load_pipeline("{name}").save_pretrained(FOLDER)`.'
-        )
     pinned = str(find_registered(hub.registry, name).name) if found.is_known else found.name
     if found.upstream is not None:
         import diffusers

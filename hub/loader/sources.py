@@ -259,7 +259,7 @@ def _choose(name: str, folder: Path, base: BaseSource, variant: str | None) -> M
         if each in folders:
             return ModuleSource(name, folders[each], read_config(folders[each]), names)
     if not base.is_known and variant is None:
-        # Names of folders and files are arbitrary, and so is a parent that nobody states: conditioning decides.
+        # Names of folders and files are arbitrary, and the parent is not stated: conditioning decides.
         fitting = [(each, config) for each in names if not _misfit(config := read_config(folders[each]), base)]
         if len(fitting) == 1:
             ((chosen, config),) = fitting

@@ -1,7 +1,7 @@
 """Find a base by a name that its card does not have as its own: `sd 1.5`, or an upstream repository.
 
 The names are in the cards: the artifact's name, its upstream repository, and `aliases`. Only the user's own and the curated bases have
-other names, so that nobody else's card can take the name of a repository.
+other names, so that the card of a stranger cannot take the name of a repository.
 """
 
 from __future__ import annotations

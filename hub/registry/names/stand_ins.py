@@ -50,8 +50,8 @@ def find_stand_ins(
 ) -> tuple[StandIn, ...]:
     """Return one stand-in for each base, or only for those in `base_names`, without owner. A base that `name` is made for has none.
 
-    Modules of `owner` come before curated ones; others do not stand in, so that nobody else's module can take a name. Of several, the
-    one that was trained on the language comes first, then that with the best score in it, then by name.
+    Modules of `owner` come before curated ones; others do not stand in, so that the module of a stranger cannot take a name. Of
+    several, the one that was trained on the language comes first, then that with the best score in it, then by name.
     """
     possible = list(split_name(name))
     taken = _bases_of(database, name, owner, readers) if possible else set()

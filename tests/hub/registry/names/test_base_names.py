@@ -52,7 +52,7 @@ def test_a_bases_own_name_comes_before_the_alias_of_another_one(bases):
 @pytest.mark.parametrize(
     "name", ["Lykon/dreamshaper-8", "sdxl turbo", "somebody/stable-diffusion-v1-5", "my own", "", "a" * 5000]
 )
-def test_nobody_elses_card_and_no_private_one_takes_a_name(bases, name):
+def test_the_card_of_a_stranger_and_a_private_one_take_no_name(bases, name):
     with pytest.raises(UnknownBase):
         find_base(bases, name)
 

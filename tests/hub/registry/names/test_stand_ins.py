@@ -90,7 +90,7 @@ def test_downloads_do_not_change_what_a_name_means(modules):
     assert found(modules, "mulan-yo", "sd15")[0] == "linguahub/mulan-sd15-aesthetic"
 
 
-def test_nobody_elses_module_stands_in(modules):
+def test_the_module_of_a_stranger_does_not_stand_in(modules):
     assert modules.stand_ins("iap-yo") == ()
     with pytest.raises(UnknownArtifact):
         find_module(modules, "eve/mulan-yo", ["sd15"])

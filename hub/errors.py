@@ -71,14 +71,16 @@ class Unknown(InvalidRequest):
     listing = "hub search"
     """The command that lists what exists; an instance may name a more specific one."""
 
-    def __init__(self, name: str, known: Iterable[str] = (), *, meant: Iterable[str] = (), listing: str = "") -> None:
-        """`known`: names of which similar ones are suggested, after those that are certainly `meant`."""
+    def __init__(
+        self, name: str, known: Iterable[str] = (), *, meant: Iterable[str] = (), listing: str = "", more: str = ""
+    ) -> None:
+        """`known`: names of which similar ones are suggested, after those that are certainly `meant`. `more`: another sentence."""
         self.name = name
         self.listing = listing or self.listing
         self.suggestions = list(dict.fromkeys([*meant, *near_names(name, known)]))[:3]
         hint = f" Did you mean {', '.join(f'`{each}`' for each in self.suggestions)}?" if self.suggestions else ""
         shown = name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}…"
-        super().__init__(f"no {self.noun} is called `{shown}`.{hint} List them with `{self.listing}`.")
+        super().__init__(f"no {self.noun} is called `{shown}`.{hint} List them with `{self.listing}`.{more}")
 
 
 class UnknownArtifact(Unknown):

@@ -254,6 +254,10 @@ class Artifact:
     """Downloads and likes, weighted towards recent ones; see `hub.registry.index.trending`."""
     weights: dict[str, dict[str, int]] = field(default_factory=dict)
     """SHA-256 of each weights file of the head → number of parameters by dtype."""
+    aliases: tuple[str, ...] = ()
+    """Other names of a base, such as `runwayml/stable-diffusion-v1-5`; see `hub.registry.names.base_names`."""
+    trained_languages: tuple[str, ...] = ()
+    """BCP-47 tags of the prompts it was trained on, if these are not all of `languages`: the others are zero-shot."""
 
     @property
     def total_parameters(self) -> int | None:
@@ -313,6 +317,20 @@ class Query:
     """`owner/name`, in lower case, of the last artifact of the previous page."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandIn:
+    """The multilingual `module`, as `owner/name`, that a `name` such as `mulan-yo` gives for a `base` without a module of that name."""
+
+    name: str
+    language: str
+    base: str
+    module: str
+    trained_languages: tuple[str, ...] = ()
+    """Those of the module."""
+    score: Score | None = None
+    """Its best score in the language."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of results, with the total and the facet counts."""
@@ -325,6 +343,8 @@ class Page:
     """Whether total and facets are exact; otherwise they are lower bounds."""
     offset: int = 0
     """Position of the first item among all results."""
+    stand_ins: tuple[StandIn, ...] = ()
+    """Multilingual modules that also read the requested language; see `hub.registry.names.stand_ins`."""
 
 
 def join_names(names: Iterable[str]) -> str:

@@ -50,15 +50,16 @@ def check_names(hub: LocalHub, *, base: str = "", encoder: str = "") -> None:
     """Check that a base and encoders, as given, exist, before torch is imported. Raises `UnknownBase` and `UnknownArtifact`."""
     from pathlib import Path
 
-    from hub.errors import UnknownArtifact, UnknownBase
-    from hub.publish.composition import base_names
+    from hub.errors import InvalidName, UnknownArtifact, UnknownBase
+    from hub.publish.composition import base_names, is_path, is_repository
     from hub.records import split_names
 
-    if base and not Path(base).is_dir():
+    if base and not is_path(base) and not hub.registry.base_named(base):
         try:
             hub.registry.get(base)
-        except UnknownArtifact as error:  # For some methods, a dual encoder is the base.
-            raise UnknownBase(base, known=[*base_names(hub.registry), *error.suggestions]) from error
+        except (UnknownArtifact, InvalidName) as error:  # For some methods, a dual encoder is the base.
+            if not is_repository(base):
+                raise UnknownBase(base, base_names(hub.registry), meant=getattr(error, "suggestions", ())) from error
     for each in split_names(encoder) if not Path(encoder).is_dir() else ():
         hub.registry.get(each)
 

@@ -89,6 +89,7 @@ def write_module_card(trained: RunResult, folder: Path, cost: Cost, scores: Sequ
         encoder=join_names(each.pin.name for each in trained.encoders) if trained.learner.uses_encoder else "",
         tags=("language-module", trained.learner.architecture),
         scores=tuple(scores),
+        trained_languages=("en",) if _is_english_alone(trained) else (),
         prose=_prose(trained, cost, scores, folder.name, names),
     )
     write_card(card, folder)
@@ -98,6 +99,11 @@ def write_module_card(trained: RunResult, folder: Path, cost: Cost, scores: Sequ
 def card_languages(trained: RunResult) -> tuple[str, ...]:
     """Return the languages of the card: those of the request, or `mul` for a module trained on English alone."""
     return (MULTILINGUAL,) if set(trained.request.languages) <= {"en"} else trained.request.languages
+
+
+def _is_english_alone(trained: RunResult) -> bool:
+    """Return whether the module was trained on English texts alone, and reads other languages zero-shot."""
+    return trained.plan.english_only or set(trained.request.languages) <= {"en"}
 
 
 def update_scores(folder: Path, name: ArtifactName, scores: Sequence[Score]) -> Card:
@@ -183,7 +189,7 @@ def _prose(trained: RunResult, cost: Cost, scores: Sequence[Score], name: str, l
     frozen = trained.plan.frozen.format(encoder=join_names(each.short_name for each in trained.encoders))
     steps = ", ".join(f"`{phase.name}` for {phase.recipe.steps} steps" for phase in trained.plan.phases)
     times = ", ".join(f"{name} {value:.0f} s" for name, value in trained.seconds.items())
-    english_alone = trained.plan.english_only or set(trained.request.languages) <= {"en"}
+    english_alone = _is_english_alone(trained)
     share = "" if english_alone else f" {trained.request.english_share:.0%} of the training examples are English."
     trained_on = language_name("en") if english_alone else languages
     dollars = f" (${cost.dollars:.4f} at ${cost.price_per_hour:g}/hour)" if cost.price_per_hour else ""

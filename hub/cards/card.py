@@ -46,6 +46,10 @@ class Card:
     """What it states about its licence besides the identifier."""
     owner: str = ""
     """Owner of a curated card, if not `linguahub`."""
+    aliases: tuple[str, ...] = ()
+    """Other names of a base that people write, such as former upstream ids."""
+    trained_languages: tuple[str, ...] = ()
+    """BCP-47 tags of the prompts it was trained on, if these are not all of `languages`."""
     prose: str = ""
 
     def __post_init__(self) -> None:

@@ -46,6 +46,8 @@ def describe(folder: Path, name: ArtifactName, card: Card | None = None) -> Arti
         scores=card.scores,
         tags=card.tags,
         upstream=card.upstream,
+        aliases=card.aliases,
+        trained_languages=card.trained_languages,
     )
 
 

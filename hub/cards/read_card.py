@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from hub.names import ArtifactName, Digest, check_path
 from hub.plugins import advertised
 from hub.records import KINDS, Score, Upstream, Wheel
 
-_OURS = {"kind", "method", "encoder", "summary", "conditioning", "upstream", "owner", "parameters", "gated",
-         "commercial_use"}  # fmt: skip
+_OURS = {
+    "kind", "method", "encoder", "summary", "conditioning", "upstream", "owner", "parameters", "gated", "aliases",
+    "trained_languages", "commercial_use",
+}  # fmt: skip
 _UPSTREAM = {"repository", "file", "size_bytes", "revision", "digest", "wheel"}
 
 
@@ -64,6 +67,8 @@ class _CardParser:
             gated=self.gated(),
             terms=self.terms(),
             owner=self.text("owner"),
+            aliases=self.names("aliases", self.ours),
+            trained_languages=self.tags(self.names("trained_languages", self.ours)),
             prose=prose,
         )
         if self.problems:
@@ -93,8 +98,11 @@ class _CardParser:
         given = self.general.get("language")
         if given is None or given == []:
             self.problems.append("`language` is missing: add BCP-47 tags, or `mul`")
+        return self.tags(given if isinstance(given, list) else [given] * (given is not None))
+
+    def tags(self, given: Sequence[object]) -> tuple[str, ...]:
         tags: list[str] = []
-        for each in given if isinstance(given, list) else [given] * (given is not None):
+        for each in given:
             try:
                 tags.append(parse_language(str(each)))
             except UnknownLanguage as error:
@@ -188,8 +196,8 @@ class _CardParser:
             return ""
         return " ".join(value.split())
 
-    def names(self, key: str) -> tuple[str, ...]:
-        value = self.general.get(key) or []
+    def names(self, key: str, mapping: dict[str, Any] | None = None) -> tuple[str, ...]:
+        value = (self.general if mapping is None else mapping).get(key) or []
         values = [value] if isinstance(value, str) else value
         if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
             self.problems.append(f"`{key}` is {value!r}, not a name or a list of names")

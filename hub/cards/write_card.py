@@ -69,6 +69,8 @@ def _ours(card: Card) -> dict[str, Any]:
         "method": card.method,
         "encoder": card.encoder,
         "owner": card.owner,
+        "aliases": list(card.aliases),
+        "trained_languages": list(card.trained_languages),
         "conditioning": card.conditioning.as_json() if card.conditioning else None,
         "upstream": [_upstream(each) for each in card.upstream],
         "parameters": dict(card.parameters),

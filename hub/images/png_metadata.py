@@ -6,27 +6,15 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from hub.errors import DamagedFile, Unreachable
 from hub.images.generate import GenerationSettings, PromptWithLanguage
-from hub.weights.digest import digest_of
-
-if TYPE_CHECKING:
-    from hub.local import LocalHub
 
 LIBRARIES = ("linguahub", "torch", "diffusers", "transformers", "peft", "pillow")
-
-
-def revision_of(hub: LocalHub, name: str) -> str:
-    """Return the revision id of `name` or `name@revision`; for a folder, the digest of its weights."""
-    if Path(name).is_dir():
-        return digest_of(Path(name))
-    artifact, _, revision = name.partition("@")
-    return hub.registry.revision(artifact, revision or "main").id
 
 
 def generation_fields(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from hub.bases.family import pipeline_class_of
-from hub.errors import DoesNotFit, InvalidRequest, OutOfMemory
+from hub.errors import DoesNotFit, InvalidRequest, InvalidSource, OutOfMemory
 from hub.loader.adapters import with_adapters
-from hub.loader.base_files import weights_of
+from hub.loader.base_files import find_variant, weights_of
+from hub.loader.base_source import BaseSource
 from hub.loader.modules.load_encoder import base_advice
 from hub.loader.modules.loaded_module import working_dtype
-from hub.loader.sources import BaseSource
 from hub.remote.configurations import fetch_pipeline
 from hub.weights import pinned_copy
 from hub.weights.quantisation import check_quantisation, compute_dtype, quantise
@@ -39,31 +40,30 @@ def load_base(
     import diffusers
 
     if quantisation is not None:
-        check_quantisation(quantisation)  # before gigabytes are read
-        if dtype is not None and dtype != compute_dtype(quantisation, dtype):
-            raise InvalidRequest(
-                f"`quantisation={quantisation!r}` cannot compute in float16, whose range its sums exceed: pass `dtype=torch.bfloat16`, "
-                'or `quantisation="4bit"`.'
-            )
-        if given := {"quantization_config", "device_map"} & settings.keys():
-            raise InvalidRequest(
-                f"`quantisation={quantisation!r}` and `{min(given)}=` cannot be used together: pass one."
-            )
+        _check_quantised(quantisation, dtype, settings)  # before gigabytes are read
     named = pipeline_class or getattr(diffusers, pipeline_class_of(base.folder))
     if not base.family.has_class(named):
         raise DoesNotFit(
             f"`{base.name}` is of the family {base.family.name}, which has no pipeline `{named.__name__}`."
         )
     made = with_adapters(base.family.with_language(named))
-    folder = base.folder
+    folder, variant = base.folder, settings.pop("variant", None)
     if base.upstream is not None:
-        folder = fetch_pipeline(made, base.upstream.repository, base.upstream.revision, what=base.name)
-    found = weights_of(folder, base, given=settings.keys())
-    weights = found.get(base.family.denoiser) or next(iter(found.values()))
+        at = base.upstream
+        folder = fetch_pipeline(made, at.repository, at.revision, what=base.name, variant=variant)
+    if base.checkpoint is None:
+        variant = variant or find_variant(folder, base)
+        found = weights_of(folder, base, variant or "", given=settings.keys())
+        weights = found.get(base.family.denoiser) or next(iter(found.values()))
+    else:
+        weights = base.checkpoint
     working = compute_dtype(quantisation, working_dtype(dtype, device, weights, what=base.name))
     # Weights to be quantised are mapped as stored, because a cast would copy all of them.
     read = working if quantisation is None else stored_dtype(weights, what=base.name)
-    pipe = made.from_pretrained(folder, dtype=read, use_safetensors=True, **settings)
+    if base.checkpoint is not None:
+        pipe = _from_single_file(made, base, base.checkpoint, read, settings)
+    else:
+        pipe = made.from_pretrained(folder, dtype=read, use_safetensors=True, variant=variant, **settings)
     if quantisation is None and (device.type == "cpu" or "device_map" in settings):
         return pipe
     sizes = {name: _count(part) * working.itemsize for name, part in _parts(pipe).items()}
@@ -75,6 +75,36 @@ def load_base(
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(base_advice(base.name, sizes, working, device)) from error
     return pipe
+
+
+def _check_quantised(quantisation: str, dtype: torch.dtype | None, settings: dict[str, Any]) -> None:
+    """Raise InvalidRequest for an unknown `quantisation`, and for settings that exclude it."""
+    check_quantisation(quantisation)
+    if dtype is not None and dtype != compute_dtype(quantisation, dtype):
+        raise InvalidRequest(
+            f"`quantisation={quantisation!r}` cannot compute in float16, whose range its sums exceed: pass `dtype=torch.bfloat16`, "
+            'or `quantisation="4bit"`.'
+        )
+    if given := {"quantization_config", "device_map"} & settings.keys():
+        raise InvalidRequest(f"`quantisation={quantisation!r}` and `{min(given)}=` cannot be used together: pass one.")
+
+
+def _from_single_file(
+    made: type[Any], base: BaseSource, checkpoint: Path, dtype: torch.dtype, settings: dict[str, Any]
+) -> Any:
+    """Load a pipeline from one file. Raises InvalidSource for a file without all parts, naming the missing one."""
+    from diffusers.loaders.single_file_utils import SingleFileComponentError
+
+    try:
+        return made.from_single_file(
+            str(checkpoint), config=str(base.folder), dtype=dtype, local_files_only=True, **settings
+        )
+    except (SingleFileComponentError, ValueError, KeyError, OSError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise InvalidSource(
+            f"`{base.name}` cannot be loaded as a {base.family.name} pipeline: {reason}. Name the base that has its layout with `config=`, "
+            "or pass missing parts by name, as in diffusers."
+        ) from error
 
 
 def _move(pipe: Any, device: torch.device) -> None:

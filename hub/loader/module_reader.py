@@ -17,6 +17,7 @@ from hub.bases.patch import Patch
 from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.tokenizer import Tokenize
 from hub.errors import DoesNotFit, HubError, OutOfMemory
+from hub.loader.base_source import BaseSource
 from hub.loader.modules.load_encoder import module_advice, read_encoder
 from hub.loader.modules.loaded_module import LoadedModule, join_encoders, load_module, working_dtype
 from hub.loader.modules.module_config import WEIGHTS, ModuleConfig
@@ -30,7 +31,7 @@ from hub.loader.patches.encoder_lora import EncoderLora
 from hub.loader.patches.patches import LowRank, VirtualTokens, join
 from hub.loader.patches.swapped_weights import Parts, Weights
 from hub.loader.patches.timestep_hook import PerStep
-from hub.loader.sources import BaseSource, EncoderFolders, ModuleSource, Sources
+from hub.loader.sources import EncoderFolders, ModuleSource, Sources
 
 EncoderLocations = Sequence[tuple[str, Path]]
 """Names and folders of the encoders of a module."""

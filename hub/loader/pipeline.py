@@ -35,7 +35,7 @@ def load_pipeline(
     language: str | None = None,
     hub: LocalHub | None = None,
     revision: str | None = None,
-    variant: str | None = None,
+    module_variant: str | None = None,
     encoder: EncoderFolders = None,
     quantisation: str | None = None,
     encoder_quantisation: Any = None,
@@ -46,15 +46,17 @@ def load_pipeline(
 ) -> DiffusionPipeline:
     """Load the diffusers pipeline of `base`, which encodes prompts with the module or modules `adapter`.
 
-    `base` and `adapter` are names in the hub or folders; `name@revision` selects a module's revision, and `revision` the
-    base's. The pipeline is on `device` (by default a GPU if available) in `dtype` (by default as stored, but float32 on a CPU).
-    `language` is the default for prompts whose language cannot be detected. `variant` selects a module's weights for another
-    base, which must have the same conditioning. `encoder` is a folder with the text encoder, or a list for a module with
-    several. `quantisation` is `8bit` or `4bit` for the base's denoiser and text encoders; `encoder_quantisation` is the same
-    for the modules', or one of transformers' configurations; diffusers' `quantization_config` is one of the `settings`.
+    `base` is a name as people write it (`sdxl`, `SD 1.5`, `stabilityai/stable-diffusion-xl-base-1.0`), a repository upstream, a
+    folder, or a single file, for which `config` is as in diffusers. `adapter` are names in the hub or folders. `name@revision`
+    selects a module's revision, and `revision` the base's. The pipeline is on `device` (by default a GPU if available) in `dtype`
+    (by default as stored, but float32 on a CPU). `language` is the default for prompts whose language cannot be detected.
+    `module_variant` selects a module's weights for another base, which must have the same conditioning. `encoder` is a folder with
+    the text encoder, or a list for a module with several. `quantisation` is `8bit` or `4bit` for the base's denoiser and text
+    encoders; `encoder_quantisation` is the same for the modules', or one of transformers' configurations; diffusers'
+    `quantization_config` is one of the `settings`.
     `pipeline_class` selects another pipeline of the base, such as `StableDiffusionImg2ImgPipeline`. `resident_bytes` (by default
     HUB_RESIDENT_BYTES) limits the memory of modules and their encoders: the least recently used ones are evicted, and reloaded
-    on demand. `cache_bytes` limits the cache of embeddings. `settings` are passed to `from_pretrained`.
+    on demand. `cache_bytes` limits the cache of embeddings. `settings` are passed to `from_pretrained`, such as `variant="fp16"`.
 
     Raises UnknownBase, UnknownArtifact and UnknownLanguage with similar names, DoesNotFit before weights are read,
     WeightsDoNotFit, DamagedFile and InvalidSource for files that cannot be used, Unreachable for files that are neither local nor
@@ -67,8 +69,8 @@ def load_pipeline(
     budget = memory_budget(resident_bytes)
     sources = Sources(hub)
     with sources:
-        found = sources.base(base, revision)
-        modules = [sources.fitting_module(name, found, variant) for name in names]
+        found = sources.base(base, revision, settings.pop("config", None))
+        modules = [sources.fitting_module(name, found, module_variant) for name in names]
         encoders = [sources.encoders(module, encoder) for module in modules]
 
     with ThreadPoolExecutor() as pool:  # tokenizers parse on another core while the base is loaded
@@ -79,7 +81,7 @@ def load_pipeline(
         }
         pipe = load_base(found, pipeline_class, place, dtype, settings, quantisation)
     tokenizers = {folder: parsed.result() for folder, parsed in parsing.items()}
-    reader = ModuleReader(sources, pipe, found, variant, encoder, place, dtype, tokenizers, encoder_quantisation)
+    reader = ModuleReader(sources, pipe, found, module_variant, encoder, place, dtype, tokenizers, encoder_quantisation)
     prompt_encoder = PromptEncoder(
         reader,
         default_language=default,
@@ -91,4 +93,5 @@ def load_pipeline(
         prompt_encoder.refuse_duplicate_name(module.name)
         prompt_encoder.add(reader.read(module, where), partial(reader.read, module, where))
     attach(pipe, prompt_encoder)
+    pipe.origin = (found, tuple(modules))
     return pipe

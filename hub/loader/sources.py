@@ -5,21 +5,23 @@ No weights are read, except for the digest of an encoder given as a folder.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub.bases.family import Family, family_of
-from hub.conditioning import Conditioning
-from hub.errors import DamagedFile, DoesNotFit, InvalidRequest, InvalidSource, UnknownArtifact, UnknownFile
-from hub.languages import MULTILINGUAL
+from hub.errors import DamagedFile, DoesNotFit, InvalidRequest, InvalidSource, UnknownArtifact, UnknownBase
+from hub.loader.base_source import ENGLISH, BaseSource, own_languages, read_base, read_repository
 from hub.loader.modules.module_config import ModuleConfig, read_config
+from hub.loader.single_file import read_single_file
 from hub.publish.card_only import missing_weights
 from hub.publish.compatibility import conditioning_problem, has_other_digest
-from hub.publish.composition import find_base, find_module, no_variant
-from hub.records import Artifact, Pin, Query, Upstream, weights_digest
+from hub.publish.composition import find_base, find_module, is_for, is_repository, is_single_file, no_variant
+from hub.records import Artifact, Pin, Query, weights_digest
+from hub.registry.names.stand_ins import say_stand_in
 from hub.remote.configurations import fetch_configuration, fetch_encoder
+from hub.remote.published_systems import pull
 from hub.weights.digest import digest_of
 
 if TYPE_CHECKING:
@@ -27,28 +29,9 @@ if TYPE_CHECKING:
 
     from hub.local import LocalHub
 
+logger = logging.getLogger(__name__)
 EncoderFolders = str | Path | Sequence[str | Path] | None
 """One or several folders with text encoders."""
-_OWN_LANGUAGES = ("en",)
-"""Languages of bases that declare none."""
-
-
-@dataclass(frozen=True, slots=True)
-class BaseSource:
-    """A base that was found, not yet loaded."""
-
-    name: str
-    """The name in the registry, `emoji-sd`, or of the folder."""
-    folder: Path
-    family: Family
-    conditioning: Conditioning
-    digest: str
-    """Its `weights_digest`; empty for a folder, which is checked by its conditioning."""
-    languages: tuple[str, ...]
-    """Languages of its own encoder."""
-    is_folder: bool = False
-    upstream: Upstream | None = None
-    """Where the weights are, if only the configuration is in `folder`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +46,13 @@ class ModuleSource:
     """Names of all variants, including this one."""
     is_folder: bool = False
     """Whether it was given as a folder, not by name."""
+    artifact: str = ""
+    """`owner/name` of the artifact; empty for a folder. A stand-in has the name that was asked for, and the artifact that it is."""
+
+    @property
+    def short_name(self) -> str:
+        """The name of the artifact, without owner, or of the folder."""
+        return self.artifact.rpartition("/")[2] or self.name
 
 
 class Sources:
@@ -92,35 +82,74 @@ class Sources:
             self._opened.close()
             self._opened = None
 
-    def base(self, name: str | Path, revision: str | None) -> BaseSource:
-        """Find the base called `name`. Raises UnknownBase with similar names, and InvalidRequest."""
+    def base(self, name: str | Path, revision: str | None, config: str | Path | None = None) -> BaseSource:
+        """Find a base: a folder, a single file, a name in the hub as people write it, or a repository upstream.
+
+        `config`: see `read_single_file`. Raises UnknownBase with similar names, InvalidRequest, DoesNotFit, Unreachable.
+        """
         if (folder := _folder(name)) is not None:
-            return _base(folder.name, folder, "", _OWN_LANGUAGES, is_folder=True)
-        artifact = find_base(self.hub.registry, str(name))
-        known = artifact.name.name
-        languages = tuple(tag for tag in artifact.languages if tag != MULTILINGUAL) or _OWN_LANGUAGES
+            return read_base(folder.name, folder, "", ENGLISH, is_folder=True, is_known=False)
+        if is_single_file(name):
+            return read_single_file(self.hub, Path(name).expanduser(), config)
+        try:
+            artifact = find_base(self.hub.registry, str(name))
+        except UnknownBase as error:
+            if not is_repository(str(name)):
+                raise
+            return read_repository(self.hub.registry, str(name), revision, error)
+        known, languages = artifact.name.name, own_languages(artifact)
         if not artifact.weights_digest and artifact.upstream:
             upstream = replace(artifact.upstream[0], revision=revision or artifact.upstream[0].revision)
             folder = fetch_configuration(upstream.repository, upstream.revision, what=known)
-            return _base(known, folder, "", languages, upstream=upstream)
+            return read_base(known, folder, "", languages, upstream=upstream)
         digest = artifact.weights_digest
         if revision is not None:
             digest = weights_digest(self.hub.registry.revision(artifact.name, revision).files)
-        return _base(known, self._snapshot(artifact, revision), digest, languages)
+        return read_base(known, self._snapshot(artifact, revision), digest, languages)
 
     def module(self, name: str | Path, base: BaseSource, variant: str | None) -> ModuleSource:
-        """Find the variant of the module `name` for `base`. Raises UnknownArtifact, InvalidRequest for another kind,
-        and DoesNotFit if there is no such variant.
+        """Find the variant of the module `name` for `base`, fetching a published one that is not here yet.
+
+        Raises UnknownArtifact, InvalidRequest for another kind, DoesNotFit if there is no such variant, and what fetching raises.
         """
         if (folder := _folder(name)) is not None:
-            known = folder.name
+            known, language = folder.name, ""
         else:
-            artifact = find_module(self.hub.registry, str(name))
-            revision = str(name).partition("@")[2]
-            folder, known = self._snapshot(artifact, revision or None), artifact.name.name
+            artifact, stand_in = find_module(self.hub.registry, str(name), self._bases(base, variant))
+            bare, _, revision = str(name).partition("@")
+            known, language = artifact.name.name, ""
+            if stand_in is not None:
+                logger.info("`%s` on `%s` is %s", name, stand_in.base, say_stand_in(stand_in))
+                known, language, variant = bare.rpartition("/")[2], stand_in.language, stand_in.base.rpartition("/")[2]
+            folder = self._module_folder(artifact, revision or None, self._bases(base, variant))
         if (folder / "config.json").is_file():
-            return ModuleSource(known, folder, read_config(folder), (folder.name,), _folder(name) is not None)
-        return replace(_choose(known, folder, base, variant), is_folder=_folder(name) is not None)
+            found = ModuleSource(known, folder, read_config(folder), (folder.name,), _folder(name) is not None)
+        else:
+            found = replace(_choose(known, folder, base, variant), is_folder=_folder(name) is not None)
+        if _folder(name) is None:
+            found = replace(found, artifact=str(artifact.name))
+        # A module for all languages reads the one that was asked for: the base keeps its own.
+        return replace(found, config=replace(found.config, languages=(language,))) if language else found
+
+    def _bases(self, base: BaseSource, variant: str | None) -> list[str]:
+        """Return the names under which modules can be for `base`: its own, its parents', or all with the same conditioning."""
+        if variant is not None:
+            return [variant]
+        if base.is_known or base.parents:
+            return [base.name] if base.is_known else [*base.parents]
+        known = self.hub.registry.find(Query(kind="base", sort="name", limit=1000)).items
+        return [each.name.name for each in known if each.conditioning == base.conditioning]
+
+    def _module_folder(self, artifact: Artifact, revision: str | None, bases: Sequence[str]) -> Path:
+        """Return the files of a module. A published one is fetched, converted and recorded when it is first used for one of `bases`."""
+        if not artifact.weights_digest and artifact.upstream and artifact.bases and revision is None:
+            asked = [name for base in bases for name in self.hub.registry.base_names(base)]
+            if not is_for(artifact, asked):
+                raise no_variant(artifact.name.name, bases[0] if bases else "this base", artifact.bases)
+            logger.info("fetching and converting the published module `%s` …", artifact.name.name)
+            pull(artifact, self.hub.snapshot(artifact.name), self.hub.registry, self.hub.store)
+            artifact = self.hub.registry.get(artifact.name)
+        return self._snapshot(artifact, revision)
 
     def fitting_module(self, name: str | Path, base: BaseSource, variant: str | None) -> ModuleSource:
         """Find a module as `module` does, and check that it fits. Raises DoesNotFit before weights are read."""
@@ -214,27 +243,6 @@ class Sources:
         return self.hub.snapshot(artifact.name, revision or "main")
 
 
-def _base(
-    name: str,
-    folder: Path,
-    digest: str,
-    languages: tuple[str, ...],
-    *,
-    is_folder: bool = False,
-    upstream: Upstream | None = None,
-) -> BaseSource:
-    try:
-        family = family_of(folder, what=name)
-        conditioning = family.conditioning(folder)
-    except (DamagedFile, UnknownFile) as error:
-        if upstream is None:
-            raise
-        raise DamagedFile(
-            f"the settings of `{name}` cannot be read: {str(error).partition('.')[0]}. Fetch them again with `hub pull {name}`."
-        ) from error
-    return BaseSource(name, folder, family, conditioning, digest, languages, is_folder, upstream)
-
-
 def _folder(name: str | Path) -> Path | None:
     """Return `name` as a folder if it is one, as Hugging Face's libraries do."""
     path = Path(name).expanduser()
@@ -246,20 +254,21 @@ def _choose(name: str, folder: Path, base: BaseSource, variant: str | None) -> M
     names = tuple(folders)
     if not names:
         raise DoesNotFit(f"`{name}` has no variants: expected a folder with `<base>/config.json`.")
-    wanted = variant or base.name
-    if wanted in folders:
-        return ModuleSource(name, folders[wanted], read_config(folders[wanted]), names)
-    if base.is_folder and variant is None:
-        # Folder names are arbitrary, so conditioning decides.
+    wanted = [variant] if variant else [base.name, *base.parents]
+    for each in wanted:
+        if each in folders:
+            return ModuleSource(name, folders[each], read_config(folders[each]), names)
+    if not base.is_known and variant is None:
+        # Names of folders and files are arbitrary, and the parent is not stated: conditioning decides.
         fitting = [(each, config) for each in names if not _misfit(config := read_config(folders[each]), base)]
         if len(fitting) == 1:
             ((chosen, config),) = fitting
             return ModuleSource(name, folders[chosen], config, names)
         if fitting:
             raise DoesNotFit(
-                f"`{name}` has several variants that fit `{base.name}`: choose with `variant=`, of {_list(e for e, _ in fitting)}."
+                f"`{name}` has several variants that fit `{base.name}`: choose with `module_variant=`, of {_list(e for e, _ in fitting)}."
             )
-    raise no_variant(name, wanted, names)
+    raise no_variant(name, wanted[-1], names)
 
 
 def check_fit(module: ModuleSource, base: BaseSource) -> None:

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hub.errors import AllYanked, InvalidRequest, UnknownArtifact, UnknownRevision
 from hub.names import DATASETS, ArtifactName, Digest
-from hub.records import DATASET, Artifact, Page, Query, Revision
+from hub.records import DATASET, Artifact, Page, Query, Revision, StandIn
 from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.artifacts.downloads import count_download
@@ -19,6 +20,8 @@ from hub.registry.database.database import Database
 from hub.registry.database.open import open_database
 from hub.registry.index.current_revisions import current_revisions
 from hub.registry.index.tags import CURATED_OWNER
+from hub.registry.names.base_names import find_base_names, known_bases
+from hub.registry.names.stand_ins import find_stand_ins
 from hub.registry.outbox.queue import Job, jobs
 from hub.registry.parts import parts
 from hub.registry.refs import BRANCH, TAG, WRITING, Ref, find_ref, refs_of
@@ -67,8 +70,38 @@ class Registry:
         return read_artifacts(self.database, [self._id(name, readers, is_dataset)])[0]
 
     def find(self, query: Query) -> Page:
-        """Return a page of the artifacts that match `query`, with total and facet counts. Raises InvalidRequest."""
-        return find(self.database, query)
+        """Return a page of the artifacts that match `query`, with total and facet counts. Raises InvalidRequest.
+
+        `query.base` may be any name of the base. The first page of a search for a name such as `mulan-fr` has its stand-ins.
+        """
+        bases = self.base_names(query.base) if query.base else ()
+        page = find(self.database, query, base_names=bases)
+        if query.offset or query.after or "-" not in query.text:
+            return page
+        found = find_stand_ins(self.database, query.text.strip(), self.owner, bases, query.readers)
+        return replace(page, stand_ins=found)
+
+    def stand_ins(self, name: str, base: str = "", readers: tuple[str, ...] | None = None) -> tuple[StandIn, ...]:
+        """Return the multilingual modules that a name such as `mulan-yo` gives for bases it is not made for, or only for `base`."""
+        return find_stand_ins(self.database, name, self.owner, self.base_names(base) if base else (), readers)
+
+    def base_named(self, name: str) -> str:
+        """Return `owner/name` of the base that people call `name`, such as `SD 1.5` or an upstream repository; empty if unknown."""
+        found = find_base_names(self.database, name, self.owner)
+        return found.name if found is not None else ""
+
+    def short_base_name(self, name: str) -> str:
+        """Return the name of a base without its owner, as modules and scores have it; `name` itself if it is unknown."""
+        return self.base_named(name).rpartition("/")[2] or name
+
+    def base_names(self, name: str = "") -> tuple[str, ...]:
+        """Return all names of a base, without owners and in lower case; or the names of all bases, as their cards write them."""
+        if not name:
+            return tuple(
+                each for base in known_bases(self.database, self.owner) for each in (base.bare[0], *base.others)
+            )
+        found = find_base_names(self.database, name, self.owner)
+        return found.bare if found is not None else (name.rpartition("/")[2].lower(),)
 
     def revision(self, name: str | ArtifactName, revision: str = "main", *, with_files: bool = True) -> Revision:
         """Return a revision by id, at least 7 of its digits, number, ref, or an id that a part knows, such as a git commit's.

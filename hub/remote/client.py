@@ -32,7 +32,7 @@ from hub.errors import (
 )
 from hub.names import DATASETS, ArtifactName
 from hub.publish.lineage import Lineage
-from hub.records import DATASET, Artifact, MirrorOrigin, Page, Query, Revision
+from hub.records import DATASET, Artifact, MirrorOrigin, Page, Query, Revision, StandIn
 from hub.registry.artifacts.scans import Scan
 
 TIMEOUT_S = 60.0
@@ -74,6 +74,8 @@ class Description:
     """Path → scan result of files that can run code."""
     mirror: MirrorOrigin | None = None
     """The origin of a mirrored artifact."""
+    stand_ins: tuple[StandIn, ...] = ()
+    """The multilingual modules that its name gives for other bases."""
 
 
 class Endpoint:
@@ -97,13 +99,16 @@ class Endpoint:
         }
         limits = {"min": query.min_value, "max": query.max_value}
         wanted |= {name: value for name, value in limits.items() if value is not None}
-        items, found, cursor = list[Artifact](), None, ""
+        items, found, cursor, stand_ins = list[Artifact](), None, "", tuple[StandIn, ...]()
         while found is None or (cursor and len(items) < query.limit):
             page = {**wanted, "limit": min(MAX_PAGE, max(1, query.limit - len(items))), "cursor": cursor}
             found = self.ask("GET", "/search", page)
             items += map(_read_artifact, found["items"])
             cursor = found["cursor"] or ""
-        return Page(tuple(items[: query.limit]), found["total"], found["facets"], found["is_exact"])
+            stand_ins = stand_ins or decode(tuple[StandIn, ...], found.get("stand_ins", []))
+        return Page(
+            tuple(items[: query.limit]), found["total"], found["facets"], found["is_exact"], stand_ins=stand_ins
+        )
 
     def describe(self, name: str, revision: str = "main") -> Description:
         """Return an artifact with a revision. Raises InvalidRequest with similar names if there is none, InvalidName."""
@@ -118,6 +123,7 @@ class Endpoint:
             origins=decode(tuple[Lineage, ...], found["lineage"]),
             mirror=decode(MirrorOrigin, found["mirror"]) if found["mirror"] else None,
             scans=decode(dict[str, Scan], found["scans"]),
+            stand_ins=decode(tuple[StandIn, ...], found.get("stand_ins", [])),
         )
 
     def full_name(self, name: str) -> str:

@@ -21,26 +21,42 @@ from hub.records import Upstream
 from hub.remote.hf_cache import Stamps
 from hub.remote.hf_cache import check as check_downloads
 from hub.remote.upstream import is_online, unreachable
+from hub.weights.variants import needed_variant
 
 CONFIGURATION = ("*.json", "*/*.json")
 """Patterns of small files, fetched before the weights."""
+VOCABULARIES = ("*/*.txt", "*/*.model")
+"""Patterns of the vocabularies of a pipeline's tokenizers that are not JSON files."""
 TOKENIZER = ("*.json", "*.txt", "*.model")
 """Patterns of the settings, vocabularies and SentencePiece models of an encoder, and of the index of its weights."""
 CHECKED = {".json", ".txt", ".model", ".safetensors"}
 """Suffixes of the files that are read from the parts of a pipeline."""
 
 
-def fetch_configuration(repository: str, revision: str, *, what: str) -> Path:
-    """Fetch the JSON files of a repository and return their folder. Raises Unreachable, DamagedFile."""
-    return _snapshot(repository, revision, CONFIGURATION, what=what)
+def fetch_configuration(
+    repository: str, revision: str, *, what: str, card: bool = False, tokenizers: bool = False
+) -> Path:
+    """Fetch the JSON files of a repository and return their folder. Raises Unreachable, DamagedFile.
+
+    `card` also fetches README.md, `tokenizers` the vocabularies of a pipeline.
+    """
+    patterns = [*CONFIGURATION, *(["README.md"] if card else []), *(VOCABULARIES if tokenizers else [])]
+    return _snapshot(repository, revision, patterns, what=what)
 
 
-def fetch_pipeline(pipeline_class: type[Any], repository: str, revision: str, *, what: str) -> Path:
-    """Fetch the files that `pipeline_class` needs, as safetensors, and return their folder. Raises Unreachable and DamagedFile."""
+def fetch_pipeline(
+    pipeline_class: type[Any], repository: str, revision: str, *, what: str, variant: str | None = None
+) -> Path:
+    """Fetch the files that `pipeline_class` needs, as safetensors, and return their folder. Raises Unreachable and DamagedFile.
+
+    `variant`, as diffusers has it, selects weights such as `fp16`; by default the plain ones, or the only ones upstream.
+    """
+    online = is_online()
+    variant = variant or (_needed_variant(repository, revision, what=what) if online else None)
     try:
         folder = Path(
             pipeline_class.download(
-                repository, revision=revision, use_safetensors=True, local_files_only=not is_online()
+                repository, revision=revision, use_safetensors=True, local_files_only=not online, variant=variant
             )
         )
     except (OSError, ValueError) as error:
@@ -48,6 +64,21 @@ def fetch_pipeline(pipeline_class: type[Any], repository: str, revision: str, *,
     parts = [path for path in folder.glob("*/*") if path.suffix in CHECKED]
     check_downloads([*folder.glob("*.json"), *parts], _stamps(), what=what)
     return folder
+
+
+def _needed_variant(repository: str, revision: str, *, what: str) -> str | None:
+    """Return the variant of the weights upstream if some parts have no plain ones. Raises Unreachable and DamagedFile."""
+    from huggingface_hub import HfApi
+
+    try:
+        names = HfApi().list_repo_files(repository, revision=revision)
+    except (OSError, ValueError) as error:
+        raise unreachable(what, repository, error) from error
+    parts: dict[str, list[str]] = {}
+    for part, slash, name in (each.partition("/") for each in names):
+        if slash:
+            parts.setdefault(part, []).append(name)
+    return needed_variant(parts, what=what)
 
 
 def fetch_encoder(upstream: Upstream, *, what: str, with_images: bool = False) -> Path:

@@ -18,6 +18,7 @@ from hub.convert import convert
 from hub.convert.import_file import TOKENIZER
 from hub.errors import DamagedFile, InvalidRequest, Unreachable
 from hub.publish.card_only import missing_weights
+from hub.publish.composition import CONVERTED
 from hub.publish.publish import publish
 from hub.records import Artifact, Revision, Upstream
 from hub.registry import Registry
@@ -27,8 +28,6 @@ ROUNDING = 0.01
 """Relative tolerance of sizes, because cards round them: `81.5 MB`."""
 TIMEOUT_S = 10.0
 """Connection timeout in seconds."""
-CONVERTED = ("adapter", "projector")
-"""Kinds whose published files can be converted."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

@@ -41,6 +41,7 @@ def is_online() -> bool:
 
 def unreachable(what: str, repository: str, error: Exception | None = None) -> Unreachable:
     """Return the error about a repository that could not be fetched. `error`: why, if the hub answered."""
+    pull = f"hf download {repository}" if what == repository else f"hub pull {what}"
     partial = sum(path.stat().st_size for path in unfinished(repository))
     part = f" ({gigabytes(partial)} of an interrupted download are cached)" if partial else ""
     from huggingface_hub import constants
@@ -49,7 +50,7 @@ def unreachable(what: str, repository: str, error: Exception | None = None) -> U
     if isinstance(error, GatedRepoError):
         return Unreachable(
             f"`{what}` is gated: accept its terms at {constants.ENDPOINT}/{repository}, then `hf auth login`, then "
-            f"`hub pull {what}`."
+            f"`{pull}`."
         )
     if isinstance(error, RepositoryNotFoundError):
         return Unreachable(
@@ -59,9 +60,9 @@ def unreachable(what: str, repository: str, error: Exception | None = None) -> U
         return Unreachable(
             f"`{what}` is not on this machine{part}: {repository} is not in {constants.HF_HUB_CACHE}, and "
             f"{constants.ENDPOINT} {'is disabled by HF_HUB_OFFLINE' if constants.HF_HUB_OFFLINE else 'does not answer'}. "
-            f"Fetch it with a network connection: `hub pull {what}`."
+            f"Fetch it with a network connection: `{pull}`."
         )
     reason = str(error).strip().partition("\n")[0].rstrip(".")
     return Unreachable(
-        f"`{what}` is upstream in {repository}, which cannot be fetched{part}: {reason}. Resume with `hub pull {what}`."
+        f"`{what}` is upstream in {repository}, which cannot be fetched{part}: {reason}. Resume with `{pull}`."
     )

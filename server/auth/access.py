@@ -10,9 +10,10 @@ from fastapi import Depends, Request
 from hub.errors import Gated, InvalidName, UnknownArtifact
 from hub.local import LocalHub
 from hub.names import DATASETS, ArtifactName
-from hub.records import Artifact
+from hub.records import Artifact, StandIn
 from hub.registry.artifacts.access_requests import may_download
 from hub.registry.artifacts.repositories import tombstone_of
+from hub.registry.names.stand_ins import MODULES
 from server.auth.caller import caller_of, require_admin, require_write
 from server.part import Handler
 
@@ -104,6 +105,24 @@ def get_artifact(hub: LocalHub, name: str, request: Request, *, is_dataset: bool
             if target := new_name_of(hub, former, readers):
                 raise ArtifactMoved(former, target) from None
         raise
+
+
+def get_by_any_name(hub: LocalHub, name: str, request: Request, *, is_dataset: bool | None = None) -> Artifact:
+    """Return an artifact as `get_artifact` does, or a base by another name, such as its repository upstream."""
+    try:
+        return get_artifact(hub, name, request, is_dataset=is_dataset)
+    except UnknownArtifact:
+        base = hub.registry.base_named(name) if not is_dataset else ""
+        if not base:
+            raise
+        return get_artifact(hub, base, request)
+
+
+def stand_ins_of(hub: LocalHub, artifact: Artifact, request: Request) -> tuple[StandIn, ...]:
+    """Return the multilingual modules that the name of a module gives for other bases, of those that the caller can see."""
+    if artifact.kind not in MODULES:
+        return ()
+    return hub.registry.stand_ins(artifact.name.name, readers=caller_of(request, hub).readers())
 
 
 def new_name_of(hub: LocalHub, name: ArtifactName, readers: tuple[str, ...] | None) -> ArtifactName | None:

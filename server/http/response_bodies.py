@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from hub.conditioning import Conditioning
-from hub.records import Artifact, Page, Score, Upstream, Variant
+from hub.records import Artifact, Page, Score, StandIn, Upstream, Variant
 
 _FIELDS = [each.name for each in fields(Artifact) if each.name != "name"]
 
@@ -76,6 +76,11 @@ class ArtifactBody(Body):
         description="Number of parameters by dtype, for the SHA-256 of each weights file.",
         examples=[{"0c9438a6bc4da5f66ad366e0…": {"F16": 681911}}],
     )
+    aliases: list[str] = Field(description="Other names of a base.", examples=[["runwayml/stable-diffusion-v1-5"]])
+    trained_languages: list[str] = Field(
+        description="Languages it was trained on, if these are not all of `languages`: the others are zero-shot.",
+        examples=[["en"]],
+    )
 
 
 class SearchBody(Body):
@@ -90,6 +95,10 @@ class SearchBody(Body):
         description="Pass it as `cursor`, with the same parameters, for the next page; null on the last."
     )
     next: str | None = Field(description="URL of the next page; null on the last.")
+    stand_ins: list[StandIn] = Field(
+        description="If `text` is a name such as `mulan-fr`, the multilingual modules that it gives, one for each base that no "
+        "module of this name is made for. Only on the first page."
+    )
 
 
 def artifact_body(artifact: Artifact) -> dict[str, Any]:
@@ -108,6 +117,7 @@ def search_body(page: Page, cursor: str | None, next_url: str | None) -> dict[st
         "facets": page.facets,
         "cursor": cursor,
         "next": next_url,
+        "stand_ins": page.stand_ins,
     }
 
 

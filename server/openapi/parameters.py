@@ -11,7 +11,7 @@ from hub.errors import InvalidRequest, UnknownLanguage
 from hub.languages import parse_language
 from hub.names import LENGTH
 from hub.records import Artifact
-from server.auth.access import Hub, get_artifact, is_dataset_request, requested_name
+from server.auth.access import Hub, get_artifact, get_by_any_name, is_dataset_request, requested_name
 from server.auth.caller import caller_of, require_write
 from server.http.urls import Segment
 
@@ -40,11 +40,13 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 def _artifact(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:  # noqa: ARG001 - for the document
-    """Return the artifact in the path: a model, or the data set if there is no such model or the path says so.
+    """Return the artifact in the path: a model, or the data set if there is no such model or the path says so. To read, a base may be
+    named by its repository upstream.
 
     Raises UnknownArtifact, also if the caller cannot see it.
     """
-    return get_artifact(hub, requested_name(request), request, is_dataset=is_dataset_request(request) or None)
+    get = get_by_any_name if request.method == "GET" else get_artifact
+    return get(hub, requested_name(request), request, is_dataset=is_dataset_request(request) or None)
 
 
 def _writable_artifact(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:

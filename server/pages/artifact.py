@@ -13,14 +13,14 @@ from starlette.responses import RedirectResponse, Response
 
 from hub.cards.card import FILE
 from hub.cards.licenses import terms_of
-from hub.errors import InvalidRequest
+from hub.errors import InvalidRequest, UnknownArtifact
 from hub.local import LocalHub
 from hub.records import Artifact, File, Revision, Score, split_names
 from hub.registry import CURATED_OWNER
 from hub.registry.artifacts.files import files_in, find_files
 from hub.registry.artifacts.scans import scans_in
 from hub.registry.parts import origin_of
-from server.auth.access import Hub, get_artifact, is_dataset_request, requested_name
+from server.auth.access import Hub, get_by_any_name, is_dataset_request, requested_name, stand_ins_of
 from server.auth.caller import caller_of
 from server.http.card import front_matter_of, prose, recipe
 from server.http.urls import Segment, absolute, commit_id, file_path, page_path
@@ -41,7 +41,14 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
     """Show the artifact at its newest revision, or at the one in the path."""
     if owner := _owner(request, hub):
         return RedirectResponse(f"/?{urlencode({'owner': owner})}", 307)
-    artifact = get_artifact(hub, requested_name(request), request, is_dataset=is_dataset_request(request) or None)
+    name = requested_name(request)
+    try:
+        artifact = get_by_any_name(hub, name, request, is_dataset=is_dataset_request(request) or None)
+    except UnknownArtifact:
+        bare = name.removeprefix(f"{CURATED_OWNER}/")
+        if "/" in bare or not hub.registry.stand_ins(bare, readers=()):
+            raise
+        return RedirectResponse(f"/?{urlencode({'text': bare})}", 307)
     if not request.url.path.startswith(page_path(artifact)):
         # A bare name, or a dataset without its prefix: redirect to the canonical URL.
         tail = (
@@ -71,6 +78,7 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
         "commit_id": commit_id,
         "origin": origin_of(hub.registry.database, artifact.name),
         "scans": scans_in(hub.registry.database, shown.id),
+        "stand_ins": stand_ins_of(hub, artifact, request),
         **gate_of(request, hub, artifact),
         **_contents(hub, artifact, shown, card),
     }

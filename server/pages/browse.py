@@ -12,6 +12,7 @@ from hub.errors import InvalidRequest, Unknown
 from hub.local import LocalHub
 from hub.records import Artifact, Page, Query
 from hub.registry.artifacts.scans import scans_in, worst_verdict_text
+from hub.registry.names.stand_ins import say_zero_shot
 from hub.registry.search.search import SORTS
 from server.auth.access import Hub
 from server.auth.caller import caller_of
@@ -47,13 +48,15 @@ def browse(request: Request, hub: Hub) -> Response:
     everything = hub.registry.find(Query(limit=1, readers=readers))
     try:
         query, problem, status = replace(read_query(request.query_params, readers), scores="best"), None, 200
+        query = replace(query, base=hub.registry.short_base_name(query.base))  # As the filters write it.
         page = hub.registry.find(query)
     except InvalidRequest as error:
         query, problem, status, page = Query(), error, error.status, Page((), 0)
     facets = _facets(request, page, query)
     context = {
         "query": query,
-        "typed": {name: request.query_params.get(name, "") for name in ("text", "lang", "kind", "base", "sort")},
+        "typed": {name: request.query_params.get(name, "") for name in ("text", "lang", "kind", "sort")}
+        | {"base": query.base},
         "problem": problem,
         "suggestions": _suggestions(request, problem),
         "is_search": bool(request.url.query),
@@ -89,7 +92,14 @@ def _row(hub: LocalHub, artifact: Artifact, requested_language: str) -> dict[str
         if artifact.allow_unsafe_files
         else None,
         "score": artifact.scores[0] if artifact.scores else None,
+        "zero_shot": _zero_shot(artifact, requested_language),
     }
+
+
+def _zero_shot(artifact: Artifact, language: str) -> str:
+    """Return what is known of a module that was not trained on the requested language; empty if it was."""
+    has_score = any(each.language == language for each in artifact.scores)
+    return say_zero_shot(artifact.trained_languages, language, has_score=has_score) if language else ""
 
 
 def _facets(request: Request, page: Page, query: Query) -> list[tuple[str, list[Choice]]]:

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse
 from hub.registry import CURATED_OWNER
 from hub.registry.accounts.permissions import Caller
 from hub.registry.artifacts.scans import worst_verdict_text
+from hub.registry.names.stand_ins import say_stand_in
 from server.auth.browser_session import local_path
 from server.http.urls import file_path, page_path, view_path
 from server.pages import formatting
@@ -61,6 +62,7 @@ def _environment() -> Environment:
         "metric": formatting.metric,
         "number": formatting.number,
         "short_name": formatting.short_name,
+        "stand_in": say_stand_in,
         "provenance": formatting.provenance,
         "worst_scan": worst_verdict_text,
     }

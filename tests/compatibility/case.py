@@ -64,7 +64,7 @@ class Case:
             adapter,
             encoder=self.encoder_folder,
             device="cpu",
-            variant=self.family,
+            module_variant=self.family,
             **settings,
         )
         pipe.set_progress_bar_config(disable=True)

@@ -11,6 +11,8 @@ from hub.errors import DoesNotFit, InvalidRequest
 from hub.loader.sources import Sources
 from hub.local import LocalHub
 from hub.publish.card_only import missing_weights
+from hub.publish.composition import find_base as find_registered
+from hub.publish.composition import is_single_file
 from hub.records import Pin
 from hub.remote.configurations import fetch_pipeline
 from hub.weights.digest import digest_of
@@ -27,18 +29,26 @@ class FrozenSource:
 
 
 def find_base(name: str, hub: LocalHub) -> FrozenSource:
-    """Find the base called `name`, or the pipeline in that folder. Raises `UnknownBase`."""
+    """Find a base by any of its names, the pipeline in that folder, or a repository upstream.
+
+    Raises `UnknownBase`, and `InvalidRequest` for a single file.
+    """
+    if is_single_file(name) and not Path(name).is_dir():
+        raise InvalidRequest(
+            f"training needs a folder in diffusers' layout, and `{Path(name).name}` is a single file: save it as one with "
+            f'`load_pipeline("{name}").save_pretrained(FOLDER)`.'
+        )
     found = Sources(hub).base(name, None)
     if found.is_folder:
         return FrozenSource(Pin(name=found.name, digest=digest_of(found.folder)), found.folder, found.name)
-    artifact = hub.registry.get(name)
+    pinned = str(find_registered(hub.registry, name).name) if found.is_known else found.name
     if found.upstream is not None:
         import diffusers
 
         whole = getattr(diffusers, pipeline_class_of(found.folder))
         folder = fetch_pipeline(whole, found.upstream.repository, found.upstream.revision, what=found.name)
-        return FrozenSource(Pin(name=str(artifact.name), digest=digest_of(folder)), folder, found.name)
-    return FrozenSource(Pin(name=str(artifact.name), digest=found.digest), found.folder, found.name)
+        return FrozenSource(Pin(name=pinned, digest=digest_of(folder)), folder, found.title)
+    return FrozenSource(Pin(name=pinned, digest=found.digest), found.folder, found.title)
 
 
 def find_dual_encoder(name: str, hub: LocalHub) -> FrozenSource:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hub.cli.find.bases import format_conditioning
 from hub.cli.terminal import size
+from hub.languages import language_name
 from hub.publish.lineage import Lineage, MergeParent
 from hub.records import Artifact, Revision
 from hub.registry.artifacts.scans import Scan
@@ -26,6 +27,8 @@ def general(artifact: Artifact) -> Iterator[tuple[str, str]]:
         yield "method", artifact.method
     if artifact.bases:
         yield "bases", ", ".join(artifact.bases)
+    if artifact.aliases:
+        yield "also called", ", ".join(artifact.aliases)
     if artifact.encoder:
         yield "encoder", artifact.encoder
     if artifact.conditioning is not None:
@@ -38,6 +41,11 @@ def general(artifact: Artifact) -> Iterator[tuple[str, str]]:
     more = len(artifact.languages) - MAX_LANGUAGES
     listed = ", ".join(artifact.languages[:MAX_LANGUAGES])
     yield "languages", f"{listed} and {more} more" if more > 0 else listed
+    if artifact.trained_languages:
+        yield (
+            "trained on",
+            f"{', '.join(map(language_name, artifact.trained_languages))}; other languages are zero-shot",
+        )
     yield "licence", artifact.license
     if artifact.tags:
         yield "tags", ", ".join(artifact.tags)

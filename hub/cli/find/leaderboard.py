@@ -101,6 +101,7 @@ def _local(filters: dict[str, Any], limit: int) -> list[dict[str, Any]]:
     from hub.registry.scores.leaderboard import leaderboard as best_scores
 
     with LocalHub.open() as hub:
+        filters |= {"base": hub.registry.short_base_name(filters["base"])}
         places, _ = best_scores(hub.registry.database, LeaderboardQuery(**filters), limit)
     return [asdict(each) | {"artifact": str(each.artifact)} for each in places]
 

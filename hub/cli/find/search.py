@@ -11,9 +11,11 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from hub.cli.find.format_scores import as_json, short_score
+from hub.cli.find.stand_ins import print_stand_ins
 from hub.cli.terminal import print_table, short_name
 from hub.errors import InvalidRequest
 from hub.records import Artifact, Page, Provenance, Query
+from hub.registry.names.stand_ins import reads_zero_shot
 
 ORDERS = ("score", "updated", "downloads", "name", "metric")
 ENDPOINT = (
@@ -31,7 +33,9 @@ def search(
     kind: Annotated[
         str, Option(help="Kind: adapter, projector, encoder, delta, base or dataset.", show_default=False)
     ] = "",
-    base: Annotated[str, Option(help="Base, such as sd15.", show_default=False)] = "",
+    base: Annotated[
+        str, Option(help="Base, by any of its names: sd15, SD 1.5, runwayml/stable-diffusion-v1-5.", show_default=False)
+    ] = "",
     method: Annotated[str, Option(help="Training method, such as mulan or pea.", show_default=False)] = "",
     license: Annotated[str, Option(help="Licence: an SPDX identifier or Hugging Face id.", show_default=False)] = "",
     metric: Annotated[
@@ -63,7 +67,7 @@ def search(
     with finder(endpoint) as find:
         page = find(query)
         near: list[str] = []
-        if not page.items:
+        if not page.items and not page.stand_ins:
             from hub.cli.find.unknown import check_filters, similar_words
 
             check_filters(query, find)
@@ -72,6 +76,12 @@ def search(
         print(json.dumps([artifact_as_json(artifact) for artifact in page.items], ensure_ascii=False, indent=2))
     elif page.items:
         _print_page(page, tag)
+        if page.stand_ins:
+            print(f"\n`{text.strip()}` on other bases:")
+            print_stand_ins(page.stand_ins)
+    elif page.stand_ins:
+        print(f"No artifact is called `{text.strip()}`; with this name the loader takes:\n")
+        print_stand_ins(page.stand_ins)
     else:
         hint = elsewhere(provenance) if metric else ""
         hint += f" Did you mean {' or '.join(f'`{each}`' for each in near)}?" if near else ""
@@ -140,6 +150,8 @@ def _print_page(page: Page, language: str) -> None:
 
 def _row(artifact: Artifact, language: str) -> tuple[str, ...]:
     best = short_score(artifact.scores[0]) if artifact.scores else "–"
+    if language and reads_zero_shot(artifact.trained_languages, language):
+        best = f"{best if artifact.scores else 'no score yet'}, zero-shot"
     return (
         short_name(artifact.name),
         artifact.kind,

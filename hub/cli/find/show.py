@@ -13,14 +13,17 @@ from typer import Argument, Option
 
 from hub.cli.find.facts import general, lineage, own_encoders, requirements, trust
 from hub.cli.find.format_scores import as_json, format_value
-from hub.cli.find.search import ENDPOINT, on
+from hub.cli.find.search import ENDPOINT, finder, on
+from hub.cli.find.stand_ins import as_json as stand_in_as_json
+from hub.cli.find.stand_ins import print_name, print_stand_ins
 from hub.cli.terminal import bold, print_table, short_name, size
-from hub.errors import UnknownRevision
+from hub.errors import InvalidRequest, UnknownRevision
 from hub.publish.lineage import lineages
-from hub.records import Artifact, Revision, Score
+from hub.records import Artifact, Query, Revision, Score, StandIn
 from hub.registry.artifacts.scans import scans_in
 from hub.registry.index.ranking import ranking
 from hub.registry.index.tags import CURATED_OWNER
+from hub.registry.names.stand_ins import MODULES
 from hub.remote.client import Description, Endpoint
 
 if TYPE_CHECKING:
@@ -44,13 +47,20 @@ def show(
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
     """Show a summary of an artifact: facts, best scores, files, revisions, and how to load it."""
-    found = Endpoint(endpoint).describe(name, revision) if endpoint else _describe_local(name, revision)
+    try:
+        found = _describe(name, revision, endpoint)
+    except InvalidRequest:
+        if not (stand_ins := _stand_ins_of(name, revision, endpoint)):
+            raise
+        print_name(stand_ins, as_object=as_object)
+        return
     artifact, shown = found.artifact, found.shown
     if shown is None:
         raise UnknownRevision(revision, listing=f"hub show {name}")
     if as_object:
         described = _as_json(artifact, shown, found.revisions, found.scans)
         described |= {"mirror": asdict(found.mirror) if found.mirror else None}
+        described |= {"stand_ins": [*map(stand_in_as_json, found.stand_ins)]}
         print(json.dumps(described, ensure_ascii=False, indent=2, default=str))
         return
     card = _card(found.card, artifact)
@@ -69,6 +79,8 @@ def show(
         *requirements(card),
     ]:
         print(f"{label:<14}{value}")
+    if found.stand_ins:
+        _section("Other bases", print_stand_ins, found.stand_ins)
     _section("Scores", _print_scores, artifact, scores)
     _section("Files", _print_files, shown, files)
     _section("Revisions", _print_revisions, found.revisions, revisions)
@@ -80,15 +92,32 @@ def show(
             print(f"\nRead its card with `{_command('show', artifact, endpoint)} --card`.")
 
 
+def _stand_ins_of(name: str, revision: str, endpoint: str) -> tuple[StandIn, ...]:
+    """Return the modules that a name without an artifact gives; none for a revision, which no stand-in has."""
+    if revision != "main":
+        return ()
+    with finder(endpoint) as find:
+        return find(Query(text=name, limit=1)).stand_ins
+
+
+def _describe(name: str, revision: str, endpoint: str) -> Description:
+    """Describe an artifact, or a base by any of its names. Raises UnknownArtifact, and InvalidRequest for one that a server lacks."""
+    if endpoint:
+        written = name if "/" in name else name.replace(" ", "-")  # Servers know `sd-1.5` as well as `sd 1.5`.
+        return Endpoint(endpoint).describe(written, revision)
+    return _describe_local(name, revision)
+
+
 def _describe_local(name: str, revision: str) -> Description:
     """Describe an artifact of the local registry."""
     from hub.cards.card import FILE
     from hub.local import LocalHub
+    from hub.publish.composition import find_artifact
     from hub.registry.parts import origin_of
     from hub.store.read_whole import read_whole
 
     with LocalHub.open() as hub:
-        artifact = hub.registry.get(name)
+        artifact = find_artifact(hub.registry, name)
         shown = hub.registry.revision(artifact.name, revision)
         card = next((file for file in shown.files if file.path == FILE), None)
         text = ""
@@ -102,6 +131,7 @@ def _describe_local(name: str, revision: str) -> Description:
             origins=tuple(lineages(shown, hub.store)),
             scans=scans_in(hub.registry.database, shown.id),
             mirror=origin_of(hub.registry.database, artifact.name),
+            stand_ins=hub.registry.stand_ins(artifact.name.name) if artifact.kind in MODULES else (),
         )
 
 

@@ -68,7 +68,7 @@ def new(
     with LocalHub.open() as hub:
         ArtifactName.parse(name, hub.home.owner)
         if base and "/" not in base:
-            find_base(hub.registry, base)
+            base = find_base(hub.registry, base).name.name
     if (folder / "README.md").exists():
         raise Conflict(f"`{folder}/README.md` already exists: edit it, or choose another name.")
     hint = "" if base else "                  # a name of `hub bases`, or a repository"

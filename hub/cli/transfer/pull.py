@@ -44,13 +44,14 @@ def pull(
     if to is not None and to.exists():
         raise Conflict(f"`{to}` already exists: choose another folder, or remove it.")
     from hub.local import LocalHub
+    from hub.publish.composition import find_artifact
 
     with LocalHub.open() as hub:
         if endpoint:
             folder = _pull_from_endpoint(hub, endpoint, name, revision)
             print(copy(folder, to) if to is not None else folder)
             return
-        artifact = hub.registry.get(name)
+        artifact = find_artifact(hub.registry, name)
         if source or (artifact.upstream and not artifact.weights_digest and revision == "main"):
             folder = _pull_upstream(hub, artifact, source)
         else:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from hub.cli.use.prompts import PromptLine, from_arguments, from_file
-from hub.errors import InvalidRequest
+from hub.errors import InvalidRequest, UnknownArtifact
+from hub.records import Upstream
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -28,7 +29,7 @@ def generate(
     base: Annotated[
         str,
         Option(
-            help="Name or folder of the base (default: the one the adapter was made for, or emoji-sd).",
+            help="Name, folder or file of the base, or repository (default: what the adapter was made for, or emoji-sd).",
             show_default=False,
         ),
     ] = "",
@@ -138,20 +139,33 @@ def _paths(lines: list[PromptLine], output: Path, *, in_folder: bool) -> list[Pa
 
 def _check(hub: LocalHub, base: str, names: list[str]) -> None:
     """Raise what loading would raise for names, modules that do not fit, and a base that cannot be fetched."""
-    from hub.publish.composition import check_composition
+    from hub.publish.composition import check_composition, is_path, is_repository
+    from hub.registry.names.stand_ins import say_stand_in
 
     found = check_composition(hub.registry, base, names)
-    if found is not None and not found.weights_digest and found.upstream:
+    to_fetch = [*found.to_fetch]
+    if found.base is None and is_repository(base) and not is_path(base):
+        to_fetch.append((base, Upstream(repository=base, file="model_index.json")))
+    if to_fetch:
         from hub.remote.upstream import check_reachable
 
-        check_reachable(found.upstream[0], what=found.name.name)
+        for name, upstream in to_fetch:
+            check_reachable(upstream, what=name)
+    for each in found.stand_ins:
+        print(f"`{each.name}` on {each.base} is {say_stand_in(each)}.", file=sys.stderr, flush=True)
 
 
 def _default_base(hub: LocalHub, names: list[str]) -> str:
     """Return a base that the first module was made for, the default one if possible. Raises InvalidRequest if there are several others."""
     if not names or Path(names[0]).is_dir():
         return DEFAULT_BASE
-    bases = hub.registry.get(names[0].partition("@")[0]).bases
+    name = names[0].partition("@")[0]
+    try:
+        bases = hub.registry.get(name).bases
+    except UnknownArtifact:
+        bases = tuple(each.base for each in hub.registry.stand_ins(name))
+        if not bases:
+            raise
     if len(bases) > 1 and DEFAULT_BASE not in bases:
         raise InvalidRequest(f"`{names[0]}` fits several bases: choose one with --base: {', '.join(bases)}.")
     return DEFAULT_BASE if DEFAULT_BASE in bases or not bases else bases[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections.abc import Sequence
@@ -14,10 +15,18 @@ from hub.cli.use.prompts import PromptLine
 from hub.errors import InvalidRequest
 from hub.images.contact_sheet import SheetRow, contact_sheet, square_rows
 from hub.images.generate import GenerationSettings, PromptWithLanguage, compare, generate_images
-from hub.images.png_metadata import generation_fields, prompt_fields, read_fields, revision_of, save_png
+from hub.images.png_metadata import (
+    generation_fields,
+    prompt_fields,
+    read_fields,
+    save_png,
+)
 from hub.loader import load_pipeline
+from hub.weights.digest import digest_of
 
 if TYPE_CHECKING:
+    from hub.loader.base_source import BaseSource
+    from hub.loader.sources import ModuleSource
     from hub.local import LocalHub
 
 MUST_MATCH = (
@@ -55,10 +64,19 @@ class ImageRun:
         transformers.utils.logging.disable_progress_bar()
         self._pipe: Any = load_pipeline(base, list(names) or None, device=device or None, hub=hub)
         self._pipe.set_progress_bar_config(disable=self.quiet)
-        self._base, self._adapters = base, list(names)
-        self._revisions = [revision_of(hub, name) for name in (base, *names)]
+        found, modules = self._pipe.origin
+        self._base = base
+        # A stand-in is recorded with the module that it is.
+        self._adapters = [
+            name if each.name == each.short_name else f"{name} = {each.short_name}"
+            for name, each in zip(names, modules, strict=True)
+        ]
+        self._revisions = [
+            _revision_of_base(hub, found),
+            *(_revision_of_module(hub, each, name) for name, each in zip(names, modules, strict=True)),
+        ]
         self._settings = GenerationSettings(self.negative, self.seed, self.steps, self.guidance)
-        self._fields = generation_fields(base, names, self._revisions, self._pipe, self._settings)
+        self._fields = generation_fields(base, self._adapters, self._revisions, self._pipe, self._settings)
         self._loaded = time.perf_counter()
 
     def write_each(self, prompts: Sequence[PromptLine], paths: Sequence[Path], *, resume: bool) -> list[dict[str, Any]]:
@@ -132,3 +150,20 @@ class ImageRun:
 
 def _to_text(prompt: PromptLine) -> PromptWithLanguage:
     return PromptWithLanguage(prompt.text, prompt.language)
+
+
+def _revision_of_base(hub: LocalHub, base: BaseSource) -> str:
+    """Return the revision id of a base; the commit of a repository; the digest of a folder's or file's weights."""
+    if base.checkpoint is not None:
+        with base.checkpoint.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    if base.is_folder:
+        return digest_of(base.folder)
+    return hub.registry.revision(base.name).id if base.is_known else base.folder.name
+
+
+def _revision_of_module(hub: LocalHub, module: ModuleSource, asked: str) -> str:
+    """Return the revision id of a module that was loaded as `asked`; the digest of a folder's weights."""
+    if module.is_folder:
+        return digest_of(Path(asked))
+    return hub.registry.revision(module.artifact, asked.partition("@")[2] or "main").id

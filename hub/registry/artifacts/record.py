@@ -237,6 +237,7 @@ def columns_of(artifact: Artifact, revision: Revision) -> dict[str, Any]:
     return {
         "kind": artifact.kind, "summary": artifact.summary, "license": artifact.license, "method": artifact.method,
         "encoder": artifact.encoder, "tags": list(artifact.tags),
+        "aliases": list(artifact.aliases), "trained_languages": list(artifact.trained_languages),
         "conditioning": artifact.conditioning.as_json() if artifact.conditioning else None,
         "upstream": [dataclasses.asdict(each) for each in artifact.upstream],
         "weights_digest": artifact.weights_digest, "size_bytes": artifact.size_bytes,

@@ -95,6 +95,8 @@ def read_artifacts(
             likes=row["likes"],
             trending=row["trending"],
             weights=json.loads(row["weights"]),
+            aliases=tuple(json.loads(row["aliases"])),
+            trained_languages=tuple(json.loads(row["trained_languages"])),
         )
         for row in database.rows(f"SELECT * FROM artifacts WHERE id IN {id_list}")
     }

@@ -37,7 +37,8 @@ class SearchCriteria:
     words: tuple[str, ...]
     columns: dict[str, str]
     """Column → required value, in lower case."""
-    base: str
+    bases: tuple[str, ...]
+    """Names of a base, without owners and in lower case, of which one must match."""
     tags: tuple[str, ...]
     """Languages, of which one must match."""
     impossible: bool = False
@@ -65,7 +66,7 @@ class SearchCriteria:
     def facets(self) -> list[list[str]]:
         """Groups of index words; an artifact must have one word of each group."""
         groups = [[facet_word(facet, value)] for facet, value in self.columns.items()]
-        groups += [[facet_word("base", self.base)]] if self.base else []
+        groups += [[facet_word("base", name) for name in self.bases]] if self.bases else []
         groups += [[facet_word("language", tag) for tag in self.tags]] if self.tags else []
         return groups + [list(group) for group in self.required_tags]
 

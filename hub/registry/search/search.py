@@ -52,14 +52,15 @@ BY_METRIC = "metric"
 _FACETS = ("kind", "method", "license", "language", "base")
 _COLUMNS = ("kind", "method", "license", "owner")
 """Facets with one value per artifact, in a column of the same name."""
-_ALL = SearchCriteria((), {}, "", ())
+_ALL = SearchCriteria((), {}, (), ())
 Counts = dict[str, dict[str, int]]
 
 
-def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page:
+def find(database: Database, query: Query, candidates: int = CANDIDATES, *, base_names: Sequence[str] = ()) -> Page:
     """Return a page of the artifacts that match `query`, with total and facet counts.
 
-    Beyond `candidates` matches, the counts are lower bounds; see `Page.is_exact`. Raises InvalidRequest.
+    `base_names` are other names of `query.base`, without owners and in lower case. Beyond `candidates` matches,
+    the counts are lower bounds; see `Page.is_exact`. Raises InvalidRequest.
     """
     _check(query)
     with database.snapshot():
@@ -72,7 +73,7 @@ def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page
             query = replace(
                 query, type=""
             )  # Everything is a model, and the index would read its list of all artifacts.
-        criteria = _criteria(query, counts["language"], readers)
+        criteria = _criteria(query, counts["language"], readers, base_names)
         if criteria.impossible:
             return Page((), 0, {facet: {} for facet in _FACETS})
         if query.metric:
@@ -248,12 +249,15 @@ def _page(database: Database, query: Query, found: _Matches) -> tuple[list[int],
     return around[first : first + query.limit], start + first
 
 
-def _criteria(query: Query, languages: Iterable[str], readers: tuple[str, ...] | None) -> SearchCriteria:
+def _criteria(
+    query: Query, languages: Iterable[str], readers: tuple[str, ...] | None, base_names: Sequence[str]
+) -> SearchCriteria:
     words = query_words(query.text)
+    base = query.base.rpartition("/")[2].lower()
     return SearchCriteria(
         words=tuple(words),
         columns={column: wanted.lower() for column in _COLUMNS if (wanted := getattr(query, column))},
-        base=query.base.rpartition("/")[2].lower(),
+        bases=tuple(dict.fromkeys([base, *base_names])) if base else (),
         tags=tuple(_matching_tags(query.language, languages)),
         impossible=(bool(query.text.strip()) and not words) or not all(map(can_be_in_name, query.parts)),
         readers=readers,
@@ -321,7 +325,7 @@ def _total(
     """Return the number of matches and whether it is exact, as it is for a single facet value; otherwise it is a lower bound."""
     if criteria.name_parts or criteria.required_tags:
         return found, False
-    if len(criteria.columns) == 1 and not (criteria.words or criteria.base or criteria.tags):
+    if len(criteria.columns) == 1 and not (criteria.words or criteria.bases or criteria.tags):
         ((column, wanted),) = criteria.columns.items()
         question = "SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = :facet AND lower(value) = :value"
         total = int(database.rows(question, {"facet": column, "value": wanted})[0][0])
@@ -332,7 +336,7 @@ def _total(
             )
             total += int(database.rows(question, {"value": wanted, **values})[0][0])
         return total, True
-    if len(criteria.tags) == 1 and not (criteria.words or criteria.base or criteria.columns):
+    if len(criteria.tags) == 1 and not (criteria.words or criteria.bases or criteria.columns):
         return counts["language"].get(criteria.tags[0], 0), True
     return found, False
 

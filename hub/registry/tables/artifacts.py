@@ -51,6 +51,7 @@ class ArtifactRow(Table):
     __tablename__ = "artifacts"
     __table_args__ = (
         Index("artifacts_by_kind", "kind"),
+        Index("artifacts_by_owner_and_kind", "owner", "kind"),
         Index("artifacts_by_method", "method"),
         Index("artifacts_by_license", "license"),
         Index("artifacts_by_ranking", "ranking", text("downloads DESC"), "key"),
@@ -95,6 +96,10 @@ class ArtifactRow(Table):
     """Downloads and likes, weighted towards recent ones; see `hub.registry.index.trending`."""
     weights: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     """SHA-256 of each weights file of the head → number of parameters by dtype."""
+    aliases: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    """Other names of a base."""
+    trained_languages: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    """Languages that a module was trained on, if these are not all of its languages."""
     parameters: Mapped[int | None]
     """Total number of parameters; None without weights."""
     words: Mapped[str] = mapped_column(server_default="")

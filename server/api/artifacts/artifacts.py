@@ -15,7 +15,7 @@ from hub.errors import DamagedFile, UnknownFile
 from hub.local import LocalHub
 from hub.names import Digest
 from hub.publish.lineage import Lineage, lineages
-from hub.records import Artifact, File, Revision, Signature
+from hub.records import Artifact, File, Revision, Signature, StandIn
 from hub.registry.artifacts.aliases import aliases
 from hub.registry.artifacts.downloads import downloads_by_day, today
 from hub.registry.artifacts.scans import Scan, scans_in
@@ -25,8 +25,7 @@ from hub.store import BlobStore
 from hub.store.read_whole import read_whole
 from hub.weights.header import SUFFIX, StoredTensor, tensors_in
 from server.api.artifacts.scores import PublishedScoreBody, score_body
-from server.auth.access import Hub, requested_name
-from server.auth.access import get_artifact as get_named
+from server.auth.access import Hub, get_by_any_name, requested_name, stand_ins_of
 from server.http.response_bodies import ArtifactBody, Body, artifact_body, json_response
 from server.openapi.parameters import ApiArtifact, Name, RevisionName
 
@@ -120,6 +119,9 @@ class ArtifactDetailsBody(ArtifactBody):
     mirror: MirrorBody | None
     scans: dict[str, ScanBody] = Field(description="Scans by path, of files that can run code.")
     downloads_by_day: list[DayBody] = Field(description=f"The last {DAYS} days, oldest first.")
+    stand_ins: list[StandIn] = Field(
+        description="The multilingual modules that its name gives for bases that it is not made for."
+    )
 
 
 class TensorsBody(Body):
@@ -137,6 +139,7 @@ class DownloadsBody(Body):
 
 
 def get_artifact(
+    request: Request,
     hub: Hub,
     artifact: ApiArtifact,
     revision: Annotated[str, Query(max_length=256, description="Revision to show.", examples=["main"])] = "main",
@@ -157,13 +160,14 @@ def get_artifact(
         "mirror": origin_of(hub.registry.database, artifact.name),
         "scans": {path: _scan_body(scan) for path, scan in scans_in(hub.registry.database, shown.id).items()},
         "downloads_by_day": download_days(hub, artifact, DAYS),
+        "stand_ins": stand_ins_of(hub, artifact, request),
     }
     return json_response(content)
 
 
 def find_artifact(request: Request, hub: Hub, name: Name) -> Response:  # noqa: ARG001 - for the document
-    """Redirect a name without owner to the artifact, resolved in the same way as by `hub show`."""
-    found = get_named(hub, requested_name(request), request)
+    """Redirect a name without owner to the artifact, resolved in the same way as by `hub show`: also another name of a base."""
+    found = get_by_any_name(hub, requested_name(request), request)
     address = f"/api/v1/artifacts/{found.name}{f'?{request.url.query}' if request.url.query else ''}"
     return RedirectResponse(address, 307, {"Cache-Control": "no-store"})
 

@@ -94,6 +94,7 @@ def get_leaderboard(
     limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of entries.")] = 50,
 ) -> Response:
     """Return the leaderboard of a benchmark and metric, with confidence intervals."""
+    base = hub.registry.short_base_name(base)
     contest = LeaderboardQuery(
         benchmark=benchmark, metric=metric, language=language, split=split, base=base, provenance=Provenance(provenance),
         readers=caller_of(request, hub).readers(),

@@ -100,4 +100,4 @@ def test_a_module_without_a_pooled_vector_does_not_fit(
     load: Callable[..., Any], xl_folder: Path, make_module: Callable[..., Path]
 ) -> None:
     with pytest.raises(DoesNotFit, match=f"pooled {POOLED}"):
-        load(make_module("mulan-yo"), base=xl_folder, variant="tiny-sd")
+        load(make_module("mulan-yo"), base=xl_folder, module_variant="tiny-sd")

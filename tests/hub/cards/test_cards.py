@@ -52,6 +52,8 @@ def test_a_card_read_back_is_the_card_that_was_written(tmp_path):
             Upstream(repository="a/b", file="f", wheel=WHEEL),
         ),
         owner="someone",
+        aliases=("SD 1.5", "runwayml/stable-diffusion-v1-5"),
+        trained_languages=("en",),
         prose="# Ẹ káàbọ̀\n\nTwo lines.\n\n---\n\nand a rule.",
     )
     write_card(card, tmp_path)

@@ -27,7 +27,7 @@ sys.exit(code)
         ("generate x --adapter typo", "no artifact is called `typo`"),
         ("generate x --base small-sdd", "no base is called `small-sdd`. Did you mean `small-sd`?"),
         ("generate x --base mulan-yo", "`mulan-yo` is of kind adapter, not a base."),
-        ("generate x --base small-sd --adapter pea-upstream", "the weights of `pea-upstream` have not been downloaded"),
+        ("generate x --base small-sd --adapter pea-upstream", "`pea-upstream` is not on this machine"),
         ("generate x --base far-base", "`far-base` is not on this machine"),
         (
             "generate x --base far-base --adapter trained",

@@ -61,7 +61,7 @@ def test_a_module_for_another_base_is_refused_with_its_variants(local_hub: Any, 
         DoesNotFit, match=r"`mulan-yo` has no variant for `tiny-sd`, only for `other-sd`.*hub search --base tiny-sd"
     ):
         load_pipeline("tiny-sd", "mulan-yo", hub=local_hub)
-    pipe = load_pipeline("tiny-sd", "mulan-yo", hub=local_hub, variant="other-sd")
+    pipe = load_pipeline("tiny-sd", "mulan-yo", hub=local_hub, module_variant="other-sd")
     assert pipe.get_active_adapters() == ["mulan-yo"]
 
 

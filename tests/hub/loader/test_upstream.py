@@ -13,8 +13,9 @@ from diffusers import StableDiffusionPipeline
 from hub.conditioning import Conditioning
 from hub.errors import DoesNotFit, InvalidSource, OutOfMemory, Unreachable
 from hub.home import Home
+from hub.loader.base_source import BaseSource
 from hub.loader.modules.load_encoder import encoder_advice
-from hub.loader.sources import BaseSource, ModuleSource, Sources, check_fit
+from hub.loader.sources import ModuleSource, Sources, check_fit
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from tests.builders.upstream.cache import CLOSED, seed, write

@@ -6,7 +6,8 @@ import pytest
 
 from hub.conditioning import Conditioning
 from hub.errors import AllYanked, YankedRevision
-from hub.loader.sources import BaseSource, Sources
+from hub.loader.base_source import BaseSource
+from hub.loader.sources import Sources
 from hub.names import ArtifactName
 from hub.publish.commit import Deletion, commit, duplicate, squash, yank
 from hub.publish.publish import drain_outbox, publish

@@ -126,7 +126,7 @@ def test_a_flipped_bit_of_a_cached_base_is_one_line_that_names_the_command(world
 def test_a_spoilt_cached_encoder_leaves_the_pipeline_as_it_was(
     world: World, make_module: Callable[..., Path], draw: Callable[..., Tensor], spoil: Callable[[Path], Any]
 ) -> None:
-    pipe = load(world, variant="tiny-sd")
+    pipe = load(world, module_variant="tiny-sd")
     before = draw(pipe, "dog")
     spoil((world.encoder / "model.safetensors").resolve())
     with pytest.raises(

@@ -33,6 +33,9 @@ SHARED = """
     UPDATE webhook_watches SET key = replace(key, 'datasets/', '');
     DELETE FROM outbox;
     DROP TABLE blob_ids;
+    ALTER TABLE artifacts DROP COLUMN aliases;
+    ALTER TABLE artifacts DROP COLUMN trained_languages;
+    DROP INDEX artifacts_by_owner_and_kind;
     UPDATE alembic_version SET version_num = '0034'
 """
 

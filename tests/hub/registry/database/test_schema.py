@@ -30,7 +30,7 @@ def test_head_is_the_newest_migration():
     assert newest.name.startswith(f"{HEAD}_")
 
 
-TABLES_OF_HEAD = ("0035", "52a74628f16c")
+TABLES_OF_HEAD = ("0036", "c3a7b36d503f")
 """The revision, and the first digits of a SHA-256 over its tables and columns."""
 
 
@@ -202,7 +202,13 @@ def without_0033(registry):
 
 
 FILES = ("README.md", "emoji-sd/config.json", "emoji-sd/model.safetensors", "emoji-sd/text/vocab.json")
-WITHOUT_0034 = ("DROP TABLE blob_ids", "DROP INDEX scans_by_verdict", "ALTER TABLE scans DROP COLUMN allowed_by")
+WITHOUT_0036 = (
+    "ALTER TABLE artifacts DROP COLUMN aliases", "ALTER TABLE artifacts DROP COLUMN trained_languages",
+    "DROP INDEX artifacts_by_owner_and_kind",
+)  # fmt: skip
+WITHOUT_0034 = (
+    *WITHOUT_0036, "DROP TABLE blob_ids", "DROP INDEX scans_by_verdict", "ALTER TABLE scans DROP COLUMN allowed_by",
+)  # fmt: skip
 WITHOUT_0031 = (
     "DROP TABLE narrow_uploads", "DROP INDEX files_by_folder", "ALTER TABLE files DROP COLUMN folder", "ALTER TABLE files DROP COLUMN is_counted",
     "DROP TABLE folders", "DROP INDEX uploads_by_owner", "ALTER TABLE uploads DROP COLUMN owner", "ALTER TABLE uploads DROP COLUMN is_part",

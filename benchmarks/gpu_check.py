@@ -54,7 +54,7 @@ class Bench:
 
         given = {"device": self.device, "dtype": torch.float32} | settings
         pipe: Any = load_pipeline(
-            case.base_folder, case.module_folder, encoder=case.encoder_folder, variant=case.family, **given
+            case.base_folder, case.module_folder, encoder=case.encoder_folder, module_variant=case.family, **given
         )
         pipe.set_progress_bar_config(disable=True)
         return pipe

@@ -87,7 +87,7 @@ class SmallCase:
     def pipe(self) -> Any:
         """Return the pipeline with the module, loaded once for all tests of the family."""
         pipe: Any = load_pipeline(
-            self.base_folder, self.module_folder, encoder=self.encoder_folder, device="cpu", variant=self.family
+            self.base_folder, self.module_folder, encoder=self.encoder_folder, device="cpu", module_variant=self.family
         )
         return self.shrunk(pipe)
 

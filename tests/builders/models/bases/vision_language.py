@@ -232,7 +232,12 @@ SMALL = {
         make=fibo,
         call=SQUARE,
         routes={
-            "edit": lambda _: ("BriaFiboEditPipeline", {}, {"image": image(), "prompt": '{"edit_instruction": "aja"}'})
+            # The keys of its JSON are English, so the language is named.
+            "edit": lambda _: (
+                "BriaFiboEditPipeline",
+                {},
+                {"image": image(), "prompt": '{"edit_instruction": "aja"}', "language": "yo"},
+            )
         },
     ),
     "bria-fibo-2": Small(

@@ -23,6 +23,7 @@ from hub.bases.prompt_arguments import (
     arguments_of,
     asks_for_negatives,
     check_lengths,
+    explain_template,
     refuse_other_prompts,
     repeated_texts,
     results_per_prompt,
@@ -135,7 +136,7 @@ class LanguageMixin:
 
         Raises DoesNotFit for a second or third prompt if a module reads: it replaces all encoders of the base.
         """
-        own = super().encode_prompt  # type: ignore[misc]
+        own = explain_template(super().encode_prompt, type(self).__name__)  # type: ignore[misc]
         given = arguments_of(own, arguments, settings)
         # Some pipelines write into the list of prompts, which is the caller's.
         given |= {name: list(value) for name, value in given.items() if isinstance(value, list) and "prompt" in name}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import DoesNotFit
@@ -67,3 +68,21 @@ def check_lengths(name: str, prompt: Tensor | list[Tensor], negative: Tensor | l
             f"`negative_{name}` has {negative.shape[1]} tokens and `{name}` {prompt.shape[1]}: "
             "encode both with `pipe.encode_prompt`."
         )
+
+
+def explain_template(own: Callable[..., Any], pipeline: str) -> Callable[..., Any]:
+    """Return `encode_prompt` of a base, which raises DoesNotFit where its tokenizer lacks the chat template that it needs."""
+
+    @wraps(own)
+    def encode_prompt(*arguments: Any, **settings: Any) -> Any:
+        try:
+            return own(*arguments, **settings)
+        except ValueError as error:
+            if "chat_template is not set" not in str(error):
+                raise
+            raise DoesNotFit(
+                f"`{pipeline}` writes prompts into a chat template, and its tokenizer has none: add `chat_template.jinja` of the "
+                "upstream repository to the tokenizer's folder."
+            ) from error
+
+    return encode_prompt

@@ -38,6 +38,15 @@ def test_a_list_of_embeddings_and_one_tensor_are_not_taken_for_each_other(folder
         tensors.encode_prompt(None, prompt_embeds=[torch.zeros(4, 16)])
 
 
+def test_a_tokenizer_without_the_chat_template_that_a_base_needs_is_named(folders: dict[str, Path]) -> None:
+    pipe = load_pipeline(folders["z-image"], device="cpu")
+    pipe.tokenizer.chat_template = None
+    with pytest.raises(
+        DoesNotFit, match=r"`ZImagePipeline` writes prompts into a chat template, and its tokenizer has none: "
+    ):
+        pipe("a dog", num_inference_steps=1)
+
+
 @pytest.mark.parametrize(
     "index",
     [

@@ -33,7 +33,7 @@ BASES = (
     "altdiffusion-m2", "altdiffusion-m9", "altdiffusion-m18", "taiyi-sd", "sd35-large", "flux2-dev", "flux2-klein-4b", "flux2-klein-9b",
     "qwen-image", "qwen-image-21", "z-image", "z-image-turbo", "chroma1-hd", "lumina-image-2", "hunyuan-image-21", "hidream-i1-full",
     "hidream-i1-dev", "hidream-i1-fast", "cogview4", "kolors", "auraflow", "hunyuan-dit", "kandinsky5-t2i-lite", "longcat-image",
-    "ovis-image", "ernie-image", "ernie-image-turbo", "glm-image", "prx", "fibo", "wan21-1b", "wan21-14b", "wan22-14b", "wan22-5b", "ltx-video", "hunyuan-video",
+    "ovis-image", "ernie-image", "ernie-image-turbo", "prx", "fibo", "wan21-1b", "wan21-14b", "wan22-14b", "wan22-5b", "ltx-video", "hunyuan-video",
     "cogvideox-2b", "cogvideox-5b", "mochi-1",
 )  # fmt: skip
 PUBLISHED = (*ADAPTERS, *PROJECTORS, *ENCODERS, *BASES)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from hub.bases.language_mixin import LanguageMixin, with_language
+from hub.bases.language_mixin import LanguageMixin
+from hub.bases.pipeline_class import with_language
 from hub.bases.refused import REFUSED
 from hub.conditioning import Conditioning, Stream
 from hub.errors import DamagedFile, DoesNotFit, UnknownFile
@@ -16,34 +17,65 @@ from hub.plugins import advertised, load, resolve
 
 GROUP = "hub.bases"
 FAMILIES = {
+    "Allegro": "hub.bases.families.video.t5_encoders:Allegro",
     "AltDiffusion": "hub.bases.families.altdiffusion:AltDiffusion",
+    "AnyFlow": "hub.bases.families.video.t5_encoders:AnyFlow",
     "AuraFlow": "hub.bases.families.joint_attention:AuraFlow",
+    "Bria": "hub.bases.families.images.t5:Bria",
     "BriaFibo": "hub.bases.families.streams.fibo:BriaFibo",
     "BriaFibo2": "hub.bases.families.streams.layers:BriaFibo2",
     "Chroma": "hub.bases.families.joint_attention:Chroma",
+    "ChronoEdit": "hub.bases.families.video.t5_encoders:ChronoEdit",
+    "CogVideoX": "hub.bases.families.video.t5_encoders:CogVideoX",
+    "CogView3Plus": "hub.bases.families.images.t5:CogView3Plus",
     "CogView4": "hub.bases.families.joint_attention:CogView4",
+    "Cosmos": "hub.bases.families.images.t5:Cosmos",
+    "Cosmos2_5": "hub.bases.families.video.language_models:Cosmos25",
+    "EasyAnimate": "hub.bases.families.video.language_models:EasyAnimate",
     "ErnieImage": "hub.bases.families.streams.ernie_image:ErnieImage",
     "Flux": "hub.bases.families.flux:Flux",
     "Flux2": "hub.bases.families.joint_attention:Flux2",
     "Flux2Klein": "hub.bases.families.joint_attention:Flux2Klein",
+    "Helios": "hub.bases.families.video.t5_encoders:Helios",
     "HiDreamImage": "hub.bases.families.streams.layers:HiDream",
     "HunyuanDiT": "hub.bases.families.streams.hunyuan_dit:HunyuanDiT",
     "HunyuanImage": "hub.bases.families.streams.hunyuan_image:HunyuanImage",
     "HunyuanImageRefiner": "hub.bases.families.streams.hunyuan_image:HunyuanImageRefiner",
+    "HunyuanSkyreels": "hub.bases.families.video.language_models:HunyuanVideo",
+    "HunyuanVideo": "hub.bases.families.video.language_models:HunyuanVideo",
+    "HunyuanVideo15": "hub.bases.families.video.language_models:HunyuanVideo15",
     "Ideogram4": "hub.bases.families.streams.ideogram_4:Ideogram4",
+    "IF": "hub.bases.families.images.t5:IF",
+    "Kandinsky3": "hub.bases.families.images.t5:Kandinsky3",
     "Kandinsky5": "hub.bases.families.streams.kandinsky_5:Kandinsky5",
     "Kolors": "hub.bases.families.joint_attention:Kolors",
     "Krea2": "hub.bases.families.streams.layers:Krea2",
     "LatentConsistencyModel": "hub.bases.families.stable_diffusion:StableDiffusion",
+    "Latte": "hub.bases.families.video.t5_encoders:Latte",
+    "LongCatImage": "hub.bases.families.images.language_models:LongCatImage",
+    "LTX": "hub.bases.families.video.t5_encoders:LTX",
+    "LTX2": "hub.bases.families.video.language_models:LTX2",
+    "LucyEdit": "hub.bases.families.video.t5_encoders:Wan",
+    "Lumina": "hub.bases.families.images.language_models:Lumina",
     "Lumina2": "hub.bases.families.joint_attention:Lumina2",
+    "Mochi": "hub.bases.families.video.t5_encoders:Mochi",
+    "MotifVideo": "hub.bases.families.video.t5_encoders:MotifVideo",
     "NucleusMoEImage": "hub.bases.families.joint_attention:NucleusMoEImage",
+    "OvisImage": "hub.bases.families.images.language_models:OvisImage",
     "PixArt": "hub.bases.families.pixart:PixArt",
+    "PRX": "hub.bases.families.images.t5:PRX",
     "QwenImage": "hub.bases.families.joint_attention:QwenImage",
     "QwenImage21": "hub.bases.families.streams.qwen_image_21:QwenImage21",
     "Sana": "hub.bases.families.sana:Sana",
+    "SanaImageToVideo": "hub.bases.families.video.language_models:SanaVideo",
+    "SanaVideo": "hub.bases.families.video.language_models:SanaVideo",
+    "SkyReelsV2": "hub.bases.families.video.t5_encoders:SkyReelsV2",
+    "StableCascadePrior": "hub.bases.families.images.clip:StableCascadePrior",
     "StableDiffusion": "hub.bases.families.stable_diffusion:StableDiffusion",
     "StableDiffusion3": "hub.bases.families.stable_diffusion_3:StableDiffusion3",
     "StableDiffusionXL": "hub.bases.families.stable_diffusion_xl:StableDiffusionXL",
+    "StableUnCLIP": "hub.bases.families.stable_diffusion:StableDiffusion",
+    "Wan": "hub.bases.families.video.t5_encoders:Wan",
     "ZImage": "hub.bases.families.z_image:ZImage",
     "ZImageOmni": "hub.bases.families.z_image:ZImageOmni",
 }

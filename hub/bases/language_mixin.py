@@ -73,9 +73,15 @@ class EncodesPrompts(Protocol):
         """Return positive and negative embeddings, tokens (B, L, C) each, or None if the base reads every prompt."""
         ...
 
+    def active(self) -> list[str]:
+        """Return the names of active modules."""
+        ...
+
 
 _PLAIN = {**dict.fromkeys(COUNTS, 1), "do_classifier_free_guidance": False, "guidance_scale": 1.0}
 """Arguments with which the base encodes texts for a mixed batch: one row each, and no negative prompts."""
+_DENOISERS = ("transformer", "unet", "prior")
+"""Components of which a pipeline has one."""
 _FOR_PROMPTS_ALONE = ("clip_skip", "complex_human_instruction")
 """Arguments that diffusers applies to prompts, never to negative prompts."""
 
@@ -111,9 +117,13 @@ class LanguageMixin:
     """Whether embeddings are a list of tensors (L, C) without padding."""
     keeps_prompt: ClassVar[bool] = False
     """Whether the base still gets the prompt, from which it encodes the streams that a module leaves out."""
+    zeros_without_negative: ClassVar[bool] = False
+    """Whether the base reads zeros where no negative prompt is given, instead of an empty text."""
+    with_embeddings: ClassVar[Mapping[str, Any]] = {}
+    """Further arguments with which the base's `encode_prompt` takes embeddings unchanged."""
     _prompt_encoder: EncodesPrompts | None = None
     _mixin: type[LanguageMixin]
-    """The family's mixin; set by `with_language`."""
+    """The family's mixin; set by `hub.bases.pipeline_class.with_language`."""
 
     def patch_for_modules(self) -> Patch | None:
         """Return the patch this base needs while a module is active; None if the denoiser reads a module's output unchanged."""
@@ -232,7 +242,10 @@ class LanguageMixin:
         plain = {name: value for name, value in {**_PLAIN, "batch_size": len(texts)}.items() if name in given}
         left_out = [name for name in given if OTHER_PROMPT.fullmatch(name)]
         left_out += [name for name in given if is_negative and name in _FOR_PROMPTS_ALONE]
-        return self.encode_all(own, {**given, **plain, **dict.fromkeys(left_out), "prompt": list(texts)})
+        encoded = self.encode_all(own, {**given, **plain, **dict.fromkeys(left_out), "prompt": list(texts)})
+        if is_negative and self.zeros_without_negative and given.get("negative_prompt") is None:
+            return encoded.map(lambda each: each * 0)
+        return encoded
 
     def encode_all(self, encode: Callable[..., Any], given: Mapping[str, Any]) -> Embeddings:
         """Return the embeddings of all streams by `encode`, an `encode_prompt`; some families call it once for each stream."""
@@ -277,6 +290,7 @@ class LanguageMixin:
             changed |= {name: 1 for name in COUNTS if name in given}
         if "batch_size" in given:
             changed["batch_size"] = len(positive.tokens_BLC)
+        changed |= self.with_embeddings
         for name, value in self.values(positive).items():
             changed[self.arguments[name]] = value
         for name, value in self.values(negative).items() if negative is not None else ():
@@ -288,7 +302,7 @@ class LanguageMixin:
     def _repeat(self, given: Mapping[str, Any], encoded: Embeddings) -> Embeddings:
         """Repeat each row for each image, as diffusers orders several images of a prompt; floats in the denoiser's type."""
         count = results_per_prompt(given)
-        part = getattr(self, "transformer", None) or self.unet  # type: ignore[attr-defined]
+        part = next(getattr(self, name) for name in _DENOISERS if getattr(self, name, None) is not None)
 
         def repeat(each: Tensor) -> Tensor:
             rows = each.repeat_interleave(count, dim=0)
@@ -301,7 +315,7 @@ class LanguageMixin:
         if self.counts_padding:
             return sys.maxsize
         tokenizer = self.tokenizer  # type: ignore[attr-defined]
-        return len(tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids)
+        return min(len(tokenizer(text, verbose=False).input_ids), int(tokenizer.model_max_length))
 
 
 @contextmanager
@@ -352,39 +366,3 @@ def _first_prompts(prompt: str | list[str] | None) -> list[str] | None:
         return None
     encoded.append(None if prompt is None else [prompt] if isinstance(prompt, str) else list(prompt))
     return None if len(encoded) == 1 or encoded[0] is None else list(encoded[0])
-
-
-def with_language(mixin: type[LanguageMixin], pipeline_class: type[Any]) -> type[Any]:
-    """Return `pipeline_class` with `mixin` before it and `language` in its signatures; cached."""
-    if issubclass(pipeline_class, LanguageMixin):
-        return pipeline_class
-    methods = {name: _with_language_argument(mixin, pipeline_class, name) for name in ("__call__", "encode_prompt")}
-    return add_mixin(mixin, pipeline_class, _mixin=mixin, **methods)
-
-
-def add_mixin(mixin: type[Any], pipeline_class: type[Any], **attributes: Any) -> type[Any]:
-    """Return a cached subclass with `mixin` before `pipeline_class`. It keeps the name, which `save_pretrained` writes."""
-    if (mixin, pipeline_class) not in _MADE:
-        named = {name: getattr(pipeline_class, name) for name in ("__module__", "__doc__", "__qualname__")}
-        _MADE[mixin, pipeline_class] = type(pipeline_class.__name__, (mixin, pipeline_class), named | attributes)
-    return _MADE[mixin, pipeline_class]
-
-
-_MADE: dict[tuple[type[Any], type[Any]], type[Any]] = {}
-
-
-def _with_language_argument(mixin: type[LanguageMixin], pipeline_class: type[Any], name: str) -> Callable[..., Any]:
-    """Return the mixin's method `name` with the documentation and signature of `pipeline_class`, plus `language`."""
-    theirs = getattr(pipeline_class, name)
-
-    def method(self: Any, *arguments: Any, **settings: Any) -> Any:
-        return getattr(mixin, name)(self, *arguments, **settings)
-
-    signature = inspect.signature(theirs)
-    own = inspect.Parameter("language", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Language)
-    parameters = list(signature.parameters.values())
-    places = [place for place, each in enumerate(parameters) if each.kind is inspect.Parameter.VAR_KEYWORD]
-    parameters.insert(places[0] if places else len(parameters), own)
-    method.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    method.__name__, method.__qualname__, method.__doc__ = name, f"{pipeline_class.__qualname__}.{name}", theirs.__doc__
-    return method

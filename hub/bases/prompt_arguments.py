@@ -38,9 +38,10 @@ def results_per_prompt(given: Mapping[str, Any]) -> int:
 
 
 def asks_for_negatives(given: Mapping[str, Any]) -> bool:
-    """Return whether `encode_prompt` is to encode negative prompts as well."""
-    scale = given.get("guidance_scale", 0)
-    return bool(given.get("do_classifier_free_guidance", scale is not None and scale > 1))
+    """Return whether `encode_prompt` is to encode negative prompts as well: as guidance needs, else wherever one is given."""
+    scale = given.get("guidance_scale")
+    is_needed = given.get("negative_prompt") is not None if scale is None else scale > 1
+    return bool(given.get("do_classifier_free_guidance", is_needed))
 
 
 def repeated_texts(given: Mapping[str, Any], name: str) -> list[str] | None:

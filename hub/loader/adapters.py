@@ -17,8 +17,9 @@ from weakref import WeakKeyDictionary, ref
 
 from diffusers import DiffusionPipeline
 
-from hub.bases.language_mixin import Language, LanguageMixin, add_mixin, with_language
+from hub.bases.language_mixin import Language, LanguageMixin
 from hub.bases.patch import uncompiled
+from hub.bases.pipeline_class import add_mixin, with_language
 from hub.errors import DoesNotFit
 from hub.loader.prompts.prompt_encoder import PromptEncoder
 

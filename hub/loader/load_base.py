@@ -119,7 +119,7 @@ def _move(pipe: Any, device: torch.device) -> None:
 def _quantise(pipe: Any, base: BaseSource, quantisation: str, device: torch.device, dtype: torch.dtype) -> None:
     """Quantise denoiser and text encoders; the autoencoder is small and consists mostly of convolutions."""
     for name, part in _parts(pipe).items():
-        if name == base.family.denoiser or name.startswith("text_encoder"):
+        if name.startswith((base.family.denoiser, "text_encoder")):  # Wan 2.2 has a `transformer_2`, too
             quantise(part, quantisation, device=device, dtype=dtype, unquantised=_REPLACED)
         else:
             part.to(device=device, dtype=dtype)

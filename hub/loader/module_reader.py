@@ -134,6 +134,7 @@ def _patch_of(loaded: LoadedModule, module: ModuleSource, pipe: Any, base: BaseS
         component = str(module.config.module.get("component", "text_encoder"))
         return EncoderLora(pipe, module.folder, module.name, component)
     denoiser = getattr(pipe, base.family.denoiser)
+    _refuse_second_denoiser(loaded, module, pipe, base)
     patches: list[Patch] = []
     if getattr(loaded.module, "per_step", False):
         patches.append(_per_step(loaded, denoiser))
@@ -157,6 +158,17 @@ def _patch_of(loaded: LoadedModule, module: ModuleSource, pipe: Any, base: BaseS
             each.remove()
         raise
     return join(patches)
+
+
+def _refuse_second_denoiser(loaded: LoadedModule, module: ModuleSource, pipe: Any, base: BaseSource) -> None:
+    """Raise DoesNotFit for a module that changes the denoiser of a base that has two, as Wan 2.2 for noisy and clean steps."""
+    changes = getattr(loaded.module, "per_step", False) or getattr(loaded.module, "denoiser_parts", {})
+    second = f"{base.family.denoiser}_2"
+    if getattr(pipe, second, None) is not None and (changes or module.config.delta):
+        raise DoesNotFit(
+            f"`{module.name}` changes the denoiser, and `{base.name}` has two, which no module changes together: choose a module that only "
+            "reads prompts."
+        )
 
 
 def _per_step(loaded: LoadedModule, denoiser: nn.Module) -> PerStep:

@@ -87,7 +87,12 @@ class SmallCase:
     def pipe(self) -> Any:
         """Return the pipeline with the module, loaded once for all tests of the family."""
         pipe: Any = load_pipeline(
-            self.base_folder, self.module_folder, encoder=self.encoder_folder, device="cpu", module_variant=self.family
+            self.base_folder,
+            self.module_folder,
+            encoder=self.encoder_folder,
+            device="cpu",
+            module_variant=self.family,
+            **self.small.parts(),
         )
         return self.shrunk(pipe)
 
@@ -104,7 +109,7 @@ class SmallCase:
         given = {name: value for name, value in given.items() if value is not None}
         said = prompt if isinstance(prompt, str) else list(prompt)
         answer = pipe(prompt=said, generator=torch.Generator().manual_seed(7), **given)
-        names = ("images", "image", "frames")
+        names = ("images", "image", "frames", "image_embeddings")
         return torch.from_numpy(np.asarray(next(getattr(answer, name) for name in names if hasattr(answer, name))))
 
     def differs(self, pipe: Any, prompt: str | Sequence[str] = PROMPT, **settings: Any) -> Tensor:

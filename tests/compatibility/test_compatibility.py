@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from hub.bases.family import families
+from tests.builders.models.bases import SMALL
 from tests.compatibility.case import Case
 from tests.compatibility.page import PAGE, render_page
 from tests.compatibility.table import ABSENT, CELLS, check
@@ -31,6 +33,10 @@ def test_a_module_works_with(family: str, feature: str, cases: dict[str, Case]) 
 def test_absent_combinations_have_a_reason_in_words() -> None:
     assert all(len(reason.split()) > 4 for reason in ABSENT.values())
     assert set(ABSENT) <= set(CELLS)
+
+
+def test_every_small_base_is_that_of_a_family() -> None:
+    assert set(SMALL) <= {family.name for family in families()}
 
 
 def test_the_page_is_up_to_date() -> None:

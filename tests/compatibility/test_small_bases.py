@@ -19,7 +19,9 @@ def test_a_module_draws_and_without_it_the_image_is_the_base_s_own(family: str, 
     case.pipe.set_adapters([])
     alone = case.draw(case.pipe)
     case.pipe.set_adapters(f"{family}-yo")
-    plain = case.shrunk(getattr(diffusers, type(case.pipe).__name__).from_pretrained(case.base_folder))
+    plain = case.shrunk(
+        getattr(diffusers, type(case.pipe).__name__).from_pretrained(case.base_folder, **case.small.parts())
+    )
     assert torch.equal(alone, case.draw(plain))
 
 
@@ -61,7 +63,7 @@ def test_one_batch_mixes_prompts_of_module_and_base_if_the_denoiser_reads_a_mask
             case.draw(case.pipe, prompts, language=["yo", "en"])
         return
     given = list(prompts)
-    drawn = case.draw(case.pipe, given, language=["yo", "en"])
+    drawn = case.draw(case.pipe, given, language=["yo", "en"], **SMALL[family].batched)
     assert torch.isfinite(drawn).all()
     assert not torch.equal(drawn[0], drawn[1])
     assert given == prompts, "a caller's list of prompts never changes"

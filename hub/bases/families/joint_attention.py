@@ -5,13 +5,9 @@ A row says what the denoiser reads, what `encode_prompt` returns, and whether pi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from hub.bases.families.row import row
 from hub.bases.family import Reads
-from hub.bases.language_mixin import LanguageMixin
-from hub.embeddings import Embeddings
+from hub.bases.padding import ZeroPaddedLanguage
 
 _MASK = {"tokens_BLC": "prompt_embeds", "mask_BL": "prompt_embeds_mask"}
 """Field of `Embeddings` → argument, in pipelines that name the mask after the embeddings."""
@@ -65,28 +61,10 @@ Kolors = row(
     counts_padding=True,
 )
 
-
-class AuraFlowLanguage(LanguageMixin):
-    """AuraFlow's mixin: the transformer reads no mask, and its own padding is zeros."""
-
-    @classmethod
-    def embeddings(cls, values: Mapping[str, Any]) -> Embeddings:
-        """Return the base's embeddings; it repeats the mask for every channel."""
-        tokens_BLC, mask = values["tokens_BLC"], values["mask_BL"]
-        return Embeddings(tokens_BLC, mask_BL=mask.reshape(*tokens_BLC.shape[:2], -1)[..., 0])
-
-    def values(self, embeddings: Embeddings) -> dict[str, Any]:
-        """Return the tokens with zeros as padding, and the mask, which the pipeline passes around."""
-        tokens_BLC, _, mask_BL, _ = embeddings
-        if mask_BL is None:
-            mask_BL = tokens_BLC.new_ones(tokens_BLC.shape[:2]).bool()
-        return {"tokens_BLC": tokens_BLC * mask_BL[..., None], "mask_BL": mask_BL}
-
-
 AuraFlow = row(
     "auraflow",
     "AuraFlow",
     Reads(width="joint_attention_dim", mask=True),
     gives=("tokens_BLC", "mask_BL"),
-    mixin=AuraFlowLanguage,
+    mixin=ZeroPaddedLanguage,
 )

@@ -24,6 +24,12 @@ class Sana(Family):
     """Pipelines whose `encode_prompt` returns (prompt, its mask, negative prompt, its mask), or the first two."""
 
     name = "sana"
-    pipeline_classes = ("SanaControlNetPipeline", "SanaPipeline", "SanaSprintImg2ImgPipeline", "SanaSprintPipeline")
+    pipeline_classes = (
+        "SanaControlNetPipeline",
+        "SanaPAGPipeline",
+        "SanaPipeline",
+        "SanaSprintImg2ImgPipeline",
+        "SanaSprintPipeline",
+    )
     reads = Reads(width="caption_channels", mask=True)
     mixin = SanaLanguage

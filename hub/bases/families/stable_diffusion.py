@@ -64,6 +64,7 @@ class StableDiffusion(Family):
         "StableDiffusionPipeline",
         "StableDiffusionSAGPipeline",
         "StableDiffusionUpscalePipeline",
+        "StableUnCLIPImg2ImgPipeline",
     )
     trained_classes: tuple[str, ...] = ("StableDiffusionPipeline",)
     denoiser = "unet"

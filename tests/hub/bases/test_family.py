@@ -48,7 +48,7 @@ def test_a_folder_that_is_not_a_base_is_refused(folder: Path) -> None:
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "NoPipeline"}))
     with pytest.raises(
         DoesNotFit,
-        match="`NoPipeline`, which takes no language modules here; supported families: altdiffusion, .*A family is a file",
+        match="`NoPipeline`, which takes no language modules here; supported families: allegro, altdiffusion, .*A family is a file",
     ):
         conditioning_of(folder)
     (folder / "model_index.json").write_text("[")
@@ -187,3 +187,15 @@ def test_transformers_say_their_conditioning_in_their_configuration(
     (tmp_path / "transformer" / "config.json").write_text("{}")
     with pytest.raises(DamagedFile, match="the invalid `"):
         conditioning_of(tmp_path)
+
+
+def test_cogvideox_takes_a_fixed_number_of_tokens_where_it_adds_positions_to_them(tmp_path: Path) -> None:
+    (tmp_path / "transformer").mkdir()
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "CogVideoXPipeline"}))
+    config = {"text_embed_dim": 4096, "max_text_seq_length": 226, "use_rotary_positional_embeddings": False}
+    (tmp_path / "transformer" / "config.json").write_text(json.dumps(config))
+    assert conditioning_of(tmp_path) == Conditioning(width=4096, length=226)
+    (tmp_path / "transformer" / "config.json").write_text(
+        json.dumps(config | {"use_rotary_positional_embeddings": True})
+    )
+    assert conditioning_of(tmp_path) == Conditioning(width=4096)

@@ -8,17 +8,30 @@ import torch
 from diffusers import AutoencoderKL
 from PIL import Image
 from transformers import (
+    CLIPImageProcessorPil,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
     GemmaTokenizer,
+    LlamaConfig,
+    LlamaModel,
+    LlamaTokenizer,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2Tokenizer,
     Qwen3Config,
     Qwen3ForCausalLM,
     Qwen3Model,
+    SiglipImageProcessorPil,
+    SiglipVisionConfig,
+    SiglipVisionModel,
     T5Config,
     T5EncoderModel,
     T5Tokenizer,
 )
+
+from tests.builders.models.tiny import clip_tokenizer
 
 SIDE = 32
 """Side of an image in pixels."""
@@ -39,6 +52,21 @@ def image(side: int = SIDE) -> Image.Image:
     return Image.effect_mandelbrot((side, side), (-2, -1, 1, 1), 30).convert("RGB")
 
 
+def frames(count: int, side: int = SIDE) -> list[Image.Image]:
+    """Return an input video."""
+    return [image(side)] * count
+
+
+def clip_images(width: int) -> dict[str, Any]:
+    """Return a small CLIP that reads images, as components."""
+    config = CLIPVisionConfig(
+        hidden_size=width, projection_dim=width, num_hidden_layers=2, num_attention_heads=2, image_size=4, intermediate_size=16,
+        patch_size=1,
+    )  # fmt: skip
+    encoder = CLIPVisionModelWithProjection(config).eval()
+    return {"image_encoder": encoder, "image_processor": CLIPImageProcessorPil(crop_size=4, size=4)}
+
+
 def white_mask() -> Image.Image:
     """Return a mask that covers the image."""
     return Image.new("L", (SIDE, SIDE), 255)
@@ -53,6 +81,48 @@ def autoencoder(channels: int = 4, halvings: int = 1, **more: Any) -> Autoencode
         layers_per_block=1, latent_channels=channels, norm_num_groups=4, sample_size=SIDE,
         **{"shift_factor": 0.06, "scaling_factor": 1.5, **more},
     )  # fmt: skip
+
+
+def siglip(width: int) -> dict[str, Any]:
+    """Return a small SigLIP that reads images, as components."""
+    config = SiglipVisionConfig(
+        hidden_size=width, num_hidden_layers=1, num_attention_heads=2, image_size=8, intermediate_size=16, patch_size=4
+    )
+    sizes = {"height": 8, "width": 8}
+    return {"image_encoder": SiglipVisionModel(config).eval(), "feature_extractor": SiglipImageProcessorPil(size=sizes)}
+
+
+def clip_text(width: int, suffix: str = "", made: type[Any] = CLIPTextModel, length: int = 77) -> dict[str, Any]:
+    """Return a small CLIP that reads texts, as components `text_encoder` and `tokenizer` with a suffix."""
+    tokenizer = clip_tokenizer()
+    tokenizer.model_max_length = length
+    config = CLIPTextConfig(
+        vocab_size=len(tokenizer), hidden_size=width, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2,
+        max_position_embeddings=length, projection_dim=width, bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    return {f"text_encoder{suffix}": made(config).eval(), f"tokenizer{suffix}": tokenizer}
+
+
+def llama() -> LlamaModel:
+    """Return a small Llama."""
+    config = LlamaConfig(
+        vocab_size=300,
+        hidden_size=WIDTH,
+        intermediate_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        pad_token_id=0,
+    )
+    return LlamaModel(config).eval()
+
+
+def llama_tokenizer() -> LlamaTokenizer:
+    """Return a tokenizer of letters and bytes."""
+    letters = [f"<0x{byte:02X}>" for byte in range(256)]
+    pieces = ["<pad>", "<s>", "</s>", "<unk>", *letters, "▁", *LETTERS]
+    vocabulary = {piece: place for place, piece in enumerate(pieces)}
+    return LlamaTokenizer(vocab=vocabulary, merges=[], pad_token="<pad>")
 
 
 def qwen_tokenizer() -> Qwen2Tokenizer:
@@ -109,9 +179,9 @@ def t5_tokenizer(length: int = 16) -> T5Tokenizer:
     return T5Tokenizer(vocab=words, model_max_length=length)
 
 
-def t5(width: int = WIDTH) -> T5EncoderModel:
+def t5(width: int = WIDTH, vocabulary: int = 160) -> T5EncoderModel:
     """Return a small T5."""
-    config = T5Config(vocab_size=160, d_model=width, d_kv=4, d_ff=16, num_layers=1, num_heads=2)
+    config = T5Config(vocab_size=vocabulary, d_model=width, d_kv=4, d_ff=16, num_layers=1, num_heads=2)
     return T5EncoderModel(config).eval()
 
 
@@ -119,7 +189,9 @@ def gemma_tokenizer() -> GemmaTokenizer:
     """Return a tokenizer of letters and bytes."""
     letters = [f"<0x{byte:02X}>" for byte in range(256)]
     pieces = ["<pad>", "<eos>", "<bos>", "<unk>", *letters, "▁", *LETTERS]
-    return GemmaTokenizer(vocab={piece: place for place, piece in enumerate(pieces)}, merges=[])
+    tokenizer = GemmaTokenizer(vocab={piece: place for place, piece in enumerate(pieces)}, merges=[])
+    tokenizer.add_bos_token = True  # as published ones do, so that empty texts have a token
+    return tokenizer
 
 
 def randomise(part: torch.nn.Module, *, every: bool = False) -> Any:

@@ -1,0 +1,1 @@
+"""Families of bases that draw images, besides the ones that most people use."""

@@ -1,0 +1,1 @@
+"""Families of bases that make videos."""

@@ -1,0 +1,1 @@
+"""Compare the pipelines of the installed diffusers that take prompts with those of the families."""

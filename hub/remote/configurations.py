@@ -52,7 +52,7 @@ def fetch_pipeline(
     `variant`, as diffusers has it, selects weights such as `fp16`; by default the plain ones, or the only ones upstream.
     """
     online = is_online()
-    variant = variant or (_needed_variant(repository, revision, what=what) if online else None)
+    variant = variant or _needed_variant(repository, revision, what=what, online=online)
     try:
         folder = Path(
             pipeline_class.download(
@@ -66,12 +66,16 @@ def fetch_pipeline(
     return folder
 
 
-def _needed_variant(repository: str, revision: str, *, what: str) -> str | None:
-    """Return the variant of the weights upstream if some parts have no plain ones. Raises Unreachable and DamagedFile."""
-    from huggingface_hub import HfApi
+def _needed_variant(repository: str, revision: str, *, what: str, online: bool) -> str | None:
+    """Return the variant of the weights upstream, or in the cache, if some parts have no plain ones. Raises Unreachable and DamagedFile."""
+    from huggingface_hub import HfApi, snapshot_download
 
     try:
-        names = HfApi().list_repo_files(repository, revision=revision)
+        if online:
+            names = HfApi().list_repo_files(repository, revision=revision)
+        else:
+            cached = Path(snapshot_download(repository, revision=revision, local_files_only=True))
+            names = [path.relative_to(cached).as_posix() for path in cached.glob("*/*")]
     except (OSError, ValueError) as error:
         raise unreachable(what, repository, error) from error
     parts: dict[str, list[str]] = {}

@@ -26,7 +26,7 @@ def test_an_artifact_is_found_by_any_name_of_a_base(client: TestClient):  # noqa
         assert (body["owner"], body["name"], body["kind"]) == ("linguahub", "sd15", "base")
         assert "runwayml/stable-diffusion-v1-5" in body["aliases"]
         assert "runwayml/stable-diffusion-v1-5" in client.get(f"/{name}", headers=HTML, follow_redirects=True).text
-    assert client.get("/api/v1/artifacts/somebody/stable-diffusion-v1-5").status_code == 404
+    assert client.get("/api/v1/artifacts/someone/stable-diffusion-v1-5").status_code == 404
     assert client.get("/api/models/runwayml/stable-diffusion-v1-5").status_code in {401, 404}, "another hub's protocol"
 
 

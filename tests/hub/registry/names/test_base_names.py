@@ -50,7 +50,7 @@ def test_a_bases_own_name_comes_before_the_alias_of_another_one(bases):
 
 
 @pytest.mark.parametrize(
-    "name", ["Lykon/dreamshaper-8", "sdxl turbo", "somebody/stable-diffusion-v1-5", "my own", "", "a" * 5000]
+    "name", ["Lykon/dreamshaper-8", "sdxl turbo", "someone/stable-diffusion-v1-5", "my own", "", "a" * 5000]
 )
 def test_the_card_of_a_stranger_and_a_private_one_take_no_name(bases, name):
     with pytest.raises(UnknownBase):
@@ -71,7 +71,7 @@ def test_a_search_by_any_name_of_a_base_finds_what_names_it_by_any_other(bases, 
 
 def test_a_search_by_a_name_that_no_base_has_finds_what_names_it(bases):
     fill(bases, an_artifact("local/for-new", bases=("new-base",)))
-    assert names(bases.find(Query(base="somebody/New-Base"))) == ["for-new"]
+    assert names(bases.find(Query(base="someone/New-Base"))) == ["for-new"]
 
 
 def test_names_are_compared_without_case_spaces_and_accents():

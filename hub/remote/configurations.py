@@ -68,14 +68,15 @@ def fetch_pipeline(
 
 def _needed_variant(repository: str, revision: str, *, what: str, online: bool) -> str | None:
     """Return the variant of the weights upstream, or in the cache, if some parts have no plain ones. Raises Unreachable and DamagedFile."""
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import HfApi, try_to_load_from_cache
 
     try:
         if online:
             names = HfApi().list_repo_files(repository, revision=revision)
         else:
-            cached = Path(snapshot_download(repository, revision=revision, local_files_only=True))
-            names = [path.relative_to(cached).as_posix() for path in cached.glob("*/*")]
+            index = try_to_load_from_cache(repository, "model_index.json", revision=revision)
+            cached = Path(index).parent if isinstance(index, str) else None
+            names = [] if cached is None else [path.relative_to(cached).as_posix() for path in cached.glob("*/*")]
     except (OSError, ValueError) as error:
         raise unreachable(what, repository, error) from error
     parts: dict[str, list[str]] = {}

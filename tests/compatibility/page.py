@@ -68,7 +68,7 @@ def _render_small() -> str:
 
 
 def _first_route(small: Small) -> str:
-    made = "video" if len(small.shape) == 4 else "image" if small.shape[-1] == 3 else "image embeddings"
+    made = "video" if len(small.shape) == 4 else "image" if small.shape[-1] in {3, 4} else "image embeddings"
     return f"{'image' if 'image' in small.call else 'text'} to {made}"
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hub.bases.family import Family, families, family_of, pipeline_class_of
+from hub.bases.sizes import factor_of, side_of
 from hub.conditioning import Conditioning
 from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
 
 if TYPE_CHECKING:
     import torch
-    from diffusers import DDIMScheduler
     from torch import Tensor, nn
 
 
@@ -28,8 +28,6 @@ class FrozenBase:
 
     def __init__(self, family: Family, pipeline: Any, conditioning: Conditioning, device: torch.device) -> None:
         """Freeze the parts of `pipeline`; `conditioning` is what its denoiser reads."""
-        from diffusers import DDPMScheduler
-        from diffusers.models.attention_processor import AttnProcessor
         from torch import nn
 
         self.device = device
@@ -42,10 +40,21 @@ class FrozenBase:
         self._tokenizer = pipeline.tokenizer
         self._text_encoder = pipeline.text_encoder
         self._vae = pipeline.vae
-        self.schedule = DDPMScheduler.from_config(pipeline.scheduler.config)
+        self.schedule = self._make_schedule()
         if device.type == "cpu":
-            # Fused attention has a slow backward pass on CPUs for short sequences: 0.84 s per step against 0.58 s.
-            self.denoiser.set_attn_processor(AttnProcessor())
+            self._prepare_denoiser()
+
+    def _make_schedule(self) -> Any:
+        """Return the noise schedule of training."""
+        from diffusers import DDPMScheduler
+
+        return DDPMScheduler.from_config(self._pipeline.scheduler.config)
+
+    def _prepare_denoiser(self) -> None:
+        """Replace fused attention, whose backward pass is slow on CPUs for short sequences: 0.84 s per step against 0.58 s."""
+        from diffusers.models.attention_processor import AttnProcessor
+
+        self.denoiser.set_attn_processor(AttnProcessor())
 
     @classmethod
     def open(cls, folder: Path, device: torch.device) -> FrozenBase:
@@ -82,6 +91,11 @@ class FrozenBase:
         """Return the denoiser's blocks whose outputs can be distilled, in groups of one kind."""
         return (tuple(self.denoiser.transformer_blocks),)
 
+    def image_states(self, output: Any) -> Tensor:
+        """Return the image's states in the output of one of `blocks`, the first of a tuple."""
+        states: Tensor = output[0] if isinstance(output, tuple) else output
+        return states
+
     @property
     def width(self) -> int:
         """Return C."""
@@ -115,13 +129,18 @@ class FrozenBase:
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         """Return (K, H, W)."""
-        side = int(self.denoiser.config.sample_size)
+        side = self.side // self.factor
         return int(self.denoiser.config.in_channels), side, side
 
     @property
     def side(self) -> int:
-        """Return the width of an image in pixels: latents times the autoencoder's factor."""
-        return int(self.denoiser.config.sample_size * 2 ** (len(self._vae.config.block_out_channels) - 1))
+        """Return the width of an image in pixels."""
+        return side_of(self.denoiser.config, self._vae.config)
+
+    @property
+    def factor(self) -> int:
+        """Return how many pixels wide a pixel of a latent is."""
+        return factor_of(self._vae.config)
 
     def text_states(self, texts: Sequence[str]) -> Tensor:
         """Return the token states of English texts, (B, L, C)."""
@@ -164,7 +183,11 @@ class FrozenBase:
             size = (self.side, self.side)
             pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(-1, 1)
         with torch.no_grad():
-            mean: Tensor = self._vae.encode(pixels).latent_dist.mean
+            return self._encode(pixels)
+
+    def _encode(self, pixels_B3HW: Tensor) -> Tensor:
+        """Return scaled latents (B, K, H, W) of pixels (B, 3, H, W) in −1…1."""
+        mean: Tensor = self._vae.encode(pixels_B3HW).latent_dist.mean
         return mean * float(self._vae.config.scaling_factor)
 
     def decode(self, latents_BKHW: Tensor) -> Tensor:
@@ -172,10 +195,15 @@ class FrozenBase:
         import torch
 
         with torch.no_grad():
-            pixels: Tensor = self._vae.decode(latents_BKHW / float(self._vae.config.scaling_factor)).sample
+            pixels = self._decode(latents_BKHW)
         return (pixels.float() / 2 + 0.5).clamp(0, 1)
 
-    def sampler(self, steps: int) -> DDIMScheduler:
+    def _decode(self, latents_BKHW: Tensor) -> Tensor:
+        """Return pixels (B, 3, H, W) in −1…1 of scaled latents (B, K, H, W)."""
+        pixels: Tensor = self._vae.decode(latents_BKHW / float(self._vae.config.scaling_factor)).sample
+        return pixels
+
+    def sampler(self, steps: int) -> Any:
         """Return a deterministic DDIM sampler with `steps` of the base's noise levels.
 
         It never clips latents, which some schedulers do by default.
@@ -185,6 +213,12 @@ class FrozenBase:
         sampler = DDIMScheduler.from_config(self._pipeline.scheduler.config, clip_sample=False)
         sampler.set_timesteps(steps)
         return sampler
+
+    def sample_steps(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return random timesteps (B,) on the CPU, uniformly distributed."""
+        import torch
+
+        return torch.randint(0, self.steps, (count,), generator=generator)
 
     def add_noise(self, latents_BKHW: Tensor, noise_BKHW: Tensor, steps_B: Tensor) -> Tensor:
         """Return latents (B, K, H, W) with noise of the same shape at noise levels (B,)."""
@@ -216,15 +250,18 @@ class FrozenBase:
 
         Gradients reach the conditioning alone. Raises DoesNotFit if the denoiser reads a pooled vector and none is given.
         """
-        if self.pooled_width is not None and pooled_BP is None:
-            raise DoesNotFit(
-                f"this base reads a pooled vector of width {self.pooled_width}, and the module returns none."
-            )
+        self._check_pooled(pooled_BP)
         conditions = self.conditions(states_BLC, pooled_BP, mask_BL)
         answer: Tensor = self.denoiser(
             noisy_BKHW, timestep=steps_B, encoder_hidden_states=states_BLC, **conditions
         ).sample
         return answer[:, : noisy_BKHW.shape[1]]
+
+    def _check_pooled(self, pooled_BP: Tensor | None) -> None:
+        if self.pooled_width is not None and pooled_BP is None:
+            raise DoesNotFit(
+                f"this base reads a pooled vector of width {self.pooled_width}, and the module returns none."
+            )
 
     def conditions(
         self,

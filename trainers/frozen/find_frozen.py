@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.bases.family import pipeline_class_of, read_json
-from hub.errors import DoesNotFit, InvalidRequest
+from hub.bases.sizes import side_of
+from hub.errors import DoesNotFit, HubError, InvalidRequest
 from hub.loader.sources import Sources
 from hub.local import LocalHub
 from hub.publish.card_only import missing_weights
@@ -73,15 +74,12 @@ def image_side(folder: Path) -> int:
     if (folder / "config.json").is_file() and "vision_config" in (found := read_json(folder / "config.json")):
         return int(found["vision_config"]["image_size"])
     try:
-        parts = [folder / part / "config.json" for part in ("unet", "transformer") if (folder / part).is_dir()]
-        latent = int(json.loads(parts[0].read_text(encoding="utf-8"))["sample_size"])
-        blocks = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8"))["block_out_channels"]
-    except (IndexError, KeyError, OSError, TypeError, ValueError) as error:
+        denoiser = next(part for part in ("unet", "transformer") if (folder / part).is_dir())
+        return side_of(*(read_json(folder / part / "config.json") for part in (denoiser, "vae")))
+    except (StopIteration, KeyError, TypeError, ValueError, HubError) as error:
         raise DoesNotFit(
             f"the image size of `{folder.name}` cannot be read from its configuration ({error})."
         ) from error
-    side: int = latent * 2 ** (len(blocks) - 1)
-    return side
 
 
 def find_encoders(names: str, hub: LocalHub) -> tuple[FrozenSource, ...]:

@@ -71,9 +71,9 @@ class HybridDistillation(Objective[nn.Module]):
             teacher = teacher._replace(pooled_BP=self._features.teacher_embeddings(draw.indices_B).pooled_BP)
             student = student._replace(pooled_BP=apply_module(self.module, self._features, draw.indices_B).pooled_BP)
         blocks = dict(enumerate(block for group in base.blocks for block in group[: self._feature_blocks or None]))
-        with torch.no_grad(), outputs_of(blocks) as teacher_outputs:
+        with torch.no_grad(), outputs_of(blocks, base.image_states) as teacher_outputs:
             teacher_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *teacher[:3])
-        with outputs_of(blocks) as student_outputs:
+        with outputs_of(blocks, base.image_states) as student_outputs:
             student_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *student[:3])
         student_features, teacher_features = [*student_outputs.values()], [*teacher_outputs.values()]
         if self._skip_broken_features:

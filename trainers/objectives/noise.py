@@ -5,7 +5,7 @@ Shape letters: B batch, K H W a latent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -27,7 +27,7 @@ class NoisyBatch(NamedTuple):
 
 
 def add_noise(latents_BKHW: Tensor, base: FrozenBase, generator: torch.Generator, *, offset: float = 0.0) -> NoisyBatch:
-    """Add noise to latents (B, K, H, W) at uniformly sampled timesteps; all randomness comes from `generator`.
+    """Add noise to latents (B, K, H, W) at the base's random timesteps; all randomness comes from `generator`.
 
     `offset` scales one more normal sample per channel that is added to the noise of all its pixels, so that the model can
     darken and lighten whole images (Guttenberg, "Diffusion with offset noise", 2023); it is part of the target.
@@ -36,18 +36,25 @@ def add_noise(latents_BKHW: Tensor, base: FrozenBase, generator: torch.Generator
     if offset:
         shift_BK11 = torch.randn(*latents_BKHW.shape[:2], 1, 1, generator=generator)
         noise_BKHW = noise_BKHW + offset * shift_BK11.to(noise_BKHW.device)
-    steps_B = torch.randint(0, base.steps, (len(latents_BKHW),), generator=generator).to(latents_BKHW.device)
+    steps_B = base.sample_steps(len(latents_BKHW), generator).to(latents_BKHW.device)
     noised_BKHW = base.add_noise(latents_BKHW, noise_BKHW, steps_B)
     return NoisyBatch(noised_BKHW, steps_B, base.target(latents_BKHW, noise_BKHW, steps_B))
 
 
+def _first(output: Any) -> Tensor:
+    found: Tensor = output[0] if isinstance(output, tuple) else output
+    return found
+
+
 @contextmanager
-def outputs_of(layers: Mapping[Key, nn.Module]) -> Iterator[dict[Key, Tensor]]:
-    """Collect the first output of every layer that runs inside the context, by key, in the order of execution."""
+def outputs_of(
+    layers: Mapping[Key, nn.Module], take: Callable[[Any], Tensor] = _first
+) -> Iterator[dict[Key, Tensor]]:
+    """Collect what `take` finds in the output of every layer that runs inside the context, by key, in the order of execution."""
     outputs: dict[Key, Tensor] = {}
 
     def keep(key: Key, _layer: nn.Module, _inputs: Any, output: Any) -> None:
-        outputs[key] = output[0] if isinstance(output, tuple) else output
+        outputs[key] = take(output)
 
     hooks = [layer.register_forward_hook(partial(keep, key)) for key, layer in layers.items()]
     try:

@@ -5,6 +5,14 @@ A row says what the denoiser reads, what `encode_prompt` returns, and whether pi
 
 from __future__ import annotations
 
+from hub.bases.families.flow_transformers import (
+    FrozenAuraFlow,
+    FrozenChroma,
+    FrozenCogView4,
+    FrozenFlux2Klein,
+    FrozenLumina2,
+    FrozenQwenImage,
+)
 from hub.bases.families.row import row
 from hub.bases.family import Reads
 from hub.bases.padding import ZeroPaddedLanguage
@@ -23,6 +31,8 @@ Flux2Klein = row(
     "flux2-klein",
     "Flux2Klein Flux2KleinInpaint Flux2KleinKV",
     Reads(width="joint_attention_dim"),
+    trained="Flux2Klein",
+    frozen=FrozenFlux2Klein,
     encodes_apart=True,
     counts_padding=True,
 )
@@ -31,6 +41,8 @@ Chroma = row(
     "Chroma ChromaImg2Img ChromaInpaint",
     Reads(width="joint_attention_dim", mask=True),
     gives=("tokens_BLC", "", "mask_BL"),
+    trained="Chroma",
+    frozen=FrozenChroma,
     float_mask=True,
 )
 QwenImage = row(
@@ -39,6 +51,8 @@ QwenImage = row(
     "QwenImageImg2Img QwenImageInpaint QwenImageLayered",
     Reads(width="joint_attention_dim", mask=True),
     gives=("tokens_BLC", "mask_BL"),
+    trained="QwenImage",
+    frozen=FrozenQwenImage,
     arguments=_MASK,
     encodes_apart=True,
 )
@@ -50,8 +64,22 @@ NucleusMoEImage = row(
     arguments=_MASK,
     encodes_apart=True,
 )
-CogView4 = row("cogview4", "CogView4 CogView4Control", Reads(width="text_embed_dim"), counts_padding=True)
-Lumina2 = row("lumina2", "Lumina2", Reads(width="cap_feat_dim", mask=True), gives=("tokens_BLC", "mask_BL"))
+CogView4 = row(
+    "cogview4",
+    "CogView4 CogView4Control",
+    Reads(width="text_embed_dim"),
+    trained="CogView4",
+    frozen=FrozenCogView4,
+    counts_padding=True,
+)
+Lumina2 = row(
+    "lumina2",
+    "Lumina2",
+    Reads(width="cap_feat_dim", mask=True),
+    gives=("tokens_BLC", "mask_BL"),
+    trained="Lumina2",
+    frozen=FrozenLumina2,
+)
 Kolors = row(
     "kolors",
     "Kolors KolorsImg2Img KolorsPAG",
@@ -67,4 +95,6 @@ AuraFlow = row(
     Reads(width="joint_attention_dim", mask=True),
     gives=("tokens_BLC", "mask_BL"),
     mixin=ZeroPaddedLanguage,
+    trained="AuraFlow",
+    frozen=FrozenAuraFlow,
 )

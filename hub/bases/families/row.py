@@ -16,14 +16,23 @@ def row(
     gives: tuple[str, ...] = ("tokens_BLC",),
     denoiser: str = "transformer",
     mixin: type[LanguageMixin] = LanguageMixin,
+    trained: str = "",
+    frozen: type[Any] | None = None,
     **settings: Any,
 ) -> type[Family]:
     """Return a family called `name`.
 
-    `pipelines` are diffusers' class names without `Pipeline`, separated by spaces. `gives` and `settings` are attributes of the
-    family's mixin, a subclass of `mixin`: see `LanguageMixin`.
+    `pipelines` are diffusers' class names without `Pipeline`, separated by spaces; those in `trained` can be trained through
+    `frozen`. `gives` and `settings` are attributes of the family's mixin, a subclass of `mixin`: see `LanguageMixin`.
     """
     language = type(f"{name}-language", (mixin,), {"gives": gives, "takes_finished": True, **settings})
-    classes = tuple(f"{each}Pipeline" for each in pipelines.split())
-    attributes = {"name": name, "pipeline_classes": classes, "reads": reads, "denoiser": denoiser, "mixin": language}
+    attributes = {
+        "name": name,
+        "pipeline_classes": tuple(f"{each}Pipeline" for each in pipelines.split()),
+        "trained_classes": tuple(f"{each}Pipeline" for each in trained.split()),
+        "reads": reads,
+        "denoiser": denoiser,
+        "mixin": language,
+        "frozen": frozen,
+    }
     return type(name, (Family,), attributes)

@@ -8,8 +8,15 @@ Shape letters: B batch, L tokens, C conditioning width.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hub.bases.family import Family, Reads
+from hub.bases.flow import FrozenFlow
 from hub.bases.language_mixin import LanguageMixin
+from hub.embeddings import Embeddings
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class SanaLanguage(LanguageMixin):
@@ -18,6 +25,30 @@ class SanaLanguage(LanguageMixin):
     gives = ("tokens_BLC", "mask_BL")
     takes_finished = True
     """The base would order the masks of several images differently from their states."""
+
+
+class FrozenSana(FrozenFlow):
+    """Gemma → transformer; the autoencoder has no distribution of latents. Text is read by cross-attention alone."""
+
+    patch = 1
+
+    def _encode(self, pixels_B3HW: Tensor) -> Tensor:
+        latents: Tensor = self._vae.encode(pixels_B3HW).latent
+        return latents * float(self._vae.config.scaling_factor)
+
+    def _decode(self, latents_BKHW: Tensor) -> Tensor:
+        pixels: Tensor = self._vae.decode(latents_BKHW / float(self._vae.config.scaling_factor)).sample
+        return pixels
+
+    def _time(self, steps_B: Tensor) -> Tensor:
+        """Return the timesteps times the transformer's own scale."""
+        return steps_B * float(self.denoiser.config.timestep_scale)
+
+    def _denoise(self, noisy_BKHW: Tensor, time_B: Tensor, given: Embeddings) -> Tensor:
+        answer: Tensor = self.denoiser(
+            noisy_BKHW, timestep=time_B, encoder_hidden_states=given.tokens_BLC, encoder_attention_mask=given.mask_BL
+        ).sample
+        return answer
 
 
 class Sana(Family):
@@ -31,5 +62,7 @@ class Sana(Family):
         "SanaSprintImg2ImgPipeline",
         "SanaSprintPipeline",
     )
+    trained_classes = ("SanaPipeline",)
     reads = Reads(width="caption_channels", mask=True)
     mixin = SanaLanguage
+    frozen = FrozenSana

@@ -7,8 +7,15 @@ Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hub.bases.family import Family, Reads
+from hub.bases.flow import FrozenFlow
 from hub.bases.language_mixin import LanguageMixin
+from hub.embeddings import Embeddings
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class StableDiffusion3Language(LanguageMixin):
@@ -18,6 +25,27 @@ class StableDiffusion3Language(LanguageMixin):
     takes_finished = True
     counts_padding = True
     """States of CLIP and T5 follow each other, each with its own padding."""
+
+
+class FrozenStableDiffusion3(FrozenFlow):
+    """CLIP ×2 | T5 → transformer; noise levels are logit-normal, as in the paper and in diffusers' training script."""
+
+    density = "logit_normal"
+
+    @property
+    def length(self) -> int:
+        """Return the tokens of CLIP and of T5."""
+        return int(self._pipeline.tokenizer_max_length) + super().length
+
+    def _time(self, steps_B: Tensor) -> Tensor:
+        """Return the timesteps: this transformer reads 0…1000."""
+        return steps_B
+
+    def _denoise(self, noisy_BKHW: Tensor, time_B: Tensor, given: Embeddings) -> Tensor:
+        answer: Tensor = self.denoiser(
+            noisy_BKHW, timestep=time_B, encoder_hidden_states=given.tokens_BLC, pooled_projections=given.pooled_BP
+        ).sample
+        return answer
 
 
 class StableDiffusion3(Family):
@@ -33,5 +61,7 @@ class StableDiffusion3(Family):
         "StableDiffusion3PAGPipeline",
         "StableDiffusion3Pipeline",
     )
+    trained_classes = ("StableDiffusion3Pipeline",)
     reads = Reads(width="joint_attention_dim", pooled="pooled_projection_dim")
     mixin = StableDiffusion3Language
+    frozen = FrozenStableDiffusion3

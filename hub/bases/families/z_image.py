@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from hub.bases.families.flow_transformers import FrozenZImage
 from hub.bases.families.row import row
 from hub.bases.family import Reads
 from hub.bases.language_mixin import LanguageMixin
@@ -41,6 +42,8 @@ ZImage = row(
     "ZImage ZImageControlNet ZImageControlNetInpaint ZImageImg2Img ZImageInpaint",
     Reads(width="cap_feat_dim", mask=True, packing="list"),
     mixin=ZImageLanguage,
+    trained="ZImage",
+    frozen=FrozenZImage,
 )
 
 

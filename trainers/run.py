@@ -24,6 +24,7 @@ from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
 from trainers.corpora.corpus import Corpus
 from trainers.frozen.find_frozen import FrozenSource, find_dual_encoder, find_encoders, image_side
+from trainers.frozen.fits import fit_to_base
 from trainers.frozen.foundation import open_dual_encoder
 from trainers.frozen.sentence_encoder import open_sentence_encoder
 from trainers.inputs.features import FeatureDataset, Store
@@ -247,9 +248,10 @@ def prepare(
     """
     what = f"recipe {request.recipe}" if request.recipe else f"`{request.method}`"
     plan = request.changes.apply(get_plan(request.method), what=what)
+    base_source, encoder_sources = plan.foundation.find(request.base, hub), find_encoders(request.encoder, hub)
+    plan = fit_to_base(plan, base_source, {*request.changes.only, *request.changes.phases})
     plan = plan.with_steps(request.steps, request.seed).with_accumulation(request.accumulation)
     plan = plan if schedule is None else plan.with_schedule(schedule)
-    base_source, encoder_sources = plan.foundation.find(request.base, hub), find_encoders(request.encoder, hub)
     if len(encoder_sources) > 1 and not plan.reads_sentences:
         raise InvalidRequest(
             f"`{plan.name}` is trained on one encoder, not on {len(encoder_sources)}: name one with --encoder."

@@ -62,24 +62,24 @@ class Denoising(Objective[nn.Module]):
         return Loss(prediction_mse(prediction_BKHW, batch.target_BKHW), {})
 
 
-ARCHITECTURES = {"stable-diffusion-xl": "resampler-xl", "pixart": "caption-projection"}
-"""MuLan's architectures by family; every other family uses the resampler."""
-
-
 def architecture_for(base: FrozenBase) -> str:
-    """Return the architecture of MuLan's adapter for a base."""
-    return ARCHITECTURES.get(base.family, "resampler")
+    """Return the architecture of MuLan's adapter for a base: PixArt's for those with a mask, SDXL's for those with a pooled vector."""
+    if base.mask:
+        return "caption-projection"
+    return "resampler" if base.pooled_width is None else "resampler-xl"
 
 
 def variant_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
     """Return the sizes of MuLan's adapter: the base's width, one query per token of the base, padding masked.
 
-    For SDXL the width of the second encoder comes first, 1280 | 768, as published; PixArt has no queries.
+    For SDXL the width of the second encoder comes first, 1280 | 768, as published; other bases with a pooled vector have no
+    published adapter, and the two halves of their width are equal. PixArt and bases with a mask have no queries.
     """
-    if base.family == "pixart":
+    if base.mask:
         return {"in_width": encoder_width, "out_width": base.width}
-    if isinstance(base, FrozenSDXL):
-        widths: tuple[int, ...] = base.widths[::-1]
+    if base.pooled_width is not None:
+        half = base.width // 2
+        widths: tuple[int, ...] = base.widths[::-1] if isinstance(base, FrozenSDXL) else (half, base.width - half)
         sizes: dict[str, Any] = {"in_width": encoder_width, "widths": widths, "pooled_width": base.pooled_width}
     else:
         widths = (base.width,)
@@ -97,7 +97,7 @@ PLAN = Plan(
     learner=make_module_learner("adapter", architecture_for, variant_settings),
     length=LENGTH,
     phases=(
-        Phase("distil", partial(TokenDistillation, noise=NOISE), LONG_DISTIL),
+        Phase("distil", partial(TokenDistillation, noise=NOISE), LONG_DISTIL, with_mask=False),
         Phase("denoise", Denoising, RECIPE, needs=THROUGH_DENOISER),
     ),
     description=(

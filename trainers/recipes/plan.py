@@ -34,6 +34,9 @@ class Phase:
     recipe: Recipe
     needs: tuple[str, ...] = TEXTS
     """Features the phase uses, as `FeatureDataset.fill` names them; computed and cached before the first phase."""
+    with_mask: bool = True
+    """Whether it also trains for bases that read a mask. There, a module keeps the encoder's own number of tokens, so a phase that
+    compares it with the base's tokens one by one is left out."""
     optional: bool = False
     """Whether the phase runs only if a recipe file or `--set` names it."""
 

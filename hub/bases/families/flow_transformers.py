@@ -160,13 +160,13 @@ class FrozenCogView4(FrozenFlow):
         return self._shift(sigmas_B) if self.schedule.config.use_dynamic_shifting else sigmas_B
 
     def sampler(self, steps: int) -> FlowSampler:
-        """Return an Euler sampler with evenly spaced timesteps and shifted noise levels."""
-        sampler = super().sampler(steps)
-        import torch
+        """Return an Euler sampler with the pipeline's whole timesteps, and the shifted noise levels of these."""
+        import numpy as np
 
-        sampler.timesteps = torch.linspace(self.steps, self.steps / steps, steps)
-        sampler.scheduler.timesteps = sampler.timesteps
-        return sampler
+        scheduler, timesteps = super().sampler(steps).scheduler, np.linspace(self.steps, 1, steps).astype(np.int64)
+        shift = self.resolution_shift if self.schedule.config.use_dynamic_shifting else None
+        scheduler.set_timesteps(timesteps=timesteps, sigmas=timesteps / self.steps, mu=shift)
+        return FlowSampler(scheduler)
 
     def _time(self, steps_B: Tensor) -> Tensor:
         """Return the timesteps: this transformer reads 0…1000."""

@@ -96,7 +96,12 @@ class FrozenFlow(FrozenBase):
         """Encode with the pipeline's `encode_prompt` and the defaults of its call, padded to L tokens."""
         encode = self._pipeline.encode_prompt
         known = inspect.signature(encode).parameters
-        asked = {"prompt": texts, "device": self.device, "num_images_per_prompt": 1, "do_classifier_free_guidance": False}
+        asked = {
+            "prompt": texts,
+            "device": self.device,
+            "num_images_per_prompt": 1,
+            "do_classifier_free_guidance": False,
+        }
         given = {name: value for name, value in {**self._defaults, **asked}.items() if name in known}
         return self._pad(self._family.mixin.encoded(encode(**given)))
 
@@ -152,7 +157,9 @@ class FrozenFlow(FrozenBase):
         """Return µ, by the function `calculate_shift` of the pipeline's module, for the number of image tokens."""
         compute = vars(sys.modules[type(self._pipeline).__module__])["calculate_shift"]
         config = self.schedule.config
-        settings = {name: config.get(_SHIFTS.get(name, name)) for name in list(inspect.signature(compute).parameters)[1:]}
+        settings = {
+            name: config.get(_SHIFTS.get(name, name)) for name in list(inspect.signature(compute).parameters)[1:]
+        }
         return float(compute(self.image_tokens, **{name: each for name, each in settings.items() if each is not None}))
 
     def sigmas(self, steps_B: Tensor) -> Tensor:

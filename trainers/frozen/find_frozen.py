@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +56,11 @@ def find_dual_encoder(name: str, hub: LocalHub) -> FrozenSource:
 
     Raises `UnknownArtifact`, and `InvalidRequest` for an encoder without a vision tower.
     """
+    if (Path(name) / "model_index.json").is_file():
+        raise InvalidRequest(
+            f"`{Path(name).name}` generates images, and this method trains for a dual encoder, such as `--base emoji-clip`: train "
+            "`mulan`, `pea` or `memory` for it."
+        )
     found = find_encoder(name, hub)
     if "vision_config" not in read_json(found.folder / "config.json"):
         raise InvalidRequest(

@@ -17,7 +17,6 @@ from torch import nn
 
 from hub.bases.frozen import FrozenBase
 from hub.encoders.text_encoder import TextEncoder
-from hub.errors import DoesNotFit
 from hub.loader.modules.module_config import WEIGHTS
 from hub.systems.architectures import build
 from hub.weights.strict import save_weights
@@ -87,11 +86,12 @@ def make_module_learner(kind: str, architecture: str | Callable[[FrozenBase], st
 def projector_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
     """Return the sizes of a projector: three bias-free layers, four times as wide inside as the output.
 
-    It has a pooled head if the base has a pooled embedding. Raises `DoesNotFit` for bases that need an attention mask.
+    It has a pooled head if the base has a pooled embedding, for FLUX.1 in its published form, and passes the encoder's mask on if the base reads one.
     """
+    sizes: dict[str, Any] = {"in_width": encoder_width, "out_width": base.width, "hidden_width": 4 * base.width}
+    sizes["linears"] = 3
     if base.mask:
-        raise DoesNotFit(
-            f"a projector outputs no mask, but this base ({base.family}) needs one: train `mulan` instead."
-        )
-    sizes = {"in_width": encoder_width, "out_width": base.width, "hidden_width": 4 * base.width, "linears": 3}
+        sizes["mask"] = True
+    if base.family == "flux":
+        sizes["pooled_from"] = "fc"
     return sizes if base.pooled_width is None else {**sizes, "pooled_width": base.pooled_width}

@@ -34,7 +34,7 @@ def bottleneck_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
         )
     if base.mask:
         raise DoesNotFit(
-            f"a bottleneck outputs no mask, but this base ({base.family}) needs one: train `mulan` instead."
+            f"a bottleneck outputs no mask, but this base ({base.family}) needs one: train `mulan` or `pea` instead."
         )
     return {"in_width": encoder_width, "out_width": base.width, "bottleneck_width": WIDTH}
 

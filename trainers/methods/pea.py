@@ -16,7 +16,7 @@ PLAN = Plan(
     learner=make_module_learner("projector", "projector", projector_settings),
     length=None,
     phases=(
-        Phase("distil", TokenDistillation, DISTIL),
+        Phase("distil", TokenDistillation, DISTIL, with_mask=False),
         Phase("hybrid", HybridDistillation, HYBRID, needs=THROUGH_DENOISER),
     ),
     description=(
@@ -29,7 +29,7 @@ TOKEN_KD = Plan(
     name="token-kd",
     learner=make_module_learner("projector", "projector", projector_settings),
     length=None,
-    phases=(Phase("distil", TokenDistillation, DISTIL),),
+    phases=(Phase("distil", TokenDistillation, DISTIL, with_mask=False),),
     description="Token distillation on texts alone: no images and no denoiser are used.",
 )
 """A projector needs fewer steps than a resampler: after 1,200, recall@1 of seen Yoruba names is .94 against .72."""

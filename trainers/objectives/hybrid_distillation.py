@@ -80,7 +80,8 @@ class HybridDistillation(Objective[nn.Module]):
             student_features, teacher_features = zero_non_finite(student_features, teacher_features)
         denoising = prediction_mse(student_BKHW, batch.target_BKHW, native_B)
         logits = prediction_mse(student_BKHW, teacher_BKHW, 1 - native_B)
-        features = feature_mse(student_features, teacher_features, 1 - native_B)
+        # Lumina 2 and Z-Image have no blocks to compare: theirs hold text and image in one sequence, of a length that varies.
+        features = feature_mse(student_features, teacher_features, 1 - native_B) if blocks else torch.zeros_like(logits)
         total = denoising + logits + self._feature_weight * features
         parts = {"denoising": denoising.detach(), "logits": logits.detach(), "features": features.detach()}
         return Loss(total, parts)

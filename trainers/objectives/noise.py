@@ -47,9 +47,7 @@ def _first(output: Any) -> Tensor:
 
 
 @contextmanager
-def outputs_of(
-    layers: Mapping[Key, nn.Module], take: Callable[[Any], Tensor] = _first
-) -> Iterator[dict[Key, Tensor]]:
+def outputs_of(layers: Mapping[Key, nn.Module], take: Callable[[Any], Tensor] = _first) -> Iterator[dict[Key, Tensor]]:
     """Collect what `take` finds in the output of every layer that runs inside the context, by key, in the order of execution."""
     outputs: dict[Key, Tensor] = {}
 

@@ -63,9 +63,7 @@ class FrozenFlux2Klein(FrozenFlow):
 
     def _decode(self, latents_BKHW: Tensor) -> Tensor:
         centre, deviation = self._norm
-        pixels: Tensor = self._vae.decode(
-            self._pipeline._unpatchify_latents(latents_BKHW * deviation + centre)
-        ).sample
+        pixels: Tensor = self._vae.decode(self._pipeline._unpatchify_latents(latents_BKHW * deviation + centre)).sample
         return pixels
 
     @property

@@ -27,7 +27,8 @@ class Projector(nn.Module):
         projector    SDXL, SD 3: p is pooled, fc(GELU(p)) are the tokens
         fc           FLUX: fc(GELU(p)) is pooled, GELU(p) are the tokens
 
-    `linears` counts the bias-free layers: published weights have three, four or five.
+    `linears` counts the bias-free layers: published weights have three, four or five. `mask` passes the encoder's mask on, for
+    denoisers that read one; no published file has it.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Projector(nn.Module):
         linears: int = 3,
         pooled_width: int | None = None,
         pooled_from: str = "projector",
+        mask: bool = False,
     ) -> None:
         super().__init__()
         if linears < 2:
@@ -45,6 +47,7 @@ class Projector(nn.Module):
         if pooled_from not in POOLED_FROM:
             raise ValueError(f"`pooled_from` is {pooled_from!r}, not one of {', '.join(POOLED_FROM)}.")
         self.pooled_from = pooled_from
+        self.gives_mask = mask
         last, fc_width = (out_width, pooled_width) if pooled_from == "fc" else (pooled_width or out_width, out_width)
         widths = [in_width, *[hidden_width] * (linears - 1), last]
         layers: list[nn.Module] = []
@@ -54,8 +57,12 @@ class Projector(nn.Module):
         self.projector = nn.Sequential(*layers[:-1])
         self.fc = None if pooled_width is None or fc_width is None else nn.Linear(last, fc_width)
 
-    def forward(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:  # noqa: ARG002 - the signature of all modules
-        """Shapes: (B, L, E) → tokens (B, L, C) and, with a pooled width, pooled (B, P). The mask is not read."""
+    def forward(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:
+        """Shapes: (B, L, E) → tokens (B, L, C), with a pooled width pooled (B, P), with `mask` the mask. The mask is not read."""
+        found = self._project(tokens_BLE)
+        return found._replace(mask_BL=mask_BL) if self.gives_mask else found
+
+    def _project(self, tokens_BLE: Tensor) -> Embeddings:
         p_BLX = self.projector(self.layernorm(tokens_BLE))  # X is C, or P before fc
         if self.fc is None:
             return Embeddings(p_BLX)

@@ -51,9 +51,7 @@ def generated(family: str, base: FrozenFlow, pipe: Any) -> torch.Tensor:
     if family == "cogview4":  # it pads to the longest text of a batch, and has no mask
         prompts = {"prompt_embeds": base.read(TEXTS).tokens_BLC}
     settings = {**UNGUIDED, **OTHERWISE.get(family, {}), **prompts}
-    images: torch.Tensor = pipe(
-        height=side, width=side, generator=torch.Generator().manual_seed(3), **settings
-    ).images
+    images: torch.Tensor = pipe(height=side, width=side, generator=torch.Generator().manual_seed(3), **settings).images
     return images
 
 

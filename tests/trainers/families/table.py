@@ -1,0 +1,83 @@
+"""What each method does with each family of bases: it trains two steps, or is refused for a reason that the page gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.builders.training.flow_bases import FLOWS
+from trainers.methods import METHODS
+
+PAGE = Path(__file__).parents[3] / "docs" / "train" / "families.md"
+TITLES = {
+    "stable-diffusion": "SD 1, 2", "stable-diffusion-xl": "SDXL", "pixart": "PixArt", "stable-diffusion-3": "SD 3, 3.5",
+    "flux": "FLUX.1", "sana": "Sana", "chroma": "Chroma", "lumina2": "Lumina 2", "cogview4": "CogView4", "auraflow": "AuraFlow",
+    "qwen-image": "Qwen-Image", "flux2-klein": "FLUX.2 klein", "z-image": "Z-Image",
+}  # fmt: skip
+"""Family → column of the table."""
+POOLED = ("stable-diffusion-xl", "stable-diffusion-3", "flux")
+MASKED = ("pixart", "sana", "chroma", "lumina2", "auraflow", "qwen-image", "z-image")
+READERS = ("altdiffusion", "full", "iap", "lora", "prompt-tuning")
+DUAL = ("mclip", "mclip+", "mte")
+REASONS = {
+    1: ("needs a UNet that reads token states alone", "It trains a text encoder in front of a UNet that reads token states alone."),
+    2: ("compares a module's tokens with the base's one by one", "It compares a module's tokens with the base's one by one, and "
+        "where the base reads a mask their numbers differ."),
+    3: ("a bottleneck outputs", "A bottleneck returns token states alone, without a pooled vector or a mask."),
+    4: ("trains for a dual encoder", "It trains for a dual encoder, which retrieves images."),
+}  # fmt: skip
+"""Number → part of the message, and what the page says."""
+
+
+def reason_for(method: str, family: str) -> int | None:
+    """Return the number of the reason why `method` is refused for `family`; None if it trains."""
+    if method in DUAL:
+        return 4
+    if method in READERS and family != "stable-diffusion":
+        return 1
+    if method == "token-kd" and family in MASKED:
+        return 2
+    return 3 if method == "bottleneck" and family in MASKED + POOLED else None
+
+
+def render_page() -> str:
+    """Return the page."""
+    rows = [
+        f"| `{method}` | " + " | ".join(_cell(reason_for(method, family)) for family in TITLES) + " |"
+        for method in METHODS
+    ]
+    reasons = [f"{number}. {text}" for number, (_, text) in REASONS.items()]
+    return "\n".join(
+        [
+            HEAD,
+            "| | " + " | ".join(TITLES.values()) + " |",
+            "|---" * (len(TITLES) + 1) + "|",
+            *rows,
+            "\n## Reasons\n",
+            *reasons,
+            TAIL,
+        ]
+    )
+
+
+def _cell(reason: int | None) -> str:
+    return "yes" if reason is None else f"[{reason}](#reasons)"
+
+
+HEAD = """# Methods and bases
+
+This page lists which methods train for which families of bases. Every "yes" is a test in `tests/trainers/families`, which trains two
+steps from the command line on a small random base of the real classes. Every number is a test, too: `hub train` refuses the pair in one
+line before it loads the base's features, and names methods that do train. `python -m tests.trainers.families` writes this page.
+"""
+TAIL = """
+## What differs by family
+
+* Bases from SD 3 on are trained by flow matching: the denoiser predicts noise − image, noise levels are shifted as in the base's own
+  scheduler, and those of SD 3 are logit-normal. [Families of bases](../internals/bases.md#flow-matching) has the details.
+* For a base with a mask, `mulan` and `pea` leave out their first phase, token distillation.
+* For a base with a pooled vector, `mulan` trains SDXL's form of the adapter. Only SDXL's and Stable Diffusion's adapters follow
+  published ones; those for SD 3 and FLUX.1 are ours.
+* `pea` compares the outputs of the denoiser's blocks; for Lumina 2 and Z-Image it compares predictions alone.
+* Other families are loaded, and not trained: `hub train` names the classes that can be.
+"""
+assert set(FLOWS) < set(TITLES)

@@ -1,0 +1,96 @@
+"""Every method trains two steps on the small base of every family, or is refused in one line before the first step."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from hub.errors import DoesNotFit, HubError
+from hub.loader import load_pipeline
+from hub.local import LocalHub
+from tests.builders.models.bases import SMALL
+from tests.builders.models.families import save_base
+from tests.builders.training.commands import json_of, run
+from tests.builders.training.flow_bases import FLOWS, PIXELS, save_flow_base
+from tests.trainers.families.table import MASKED, PAGE, REASONS, TITLES, reason_for, render_page
+from trainers.cli import train
+from trainers.methods import METHODS
+
+TWO_STEPS = ("--encoder", "tiny-xlmr", "--corpus", "toy", "--steps", "2", "--device", "cpu", "--no-evaluate",
+             "--set", "batch_size=2")  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.bases.sizes.SIDE", PIXELS)
+
+
+def saved(family: str, folder: Path) -> Path:
+    return save_flow_base(family, folder) if family in FLOWS else save_base(family, folder / family)
+
+
+@pytest.mark.parametrize("family", TITLES)
+def test_every_method_trains_two_steps_or_is_refused_in_one_line(
+    family: str, hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = saved(family, tmp_path / "bases")
+    for method in METHODS:
+        out = tmp_path / "runs" / method
+        command = (method, "--lang", "yo", "--base", str(base), "--out", str(out), *TWO_STEPS)
+        number = reason_for(method, family)
+        if number is None:
+            outcome: Any = json_of(capsys, train, *command)
+            module = Path(outcome["folder"])
+            assert list((module / family).glob("**/*.safetensors")), method
+            if method in {"mulan", "pea"} and family in {"flux", "stable-diffusion-3", "sana", "qwen-image", "z-image"}:
+                check_generates(family, base, module, hub)
+            continue
+        with pytest.raises(HubError) as caught:
+            run(train, *command)
+        message = str(caught.value)
+        assert REASONS[number][0] in message, f"{method}: {message}"
+        assert "train `" in message, "the message names what can be trained"
+        assert "\n" not in message
+        assert not out.exists() or not list(out.glob("**/*.safetensors"))
+
+
+def check_generates(family: str, base: Path, module: Path, hub: LocalHub) -> None:
+    """Load a trained module, which the pipeline reads, with the mask that its base needs."""
+    config = json.loads((module / family / "config.json").read_text())
+    assert config["conditioning"]["mask"] is (family in MASKED)
+    pipe = load_pipeline(base, adapter=module, hub=hub, device="cpu")
+    settings: dict[str, Any] = {"use_resolution_binning": False} if family == "sana" else {}
+    images = [
+        pipe(
+            "ajá", height=PIXELS, width=PIXELS, num_inference_steps=1, output_type="pt", language=language,
+            generator=torch.Generator().manual_seed(0), **settings,
+        ).images
+        for language in ("yo", "en")
+    ]  # fmt: skip
+    assert not torch.allclose(*images)
+
+
+def test_samples_are_generated_during_training_by_euler_steps(
+    hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, out = saved("stable-diffusion-3", tmp_path), tmp_path / "run"
+    run(train, "pea", "--lang", "yo", "--base", str(base), "--out", str(out), *TWO_STEPS, "--sample-every", "1")
+    assert list(out.glob("**/*.png")) or list(out.glob("**/*.webp"))
+
+
+def test_a_family_that_is_not_trained_names_those_that_are(
+    hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(5)
+    SMALL["kolors"].make().save_pretrained(tmp_path / "kolors")
+    with pytest.raises(DoesNotFit, match="training supports bases of class .*FluxPipeline") as caught:
+        run(train, "mulan", "--lang", "yo", "--base", str(tmp_path / "kolors"), *TWO_STEPS)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == render_page(), "run `python -m tests.trainers.families`"

@@ -24,7 +24,6 @@ from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
 from trainers.corpora.corpus import Corpus
 from trainers.frozen.find_frozen import FrozenSource, find_dual_encoder, find_encoders, image_side
-from trainers.frozen.fits import fit_to_base
 from trainers.frozen.foundation import open_dual_encoder
 from trainers.frozen.sentence_encoder import open_sentence_encoder
 from trainers.inputs.features import FeatureDataset, Store
@@ -36,6 +35,7 @@ from trainers.loop.distributed import close_process_group, device_of, open_accel
 from trainers.loop.loop import shards_of
 from trainers.methods import get_plan
 from trainers.phases import finished_steps, limit_threads, run_phase
+from trainers.recipes.fit_to_base import fit_to_base
 from trainers.recipes.overrides import Overrides, settings_of
 from trainers.recipes.plan import Plan
 from trainers.samples.samples import FOLDER as SAMPLES

@@ -86,7 +86,8 @@ def make_module_learner(kind: str, architecture: str | Callable[[FrozenBase], st
 def projector_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
     """Return the sizes of a projector: three bias-free layers, four times as wide inside as the output.
 
-    It has a pooled head if the base has a pooled embedding, for FLUX.1 in its published form, and passes the encoder's mask on if the base reads one.
+    It has a pooled head if the base has a pooled embedding, for FLUX.1 in its published form, and passes the encoder's mask on
+    if the base reads one.
     """
     sizes: dict[str, Any] = {"in_width": encoder_width, "out_width": base.width, "hidden_width": 4 * base.width}
     sizes["linears"] = 3

@@ -130,8 +130,10 @@ sys.exit("hub.bases.families.flux" in sys.modules or "hub.bases.families.stable_
 
 
 def test_training_refuses_a_base_of_a_family_that_does_not_say_how(tmp_path: Path) -> None:
-    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
-    with pytest.raises(DoesNotFit, match="is a FluxPipeline, and training supports bases of class PixArtAlphaPipeline"):
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "KolorsPipeline"}))
+    with pytest.raises(
+        DoesNotFit, match="is a KolorsPipeline, and training supports bases of class AuraFlowPipeline, Chroma"
+    ):
         FrozenBase.open(tmp_path, torch.device("cpu"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def test_predictions_lead_from_noise_to_the_images_of_the_pipeline(flow: tuple[s
     embeddings = base.read(TEXTS)
     latents = torch.randn((2, *base.latent_shape), generator=torch.Generator().manual_seed(3))
     sigmas = pipe.scheduler.sigmas
-    for step, (before, after) in zip(pipe.scheduler.timesteps, zip(sigmas, sigmas[1:], strict=False), strict=True):
+    for step, (before, after) in zip(pipe.scheduler.timesteps, pairwise(sigmas), strict=True):
         torch.testing.assert_close(base.sigmas(step[None])[0], before, msg=lambda text: f"{family}: {text}")
         with torch.no_grad():
             velocity = base.predict(latents, step.expand(2), *embeddings[:3])

@@ -19,12 +19,17 @@ MASKED = ("pixart", "sana", "chroma", "lumina2", "auraflow", "qwen-image", "z-im
 READERS = ("altdiffusion", "full", "iap", "lora", "prompt-tuning")
 DUAL = ("mclip", "mclip+", "mte")
 REASONS = {
-    1: ("needs a UNet that reads token states alone", "It trains a text encoder in front of a UNet that reads token states alone."),
-    2: ("compares a module's tokens with the base's one by one", "It compares a module's tokens with the base's one by one, and "
-        "where the base reads a mask their numbers differ."),
+    1: (
+        "needs a UNet that reads token states alone",
+        "It trains a text encoder for a UNet that reads token states alone.",
+    ),
+    2: (
+        "compares a module's tokens with the base's",
+        "It compares tokens one by one, and with a mask their numbers differ.",
+    ),
     3: ("a bottleneck outputs", "A bottleneck returns token states alone, without a pooled vector or a mask."),
     4: ("trains for a dual encoder", "It trains for a dual encoder, which retrieves images."),
-}  # fmt: skip
+}
 """Number → part of the message, and what the page says."""
 
 

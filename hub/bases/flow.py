@@ -137,7 +137,7 @@ class FrozenFlow(FrozenBase):
         quantile_B = compute_density_for_timestep_sampling(
             self.density, count, logit_mean=0.0, logit_std=1.0, mode_scale=1.29, generator=generator
         )
-        steps_B: Tensor = self._timesteps[(quantile_B * self.steps).long()]
+        steps_B: Tensor = self._timesteps[(quantile_B * self.steps).long().clamp_max(self.steps - 1)]
         return steps_B
 
     @property

@@ -1,4 +1,7 @@
-"""What each method does with each family of bases: it trains two steps, or is refused for a reason that the page gives."""
+"""What each method does with each family of bases: it trains two steps, or is refused for a reason that the page gives.
+
+`python -m tests.trainers.methods.families` writes docs/train/families.md; `test_families.py` checks every cell.
+"""
 
 from __future__ import annotations
 
@@ -70,9 +73,10 @@ def _cell(reason: int | None) -> str:
 
 HEAD = """# Methods and bases
 
-This page lists which methods train for which families of bases. Every "yes" is a test in `tests/trainers/families`, which trains two
-steps from the command line on a small random base of the real classes. Every number is a test, too: `hub train` refuses the pair in one
-line before it loads the base's features, and names methods that do train. `python -m tests.trainers.families` writes this page.
+This page lists which methods train for which families of bases. Every "yes" is a test in `tests/trainers/methods/test_families.py`,
+which trains two steps from the command line on a small random base of the real classes. Every number is a test, too: `hub train`
+refuses the pair in one line before the first step, and names methods that train. `python -m tests.trainers.methods.families` writes
+this page.
 """
 TAIL = """
 ## What differs by family
@@ -86,3 +90,6 @@ TAIL = """
 * Other families are loaded, and not trained: `hub train` names the classes that can be.
 """
 assert set(FLOWS) < set(TITLES)
+
+if __name__ == "__main__":
+    PAGE.write_text(render_page(), encoding="utf-8")

@@ -16,7 +16,7 @@ from tests.builders.models.bases import SMALL
 from tests.builders.models.families import save_base
 from tests.builders.training.commands import json_of, run
 from tests.builders.training.flow_bases import FLOWS, PIXELS, save_flow_base
-from tests.trainers.families.table import MASKED, PAGE, REASONS, TITLES, reason_for, render_page
+from tests.trainers.methods.families import MASKED, PAGE, REASONS, TITLES, reason_for, render_page
 from trainers.cli import train
 from trainers.methods import METHODS
 
@@ -93,4 +93,4 @@ def test_a_family_that_is_not_trained_names_those_that_are(
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == render_page(), "run `python -m tests.trainers.families`"
+    assert PAGE.read_text(encoding="utf-8") == render_page(), "run `python -m tests.trainers.methods.families`"

@@ -17,7 +17,7 @@ from trainers.loop import checkpoint, sharding
 from trainers.loop.checkpoint import Checkpoint
 from trainers.loop.distributed import open_accelerator, share_gradients
 from trainers.loop.failures import FiniteCheck, catch_out_of_memory, catch_write_errors
-from trainers.loop.method import Draw, Loss, Method, Validated
+from trainers.loop.method import Draw, Loss, Method, ReadsAhead, Validated
 from trainers.loop.optimizer import (
     copy_into,
     make_optimizer,
@@ -86,12 +86,15 @@ def train(
     module.train()
     started, kept = time.perf_counter() - at.seconds, at.step
     with Progress(folder, recipe, label, at.step, main=accelerator.is_main_process, quiet=quiet) as progress:
+        indices_B = sampler.draw(at.step)
         for step in range(at.step, recipe.steps):
-            rate = set_learning_rate(optimizer, recipe, step)
-            indices_B = sampler.draw(step)
+            rate, next_B = set_learning_rate(optimizer, recipe, step), sampler.draw(step + 1)
             with catch_out_of_memory(label, step + 1, len(indices_B) // shards, accelerator.device):
                 for shard in range(rank, shards, processes):
                     draw = Draw(step, indices_B[shard::shards], generator_of(recipe.seed, "noise", step, shard))
+                    if isinstance(method, ReadsAhead):
+                        after = shard + processes
+                        method.prefetch(indices_B[after::shards] if after < shards else next_B[rank::shards])
                     loss = _backward(method, draw, recipe, accelerator)
                     meter.add({"loss": loss.total, **loss.parts})
                     finite.update(step + 1, loss.total)
@@ -100,6 +103,7 @@ def train(
                 optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             update_average(ema, method.module, recipe.ema_decay, step)
+            indices_B = next_B
             progress.step()
             done, seconds = step + 1, time.perf_counter() - started
             if done % log_every == 0 or done == recipe.steps:

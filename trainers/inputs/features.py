@@ -29,7 +29,7 @@ from trainers.inputs.feature_cache import Rows, key_of, load_or_compute
 from trainers.inputs.mapped_rows import MappedRows
 from trainers.inputs.phrases import Phrases, collect_phrases
 from trainers.inputs.prompt_rules import PromptRules
-from trainers.loop.precision import has_bf16
+from trainers.loop.precision import has_bf16, tf32
 
 FROZEN = {
     "states": "states_NLE",
@@ -43,7 +43,7 @@ FROZEN = {
 SAMPLE_BYTES = 512 << 20
 """Statistics of the base's embeddings come from a sample of this size, in fp32; smaller corpora are used whole."""
 IMAGES, PIXELS = 64, 2 << 20
-"""Images, and their pixels, that the autoencoder encodes at a time: 0.7 GB for each of 512 px, in fp32."""
+"""Images, and their pixels, that the autoencoder encodes or decodes at a time: 0.7 GB for each of 512 px, in fp32."""
 TOKENIZED = 8192
 """Texts that are tokenised at a time."""
 
@@ -82,8 +82,9 @@ class FeatureDataset:
 
     def fill(self, needs: Sequence[str]) -> None:
         """Compute the named features: `states`, `teacher`, `latents`, `captions`, `images`, `sentences`."""
-        for need in needs:
-            getattr(self, FROZEN[need])
+        with tf32(self.base.device):
+            for need in needs:
+                getattr(self, FROZEN[need])
 
     def sizes(self, needs: Sequence[str]) -> dict[str, int]:
         """Return the bytes on disk of the named features, computed or not: fp16, but fp32 for latents on a CPU."""

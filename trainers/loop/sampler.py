@@ -62,9 +62,15 @@ class Sampler:
         self._sums_N = None if sums is None else sums / sums[-1]
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.long)
+        self._drawn: dict[int, Tensor] = {}
 
     def draw(self, step: int) -> Tensor:
-        """Return the indices of batch `step`, (B,)."""
+        """Return the indices of batch `step`, (B,). The last two batches are remembered, since the next one is read ahead."""
+        if step not in self._drawn:
+            self._drawn = {**dict([*self._drawn.items()][-1:]), step: self._sample(step)}
+        return self._drawn[step]
+
+    def _sample(self, step: int) -> Tensor:
         if self._sums_N is not None:
             generator = generator_of(self._seed, "draw", step)
             chosen_B = torch.rand(self._batch_size, dtype=torch.float64, generator=generator)

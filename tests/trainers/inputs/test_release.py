@@ -9,6 +9,7 @@ import torch
 
 from hub.bases.frozen import FrozenBase
 from hub.encoders.text_encoder import TextEncoder
+from tests.builders import imitated_device
 from tests.builders.training.toy import ToyCorpus
 from trainers.frozen.foundation import PIPELINE
 from trainers.inputs.features import FROZEN, FeatureDataset, Store
@@ -23,15 +24,16 @@ NAMES = [
     for name in METHODS
     if get_plan(name).foundation is PIPELINE and not get_plan(name).reads_sentences and not get_plan(name).is_repository
 ]
+CPU = torch.device("cpu")
 META = torch.device("meta")
 
 
-def opened(base_folder: Path, encoder_folder: Path, caches: Path) -> FeatureDataset:
+def opened(base_folder: Path, encoder_folder: Path, caches: Path, device: torch.device = CPU) -> FeatureDataset:
     return collect_features(
         ToyCorpus(),
         Mixture(("yo", "sw"), english_share=0.3),
-        FrozenBase.open(base_folder, torch.device("cpu")),
-        TextEncoder.from_folder(encoder_folder, dtype=torch.float32),
+        FrozenBase.open(base_folder, device),
+        TextEncoder.from_folder(encoder_folder, device=device, dtype=torch.float32),
         length=8,
         store=Store(caches, "b", "e", quiet=True),
     )
@@ -73,3 +75,24 @@ def test_what_learns_stays_and_everything_else_that_reads_moves(
         }.items()
     }  # fmt: skip
     assert devices == {"text": "cpu", "vae": "meta", "encoder": "meta", "denoiser": "cpu"}
+
+
+# The imitated device cannot compute the loss of `iap`.
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "iap"])
+def test_two_steps_on_another_device_meet_no_tensor_that_was_left_on_the_cpu(
+    name: str, base_folder: Path, encoder_folder: Path, tmp_path: Path
+) -> None:
+    device = imitated_device.device()
+    features, plan = opened(base_folder, encoder_folder, tmp_path, device), get_plan(name)
+    module = plan.learner(features.base, features.encoder).module.to(device)
+    features.fill([need for phase in plan.phases if not phase.optional for need in phase.needs])
+    release(features, module)
+    for phase in plan.phases:
+        if phase.optional:
+            continue
+        method = phase.make(module, features)
+        for step in range(2):  # The second one was read ahead.
+            loss = method.loss(Draw(step, torch.arange(1, 7), generator_of(1, "noise", step, 0))).total
+            features.prefetch(torch.arange(1, 7))
+            assert loss.device == device
+            assert loss.isfinite()

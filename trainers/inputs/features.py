@@ -110,7 +110,12 @@ class FeatureDataset:
                 return 2 * (len(self.concept_M) - 1) * self.dual.width
 
     def prefetch(self, rows_B: Tensor) -> None:
-        """Start to read what the last step read, for the texts `rows_B` (B,) of the next one and the empty text."""
+        """Start to read what the last step read, for the texts `rows_B` (B,) of the next one and the empty text.
+
+        Does nothing on a CPU, which has no idle core for it: a batch takes 0.1 ms to read, and 0.6 ms to read in another thread.
+        """
+        if self.base.device.type == "cpu":
+            return
         rows_B = torch.cat([torch.zeros(1, dtype=torch.long), rows_B])
         meaning_B = self.meaning_N[rows_B]
         for name, index_B in {

@@ -63,6 +63,7 @@ def test_a_batch_that_was_announced_is_read_by_another_thread_and_only_once(
             rows[torch.tensor([place + 1, place + 1])]
         else:
             rows[torch.tensor([8])]  # Not announced.
+    rows[torch.tensor([4, 4])]  # Waits for the other thread.
     assert read.count((True, 1)) == 2, "the first batch and the one that was not announced"
     assert [where for where, _ in read].count(False) == 3
 

@@ -41,8 +41,9 @@ def text_side(ready: Any) -> None:
 
     features, module, draws = ready.features, module_for(ready), Draws(ready)
     method = TokenDistillation(module, features)
-    mean_C = features.teacher_MSC.mean(dim=(0, 1))
-    deviation_C = features.teacher_MSC.flatten(0, 1).std(dim=0).clamp_min(1e-4)
+    teacher_MSC = features.teacher_sample().tokens_BLC
+    mean_C = teacher_MSC.mean(dim=(0, 1))
+    deviation_C = teacher_MSC.flatten(0, 1).std(dim=0).clamp_min(1e-4)
 
     def uncached(rows_B: Tensor) -> Tensor:
         states_BLE, mask_BL = features.encoder.encode([features.texts_N[row] for row in rows_B], features.length)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from trainers.inputs.features import FeatureDataset
+from trainers.learners.denoiser_memory import recompute_activations
 from trainers.loop import sharding
 from trainers.loop.checkpoint import gather_parts, keep_newest, trainable_tensors, write_tensors
 from trainers.loop.distributed import device_of
@@ -67,7 +68,8 @@ def run_phase(
     if finished is not None and phase.recipe.steps <= finished.get("steps", phase.recipe.steps):
         _load_weights(module, [*trainable_tensors(working)], place)
         return PhaseOutcome(finished["seconds"], finished["losses"], parameters)
-    with attention_backend(device), limit_threads(device):
+    recompute = recompute_activations(features.base, working, enabled=phase.recipe.gradient_checkpointing)
+    with attention_backend(device), limit_threads(device), recompute:
         run = train(
             method,
             phase.recipe,

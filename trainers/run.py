@@ -29,6 +29,8 @@ from trainers.frozen.sentence_encoder import open_sentence_encoder
 from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mixture import Mixture, collect_features
 from trainers.inputs.prompt_rules import PromptRules
+from trainers.inputs.release import release
+from trainers.learners.denoiser_memory import store_in_bf16
 from trainers.learners.learner import Learner
 from trainers.loop import sharding
 from trainers.loop.distributed import close_process_group, device_of, open_accelerator
@@ -161,6 +163,10 @@ def train_module(
     if on_ready is not None and accelerator.is_main_process:
         on_ready(ready, _device_name(device))
     ready.features.fill(ready.plan.needs)
+    if samples is not None:
+        samples.fill(ready.plan.needs)
+    release(ready.features, learner.module)
+    store_in_bf16(ready.features.base, learner, [phase.recipe for phase in ready.plan.phases])
     if accelerator.is_main_process:
         _start_folder(folder, wanted, keep=resume)
     accelerator.wait_for_everyone()

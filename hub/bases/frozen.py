@@ -87,6 +87,14 @@ class FrozenBase:
         return getattr(self._pipeline, self._family.denoiser)
 
     @property
+    def readers(self) -> tuple[nn.Module, ...]:
+        """Return the text encoders and the autoencoder, which no training step needs once their outputs are cached."""
+        parts = self._pipeline.components
+        return tuple(
+            parts[name] for name in parts if name.startswith(("text_encoder", "vae")) and parts[name] is not None
+        )
+
+    @property
     def blocks(self) -> tuple[tuple[nn.Module, ...], ...]:
         """Return the denoiser's blocks whose outputs can be distilled, in groups of one kind."""
         return (tuple(self.denoiser.transformer_blocks),)
@@ -194,6 +202,7 @@ class FrozenBase:
         """Decode latents (B, K, H, W) to images (B, 3, H, W) in 0…1."""
         import torch
 
+        self._vae.to(self.device)  # Training moves it to the CPU in between.
         with torch.no_grad():
             pixels = self._decode(latents_BKHW)
         return (pixels.float() / 2 + 0.5).clamp(0, 1)

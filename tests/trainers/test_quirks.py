@@ -110,7 +110,7 @@ def test_distillation_also_compares_the_pooled_embedding(xl: FeatureDataset) -> 
     assert set(found.parts) == {"mse", "cosine", "pooled"}
     module = module_of("token-kd", xl)
     rows = torch.arange(1, 7)
-    everything = xl.teacher_pooled_MP.double()
+    everything = xl.teacher_sample().pooled_BP.double()
     gap = (module(*xl.encoder_states(rows)).pooled_BP.double() - everything[xl.meaning_N[rows]]) / everything.std(
         0
     ).clamp_min(1e-4)

@@ -20,17 +20,23 @@ from tqdm.auto import tqdm
 from hub.bases.language_mixin import language_context
 from hub.errors import InvalidRequest
 from hub.records import Score
-from trainers.corpora.corpus import Prompt
+from trainers.corpora.corpus import Corpus, Prompt
 from trainers.evaluation.confidence import Interval, wilson
 from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, make_score
 from trainers.evaluation.fid import floor_of, frechet_distance
 from trainers.evaluation.judge import Judge, pixel_features, ranks, resize
+from trainers.loop.failures import compute_in_parts
 from trainers.loop.sampler import NOISE_STREAM, generator_of
 
 GUIDANCE = 2.5
 """Guidance scale of every subject; the base is best with English prompts between 2 and 3."""
 STEPS = 20
-BATCH_SIZE = 64
+BATCH_SIZE, PIXELS = 64, 4 << 20
+"""Images, and their pixels, that are generated at a time; decoding one of 1024 px takes 3 GB in fp32."""
+CHUNK = 128
+"""Images of the gallery in memory at a time."""
+DEFAULT_SIDE = 1024
+"""Side of images, in pixels, if a pipeline's configuration does not say."""
 JUDGE = "linguahub/emoji-judge"
 RANKS = (1, 5, 10)
 
@@ -56,18 +62,16 @@ class GenerationEvaluator:
         generated_N3HW = generate_images(
             subject.pipeline, prompts, seed=task.seed, quiet=task.quiet, label=_label(subject, task)
         )
-        real_G3HW = task.corpus.images([prompt.concept for prompt in gallery]).float() / 255
         if self._judge is None:
             self._judge = Judge.from_folder(task.hub.snapshot(JUDGE), JUDGE)
         judge = self._judge
         names_GD = judge.text_features([prompt.text for prompt in gallery])
-        generated_ND, real_GD = judge.image_features(generated_N3HW), judge.image_features(real_G3HW)
+        generated_ND = judge.image_features(generated_N3HW)
+        real_GD, pixels_GD = _real_features(judge, task.corpus, gallery, generated_N3HW.shape[-1])
         values: dict[str, float | Interval] = {}
         for k, interval in shares_at(ranks(generated_ND, names_GD, right_N)).items():
             values[f"r_precision_at_{k}"] = interval
-        pixels = ranks(
-            pixel_features(generated_N3HW), pixel_features(resize(real_G3HW, generated_N3HW.shape[-1])), right_N
-        )
+        pixels = ranks(pixel_features(generated_N3HW), pixels_GD, right_N)
         values["pixel_nearest_at_1"] = shares_at(pixels)[1]
         for k, interval in shares_at(ranks(real_GD[right_N], names_GD, right_N)).items():
             values[f"judge_ceiling_r_precision_at_{k}"] = interval
@@ -83,15 +87,27 @@ class GenerationEvaluator:
         return scores
 
 
+def _real_features(judge: Judge, corpus: Corpus, gallery: Sequence[Prompt], side: int) -> tuple[Tensor, Tensor]:
+    """Return the judge's features (G, D) of a gallery's real images, and pixel features of them at `side` pixels."""
+    found = []
+    for first in range(0, len(gallery), CHUNK):
+        concepts = [prompt.concept for prompt in gallery[first : first + CHUNK]]
+        real_C3HW = corpus.images(concepts).float() / 255
+        found.append((judge.image_features(real_C3HW), pixel_features(resize(real_C3HW, side))))
+    features, pixels = zip(*found, strict=True)
+    return torch.cat(features), torch.cat(pixels)
+
+
 def generate_images(
     pipeline: Any, prompts: Sequence[Prompt], *, seed: int, quiet: bool = False, label: str = "generating"
 ) -> Tensor:
     """Generate the images of prompts, (N, 3, H, W) in 0…1. An image's noise depends on (seed, concept) alone."""
-    images = []
+    images: list[Tensor] = []
     pipeline.set_progress_bar_config(disable=True)
     with tqdm(total=len(prompts), desc=label, unit="image", disable=quiet) as bar:
-        for first in range(0, len(prompts), BATCH_SIZE):
-            batch = prompts[first : first + BATCH_SIZE]
+
+        def generate(first: int, last: int) -> Tensor:
+            batch = prompts[first:last]
             with read_by_module(pipeline):
                 output = pipeline(
                     [prompt.text for prompt in batch],
@@ -100,9 +116,22 @@ def generate_images(
                     generator=[generator_of(seed, NOISE_STREAM, prompt.concept) for prompt in batch],
                     output_type="pt",
                 )
-            images.append(output.images.float().cpu().clamp(0, 1))
             bar.update(len(batch))
+            images_B3HW: Tensor = output.images.float().cpu().clamp(0, 1)
+            return images_B3HW
+
+        size = max(1, min(BATCH_SIZE, PIXELS // side_of(pipeline) ** 2))
+        for first in range(0, len(prompts), size):
+            images += compute_in_parts(generate, first, min(first + size, len(prompts)), what="images")
     return torch.cat(images)
+
+
+def side_of(pipeline: Any) -> int:
+    """Return the side of a pipeline's images in pixels, or `DEFAULT_SIDE` if its configuration does not say."""
+    denoiser = getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
+    size = getattr(getattr(denoiser, "config", None), "sample_size", None)
+    factor = getattr(pipeline, "vae_scale_factor", None)
+    return int(size * factor) if isinstance(size, int) and isinstance(factor, int) else DEFAULT_SIDE
 
 
 @contextmanager

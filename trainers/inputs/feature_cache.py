@@ -22,6 +22,7 @@ from numpy.lib.format import open_memmap
 from tqdm.auto import tqdm
 
 from hub.errors import Conflict, Unreachable
+from trainers.loop.failures import compute_in_parts
 
 Rows = np.ndarray[Any, np.dtype[Any]]
 
@@ -44,7 +45,8 @@ def load_or_compute(
 ) -> Rows:
     """Return rows of `shape`, read-only and memory-mapped; `compute(first, last)` computes the missing ones.
 
-    The progress bar shows the size before anything is computed. Raises `Unreachable` if the cache cannot be written.
+    A batch that does not fit into memory is halved. The progress bar shows the size before anything is computed. Raises
+    `OutOfMemory`, and `Unreachable` if the cache cannot be written.
     """
     path, unfinished, counter = (folder / f"{key[:40]}{suffix}" for suffix in (".npy", ".part", ".rows"))
     size = math.prod(shape) * np.dtype(dtype).itemsize
@@ -60,7 +62,7 @@ def load_or_compute(
                 with tqdm(total=shape[0], initial=done, desc=title, unit="row", disable=quiet, mininterval=1.0) as bar:
                     for first in range(done, shape[0], batch_size):
                         last = min(first + batch_size, shape[0])
-                        rows[first:last] = compute(first, last)
+                        rows[first:last] = np.concatenate(compute_in_parts(compute, first, last, what=label))
                         rows.flush()
                         _write_atomically(counter, str(last))
                         bar.update(last - first)

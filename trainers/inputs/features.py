@@ -7,7 +7,7 @@ K H W a latent, P width of a dual encoder's features.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,21 +26,26 @@ from hub.encoders.text_encoder import TextEncoder
 from hub.loader.modules.module_config import PromptRule
 from trainers.corpora.corpus import Corpus
 from trainers.inputs.feature_cache import Rows, key_of, load_or_compute
+from trainers.inputs.mapped_rows import MappedRows
 from trainers.inputs.phrases import Phrases, collect_phrases
 from trainers.inputs.prompt_rules import PromptRules
-from trainers.loop.precision import has_bf16
+from trainers.loop.precision import has_bf16, tf32
 
 FROZEN = {
     "states": "states_NLE",
-    "teacher": "teacher_MSC",
+    "teacher": "teacher_MR",
     "latents": "latents_MKHW",
     "captions": "captions_MP",
     "images": "images_MP",
     "sentences": "sentences",
 }
 """Name of a feature, as a phase needs it → attribute."""
-IN_MEMORY_BYTES = 4 << 30
-"""States up to this size are loaded into memory, or onto the device; larger ones stay memory-mapped."""
+SAMPLE_BYTES = 512 << 20
+"""Statistics of the base's embeddings come from a sample of this size, in fp32; smaller corpora are used whole."""
+IMAGES, PIXELS = 64, 2 << 20
+"""Images, and their pixels, that the autoencoder encodes or decodes at a time: 0.7 GB for each of 512 px, in fp32."""
+TOKENIZED = 8192
+"""Texts that are tokenised at a time."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +82,12 @@ class FeatureDataset:
 
     def fill(self, needs: Sequence[str]) -> None:
         """Compute the named features: `states`, `teacher`, `latents`, `captions`, `images`, `sentences`."""
-        for need in needs:
-            getattr(self, FROZEN[need])
+        with tf32(self.base.device):
+            for need in needs:
+                getattr(self, FROZEN[need])
 
     def sizes(self, needs: Sequence[str]) -> dict[str, int]:
-        """Return the bytes on disk of the named features, computed or not: fp16, but fp32 for latents."""
+        """Return the bytes on disk of the named features, computed or not: fp16, but fp32 for latents on a CPU."""
         return {need: self._size(need) for need in needs}
 
     def _size(self, need: str) -> int:
@@ -91,10 +97,10 @@ class FeatureDataset:
             case "states":
                 return 2 * len(self.texts_N) * self.length * self.encoder.width
             case "teacher":
-                mask = base.length if base.mask else 0
-                return 2 * len(self.english_M) * (base.length * base.width + (base.pooled_width or 0) + mask)
+                return 2 * len(self.english_M) * sum(self._teacher_sizes)
             case "latents":
-                return 4 * (len(self.concept_M) - 1) * math.prod(base.latent_shape)
+                size = np.dtype(self._latent_dtype).itemsize
+                return size * (len(self.concept_M) - 1) * math.prod(base.latent_shape)
             case "sentences":
                 assert self.sentence_encoder is not None, "the plan reads sentences"
                 return 2 * (len(self.phrases.english_P) + len(self.phrases.texts_N)) * self.sentence_encoder.width
@@ -103,59 +109,72 @@ class FeatureDataset:
             case _:
                 return 2 * (len(self.concept_M) - 1) * self.dual.width
 
+    def prefetch(self, rows_B: Tensor) -> None:
+        """Start to read what the last step read, for the texts `rows_B` (B,) of the next one and the empty text.
+
+        Does nothing on a CPU, which has no idle core for it: a batch takes 0.1 ms to read, and 0.6 ms to read in another thread.
+        """
+        if self.base.device.type == "cpu":
+            return
+        rows_B = torch.cat([torch.zeros(1, dtype=torch.long), rows_B])
+        meaning_B = self.meaning_N[rows_B]
+        for name, index_B in {
+            "states_NLE": rows_B, "teacher_MR": meaning_B, "latents_MKHW": meaning_B, "captions_MP": meaning_B, "images_MP": meaning_B
+        }.items():  # fmt: skip
+            found = vars(self).get(name)  # Only those that were opened.
+            if isinstance(found, MappedRows):
+                found.prefetch(index_B)
+
     def encoder_states(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
         """Return encoder states (B, L, E) in fp32 and mask (B, L) of the texts `rows_B` (B,), on the base's device."""
-        device = self.base.device
-        if isinstance(self.states_NLE, Tensor):
-            states_BLE = self.states_NLE[rows_B.to(self.states_NLE.device)]
-        else:
-            states_BLE = torch.from_numpy(self.states_NLE[rows_B.numpy()])
-        return states_BLE.to(device).float(), self.mask_NL[rows_B].to(device)
+        return self.states_NLE[rows_B], self.mask_NL[rows_B].to(self.base.device)
 
     def token_ids(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
         """Return token ids and mask (B, L) of the texts `rows_B` (B,), for an encoder that is trained."""
         ids_NL, mask_NL = self._tokens
-        return ids_NL[rows_B].to(self.base.device), mask_NL[rows_B].to(self.base.device)
+        return ids_NL[rows_B].long().to(self.base.device), mask_NL[rows_B].to(self.base.device)
 
     def base_token_ids(self, rows_B: Tensor) -> Tensor:
         """Return token ids (B, S) of the base's own tokenizer for the texts `rows_B` (B,)."""
-        return self._base_tokens[rows_B].to(self.base.device)
+        return self._base_tokens[rows_B].long().to(self.base.device)
 
     def teacher_tokens(self, rows_B: Tensor) -> Tensor:
         """Return the base's token embeddings (B, S, C) of the meanings of the texts `rows_B` (B,)."""
-        return self.teacher_MSC[self.meaning_N[rows_B].to(self.teacher_MSC.device)]
+        return self.teacher_embeddings(rows_B).tokens_BLC
 
     def teacher_embeddings(self, rows_B: Tensor) -> Embeddings:
         """Return the base's embeddings of these texts' meanings: tokens (B, S, C), and pooled (B, P) or mask (B, S) if any."""
-        pooled_BP, mask_BS = (
-            None if all_M is None else all_M[self.meaning_N[rows_B].to(all_M.device)]
-            for all_M in (self.teacher_pooled_MP, self.teacher_mask_MS)
-        )
-        return Embeddings(self.teacher_tokens(rows_B), pooled_BP, mask_BS)
+        return self._split_teacher(self.teacher_MR[self.meaning_N[rows_B]])
+
+    def teacher_sample(self) -> Embeddings:
+        """Return the base's embeddings of all meanings, or of a sample at even distances if they are many, in fp32."""
+        return self._split_teacher(self.teacher_MR.sample(SAMPLE_BYTES // (4 * sum(self._teacher_sizes))))
 
     def latents(self, rows_B: Tensor) -> Tensor:
         """Return the latents (B, K, H, W) of the images of the texts `rows_B` (B,)."""
-        return self.latents_MKHW[self.meaning_N[rows_B].to(self.latents_MKHW.device)]
+        return self.latents_MKHW[self.meaning_N[rows_B]]
 
     @cached_property
     def _tokens(self) -> tuple[Tensor, Tensor]:
         empty, rule = self.prompt_rules.negative, self.prompt_rules.positive
-        rest = [rule.prefix + text + rule.suffix for text in self.texts_N[1:]]
-        parts = [
-            (empty, self.encoder.tokenize([empty.prefix + empty.suffix], empty.length)), (rule, self.encoder.tokenize(rest, rule.length))
-        ]  # fmt: skip
+
+        def tokenize(texts: Sequence[str], rule: PromptRule) -> tuple[Tensor, Tensor]:
+            ids_NL, mask_NL = self.encoder.tokenize([rule.prefix + text + rule.suffix for text in texts], rule.length)
+            return ids_NL.int(), mask_NL.bool()  # A fifth of the memory of int64.
+
+        parts = [(empty, tokenize([""], empty)), *((rule, tokenize(some, rule)) for some in _parts(self.texts_N[1:]))]
         ids, masks = zip(*([_drop(each_BL, rule) for each_BL in tokens] for rule, tokens in parts), strict=True)
-        return torch.cat(ids), torch.cat(masks).bool()
+        return torch.cat(ids), torch.cat(masks)
 
     @cached_property
     def _base_tokens(self) -> Tensor:
-        return self.base.tokenize(self.texts_N)
+        return torch.cat([self.base.tokenize(some).int() for some in _parts(self.texts_N)])
 
     @cached_property
     def end_M(self) -> Tensor:
         """Position (M,) of the first end token of each meaning, in the base's own tokens."""
-        ids_MS = self.base.tokenize(self.english_M)
-        return (ids_MS == self.base.end_id).int().argmax(dim=1)
+        parts = (self.base.tokenize(some) for some in _parts(self.english_M))
+        return torch.cat([(ids_MS == self.base.end_id).int().argmax(dim=1) for ids_MS in parts])
 
     @property
     def mask_NL(self) -> Tensor:
@@ -163,8 +182,8 @@ class FeatureDataset:
         return self._tokens[1]
 
     @cached_property
-    def states_NLE(self) -> Tensor | Rows:
-        """Encoder states (N, L, E) of all texts, fp16; memory-mapped if they are large."""
+    def states_NLE(self) -> MappedRows:
+        """Encoder states (N, L, E) of all texts."""
         texts, prompt_rules = list(self.texts_N), self.prompt_rules
         plain = prompt_rules == PromptRules.plain(self.length)
 
@@ -189,7 +208,7 @@ class FeatureDataset:
             label="encoder states",
             quiet=self.store.quiet,
         )
-        return torch.from_numpy(np.array(rows)).to(self.base.device) if rows.nbytes <= IN_MEMORY_BYTES else rows
+        return MappedRows(rows, self.base.device)
 
     @cached_property
     def phrases(self) -> Phrases:
@@ -227,29 +246,27 @@ class FeatureDataset:
     @cached_property
     def deviation(self) -> float:
         """Standard deviation of the elements of encoder states, from a sample of texts."""
-        some = self.states_NLE[:: max(1, len(self.states_NLE) // 512)]
-        return float(np.asarray(some.cpu() if isinstance(some, Tensor) else some, dtype=np.float32).std())
+        return float(self.states_NLE.sample(512).cpu().numpy().std())
 
     @property
-    def teacher_MSC(self) -> Tensor:
-        """The base's token embeddings (M, S, C) of each meaning."""
-        return self._teacher.tokens_BLC
+    def _teacher_sizes(self) -> list[int]:
+        """Elements of tokens, pooled embedding and mask in a row of `teacher_MR`."""
+        base = self.base
+        return [base.length * base.width, base.pooled_width or 0, base.length if base.mask else 0]
 
-    @property
-    def teacher_pooled_MP(self) -> Tensor | None:
-        """The base's pooled embedding (M, P) of each meaning; None if it has none."""
-        return self._teacher.pooled_BP
-
-    @property
-    def teacher_mask_MS(self) -> Tensor | None:
-        """The attention mask (M, S) of each meaning; None if the base does not use one."""
-        return self._teacher.mask_BL
+    def _split_teacher(self, rows_BR: Tensor) -> Embeddings:
+        base = self.base
+        states, pooled, mask = rows_BR.split(self._teacher_sizes, dim=1)
+        return Embeddings(
+            states.unflatten(1, (base.length, base.width)),
+            pooled if base.pooled_width else None,
+            mask.bool() if base.mask else None,
+        )
 
     @cached_property
-    def _teacher(self) -> Embeddings:
-        """The base's embeddings of each meaning; cached as one row of tokens, pooled and mask, so no encoder runs twice."""
+    def teacher_MR(self) -> MappedRows:
+        """The base's embeddings of each meaning as one row of tokens, pooled and mask, so that no encoder runs twice."""
         english, base = list(self.english_M), self.base
-        sizes = [base.length * base.width, base.pooled_width or 0, base.length if base.mask else 0]
 
         def compute(first: int, last: int) -> Rows:
             parts = [part.flatten(1).half() for part in base.read(english[first:last]).tensors()]
@@ -258,53 +275,58 @@ class FeatureDataset:
         rows = load_or_compute(
             self.store.folder,
             key_of("readings", self.store.base_digest, base.length, english),
-            (len(english), sum(sizes)),
+            (len(english), sum(self._teacher_sizes)),
             compute,
             label="base embeddings of English",
             quiet=self.store.quiet,
         )
-        states, pooled, mask = torch.from_numpy(np.array(rows)).float().to(base.device).split(sizes, dim=1)
-        return Embeddings(
-            states.unflatten(1, (base.length, base.width)),
-            pooled if base.pooled_width else None,
-            mask.bool() if base.mask else None,
-        )
+        return MappedRows(rows, base.device)
+
+    @property
+    def _latent_dtype(self) -> str:
+        """The type of cached latents: half the space on a GPU, whose steps round them to 16 bits anyway."""
+        return "float32" if self.base.device.type == "cpu" else "float16"
 
     @cached_property
-    def latents_MKHW(self) -> Tensor:
+    def latents_MKHW(self) -> MappedRows:
         """Latents (M, K, H, W) of each meaning's image; row 0, the empty prompt, is zero."""
-        concepts = list(self.concept_M[1:])
+        concepts, dtype = list(self.concept_M[1:]), self._latent_dtype
 
         def compute(first: int, last: int) -> Rows:
             return self.base.latents(self.corpus.images(concepts[first:last])).cpu().numpy()
 
         rows = load_or_compute(
             self.store.folder,
-            key_of("latents", self.store.base_digest, self.corpus.digest, concepts),
+            key_of(
+                "latents",
+                self.store.base_digest,
+                self.corpus.digest,
+                concepts,
+                *([] if dtype == "float32" else [dtype]),
+            ),
             (len(concepts), *self.base.latent_shape),
             compute,
-            dtype="float32",
-            batch_size=64,
+            dtype=dtype,
+            batch_size=max(1, min(IMAGES, PIXELS // self.base.side**2)),
             label="latents of images",
             quiet=self.store.quiet,
         )
-        latents = torch.from_numpy(np.array(rows)).to(self.base.device)
-        return torch.cat([torch.zeros_like(latents[:1]), latents])
+        return MappedRows(rows, self.base.device, has_blank=True)
 
     @cached_property
-    def captions_MP(self) -> Tensor:
+    def captions_MP(self) -> MappedRows:
         """Dual encoder features (M, P) of each meaning in English."""
         english = list(self.english_M)
-        return self._dual_features("captions", english, self.dual.text_features)
+        return MappedRows(self._dual_features("captions", english, self.dual.text_features), self.base.device)
 
     @cached_property
-    def images_MP(self) -> Tensor:
+    def images_MP(self) -> MappedRows:
         """Dual encoder features (M, P) of each meaning's image; row 0, the empty text, is zero."""
         concepts = list(self.concept_M[1:])
         rows = self._dual_features(
             "images", concepts, lambda some: self.dual.image_features(self.corpus.images(some)), self.corpus.digest
         )
-        return torch.cat([torch.zeros_like(rows[:1]), rows])
+        return MappedRows(rows, self.base.device, has_blank=True)
 
     @property
     def dual(self) -> DualEncoder:
@@ -314,7 +336,7 @@ class FeatureDataset:
         assert found is not None, "a phase that needs images has an option `vision`"
         return found
 
-    def _dual_features(self, name: str, inputs: list[str], compute: Callable[[list[str]], Tensor], *key: str) -> Tensor:
+    def _dual_features(self, name: str, inputs: list[str], compute: Callable[[list[str]], Tensor], *key: str) -> Rows:
         """Return cached features (M, P) of a dual encoder, normalised so that they fit fp16.
 
         This loses nothing: the layers that use them have no bias and normalise their output.
@@ -323,7 +345,7 @@ class FeatureDataset:
         def compute_normalised(first: int, last: int) -> Rows:
             return F.normalize(compute(inputs[first:last]), dim=1).half().cpu().numpy()
 
-        rows = load_or_compute(
+        return load_or_compute(
             self.store.folder,
             key_of(f"dual-encoder-{name}", self.store.vision_digest or self.store.base_digest, *key, inputs),
             (len(inputs), self.dual.width),
@@ -331,7 +353,6 @@ class FeatureDataset:
             label=f"features of {name}",
             quiet=self.store.quiet,
         )
-        return torch.from_numpy(np.array(rows)).float().to(self.base.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +366,11 @@ class Store:
     """Whether to hide progress bars."""
     vision_digest: str = ""
     """Digest of the dual encoder beside a text-to-image base."""
+
+
+def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Split texts into parts for a tokenizer, which builds lists of Python numbers that are much larger than its tensors."""
+    return (texts[first : first + TOKENIZED] for first in range(0, len(texts), TOKENIZED))
 
 
 def _drop(values_BL: Tensor, rule: PromptRule) -> Tensor:

@@ -27,14 +27,15 @@ def extract_lora(before: nn.Module, after: nn.Module, rank: int) -> LowRankChang
     """Extract the nearest LoRA of `rank` from the change between two modules of the same class.
 
     It truncates the singular value decomposition of each changed linear layer and convolution (Eckart–Young: no LoRA of
-    this rank is nearer). Raises `DoesNotFit` if no such layer has changed.
+    this rank is nearer), on the device of `before`. Raises `DoesNotFit` if no such layer has changed.
     """
     old = dict(before.named_parameters())
     layers = {name for name, each in after.named_modules() if isinstance(each, nn.Linear | nn.Conv2d)}
     weights: dict[str, Tensor] = {}
     whole = left_out = 0.0
     for name, new in after.named_parameters():
-        change = new.detach().double().cpu() - old[name].detach().double().cpu()
+        start = old[name].detach()
+        change = new.detach().to(start.device).double() - start.double()
         size = change.square().sum().item()
         layer, _, leaf = name.rpartition(".")
         whole += size
@@ -48,8 +49,8 @@ def extract_lora(before: nn.Module, after: nn.Module, rank: int) -> LowRankChang
         root_R = values_R[:rank].sqrt()
         down_RI, up_OR = root_R[:, None] * v_RI[:rank], u_OR[:, :rank] * root_R
         kernel = change.shape[2:]
-        weights[f"{layer}.lora_A.weight"] = down_RI.reshape(-1, *change.shape[1:]).float().contiguous()
-        weights[f"{layer}.lora_B.weight"] = up_OR.reshape(*up_OR.shape, *(1 for _ in kernel)).float().contiguous()
+        weights[f"{layer}.lora_A.weight"] = down_RI.reshape(-1, *change.shape[1:]).float().cpu().contiguous()
+        weights[f"{layer}.lora_B.weight"] = up_OR.reshape(*up_OR.shape, *(1 for _ in kernel)).float().cpu().contiguous()
     if not weights:
         raise DoesNotFit("no linear layer or convolution of the denoiser was changed by training: nothing to publish.")
     return LowRankChange(weights, (left_out / whole) ** 0.5)

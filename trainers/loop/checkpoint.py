@@ -33,6 +33,8 @@ class Checkpoint:
     """All fields of the recipe; a run with another recipe is not the same run."""
     validation: float | None = None
     """The method's validation value for the averaged weights; lower is better."""
+    scaler: dict[str, float] = field(default_factory=dict)
+    """State of the gradient scaler of fp16; a new scaler skips updates until it has found its scale again."""
 
 
 def save(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import InitProcessGroupKwargs
 from torch import nn
 
 from hub.errors import InvalidRequest
 from trainers.loop.precision import precision_on
 from trainers.loop.sharding import is_sharded
 
+CACHING_TIMEOUT = timedelta(days=2)
+"""How long a process waits for the others. One of them may compute the caches of millions of texts; torch waits ten minutes."""
 UNSUPPORTED = ("DEEPSPEED", "MEGATRON_LM", "TP")
 """Values of accelerate's `DistributedType` that the loop does not support."""
 
@@ -29,7 +34,8 @@ def open_accelerator(precision: str, device: str | None) -> Accelerator:
     try:
         place = "cpu" if device == "cpu" or not torch.cuda.is_available() else "cuda"
         precision = precision_on(torch.device(place), precision)
-        accelerator = Accelerator(mixed_precision=precision, cpu=place == "cpu")
+        wait = InitProcessGroupKwargs(timeout=CACHING_TIMEOUT)
+        accelerator = Accelerator(mixed_precision=precision, cpu=place == "cpu", kwargs_handlers=[wait])
         torch.empty(0, device=accelerator.device)
     except (AssertionError, ImportError, NotImplementedError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split(". ")[0].split()).rstrip(".")

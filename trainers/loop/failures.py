@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from hub.errors import OutOfMemory, Unreachable
 
+Result = TypeVar("Result")
 CPU_OUT_OF_MEMORY = "can't allocate memory"
 """Part of the message of the RuntimeError that torch's CPU allocator raises."""
 
@@ -33,13 +35,41 @@ class FiniteCheck:
         return self._first
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an allocation failed, on a device or on the CPU, where torch raises a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or CPU_OUT_OF_MEMORY in str(error)
+
+
+def compute_in_parts(compute: Callable[[int, int], Result], first: int, last: int, *, what: str) -> list[Result]:
+    """Return `[compute(first, last)]`, or the results of halves, quarters and so on if that does not fit into memory.
+
+    Raises `OutOfMemory` if a single one of `what` does not fit.
+    """
+    try:
+        return [compute(first, last)]
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if last - first == 1:
+            raise OutOfMemory(f"not even one of the {what} fits into memory: use a device with more memory.") from error
+    # Outside of the `except` block, whose traceback keeps the tensors of the failed attempt.
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    middle = (first + last) // 2
+    return [
+        part
+        for start, end in ((first, middle), (middle, last))
+        for part in compute_in_parts(compute, start, end, what=what)
+    ]
+
+
 @contextmanager
 def catch_out_of_memory(label: str, step: int, examples: int, device: torch.device) -> Iterator[None]:
     """Raise `OutOfMemory` if an allocation on the device fails."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and CPU_OUT_OF_MEMORY not in str(error):
+        if not is_out_of_memory(error):
             raise
         space = f" of {torch.cuda.mem_get_info(device)[1] / 1e9:.0f} GB" if device.type == "cuda" else ""
         raise OutOfMemory(

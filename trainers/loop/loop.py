@@ -17,7 +17,7 @@ from trainers.loop import checkpoint, sharding
 from trainers.loop.checkpoint import Checkpoint
 from trainers.loop.distributed import open_accelerator, share_gradients
 from trainers.loop.failures import FiniteCheck, catch_out_of_memory, catch_write_errors
-from trainers.loop.method import Draw, Loss, Method, Validated
+from trainers.loop.method import Draw, Loss, Method, ReadsAhead, Validated
 from trainers.loop.optimizer import (
     copy_into,
     make_optimizer,
@@ -78,7 +78,7 @@ def train(
     rank, processes = accelerator.process_index, accelerator.num_processes
     shards = shards_of(recipe, processes)
     module, optimizer, ema = _prepare(method, recipe, accelerator, label)
-    at = _restore_newest(folder, method.module, optimizer, ema, recipe)
+    at = _restore_newest(folder, method.module, optimizer, ema, recipe, accelerator)
     accelerator.wait_for_everyone()  # No process deletes a checkpoint that another is still reading.
     sampler = Sampler(method.example_count, recipe.batch_size, recipe.seed, method.example_weights)
     meter, means, finite = LossMeter(), dict[str, float](), FiniteCheck(accelerator.device)
@@ -92,6 +92,7 @@ def train(
             with catch_out_of_memory(label, step + 1, len(indices_B) // shards, accelerator.device):
                 for shard in range(rank, shards, processes):
                     draw = Draw(step, indices_B[shard::shards], generator_of(recipe.seed, "noise", step, shard))
+                    _read_ahead(method, sampler, step, shard + processes, shards, rank)
                     loss = _backward(method, draw, recipe, accelerator)
                     meter.add({"loss": loss.total, **loss.parts})
                     finite.update(step + 1, loss.total)
@@ -115,7 +116,9 @@ def train(
                     on_sample(done, progress)
             if checkpoint_every and (done % checkpoint_every == 0 or done == recipe.steps):
                 _stop_if_not_finite(finite, accelerator, label, kept)
-                reached = Checkpoint(done, seconds, asdict(recipe), _validation(method, ema, progress, done))
+                reached = Checkpoint(
+                    done, seconds, asdict(recipe), _validation(method, ema, progress, done), _scaler_state(accelerator)
+                )
                 main = accelerator.is_main_process
                 checkpoint.save(folder, reached, method.module, optimizer, ema, keep=keep, main=main)
                 kept = done
@@ -163,13 +166,23 @@ def shards_of(recipe: Recipe, processes: int) -> int:
 
 
 def _restore_newest(
-    folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer, ema: dict[str, Tensor], recipe: Recipe
+    folder: Path,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    ema: dict[str, Tensor],
+    recipe: Recipe,
+    accelerator: Accelerator,
 ) -> Checkpoint:
     """Restore the newest checkpoint, or start at step 0. Raises the errors of `restore`, and `Unreachable`."""
     with catch_write_errors("the run's folder", "choose another with `--out`."):
         folder.mkdir(parents=True, exist_ok=True)
     found = checkpoint.find_newest(folder)
-    return checkpoint.restore(found, module, optimizer, ema, recipe=asdict(recipe)) if found else Checkpoint(0, 0.0)
+    if found is None:
+        return Checkpoint(0, 0.0)
+    at = checkpoint.restore(found, module, optimizer, ema, recipe=asdict(recipe))
+    if at.scaler and accelerator.scaler is not None:
+        accelerator.scaler.load_state_dict(at.scaler)
+    return at
 
 
 def _stop_if_not_finite(finite: FiniteCheck, accelerator: Accelerator, label: str, kept: int) -> None:
@@ -177,6 +190,18 @@ def _stop_if_not_finite(finite: FiniteCheck, accelerator: Accelerator, label: st
     first = accelerator.gather(finite.first.reshape(1)).min().item()
     if first != float("inf"):
         raise Diverged(label, int(first), kept or None)
+
+
+def _read_ahead(method: Method, sampler: Sampler, step: int, shard: int, shards: int, rank: int) -> None:
+    """Let the method read what it needs after this shard: `shard` of the same step, or the first one of the next step."""
+    if isinstance(method, ReadsAhead):
+        is_same = shard < shards
+        method.prefetch(sampler.draw(step if is_same else step + 1)[shard if is_same else rank :: shards])
+
+
+def _scaler_state(accelerator: Accelerator) -> dict[str, float]:
+    """Return the state of the gradient scaler, empty without one."""
+    return accelerator.scaler.state_dict() if accelerator.scaler is not None else {}
 
 
 def _backward(method: Method, draw: Draw, recipe: Recipe, accelerator: Accelerator) -> Loss:

@@ -48,6 +48,15 @@ class Method(Protocol):
 
 
 @runtime_checkable
+class ReadsAhead(Protocol):
+    """A method that can read the inputs of the next batch while the device computes this one."""
+
+    def prefetch(self, indices_B: Tensor) -> None:
+        """Start to read the inputs of the examples `indices_B` (B,). Must not change any result."""
+        ...
+
+
+@runtime_checkable
 class Validated(Protocol):
     """A method that can also validate its weights."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 _BF16 = ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16")
@@ -17,6 +20,20 @@ def has_bf16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in _BF16)
+
+
+@contextmanager
+def tf32(device: torch.device) -> Iterator[None]:
+    """Let a GPU multiply fp32 matrices in TF32, several times faster, for outputs that are stored in 16 bits. CPUs change nothing."""
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def precision_on(device: torch.device, wanted: str) -> str:

@@ -40,6 +40,8 @@ class Recipe:
     """Maximum norm of the gradient; 0 does not clip."""
     precision: str = "bf16"
     """Autocast type of the forward pass: `bf16`, `fp16` or `no`. bf16 is `no` on devices without it: `trainers/loop/precision.py`."""
+    gradient_checkpointing: bool = False
+    """Compute the denoiser's activations again in the backward pass: the same gradients with less memory, a third slower."""
     seed: int = 0
 
     def __post_init__(self) -> None:

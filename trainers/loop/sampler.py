@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -33,6 +33,17 @@ def global_generators(generator: torch.Generator, device: torch.device) -> Itera
         yield
 
 
+def normal(shape: Sequence[int], generator: torch.Generator, device: torch.device) -> Tensor:
+    """Return normal noise on `device`, a function of the state of the CPU generator `generator`.
+
+    A GPU draws it itself, from a seed that `generator` gives: on a CPU it takes 28 ms for 64 texts of 77 × 1024.
+    """
+    if device.type != "cuda":
+        return torch.randn(tuple(shape), generator=generator).to(device)
+    own = torch.Generator(device).manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+    return torch.randn(tuple(shape), generator=own, device=device)
+
+
 class Sampler:
     """Samples the indices of each batch.
 
@@ -46,15 +57,24 @@ class Sampler:
         self._example_count = example_count
         self._batch_size = batch_size
         self._seed = seed
-        self._weights = weights
+        # Normalised sums, in which a uniform number finds its example: O(log N), and no limit such as `multinomial`'s 2**24.
+        sums = None if weights is None else weights.double().cumsum(dim=0)
+        self._sums_N = None if sums is None else sums / sums[-1]
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.long)
+        self._drawn: dict[int, Tensor] = {}
 
     def draw(self, step: int) -> Tensor:
-        """Return the indices of batch `step`, (B,)."""
-        if self._weights is not None:
+        """Return the indices of batch `step`, (B,). The last two batches are remembered, since the next one is read ahead."""
+        if step not in self._drawn:
+            self._drawn = {**dict([*self._drawn.items()][-1:]), step: self._sample(step)}
+        return self._drawn[step]
+
+    def _sample(self, step: int) -> Tensor:
+        if self._sums_N is not None:
             generator = generator_of(self._seed, "draw", step)
-            return torch.multinomial(self._weights, self._batch_size, replacement=True, generator=generator)
+            chosen_B = torch.rand(self._batch_size, dtype=torch.float64, generator=generator)
+            return torch.searchsorted(self._sums_N, chosen_B, right=True)
         first = step * self._batch_size
         places = range(first, first + self._batch_size)
         return torch.stack([self._at(*divmod(place, self._example_count)) for place in places])

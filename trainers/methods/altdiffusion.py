@@ -85,7 +85,7 @@ class ImageTextContrast(Objective[TextReader]):
         pooled_BC = states_BSC[torch.arange(len(rows_B)), places_B]
         group_B = meaning_B.to(states_BSC.device)
         text_BP, image_BP, group_B = map(
-            all_gather_rows, (self._projection(pooled_BC), features.images_MP[group_B], group_B)
+            all_gather_rows, (self._projection(pooled_BC), features.images_MP[meaning_B], group_B)
         )
         return Loss(symmetric_contrast(text_BP, image_BP, self._scale, group_B, rows=self._rows), {})
 

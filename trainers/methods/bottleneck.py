@@ -16,7 +16,7 @@ from hub.errors import DoesNotFit
 from trainers.learners.learner import make_module_learner
 from trainers.objectives.hybrid_distillation import HYBRID, HybridDistillation
 from trainers.objectives.token_distillation import DISTIL, TokenDistillation
-from trainers.recipes.plan import THROUGH_DENOISER, Phase, Plan
+from trainers.recipes.plan import DISTILLED_DENOISER, Phase, Plan
 
 WIDTH = 64
 """R of the study; with C = 768 and no first projection that is 100,672 parameters."""
@@ -45,7 +45,7 @@ PLAN = Plan(
     length=None,
     phases=(
         Phase("distil", TokenDistillation, DISTIL),
-        Phase("hybrid", HybridDistillation, HYBRID, needs=THROUGH_DENOISER),
+        Phase("hybrid", HybridDistillation, HYBRID, needs=DISTILLED_DENOISER),
     ),
     description=(
         "Two phases on one residual bottleneck: token distillation on texts alone, then distillation through the frozen "

@@ -28,7 +28,7 @@ from trainers.loop.recipe import Recipe
 from trainers.objectives.noise import add_noise, outputs_of
 from trainers.objectives.objective import Objective, drop_prompts
 from trainers.objectives.reader_tuning import TEACH, TeacherLearning
-from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
+from trainers.recipes.plan import READER_TEXTS, Phase, Plan
 
 
 class AttentionMatching(Objective[TextReader]):
@@ -110,7 +110,7 @@ PLAN = Plan(
     length=None,
     phases=(
         Phase("distil", partial(TeacherLearning, match="token"), TEACH, needs=READER_TEXTS),
-        Phase("attention", AttentionMatching, RECIPE, needs=READER_THROUGH_DENOISER),
+        Phase("attention", AttentionMatching, RECIPE, needs=("teacher", "latents")),
     ),
     description=(
         "Two phases on a copy of the multilingual encoder: token distillation on texts alone, then IAP, which minimises "

@@ -76,8 +76,8 @@ class TriangleDistillation(Objective[Triangle]):
         places_B = meaning_B.to(device)
         with global_generators(draw.generator, device):
             text_BE = in_chunks(self.module.texts, self._rows, states_BLE, mask_BL)
-        image_BE = self.module.features(features.images_MP[places_B])
-        caption_BE = self.module.features(features.captions_MP[places_B])
+        image_BE = self.module.features(features.images_MP[meaning_B])
+        caption_BE = self.module.features(features.captions_MP[meaning_B])
         english_B = self._is_english_N[rows_B].to(device)
         text_BE, image_BE, caption_BE, group_B, english_B = map(
             all_gather_rows, (text_BE, image_BE, caption_BE, places_B, english_B)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from trainers.learners.learner import make_module_learner, projector_settings
 from trainers.objectives.hybrid_distillation import HYBRID, HybridDistillation
 from trainers.objectives.token_distillation import DISTIL, TokenDistillation
-from trainers.recipes.plan import THROUGH_DENOISER, Phase, Plan
+from trainers.recipes.plan import DISTILLED_DENOISER, Phase, Plan
 
 PLAN = Plan(
     name="pea",
@@ -17,7 +17,7 @@ PLAN = Plan(
     length=None,
     phases=(
         Phase("distil", TokenDistillation, DISTIL, with_mask=False),
-        Phase("hybrid", HybridDistillation, HYBRID, needs=THROUGH_DENOISER),
+        Phase("hybrid", HybridDistillation, HYBRID, needs=DISTILLED_DENOISER),
     ),
     description=(
         "Two phases on one module: token distillation on texts alone, then PEA's hybrid distillation, where one frozen "

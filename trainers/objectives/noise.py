@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
+from trainers.loop.sampler import normal
 
 Key = TypeVar("Key", str, int)
 
@@ -32,11 +33,11 @@ def add_noise(latents_BKHW: Tensor, base: FrozenBase, generator: torch.Generator
     `offset` scales one more normal sample per channel that is added to the noise of all its pixels, so that the model can
     darken and lighten whole images (Guttenberg, "Diffusion with offset noise", 2023); it is part of the target.
     """
-    noise_BKHW = torch.randn(latents_BKHW.shape, generator=generator).to(latents_BKHW.device)
+    device = latents_BKHW.device
+    noise_BKHW = normal(latents_BKHW.shape, generator, device)
     if offset:
-        shift_BK11 = torch.randn(*latents_BKHW.shape[:2], 1, 1, generator=generator)
-        noise_BKHW = noise_BKHW + offset * shift_BK11.to(noise_BKHW.device)
-    steps_B = base.sample_steps(len(latents_BKHW), generator).to(latents_BKHW.device)
+        noise_BKHW = noise_BKHW + offset * normal((*latents_BKHW.shape[:2], 1, 1), generator, device)
+    steps_B = base.sample_steps(len(latents_BKHW), generator).to(device, non_blocking=True)
     noised_BKHW = base.add_noise(latents_BKHW, noise_BKHW, steps_B)
     return NoisyBatch(noised_BKHW, steps_B, base.target(latents_BKHW, noise_BKHW, steps_B))
 

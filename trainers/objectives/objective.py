@@ -22,6 +22,10 @@ class Objective(Generic[Module]):
         self.example_weights: Tensor | None = features.weights_N
         self._features = features
 
+    def prefetch(self, indices_B: Tensor) -> None:
+        """Start to read the cached features of the next batch, of the texts `indices_B` (B,)."""
+        self._features.prefetch(indices_B)
+
 
 def drop_prompts(draw: Draw, share: float) -> Tensor:
     """Return the sampled rows (B,) with a random share replaced by row 0, the empty prompt, for classifier-free guidance."""

@@ -17,6 +17,7 @@ from hub.systems.phrase_memory import PhraseMemory
 from trainers.inputs.features import FeatureDataset
 from trainers.inputs.phrases import Phrases
 from trainers.loop.method import Draw, Loss
+from trainers.loop.sampler import normal
 
 
 class PhraseAlignment:
@@ -47,7 +48,7 @@ class PhraseAlignment:
         total, right = torch.zeros((), device=device), torch.zeros((), device=device)
         for own_NW, keys_PW, aligner in zip(self._own, self.module.keys(), self.module.aligners, strict=True):
             own_BW = own_NW[draw.indices_B.to(device)]
-            noise_BW = torch.randn(own_BW.shape, generator=draw.generator).to(device)
+            noise_BW = normal(own_BW.shape, draw.generator, device)
             noised_BW = F.normalize(own_BW + self._noise / math.sqrt(own_BW.shape[1]) * noise_BW, dim=-1)
             logits_BP = aligner(noised_BW).float() @ keys_PW.T / self._temperature
             total = total + F.cross_entropy(logits_BP, phrase_B)

@@ -48,7 +48,7 @@ class TeacherLearning(Objective[TextReader]):
         self._loss = loss
         self._temperature = temperature
         self._empty_share = empty_share
-        self._compare = TokenComparison(features.teacher_MSC)
+        self._compare = TokenComparison(features.teacher_sample().tokens_BLC)
 
     def loss(self, draw: Draw) -> Loss:
         """Return the loss of a batch of texts, a scalar; no images are used."""

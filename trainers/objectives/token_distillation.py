@@ -16,6 +16,7 @@ from trainers.inputs.features import FeatureDataset
 from trainers.learners.losses import mean_cosine, token_mse
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
+from trainers.loop.sampler import normal
 from trainers.objectives.objective import Objective, drop_prompts
 
 DISTIL = Recipe(
@@ -59,8 +60,8 @@ class TokenDistillation(Objective[nn.Module]):
         self._noise = noise
         self._cosine = cosine
         self._empty_share = empty_share
-        self._compare = TokenComparison(features.teacher_MSC)
-        pooled_MP = features.teacher_pooled_MP
+        tokens_MSC, pooled_MP, *_ = features.teacher_sample()
+        self._compare = TokenComparison(tokens_MSC)
         self._deviation_P = None if pooled_MP is None else pooled_MP.std(dim=0).clamp_min(1e-4)
 
     def loss(self, draw: Draw) -> Loss:
@@ -71,11 +72,12 @@ class TokenDistillation(Objective[nn.Module]):
         rows_B = drop_prompts(draw, self._empty_share)
         states_BLE, mask_BL = self._features.encoder_states(rows_B)
         if self._noise:
+            device = states_BLE.device
             strength_B = (
                 torch.rand(len(rows_B), 1, 1, generator=draw.generator) * self._noise * self._features.deviation
             )
-            noise_BLE = torch.randn(states_BLE.shape, generator=draw.generator) * strength_B
-            states_BLE = states_BLE + noise_BLE.to(states_BLE.device)
+            noise_BLE = normal(states_BLE.shape, draw.generator, device)
+            states_BLE = states_BLE + noise_BLE * strength_B.to(device, non_blocking=True)
         student_BSC, student_BP, *_ = self.module(states_BLE, mask_BL)
         teacher_BSC, teacher_BP, *_ = self._features.teacher_embeddings(rows_B)
         if student_BSC.shape != teacher_BSC.shape:

@@ -14,10 +14,12 @@ from trainers.loop.recipe import Recipe
 
 TEXTS = ("states", "teacher")
 """What a phase on texts alone needs: encoder states, and the base's embeddings of the English meanings."""
-THROUGH_DENOISER = (*TEXTS, "latents")
+THROUGH_DENOISER = ("states", "latents")
 """What a phase through the denoiser needs; one step costs about as much as fifty steps on texts."""
+DISTILLED_DENOISER = (*TEXTS, "latents")
+"""The same for a phase that compares the denoiser with itself on the English meanings."""
 READER_TEXTS = ("teacher",)
-READER_THROUGH_DENOISER = ("teacher", "latents")
+READER_THROUGH_DENOISER = ("latents",)
 """The same for a `TextReader`: its own encoder is trained, so its states cannot be cached."""
 PAIRS = ("states", "captions", "images")
 """What a phase on texts and images needs: encoder states, and a dual encoder's features of captions and images."""
@@ -106,5 +108,8 @@ class Plan:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Features that any of the phases needs."""
-        return tuple(dict.fromkeys(need for phase in self.phases for need in phase.needs))
+        """Features that any of the phases needs; empty prompts that are the base's own need its embeddings."""
+        needs = [need for phase in self.phases for need in phase.needs]
+        if self.prompt_rules is not None and self.prompt_rules.empty == "base" and "states" in needs:
+            needs.append("teacher")
+        return tuple(dict.fromkeys(needs))

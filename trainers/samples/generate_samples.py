@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from hub.embeddings import Embeddings
 from trainers.corpora.corpus import Prompt
 from trainers.inputs.conditioning import apply_module
-from trainers.inputs.features import FeatureDataset
+from trainers.inputs.features import PIXELS, FeatureDataset
+from trainers.learners.denoiser_memory import is_in_bf16
 from trainers.learners.text_reader import TextReader
+from trainers.loop.failures import compute_in_parts
 from trainers.loop.sampler import NOISE_STREAM, generator_of
 
 GUIDANCE = 2.5
@@ -48,7 +50,14 @@ def generate_samples(module: nn.Module, features: FeatureDataset, *, seed: int) 
     (seed, concept) alone, as in `emoji-generation`; no global generator is used. `module` should be in evaluation mode.
     """
     rows = torch.arange(1, len(features.texts_N))
-    return torch.cat([_generate_batch(module, features, rows_B, seed) for rows_B in rows.split(BATCH_SIZE)])
+
+    def generate(first: int, last: int) -> Tensor:
+        return _generate_batch(module, features, rows[first:last], seed)
+
+    parts: list[Tensor] = []
+    for first in range(0, len(rows), BATCH_SIZE):
+        parts += compute_in_parts(generate, first, min(first + BATCH_SIZE, len(rows)), what="sample images")
+    return torch.cat(parts)
 
 
 def _generate_batch(module: nn.Module, features: FeatureDataset, rows_B: Tensor, seed: int) -> Tensor:
@@ -61,17 +70,20 @@ def _generate_batch(module: nn.Module, features: FeatureDataset, rows_B: Tensor,
     ]
     schedule = base.sampler(STEPS)
     latents_BKHW = torch.stack(noise).to(base.device) * schedule.init_noise_sigma
+    in_bf16 = is_in_bf16(base.denoiser)  # Then it needs autocast, as in training, to read latents in fp32.
     for step in schedule.timesteps:
         twice = schedule.scale_model_input(torch.cat([latents_BKHW] * 2), step)
         steps = step.to(base.device).expand(len(twice))
-        if isinstance(module, TextReader):
-            prediction = module.predict(base, twice, steps, embeddings.tokens_BLC)
-        else:
-            prediction = base.predict(twice, steps, *embeddings[:3])
+        with torch.autocast(base.device.type, torch.bfloat16, enabled=in_bf16):
+            if isinstance(module, TextReader):
+                prediction = module.predict(base, twice, steps, embeddings.tokens_BLC)
+            else:
+                prediction = base.predict(twice, steps, *embeddings[:3])
         empty_BKHW, prompted_BKHW = prediction.float().chunk(2)
         guided_BKHW = empty_BKHW + GUIDANCE * (prompted_BKHW - empty_BKHW)
         latents_BKHW = schedule.step(guided_BKHW, step, latents_BKHW, eta=0.0).prev_sample
-    return base.decode(latents_BKHW).cpu()
+    few = max(1, PIXELS // base.side**2)
+    return torch.cat([base.decode(some_BKHW).cpu() for some_BKHW in latents_BKHW.split(few)])
 
 
 def _encode(module: nn.Module, features: FeatureDataset, rows_B: Tensor) -> Embeddings:

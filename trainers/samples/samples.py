@@ -50,6 +50,11 @@ class Samples:
         self._folder = folder
         self._seed = seed
 
+    def fill(self, needs: Sequence[str]) -> None:
+        """Compute the states of the prompts, for modules that read states: later, the encoders may not be on the device."""
+        own = ["states"] if "states" in needs else []
+        self._features.fill([*own, "teacher"] if own and self._features.prompt_rules.empty == "base" else own)
+
     def show(self, module: nn.Module, phase: str, step: int, progress: Progress) -> None:
         """Write one contact sheet to a file and to TensorBoard, and leave the module in evaluation mode.
 

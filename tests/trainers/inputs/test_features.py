@@ -123,23 +123,6 @@ def test_a_text_is_paired_with_the_states_of_its_english_meaning_and_its_image(
         assert torch.allclose(features.latents(torch.tensor([row])), latents, atol=1e-4)
 
 
-def test_mapped_states_give_what_states_in_memory_give(
-    features: FeatureDataset,
-    corpus: Any,
-    base: FrozenBase,
-    encoder: TextEncoder,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("trainers.inputs.features.IN_MEMORY_BYTES", 0)
-    mapped = collect_features(
-        corpus, Mixture(("yo", "sw"), english_share=0.3), base, encoder, length=8,
-        store=Store(tmp_path, "b", "e", quiet=True),
-    )  # fmt: skip
-    rows = torch.tensor([3, 0, 3])
-    assert torch.equal(mapped.encoder_states(rows)[0], features.encoder_states(rows)[0])
-
-
 def test_prompts_have_their_prefix_and_the_empty_one_follows_the_negative_rule(
     corpus: Any, base: FrozenBase, encoder: TextEncoder, tmp_path: Path
 ) -> None:

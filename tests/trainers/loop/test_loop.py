@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -17,6 +18,8 @@ from hub.errors import DamagedFile, Diverged, InvalidRequest, OutOfMemory, Unrea
 from tests.builders.training import processes
 from trainers.loop import checkpoint
 from trainers.loop.checkpoint import Checkpoint
+from trainers.loop.distributed import open_accelerator
+from trainers.loop.failures import compute_in_parts
 from trainers.loop.loop import train
 from trainers.loop.method import Draw, Loss
 from trainers.loop.optimizer import OPTIMIZERS, make_optimizer, use_average
@@ -333,3 +336,102 @@ def test_speed_remaining_time_and_memory_are_logged_for_people_and_for_tensorboa
     events.Reload()
     assert [event.step for event in events.Scalars("loss")] == [6, 12]
     assert events.Scalars("twice")[1].value == pytest.approx(last["twice"])
+
+
+@pytest.mark.parametrize("fits", [1, 3, 8])
+def test_work_that_does_not_fit_into_memory_is_halved_until_it_does(fits: int) -> None:
+    asked: list[int] = []
+
+    def compute(first: int, last: int) -> list[int]:
+        asked.append(last - first)
+        if last - first > fits:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return list(range(first, last))
+
+    parts = compute_in_parts(compute, 2, 10, what="images")
+    assert [place for part in parts for place in part] == list(range(2, 10))
+    assert max(map(len, parts)) <= fits
+    assert asked[0] == 8
+
+
+def test_one_image_that_does_not_fit_into_memory_is_reported_in_one_line() -> None:
+    def compute(first: int, last: int) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+
+    with pytest.raises(OutOfMemory, match="not even one of the images fits"):
+        compute_in_parts(compute, 0, 4, what="images")
+
+
+def test_an_error_that_is_not_about_memory_is_not_tried_again() -> None:
+    calls: list[int] = []
+
+    def compute(first: int, last: int) -> None:
+        calls.append(first)
+        raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        compute_in_parts(compute, 0, 4, what="images")
+    assert calls == [0]
+
+
+def test_weighted_batches_are_those_of_torch_and_have_no_limit() -> None:
+    weights = torch.rand(3000, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    weights[::7] = 0
+    for step in range(50):
+        expected = torch.multinomial(weights, 64, replacement=True, generator=generator_of(9, "draw", step))
+        assert torch.equal(Sampler(3000, 64, seed=9, weights=weights).draw(step), expected)
+    many = 2**24 + 5
+    drawn = Sampler(many, 64, seed=9, weights=torch.ones(many)).draw(0)
+    assert drawn.min() >= 0
+    assert drawn.max() < many
+
+
+def test_the_next_batch_is_announced_before_each_one(tmp_path: Path) -> None:
+    class Reads(Regression):
+        def __init__(self) -> None:
+            super().__init__()
+            self.told: list[list[int]] = []
+            self.used: list[list[int]] = []
+
+        def prefetch(self, indices_B: Tensor) -> None:
+            self.told.append(indices_B.tolist())
+
+        def loss(self, draw: Draw) -> Loss:
+            self.used.append(draw.indices_B.tolist())
+            return super().loss(draw)
+
+    method = Reads()
+    train(method, replace(RECIPE, steps=3, accumulation=2), tmp_path, quiet=True)
+    assert len(method.used) == 6
+    assert method.told[:-1] == method.used[1:]
+
+
+def test_a_resumed_run_of_fp16_continues_with_the_scale_it_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scales: list[float] = []
+
+    def with_scaler(precision: str, device: str | None) -> Accelerator:
+        accelerator = open_accelerator(precision, device)
+        # accelerate makes a scaler on GPUs only.
+        accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=2)
+        return accelerator
+
+    class Scaled(Regression):
+        def loss(self, draw: Draw) -> Loss:
+            found = super().loss(draw)
+            return found._replace(total=found.total * 1.0)
+
+    monkeypatch.setattr("trainers.loop.loop.open_accelerator", with_scaler)
+    backward = Accelerator.backward
+
+    def record(self: Accelerator, loss: Tensor) -> None:
+        scales.append(self.scaler.get_scale())
+        backward(self, loss)
+
+    monkeypatch.setattr(Accelerator, "backward", record)
+    train(Scaled(), replace(RECIPE, steps=6), tmp_path / "whole", checkpoint_every=3, keep=9, quiet=True)
+    whole = scales[:]
+    (tmp_path / "whole" / "checkpoint-0000006.safetensors").unlink()
+    scales.clear()
+    train(Scaled(), replace(RECIPE, steps=6), tmp_path / "whole", checkpoint_every=3, quiet=True)
+    assert scales == whole[3:]
+    assert whole[3] > whole[0]

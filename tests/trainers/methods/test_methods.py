@@ -88,8 +88,8 @@ def test_token_distillation_is_token_mse_plus_cosine(features: FeatureDataset) -
     found = TokenDistillation(module, features, empty_share=0.0).loss(some_draw())
     rows = torch.arange(1, 7)
     student = module(*features.encoder_states(rows)).tokens_BLC
-    teacher = features.teacher_MSC[features.meaning_N[rows]]
-    everything = features.teacher_MSC.double()
+    teacher = features.teacher_tokens(rows)
+    everything = features.teacher_sample().tokens_BLC.double()
     deviation = everything.flatten(0, 1).std(0)
     mse = (((student.double() - teacher.double()) / deviation) ** 2).mean()
     a, b = (x.double().mean(1) - everything.mean((0, 1)) for x in (student, teacher))
@@ -102,8 +102,7 @@ def test_denoising_is_the_mse_of_the_bases_velocity(features: FeatureDataset) ->
     found = Denoising(module, features, empty_share=0.0).loss(some_draw())
     generator, rows = generator_of(1, "noise", 0, 0), torch.arange(1, 7)
     torch.rand(6, generator=generator)  # what decides which texts are emptied
-    assert features.latents_MKHW is not None
-    latents = features.latents_MKHW[features.meaning_N[rows]]
+    latents = features.latents(rows)
     noise = torch.randn(latents.shape, generator=generator)
     steps = torch.randint(0, 1000, (6,), generator=generator)
     alpha = features.base.schedule.alphas_cumprod[steps].double()[:, None, None, None]

@@ -88,7 +88,7 @@ def test_pooled_teacher_learning_compares_the_first_state_with_the_one_at_the_en
         meaning = int(features.meaning_N[row])
         end = features.base.tokenize([features.english_M[meaning]])[0].tolist().index(features.base.end_id)
         ours = reader.read(features, torch.tensor([row]))[0, 0].double()
-        expected += ((ours - features.teacher_MSC[meaning, end].double()) ** 2).mean().item() / 6
+        expected += ((ours - features.teacher_tokens(torch.tensor([row]))[0, end].double()) ** 2).mean().item() / 6
     assert found.item() == pytest.approx(expected, rel=1e-4)
 
 
@@ -97,7 +97,7 @@ def test_token_teacher_learning_is_the_token_distillation_of_the_states_it_reads
     found = TeacherLearning(reader, features, match="token", empty_share=0.0).loss(some_draw()).total
     rows = torch.arange(1, 7)
     ours, theirs = reader.read(features, rows).double(), features.teacher_tokens(rows).double()
-    everything = features.teacher_MSC.double()
+    everything = features.teacher_sample().tokens_BLC.double()
     mse = (((ours - theirs) / everything.flatten(0, 1).std(0)) ** 2).mean()
     a, b = (x.mean(1) - everything.mean((0, 1)) for x in (ours, theirs))
     cosine = (1 - torch.nn.functional.cosine_similarity(a, b)).mean()

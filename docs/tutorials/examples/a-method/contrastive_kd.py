@@ -31,7 +31,7 @@ class ContrastiveDistillation:
         self.example_weights: Tensor | None = features.weights_N
         self._features = features
         self._temperature = temperature
-        self._mean_C = features.teacher_MSC.mean(dim=(0, 1))
+        self._mean_C = features.teacher_sample().tokens_BLC.mean(dim=(0, 1))
 
     def loss(self, draw: Draw) -> Loss:
         """−log of the share that a text's own meaning has among the batch's, however often that meaning occurs."""

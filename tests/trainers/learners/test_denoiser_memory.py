@@ -1,0 +1,89 @@
+"""A denoiser takes less memory in bf16 and with its activations computed again, and trains the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from hub.bases.frozen import FrozenBase
+from hub.encoders.text_encoder import TextEncoder
+from hub.errors import InvalidRequest
+from tests.builders.training.toy import ToyCorpus
+from trainers.inputs.features import FeatureDataset, Store
+from trainers.inputs.mixture import Mixture, collect_features
+from trainers.learners.denoiser_memory import convert_to_bf16, recompute_activations
+from trainers.loop.method import Draw
+from trainers.loop.sampler import generator_of
+from trainers.methods import get_plan
+from trainers.samples.generate_samples import generate_samples, with_prompts
+
+
+def step(name: str, features: FeatureDataset, *, recompute: bool) -> tuple[float, list[Tensor], int]:
+    """Return loss and gradients of one step, and the bytes that its forward pass saved for the backward pass."""
+    plan = get_plan(name)
+    torch.manual_seed(0)
+    module = plan.learner(features.base, features.encoder).module
+    method = plan.phases[-1].make(module, features)
+    saved = 0
+
+    def pack(tensor: Tensor) -> Tensor:
+        nonlocal saved
+        saved += tensor.nbytes
+        return tensor
+
+    with recompute_activations(features.base, module, enabled=recompute):
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            loss = method.loss(Draw(0, torch.arange(1, 7), generator_of(1, "noise", 0, 0))).total
+        forward = saved
+        loss.backward()
+    return loss.item(), [each.grad for each in module.parameters() if each.grad is not None], forward
+
+
+@pytest.mark.parametrize("name", ["mulan", "pea", "iap", "full"])
+def test_activations_that_are_computed_again_give_the_same_gradients(name: str, features: FeatureDataset) -> None:
+    loss, gradients, saved = step(name, features, recompute=False)
+    again, same, less = step(name, features, recompute=True)
+    assert again == loss
+    assert gradients
+    for ours, theirs in zip(gradients, same, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    assert less < saved
+
+
+def test_a_module_without_a_denoiser_cannot_compute_it_again() -> None:
+    with (
+        pytest.raises(InvalidRequest, match="nothing here can do it"),
+        recompute_activations(object(), torch.nn.Linear(1, 1), enabled=True),
+    ):
+        pass
+
+
+def test_a_denoiser_in_bf16_trains_and_samples_nearly_the_same(
+    base_folder: Path, encoder: TextEncoder, features: FeatureDataset, tmp_path: Path
+) -> None:
+    base = FrozenBase.open(base_folder, torch.device("cpu"))
+    halved = collect_features(
+        ToyCorpus(), Mixture(("yo", "sw"), english_share=0.3), base, encoder, length=8, store=Store(tmp_path, "b", "e", quiet=True)
+    )  # fmt: skip
+    for each in (features, halved):
+        each.fill(("states", "latents"))
+    before = sum(each.nbytes for each in base.denoiser.parameters())
+    convert_to_bf16(base.denoiser)
+    assert sum(each.nbytes for each in base.denoiser.parameters()) == before / 2
+    with torch.autocast("cpu", torch.bfloat16):
+        expected, gradients, _ = step("mulan", features, recompute=False)
+        found, ours, _ = step("mulan", halved, recompute=False)
+    assert found == pytest.approx(expected, rel=0.02)
+    size, expected_size = (sum(each.norm().item() for each in some) for some in (ours, gradients))
+    assert size == pytest.approx(expected_size, rel=0.1)
+    plan = get_plan("mulan")
+    torch.manual_seed(0)
+    module = plan.learner(base, encoder).module.eval()
+    prompts = ToyCorpus().prompts("yo", "seen")[:2]
+    ours_B3HW, theirs_B3HW = (
+        generate_samples(module, with_prompts(each, prompts), seed=0) for each in (halved, features)
+    )
+    assert (ours_B3HW - theirs_B3HW).abs().mean() < 0.02

@@ -24,6 +24,7 @@ from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
 from trainers.corpora.corpus import Corpus
 from trainers.frozen.find_frozen import FrozenSource, find_dual_encoder, find_encoders, image_side
+from trainers.frozen.fit import check_fit
 from trainers.frozen.foundation import open_dual_encoder
 from trainers.frozen.sentence_encoder import open_sentence_encoder
 from trainers.inputs.features import FeatureDataset, Store
@@ -250,6 +251,7 @@ def prepare(
     plan = plan.with_steps(request.steps, request.seed).with_accumulation(request.accumulation)
     plan = plan if schedule is None else plan.with_schedule(schedule)
     base_source, encoder_sources = plan.foundation.find(request.base, hub), find_encoders(request.encoder, hub)
+    check_fit(plan, base_source.folder, base_source.short_name)
     if len(encoder_sources) > 1 and not plan.reads_sentences:
         raise InvalidRequest(
             f"`{plan.name}` is trained on one encoder, not on {len(encoder_sources)}: name one with --encoder."

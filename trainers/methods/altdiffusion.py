@@ -109,6 +109,8 @@ QUALITY = Recipe(
 PLAN = Plan(
     name="altdiffusion",
     learner=partial(make_student, delta="lora"),
+    gives=(),
+    needs_unet=True,
     length=None,
     phases=(
         Phase("teach", partial(TeacherLearning, match="token"), TEACH, needs=READER_TEXTS),

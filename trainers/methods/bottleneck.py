@@ -43,6 +43,7 @@ PLAN = Plan(
     name="bottleneck",
     learner=make_module_learner("adapter", "bottleneck", bottleneck_settings),
     length=None,
+    gives=(),
     phases=(
         Phase("distil", TokenDistillation, DISTIL),
         Phase("hybrid", HybridDistillation, HYBRID, needs=THROUGH_DENOISER),

@@ -21,6 +21,8 @@ RECIPE = Recipe(steps=300, batch_size=64, learning_rate=1e-4, warmup_steps=30, w
 PLAN = Plan(
     name="full",
     learner=partial(make_student, delta="weights"),
+    gives=(),
+    needs_unet=True,
     length=None,
     phases=(
         Phase("distil", partial(TeacherLearning, match="token"), TEACH, needs=READER_TEXTS),

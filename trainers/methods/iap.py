@@ -107,6 +107,8 @@ RECIPE = Recipe(steps=150, batch_size=32, learning_rate=2e-4, warmup_steps=15, w
 PLAN = Plan(
     name="iap",
     learner=make_student,
+    gives=(),
+    needs_unet=True,
     length=None,
     phases=(
         Phase("distil", partial(TeacherLearning, match="token"), TEACH, needs=READER_TEXTS),

@@ -115,6 +115,8 @@ RECIPE = Recipe(steps=200, batch_size=64, learning_rate=5e-4, warmup_steps=20, w
 PLAN = Plan(
     name="lora",
     learner=make_learner,
+    gives=(),
+    needs_unet=True,
     length=None,
     phases=(
         Phase("distil", partial(TeacherLearning, match="token"), DISTIL, needs=READER_TEXTS),

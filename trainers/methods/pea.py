@@ -15,6 +15,7 @@ PLAN = Plan(
     name="pea",
     learner=make_module_learner("projector", "projector", projector_settings),
     length=None,
+    gives=("pooled",),
     phases=(
         Phase("distil", TokenDistillation, DISTIL),
         Phase("hybrid", HybridDistillation, HYBRID, needs=THROUGH_DENOISER),
@@ -29,6 +30,7 @@ TOKEN_KD = Plan(
     name="token-kd",
     learner=make_module_learner("projector", "projector", projector_settings),
     length=None,
+    gives=("pooled",),
     phases=(Phase("distil", TokenDistillation, DISTIL),),
     description="Token distillation on texts alone: no images and no denoiser are used.",
 )

@@ -126,6 +126,7 @@ RECIPE = Recipe(steps=100, batch_size=64, learning_rate=1e-3, warmup_steps=10, w
 PLAN = Plan(
     name="prompt-tuning",
     learner=make_learner,
+    gives=(),
     length=None,
     phases=(
         Phase("distil", partial(TeacherLearning, match="token"), DISTIL, needs=READER_TEXTS),

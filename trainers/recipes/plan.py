@@ -66,6 +66,10 @@ class Plan:
     """Whether it reads one state per text, of one or several encoders. The learner is then made from the feature dataset."""
     encoder: str = ENCODER
     """The encoder it is trained on unless another is named; several are joined by `+`."""
+    gives: tuple[str, ...] = ("pooled", "mask")
+    """What it returns beside token embeddings, to bases that read it. A base that reads more is refused."""
+    needs_unet: bool = False
+    """Whether it trains a UNet or through the named layers of one."""
     prompt_rules: PromptRules | None = None
     """How texts reach the encoder; None passes them unchanged, in `length` tokens."""
 
@@ -79,6 +83,11 @@ class Plan:
             warmup = min(phase.recipe.warmup_steps, max(1, count // 10))
             phases.append(replace(phase, recipe=replace(phase.recipe, steps=count, warmup_steps=warmup, seed=seed)))
         return replace(self, phases=tuple(phases))
+
+    @property
+    def conditions_pipeline(self) -> bool:
+        """Whether its base is a text-to-image pipeline, not a dual encoder."""
+        return self.foundation is PIPELINE
 
     @property
     def schedule(self) -> list[list[int]]:

@@ -197,6 +197,45 @@ def test_several_languages_are_sampled_by_temperature(hub: LocalHub, capsys: pyt
     assert weights["1.0"] != weights["9.0"], "ten Yoruba texts and twelve Swahili ones"
 
 
+@pytest.mark.parametrize(
+    ("method", "recipe", "told", "untold"),
+    [
+        ("mulan", "method: mulan\nphases: {denoise: {}}", "The base's own denoising loss", "token distillation"),
+        ("pea", "method: pea\nphases: {distil: {}}", "Token distillation on texts alone.", "both teacher"),
+        (
+            "full",
+            "method: full\nphases: {everything: {empty_share: 0.3}}",
+            "with 30% of the prompts dropped.",
+            "distilled from",
+        ),
+        (
+            "altdiffusion",
+            "method: altdiffusion\nmodule: {delta: weights}\nphases: {teach: {match: pooled}, quality: {}}",
+            "by its pooled states, then the whole denoiser is trained",
+            "LoRA",
+        ),
+    ],
+)
+def test_a_card_tells_of_the_phases_that_ran_and_of_no_other(
+    method: str,
+    recipe: str,
+    told: str,
+    untold: str,
+    hub: LocalHub,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "own.yaml").write_text(recipe)
+    outcome = json_of(
+        capsys, train, method, "--recipe", str(tmp_path / "own.yaml"), "--lang", "yo", *TINY, "--steps", "2", "--no-evaluate",
+        "--out", str(tmp_path / "run"),
+    )  # fmt: skip
+    training = Path(outcome["folder"], "README.md").read_text().partition("## Training")[2].partition("## Cost")[0]
+    assert told in training
+    assert untold not in training
+    assert "Two phases" not in training and "Three phases" not in training
+
+
 def test_an_unavailable_device_is_refused(hub: LocalHub) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")

@@ -129,14 +129,22 @@ PLAN = Plan(
     learner=make_learner,
     length=LENGTH,
     phases=(
-        Phase("translate", TranslationFrozen, FROZEN, needs=("states",)),
-        Phase("contrast", TranslationAndContrast, BOTH, needs=()),
+        Phase(
+            "translate",
+            TranslationFrozen,
+            FROZEN,
+            needs=("states",),
+            description="a decoder is trained to generate English from the frozen encoder's states",
+        ),
+        Phase(
+            "contrast",
+            TranslationAndContrast,
+            BOTH,
+            needs=(),
+            description="encoder and decoder are trained to translate and to give a text and its English translation similar states",
+        ),
     ),
-    description=(
-        "The first stage of mCLIP: a decoder is trained to generate English from the frozen encoder's states, then encoder "
-        "and decoder are trained to translate and to give a text and its English translation similar states. The decoder "
-        "is discarded."
-    ),
+    description="This is the first stage of mCLIP; its decoder is discarded.",
     summary="a text encoder initialised from {encoder}, for mCLIP's projectors",
     frozen="It is initialised from `{encoder}`",
     foundation=DUAL_ENCODER,

@@ -77,9 +77,13 @@ def request_from_options(
     recipe: str,
     sets: Sequence[str] | None,
     device: str,
+    english_share: float | None = None,
+    temperature: float | None = None,
     **rest: Any,
 ) -> RunRequest:
     """Return the request that the options describe; `rest` are further fields of it.
+
+    None as `english_share` or `temperature` is the recipe's value, else the default.
 
     Raises `InvalidRequest`, `UnknownLanguage`, `UnknownMethod` and `UnknownRecipe` before anything is opened.
     """
@@ -96,7 +100,8 @@ def request_from_options(
     return RunRequest(
         method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, device=device or None,
         recipe=recipe, sets=tuple(sets or ()), changes=changes,
-        columns=Columns.parse(image_column, caption_column or [], held_out_share), **rest,
+        columns=Columns.parse(image_column, caption_column or [], held_out_share),
+        **changes.mixture_with(english_share, temperature), **rest,
     )  # fmt: skip
 
 

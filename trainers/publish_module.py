@@ -265,6 +265,7 @@ def training_command(request: RunRequest, base: str) -> str:
         encoder=get_plan(request.method).encoder,
         corpus=CORPUS,
         languages=request.languages,
+        **request.changes.mixture_with(None, None),
     )
     for option, name in (
         ("--encoder", "encoder"),

@@ -134,21 +134,28 @@ def train_module(
     *,
     resume: bool,
     quiet: bool,
+    overwrite: bool = False,
     sample: SampleRequest = NO_SAMPLES,
     on_ready: Callable[[RunInputs, str], None] | None = None,
 ) -> RunResult:
-    """Run every phase below `folder`; a resumed run skips the finished phases.
+    """Run every phase below `folder`; a resumed run skips the finished phases, `overwrite` removes an earlier run.
 
     `on_ready` is called by the main process before anything expensive, with the inputs and the name of the device.
 
     A resumed run whose request has more steps than before gives them to its last phase, also if that is finished.
 
     Raises `UnknownMethod`, `UnknownBase`, `UnknownCorpus`, and `InvalidRequest` for languages without texts, or if there
-    is no run to resume or it used different settings.
+    is no run to resume, it used different settings, or `folder` has a run and neither `resume` nor `overwrite` is set.
     """
     if resume and not (folder / REQUEST_FILE).is_file():
         raise InvalidRequest(f"there is no run to resume in {folder.name}: start one without `--resume`.")
     accelerator = open_accelerator("no", request.device)
+    if not (resume or overwrite) and (folder / REQUEST_FILE).is_file():
+        raise InvalidRequest(
+            f"there is a run in {folder} already: continue it with `--resume`, replace it with `--overwrite`, or choose another "
+            "`--name` or `--out`."
+        )
+    accelerator.wait_for_everyone()  # Later, the main process may have written its own.
     device, started = device_of(accelerator), time.perf_counter()
     schedule = _continued_schedule(folder, request) if resume else None
     ready = prepare(request, hub, device, quiet=quiet, schedule=schedule)
@@ -328,7 +335,7 @@ def _continued_schedule(folder: Path, request: RunRequest) -> list[list[int]] | 
     total = sum(steps for steps, _ in schedule)
     if request.steps < total:
         raise InvalidRequest(
-            f"cannot resume: the run in {folder.name} has {total} steps: raise `--steps`, or start a new run without `--resume`."
+            f"cannot resume: the run in {folder.name} has {total} steps: raise `--steps`, or replace it with `--overwrite`."
         )
     schedule[-1][0] += request.steps - total
     return schedule
@@ -362,18 +369,27 @@ def _start_folder(folder: Path, wanted: dict[str, Any], *, keep: bool) -> None:
 def _check_same_request(folder: Path, wanted: dict[str, Any]) -> None:
     """Check that a resumed run used the same request, frozen models and data. Raises `InvalidRequest`."""
     found = json.loads((folder / REQUEST_FILE).read_text())
-    ignored = {"schedule", EARLIER}
+    ignored = {"schedule", "sets", EARLIER}  # `changes` has the values of `sets`.
     if "schedule" in found and wanted["steps"] is not None:
         ignored.add("steps")
+    before, now = (_flat({key: value for key, value in each.items() if key not in ignored}) for each in (found, wanted))
     if differing := [
-        f"{name} {found.get(name)!r} → {value!r}"
-        for name, value in wanted.items()
-        if name not in ignored and found.get(name) != value
+        f"{key} {before.get(key)!r} → {now.get(key)!r}"
+        for key in dict.fromkeys([*now, *before])
+        if before.get(key) != now.get(key)
     ]:
         raise InvalidRequest(
-            f"cannot resume: the run in {folder.name} used different settings ({'; '.join(differing)}). "
-            "Start a new run without `--resume`."
+            f"cannot resume: the run in {folder.name} used different settings ({'; '.join(differing)}). Resume it with the same "
+            "ones, or replace it with `--overwrite`."
         )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of nested mappings by their path: `changes.phases.denoise.steps`."""
+    leaves: dict[str, Any] = {}
+    for key, value in values.items():
+        leaves |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return leaves
 
 
 def _device_name(device: torch.device) -> str:

@@ -98,7 +98,12 @@ def test_the_card_is_valid_and_describes_the_training(hub: LocalHub, capsys: pyt
     assert artifact.kind == "adapter"
     assert artifact.encoder == "tiny-xlmr"
     text = (folder / "README.md").read_text()
-    for piece in ("token distillation", "hub train mulan", "device-seconds", "Not measured yet"):
+    for piece in (
+        "Token distillation on texts alone, then the base's own",
+        "hub train mulan",
+        "device-seconds",
+        "Not measured yet",
+    ):
         assert piece in text
     weights = load_file(folder / "tiny-sd" / "model.safetensors")
     assert {value.dtype for value in weights.values()} == {torch.float16}
@@ -145,7 +150,7 @@ def test_a_recipe_file_and_set_reach_the_run_its_config_and_its_card(
 ) -> None:
     recipe = tmp_path / "short.yaml"
     recipe.write_text(
-        "method: mulan\nbase: tiny-sd\nencoder: tiny-xlmr\ncorpus: toy\nmodule: {queries: 5}\n"
+        "method: mulan\nbase: tiny-sd\nencoder: tiny-xlmr\ncorpus: toy\nenglish_share: 0\nmodule: {queries: 5}\n"
         "prompt: {prefix: 'dog ', drop: [1], length: 8, negative: {length: 7}}\n"
         "phases: {denoise: {steps: 9, batch_size: 2}}\n"
     )
@@ -157,8 +162,11 @@ def test_a_recipe_file_and_set_reach_the_run_its_config_and_its_card(
     assert config["run"]["phases"]["denoise"]["steps"] == 2
     assert (config["conditioning"]["length"], config["module"]["queries"]) == (5, 5)
     assert config["prompt"]["drop"] == [1]
-    assert config["prompt"]["negative"] == {"prefix": "", "drop": [], "length": 7}
-    assert f"--recipe {recipe} --set steps=2" in (Path(outcome["folder"]) / "README.md").read_text()
+    assert config["prompt"]["negative"] == {"prefix": "", "suffix": "", "drop": [], "length": 7}
+    assert config["run"]["order"]["english_share"] == 0
+    card = (Path(outcome["folder"]) / "README.md").read_text()
+    assert f"--recipe {recipe} --set steps=2" in card
+    assert "--english-share" not in card, "the recipe says it"
     pipe = load_pipeline("tiny-sd", adapter=Path(outcome["folder"]), hub=hub, device="cpu")
     prompts_BLC, negative_BLC = pipe.encode_prompt("ajá", torch.device("cpu"), 1, True)
     assert prompts_BLC.shape == negative_BLC.shape == (1, 5, 16)
@@ -189,7 +197,17 @@ def test_english_before_and_after_is_in_every_card(hub: LocalHub, capsys: pytest
 def test_several_languages_are_sampled_by_temperature(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     weights = {}
     for temperature in ("1.0", "9.0"):
-        arguments = ("--lang", "yo", "--lang", "Swahili", *TINY, "--no-evaluate", "--temperature", temperature)
+        arguments = (
+            "--lang",
+            "yo",
+            "--lang",
+            "Swahili",
+            *TINY,
+            "--no-evaluate",
+            "--overwrite",
+            "--temperature",
+            temperature,
+        )
         folder = Path(json_of(capsys, train, "token-kd", *arguments)["folder"]) / "tiny-sd"
         order = json.loads((folder / "config.json").read_text())["run"]["order"]
         assert (order["languages"], order["temperature"]) == (["yo", "sw"], float(temperature))
@@ -273,6 +291,38 @@ def test_a_run_with_other_settings_is_not_resumed(
     run(train, *arguments)
     with pytest.raises(InvalidRequest, match=r"used different settings \(seed 0 → 5\)"):
         run(train, *arguments, "--resume", "--seed", "5")
+    with pytest.raises(InvalidRequest, match=r"different settings \(changes.everywhere.cosine None → 2\)"):
+        run(train, *arguments, "--resume", "--set", "cosine=2")
+
+
+def test_a_run_of_another_recipe_is_refused_by_the_one_key_that_differs(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "own.yaml"
+    arguments = (
+        "token-kd", "--recipe", str(recipe), "--lang", "yo", *TINY, "--no-evaluate", "--out", str(tmp_path / "run"),
+    )  # fmt: skip
+    recipe.write_text("method: token-kd\nphases: {distil: {batch_size: 4, cosine: 1.0}}")
+    run(train, *arguments)
+    recipe.write_text("method: token-kd\nphases: {distil: {batch_size: 4, cosine: 2.0}}")
+    with pytest.raises(InvalidRequest, match=r"settings \(changes.phases.distil.cosine 1.0 → 2.0\)\. Resume"):
+        run(train, *arguments, "--resume")
+
+
+def test_a_run_is_never_removed_unless_it_is_to_be_overwritten(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = ("token-kd", "--lang", "yo", *TINY, "--no-evaluate", "--out", str(tmp_path / "run"))
+    run(train, *arguments)
+    finished = tmp_path / "run" / "0-distil" / "finished.json"
+    before = finished.stat().st_mtime_ns
+    with pytest.raises(
+        InvalidRequest, match=r"there is a run in .*run already: continue it with `--resume`, .*`--overwrite`"
+    ):
+        run(train, *arguments, "--seed", "5")
+    assert finished.stat().st_mtime_ns == before
+    run(train, *arguments, "--seed", "5", "--overwrite")
+    assert finished.stat().st_mtime_ns > before
 
 
 def test_the_whole_cost_is_said_beforehand_and_with_times_once_they_are_known(

@@ -140,8 +140,9 @@ PLAN = Plan(
         ),
     ),
     description=(
-        "Four virtual tokens stand before every prompt, encoded by the base's own text encoder. They replace "
-        "four of the prompt's own tokens, and the base's byte-level tokenizer needs several tokens per letter for scripts it was not trained on; longer prompts are truncated."
+        "Four virtual tokens stand before every prompt, encoded by the base's own text encoder. They replace four of the "
+        "prompt's own tokens, and the base's byte-level tokenizer needs several tokens per letter for scripts it was not "
+        "trained on; longer prompts are truncated."
     ),
     summary="virtual tokens before every prompt, without a multilingual encoder",
     frozen="All weights of the base are frozen; plain diffusers loads the tokens with `load_textual_inversion`",

@@ -17,7 +17,7 @@ from trainers.loop import checkpoint, sharding
 from trainers.loop.checkpoint import Checkpoint
 from trainers.loop.distributed import open_accelerator, share_gradients
 from trainers.loop.failures import FiniteCheck, catch_out_of_memory, catch_write_errors
-from trainers.loop.method import Draw, Loss, Method, Validated
+from trainers.loop.method import Draw, Grouped, Loss, Method, Validated
 from trainers.loop.optimizer import (
     copy_into,
     make_optimizer,
@@ -28,7 +28,7 @@ from trainers.loop.optimizer import (
 )
 from trainers.loop.progress import LossMeter, Progress
 from trainers.loop.recipe import Recipe
-from trainers.loop.sampler import Sampler, generator_of
+from trainers.loop.sampler import GroupedSampler, Sampler, generator_of
 
 KEEP = 2
 """Number of newest checkpoints to keep, besides the best one."""
@@ -80,7 +80,7 @@ def train(
     module, optimizer, ema = _prepare(method, recipe, accelerator, label)
     at = _restore_newest(folder, method.module, optimizer, ema, recipe)
     accelerator.wait_for_everyone()  # No process deletes a checkpoint that another is still reading.
-    sampler = Sampler(method.example_count, recipe.batch_size, recipe.seed, method.example_weights)
+    sampler = _sampler(method, recipe, processes)
     meter, means, finite = LossMeter(), dict[str, float](), FiniteCheck(accelerator.device)
     quiet = quiet or not accelerator.is_local_main_process
     module.train()
@@ -146,6 +146,13 @@ def _show_average(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
     with use_average(module, ema):
         yield
     module.train()
+
+
+def _sampler(method: Method, recipe: Recipe, processes: int) -> Sampler | GroupedSampler:
+    if isinstance(method, Grouped):
+        parts = {"parts": recipe.accumulation, "processes": processes}
+        return GroupedSampler(method.example_groups, method.example_weights, recipe.batch_size, recipe.seed, **parts)
+    return Sampler(method.example_count, recipe.batch_size, recipe.seed, method.example_weights)
 
 
 def shards_of(recipe: Recipe, processes: int) -> int:

@@ -54,3 +54,13 @@ class Validated(Protocol):
     def validation(self) -> float:
         """Return a value that depends on the weights alone; lower is better. Called before each checkpoint, with the average."""
         ...
+
+
+@runtime_checkable
+class Grouped(Protocol):
+    """A method whose examples are sampled one group at a time: see `trainers.loop.sampler.GroupedSampler`."""
+
+    example_groups: Tensor
+    """Group of each example (N,)."""
+    example_weights: Tensor
+    """Sampling weights (N,)."""

@@ -149,6 +149,14 @@ def test_the_inverse_square_root_decays_from_the_end_of_the_warm_up() -> None:
     assert rates == pytest.approx([2.5e-4, 5e-4, 2.5e-4, 5e-5])
 
 
+def test_a_warm_up_may_begin_at_a_rate_of_its_own() -> None:
+    found = read_recipe("mclip-mte")
+    contrast = found.changes.apply(get_plan("mte"), what="mclip-mte").phases[1].recipe
+    rates = [learning_rate(contrast, step) for step in (0, 5, 10, 1000)]
+    assert rates == pytest.approx([2e-5, 6e-5, 1e-4, 1e-5]), "as `run_mte.sh` has it"
+    assert contrast.clip_norm == 2.0
+
+
 def test_an_unknown_recipe_suggests_near_names() -> None:
     with pytest.raises(UnknownRecipe, match="no recipe is called `mulan-sd51`. Did you mean .*`mulan-sd15`"):
         read_recipe("mulan-sd51")

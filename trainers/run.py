@@ -24,7 +24,7 @@ from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
 from trainers.corpora.corpus import Corpus
 from trainers.frozen.find_frozen import FrozenSource, find_dual_encoder, find_encoders, image_side
-from trainers.frozen.fit import check_fit
+from trainers.frozen.fit import check_fit, check_prefix
 from trainers.frozen.foundation import open_dual_encoder
 from trainers.frozen.sentence_encoder import open_sentence_encoder
 from trainers.inputs.features import FeatureDataset, Store
@@ -276,6 +276,7 @@ def prepare(
     else:
         encoder = sentence_encoder.parts[0]
     prompt_rules = plan.prompt_rules or PromptRules.plain(plan.length or base.length)
+    check_prefix(prompt_rules, encoder, "+".join(each.short_name for each in encoder_sources))
     features = collect_features(
         corpus,
         Mixture(("en",) if plan.english_only else request.languages, request.english_share, request.temperature),

@@ -198,6 +198,30 @@ def test_loras_keep_their_names_beside_modules(load: Any, make_module: Any) -> N
     assert pipe.get_active_adapters() == ["mulan-yo", "style"]
 
 
+def test_weights_are_those_of_the_loras_beside_modules(load: Any, make_module: Any) -> None:
+    from peft import LoraConfig
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    pipe = load(make_module("mulan-yo"))
+    for name in ("style", "other"):
+        pipe.unet.add_adapter(LoraConfig(r=2, lora_alpha=2, target_modules=["to_q"]), adapter_name=name)
+
+    def scales() -> list[float]:
+        layer = next(each for each in pipe.unet.modules() if isinstance(each, BaseTunerLayer))
+        return [layer.scaling["style"], layer.scaling["other"]]
+
+    pipe.set_adapters(["style", "mulan-yo", "other"], [0.5, 1.0, 0.25])
+    assert scales() == [0.5, 0.25]
+    assert pipe.get_active_adapters() == ["mulan-yo", "style", "other"]
+    pipe.set_adapters(["mulan-yo", "style", "other"], [None, 0.75, {"mid": 0.5}])
+    assert scales()[0] == 0.75
+    with pytest.raises(DoesNotFit, match=r"the language module `mulan-yo` has no weight, and 0\.5 is given"):
+        pipe.set_adapters(["mulan-yo", "style"], 0.5)
+    with pytest.raises(ValueError, match="2 adapters are named, mulan-yo, style, and 1 weights are given"):
+        pipe.set_adapters(["mulan-yo", "style"], [0.5])
+    assert scales()[0] == 0.75, "a refused call changes nothing"
+
+
 def test_projectors_of_one_shape_run_in_one_pass(load: Any, make_module: Any) -> None:
     names = {
         tag: make_module(f"pea-{tag}", (tag,), architecture="projector", seed=seed)

@@ -97,11 +97,12 @@ def request_from_options(
     from trainers.run import RunRequest
 
     base, encoder, corpus, changes = apply_recipe(method, recipe, sets or [], base, encoder, corpus)
+    english_share, temperature = changes.mixture_with(english_share, temperature)
     return RunRequest(
         method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, device=device or None,
         recipe=recipe, sets=tuple(sets or ()), changes=changes,
         columns=Columns.parse(image_column, caption_column or [], held_out_share),
-        **changes.mixture_with(english_share, temperature), **rest,
+        english_share=english_share, temperature=temperature, **rest,
     )  # fmt: skip
 
 

@@ -259,13 +259,15 @@ def training_command(request: RunRequest, base: str) -> str:
     options += [("--recipe", request.recipe)] if request.recipe else []
     options += [("--set", each) for each in request.sets]
     options += [("--lang", tag) for tag in request.languages]
+    english_share, temperature = request.changes.mixture_with(None, None)
     usual = RunRequest(
         method=request.method,
         base=base,
         encoder=get_plan(request.method).encoder,
         corpus=CORPUS,
         languages=request.languages,
-        **request.changes.mixture_with(None, None),
+        english_share=english_share,
+        temperature=temperature,
     )
     for option, name in (
         ("--encoder", "encoder"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from accelerate import Accelerator
 from tqdm.auto import tqdm
 
 from hub.encoders.text_encoder import TextEncoder
-from hub.errors import InvalidRequest, Unreachable
+from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from trainers import defaults
 from trainers.corpora import open_corpus
@@ -35,16 +34,22 @@ from trainers.loop import sharding
 from trainers.loop.distributed import close_process_group, device_of, open_accelerator
 from trainers.loop.loop import shards_of
 from trainers.methods import get_plan
-from trainers.phases import finished_steps, limit_threads, run_phase
+from trainers.phases import limit_threads, run_phase
 from trainers.recipes.overrides import Overrides, settings_of
 from trainers.recipes.plan import Plan
+from trainers.run_folder import (
+    EARLIER,
+    EarlierRun,
+    check_folder,
+    check_same_request,
+    continued_schedule,
+    earlier_runs,
+    start_folder,
+)
 from trainers.samples.samples import FOLDER as SAMPLES
 from trainers.samples.samples import SampleRequest, Samples, choose_prompts
 
 READOUT = "last_hidden_state"
-REQUEST_FILE = "order.json"
-EARLIER = "earlier"
-"""Key of the earlier runs in REQUEST_FILE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,16 +78,6 @@ class RunRequest:
     """Gradient accumulation steps."""
     columns: Columns = field(default_factory=Columns)
     """Columns of a captioned corpus."""
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierRun:
-    """A run that a longer one continues. Its learning rate followed the schedule of its own length."""
-
-    steps: int | None
-    """As in its request."""
-    is_finished: bool
-    """Whether it had ended, or was stopped, when it was continued."""
 
 
 @dataclass(frozen=True)
@@ -147,29 +142,23 @@ def train_module(
     Raises `UnknownMethod`, `UnknownBase`, `UnknownCorpus`, and `InvalidRequest` for languages without texts, or if there
     is no run to resume, it used different settings, or `folder` has a run and neither `resume` nor `overwrite` is set.
     """
-    if resume and not (folder / REQUEST_FILE).is_file():
-        raise InvalidRequest(f"there is no run to resume in {folder.name}: start one without `--resume`.")
     accelerator = open_accelerator("no", request.device)
-    if not (resume or overwrite) and (folder / REQUEST_FILE).is_file():
-        raise InvalidRequest(
-            f"there is a run in {folder} already: continue it with `--resume`, replace it with `--overwrite`, or choose another "
-            "`--name` or `--out`."
-        )
+    check_folder(folder, resume=resume, overwrite=overwrite)
     accelerator.wait_for_everyone()  # Later, the main process may have written its own.
     device, started = device_of(accelerator), time.perf_counter()
-    schedule = _continued_schedule(folder, request) if resume else None
+    schedule = continued_schedule(folder, request) if resume else None
     ready = prepare(request, hub, device, quiet=quiet, schedule=schedule)
-    earlier = _earlier_runs(folder, request) if resume else []
+    earlier = earlier_runs(folder, request) if resume else []
     wanted = _as_json(request, ready, earlier)
     if resume:
-        _check_same_request(folder, wanted)
+        check_same_request(folder, wanted)
     samples = _open_samples(sample, ready, request, folder)
     learner = _make_learner(ready.plan, ready.features, request.seed, accelerator)
     if on_ready is not None and accelerator.is_main_process:
         on_ready(ready, _device_name(device))
     ready.features.fill(ready.plan.needs)
     if accelerator.is_main_process:
-        _start_folder(folder, wanted, keep=resume)
+        start_folder(folder, wanted, keep=resume)
     accelerator.wait_for_everyone()
     seconds = {"caches": time.perf_counter() - started}
     losses: dict[str, dict[str, float]] = {}
@@ -322,75 +311,6 @@ def _as_json(request: RunRequest, ready: RunInputs, earlier: Sequence[EarlierRun
     }
     plain: dict[str, Any] = json.loads(json.dumps(facts))
     return plain
-
-
-def _continued_schedule(folder: Path, request: RunRequest) -> list[list[int]] | None:
-    """Return the steps of each phase of a resumed run: more steps than before are for the last one. None for an older run.
-
-    Raises `InvalidRequest` for fewer steps.
-    """
-    found = json.loads((folder / REQUEST_FILE).read_text())
-    schedule: list[list[int]] | None = found.get("schedule")
-    if schedule is None or request.steps is None or request.steps == found["steps"]:
-        return schedule
-    total = sum(steps for steps, _ in schedule)
-    if request.steps < total:
-        raise InvalidRequest(
-            f"cannot resume: the run in {folder.name} has {total} steps: raise `--steps`, or replace it with `--overwrite`."
-        )
-    schedule[-1][0] += request.steps - total
-    return schedule
-
-
-def _earlier_runs(folder: Path, request: RunRequest) -> list[EarlierRun]:
-    """Return the runs that a resumed run continues: those of its folder, and the last one if this request has more steps."""
-    found = json.loads((folder / REQUEST_FILE).read_text())
-    earlier = [EarlierRun(**each) for each in found.get(EARLIER, ())]
-    schedule: list[list[int]] = found.get("schedule") or []
-    if not schedule or request.steps is None or request.steps <= sum(steps for steps, _ in schedule):
-        return earlier
-    last = max(folder.glob("[0-9]-*"), default=folder)
-    is_finished = last.name.startswith(f"{len(schedule) - 1}-") and finished_steps(last) == schedule[-1][0]
-    return [*earlier, EarlierRun(found["steps"], is_finished)]
-
-
-def _start_folder(folder: Path, wanted: dict[str, Any], *, keep: bool) -> None:
-    """Write the request to `folder`, and remove an earlier run unless it is to `keep`. Raises `Unreachable`."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in [] if keep else [*folder.glob("[0-9]-*"), *folder.glob(SAMPLES)]:
-            shutil.rmtree(old)
-        (folder / REQUEST_FILE).write_text(json.dumps(wanted, indent=1))
-    except OSError as error:
-        raise Unreachable(
-            f"the run cannot be saved in {folder}: {error.strerror}. Choose another folder with `--out`."
-        ) from error
-
-
-def _check_same_request(folder: Path, wanted: dict[str, Any]) -> None:
-    """Check that a resumed run used the same request, frozen models and data. Raises `InvalidRequest`."""
-    found = json.loads((folder / REQUEST_FILE).read_text())
-    ignored = {"schedule", "sets", EARLIER}  # `changes` has the values of `sets`.
-    if "schedule" in found and wanted["steps"] is not None:
-        ignored.add("steps")
-    before, now = (_flat({key: value for key, value in each.items() if key not in ignored}) for each in (found, wanted))
-    if differing := [
-        f"{key} {before.get(key)!r} → {now.get(key)!r}"
-        for key in dict.fromkeys([*now, *before])
-        if before.get(key) != now.get(key)
-    ]:
-        raise InvalidRequest(
-            f"cannot resume: the run in {folder.name} used different settings ({'; '.join(differing)}). Resume it with the same "
-            "ones, or replace it with `--overwrite`."
-        )
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the leaves of nested mappings by their path: `changes.phases.denoise.steps`."""
-    leaves: dict[str, Any] = {}
-    for key, value in values.items():
-        leaves |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return leaves
 
 
 def _device_name(device: torch.device) -> str:

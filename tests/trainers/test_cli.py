@@ -379,14 +379,15 @@ def test_a_finished_run_is_continued_with_more_steps_of_its_last_phase(
 
 
 def test_a_card_says_whether_a_run_was_stopped_before_it_was_continued(tmp_path: Path) -> None:
-    from trainers.run import EarlierRun, RunRequest, _earlier_runs
+    from trainers.run import RunRequest
+    from trainers.run_folder import EarlierRun, earlier_runs
 
     request = RunRequest(method="mulan", base="b", encoder="e", corpus="c", languages=("yo",), steps=12)
     (tmp_path / "order.json").write_text(json.dumps({"steps": 9, "schedule": [[4, 1], [5, 1]], "earlier": []}))
-    assert _earlier_runs(tmp_path, request) == [EarlierRun(9, is_finished=False)]
+    assert earlier_runs(tmp_path, request) == [EarlierRun(9, is_finished=False)]
     (tmp_path / "1-denoise").mkdir()
     (tmp_path / "1-denoise" / "finished.json").write_text('{"steps": 5}')
-    assert _earlier_runs(tmp_path, request) == [EarlierRun(9, is_finished=True)]
+    assert earlier_runs(tmp_path, request) == [EarlierRun(9, is_finished=True)]
 
 
 @pytest.mark.parametrize(

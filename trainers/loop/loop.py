@@ -17,7 +17,7 @@ from trainers.loop import checkpoint, sharding
 from trainers.loop.checkpoint import Checkpoint
 from trainers.loop.distributed import open_accelerator, share_gradients
 from trainers.loop.failures import FiniteCheck, catch_out_of_memory, catch_write_errors
-from trainers.loop.method import Draw, Grouped, Loss, Method, Validated
+from trainers.loop.method import Draw, Loss, Method, Validated
 from trainers.loop.optimizer import (
     copy_into,
     make_optimizer,
@@ -149,9 +149,10 @@ def _show_average(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
 
 
 def _sampler(method: Method, recipe: Recipe, processes: int) -> Sampler | GroupedSampler:
-    if isinstance(method, Grouped):
+    groups: Tensor | None = getattr(method, "example_groups", None)
+    if groups is not None and method.example_weights is not None:
         parts = {"parts": recipe.accumulation, "processes": processes}
-        return GroupedSampler(method.example_groups, method.example_weights, recipe.batch_size, recipe.seed, **parts)
+        return GroupedSampler(groups, method.example_weights, recipe.batch_size, recipe.seed, **parts)
     return Sampler(method.example_count, recipe.batch_size, recipe.seed, method.example_weights)
 
 

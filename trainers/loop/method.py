@@ -42,6 +42,8 @@ class Method(Protocol):
     example_weights: Tensor | None
     """Sampling weights (N,); None samples each example once per epoch."""
 
+    # A method may also have `example_groups` (N,), so that what it compares is of one group: see `GroupedSampler`.
+
     def loss(self, draw: Draw) -> Loss:
         """Return the loss of one batch."""
         ...
@@ -54,13 +56,3 @@ class Validated(Protocol):
     def validation(self) -> float:
         """Return a value that depends on the weights alone; lower is better. Called before each checkpoint, with the average."""
         ...
-
-
-@runtime_checkable
-class Grouped(Protocol):
-    """A method whose examples are sampled one group at a time: see `trainers.loop.sampler.GroupedSampler`."""
-
-    example_groups: Tensor
-    """Group of each example (N,)."""
-    example_weights: Tensor
-    """Sampling weights (N,)."""

@@ -73,11 +73,11 @@ class Overrides:
                 phases.setdefault(first, {})[rest] = value
         return Overrides(self.only, phases, everywhere, module, prompt, self.mixture)
 
-    def mixture_with(self, english_share: float | None, temperature: float | None) -> dict[str, float]:
-        """Return the mixture of languages: the given values, else the recipe's, else the defaults."""
-        usual = {"english_share": defaults.ENGLISH_SHARE, "temperature": defaults.TEMPERATURE} | self.mixture
-        given = {"english_share": english_share, "temperature": temperature}
-        return usual | {name: value for name, value in given.items() if value is not None}
+    def mixture_with(self, english_share: float | None, temperature: float | None) -> tuple[float, float]:
+        """Return English share and temperature: the given values, else the recipe's, else the defaults."""
+        share = self.mixture.get("english_share", defaults.ENGLISH_SHARE) if english_share is None else english_share
+        usual = self.mixture.get("temperature", defaults.TEMPERATURE) if temperature is None else temperature
+        return share, usual
 
     def apply(self, plan: Plan, *, what: str) -> Plan:
         """Return the plan with these overrides.

@@ -169,8 +169,8 @@ def test_recipes_of_the_originals_mix_no_english_in(name: str) -> None:
 
 def test_the_mixture_is_that_of_the_options_else_of_the_recipe_else_the_default() -> None:
     recipe = Overrides(mixture={"english_share": 0.0})
-    assert recipe.mixture_with(None, 5.0) == {"english_share": 0.0, "temperature": 5.0}
-    assert recipe.mixture_with(0.1, None) == {"english_share": 0.1, "temperature": defaults.TEMPERATURE}
+    assert recipe.mixture_with(None, 5.0) == (0.0, 5.0)
+    assert recipe.mixture_with(0.1, None) == (0.1, defaults.TEMPERATURE)
     assert recipe.with_sets(["batch_size=8"]).mixture == recipe.mixture
 
 

@@ -53,10 +53,28 @@ def test_english_may_stand_beside_other_languages_in_a_batch(two: Any, load: Any
     assert torch.equal(mixed[1:], tokens(load(), "a dog"))
 
 
-def test_a_batch_of_two_lengths_is_refused_by_name(load: Any, make_module: Any) -> None:
-    pipe = load(make_module("mulan-yo", module={"queries": 20}, conditioning={"length": 20}))
-    with pytest.raises(DoesNotFit, match="20 from `mulan-yo` and 16 from the base"):
+def test_a_module_with_fewer_tokens_than_the_base_is_refused_by_name(load: Any, make_module: Any) -> None:
+    shorter = make_module("mulan-yo", module={"queries": 12}, conditioning={"length": 12})
+    pipe = load(shorter)
+    with pytest.raises(DoesNotFit, match="12 from `mulan-yo` and 16 from the base"):
         tokens(pipe, ["aja", "a dog"], language=["yo", "en"])
+
+
+def test_english_beside_a_longer_module_is_padded_as_the_base_pads_it(
+    load: Any, make_module: Any, draw: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipe = load(make_module("mulan-yo", module={"queries": 20}, conditioning={"length": 20}))
+    alone = tokens(pipe, "a dog", language="en")
+    assert not caplog.records
+    mixed = tokens(pipe, ["aja", "a dog"], language=["yo", "en"])
+    assert mixed.shape[:2] == (2, 20)
+    assert torch.equal(mixed[:1], tokens(pipe, "aja", language="yo"))
+    assert torch.equal(mixed[1:, :16], alone)
+    assert torch.equal(mixed[1:, 16:], alone[:, -1:].expand(-1, 4, -1)), "its last padding, repeated"
+    (said,) = caplog.messages
+    assert "padded to 20 tokens" in said
+    images = draw(pipe, ["aja", "a dog"], language=["yo", "en"], negative_prompt=["a cat", "a cat"])
+    assert len(images) == 2
 
 
 def test_script_alone_tells_languages_apart(two: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from hub.errors import DoesNotFit, InvalidRequest, UnknownLanguage
+from hub.images.generate import GenerationSettings, PromptWithLanguage, generate_images
 from hub.loader import UndecidedLanguage
 from hub.loader.prompts import detection
 from tests.builders.models.tiny import tokens
@@ -75,6 +76,12 @@ def test_english_beside_a_longer_module_is_padded_as_the_base_pads_it(
     assert "padded to 20 tokens" in said
     images = draw(pipe, ["aja", "a dog"], language=["yo", "en"], negative_prompt=["a cat", "a cat"])
     assert len(images) == 2
+    settings = GenerationSettings("a cat", 0, 2, 3.0)
+    dog, other = PromptWithLanguage("a dog", "en"), PromptWithLanguage("aja", "yo")
+    (alone_image,) = generate_images(pipe, [dog], settings)
+    beside = list(generate_images(pipe, [other, dog], settings))
+    assert beside[1].tobytes() == alone_image.tobytes(), "`hub generate` gives what the base reads a call of its own"
+    assert beside[0].tobytes() != alone_image.tobytes()
 
 
 def test_script_alone_tells_languages_apart(two: Any) -> None:

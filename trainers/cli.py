@@ -104,6 +104,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume a stopped run, or continue one with more --steps.")
     ] = False,
+    parent: Annotated[
+        str, typer.Option("--from", help="Module to begin from, a name or a folder.  [default: random weights]")
+    ] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove an earlier run in the run directory.")] = False,
     out: Annotated[Path | None, typer.Option(help="Run directory.  [default: HUB_HOME/runs/NAME]")] = None,
     evaluate: Annotated[
@@ -130,6 +133,7 @@ def train(
         method, base=base, encoder=encoder, corpus=corpus, lang=lang, image_column=image_column,
         caption_column=caption_column, held_out_share=held_out_share, recipe=recipe, sets=sets, device=device,
         english_share=english_share, temperature=temperature, steps=steps, seed=seed, accumulation=accumulate,
+        parent=parent,
     )  # fmt: skip
     from trainers.samples.samples import SampleRequest
     from trainers.train_and_publish import train_and_publish

@@ -168,7 +168,7 @@ def _config(trained: RunResult, cost: Cost) -> dict[str, Any]:
             "corpus": {"name": trained.corpus.name, "digest": trained.corpus.digest},
             **({"vision": asdict(trained.vision.pin)} if trained.vision else {}),
         },
-        "parent": "",
+        "parent": trained.request.parent,
     } | trained.learner.config()
 
 
@@ -276,6 +276,7 @@ def training_command(request: RunRequest, base: str) -> str:
         ("--accumulate", "accumulation"),
         ("--english-share", "english_share"),
         ("--temperature", "temperature"),
+        ("--from", "parent"),
     ):
         if (value := getattr(request, name)) != getattr(usual, name):
             options.append((option, value))

@@ -18,17 +18,19 @@ from tqdm.auto import tqdm
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
+from hub.weights.digest import digest_of
 from trainers import defaults
 from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
 from trainers.corpora.corpus import Corpus
+from trainers.fit import check_fit, check_prefix
 from trainers.frozen.find_frozen import FrozenSource, find_dual_encoder, find_encoders, image_side
-from trainers.frozen.fit import check_fit, check_prefix
 from trainers.frozen.foundation import open_dual_encoder
 from trainers.frozen.sentence_encoder import open_sentence_encoder
 from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mixture import Mixture, collect_features
 from trainers.inputs.prompt_rules import PromptRules
+from trainers.learners.begin_from import begin_from, find_variant
 from trainers.learners.learner import Learner
 from trainers.loop import sharding
 from trainers.loop.distributed import close_process_group, device_of, open_accelerator
@@ -78,6 +80,8 @@ class RunRequest:
     """Gradient accumulation steps."""
     columns: Columns = field(default_factory=Columns)
     """Columns of a captioned corpus."""
+    parent: str = ""
+    """The module whose weights the run begins from; empty for random ones."""
 
 
 @dataclass(frozen=True)
@@ -146,14 +150,17 @@ def train_module(
     check_folder(folder, resume=resume, overwrite=overwrite)
     accelerator.wait_for_everyone()  # Later, the main process may have written its own.
     device, started = device_of(accelerator), time.perf_counter()
-    schedule = continued_schedule(folder, request) if resume else None
+    schedule = continued_schedule(folder, request.steps) if resume else None
     ready = prepare(request, hub, device, quiet=quiet, schedule=schedule)
-    earlier = earlier_runs(folder, request) if resume else []
-    wanted = _as_json(request, ready, earlier)
+    earlier = earlier_runs(folder, request.steps) if resume else []
+    variant = find_variant(request.parent, ready.base.short_name, hub) if request.parent else None
+    wanted = _as_json(request, ready, earlier) | ({"parent_digest": digest_of(variant)} if variant else {})
     if resume:
         check_same_request(folder, wanted)
     samples = _open_samples(sample, ready, request, folder)
     learner = _make_learner(ready.plan, ready.features, request.seed, accelerator)
+    if variant is not None:
+        begin_from(learner, variant, request.parent, ready.encoders[0].pin.digest)
     if on_ready is not None and accelerator.is_main_process:
         on_ready(ready, _device_name(device))
     ready.features.fill(ready.plan.needs)

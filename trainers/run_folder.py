@@ -6,14 +6,11 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hub.errors import InvalidRequest, Unreachable
 from trainers.phases import finished_steps
 from trainers.samples.samples import FOLDER as SAMPLES
-
-if TYPE_CHECKING:
-    from trainers.run import RunRequest
 
 REQUEST_FILE = "order.json"
 EARLIER = "earlier"
@@ -42,30 +39,30 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
         )
 
 
-def continued_schedule(folder: Path, request: RunRequest) -> list[list[int]] | None:
+def continued_schedule(folder: Path, wanted_steps: int | None) -> list[list[int]] | None:
     """Return the steps of each phase of a resumed run: more steps than before are for the last one. None for an older run.
 
     Raises `InvalidRequest` for fewer steps.
     """
     found = json.loads((folder / REQUEST_FILE).read_text())
     schedule: list[list[int]] | None = found.get("schedule")
-    if schedule is None or request.steps is None or request.steps == found["steps"]:
+    if schedule is None or wanted_steps is None or wanted_steps == found["steps"]:
         return schedule
     total = sum(steps for steps, _ in schedule)
-    if request.steps < total:
+    if wanted_steps < total:
         raise InvalidRequest(
             f"cannot resume: the run in {folder.name} has {total} steps: raise `--steps`, or replace it with `--overwrite`."
         )
-    schedule[-1][0] += request.steps - total
+    schedule[-1][0] += wanted_steps - total
     return schedule
 
 
-def earlier_runs(folder: Path, request: RunRequest) -> list[EarlierRun]:
+def earlier_runs(folder: Path, wanted_steps: int | None) -> list[EarlierRun]:
     """Return the runs that a resumed run continues: those of its folder, and the last one if this request has more steps."""
     found = json.loads((folder / REQUEST_FILE).read_text())
     earlier = [EarlierRun(**each) for each in found.get(EARLIER, ())]
     schedule: list[list[int]] = found.get("schedule") or []
-    if not schedule or request.steps is None or request.steps <= sum(steps for steps, _ in schedule):
+    if not schedule or wanted_steps is None or wanted_steps <= sum(steps for steps, _ in schedule):
         return earlier
     last = max(folder.glob("[0-9]-*"), default=folder)
     is_finished = last.name.startswith(f"{len(schedule) - 1}-") and finished_steps(last) == schedule[-1][0]

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from hub.cards import describe
 from hub.errors import (
+    DoesNotFit,
     HubError,
     InvalidRequest,
     UnknownArtifact,
@@ -309,6 +310,28 @@ def test_a_run_of_another_recipe_is_refused_by_the_one_key_that_differs(
         run(train, *arguments, "--resume")
 
 
+def test_a_run_begins_from_a_published_module(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    plain = ("token-kd", "--lang", "yo", *TINY, "--no-evaluate", "--set", "learning_rate=1e-9", "--set", "ema_decay=0")
+    begun = json_of(capsys, train, "token-kd", "--lang", "yo", *TINY, "--no-evaluate", "--name", "first", "--push")
+    before = load_file(Path(begun["folder"]) / "tiny-sd" / "model.safetensors")
+    more = json_of(capsys, train, *plain, "--from", "first", "--out", str(tmp_path / "more"))
+    found = load_file(Path(more["folder"]) / "tiny-sd" / "model.safetensors")
+    for key, value in before.items():
+        torch.testing.assert_close(found[key], value, atol=1e-3, rtol=1e-2)
+    config = json.loads((Path(more["folder"]) / "tiny-sd" / "config.json").read_text())
+    assert config["parent"] == "first"
+    assert "--from first" in (Path(more["folder"]) / "README.md").read_text()
+    other = json_of(capsys, train, *plain, "--out", str(tmp_path / "random"))
+    random = load_file(Path(other["folder"]) / "tiny-sd" / "model.safetensors")
+    assert not all(torch.allclose(random[key], value, atol=1e-3, rtol=1e-2) for key, value in before.items())
+    with pytest.raises(DoesNotFit, match=r"cannot begin from `first`: linears 3 → 4"):
+        run(train, *plain, "--from", "first", "--out", str(tmp_path / "other"), "--set", "module.linears=4")
+    with pytest.raises(InvalidRequest, match="this method trains other weights"):
+        run(train, "lora", "--lang", "yo", *TINY, "--from", "first", "--no-evaluate")
+
+
 def test_a_run_is_never_removed_unless_it_is_to_be_overwritten(
     hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -379,15 +402,13 @@ def test_a_finished_run_is_continued_with_more_steps_of_its_last_phase(
 
 
 def test_a_card_says_whether_a_run_was_stopped_before_it_was_continued(tmp_path: Path) -> None:
-    from trainers.run import RunRequest
     from trainers.run_folder import EarlierRun, earlier_runs
 
-    request = RunRequest(method="mulan", base="b", encoder="e", corpus="c", languages=("yo",), steps=12)
     (tmp_path / "order.json").write_text(json.dumps({"steps": 9, "schedule": [[4, 1], [5, 1]], "earlier": []}))
-    assert earlier_runs(tmp_path, request) == [EarlierRun(9, is_finished=False)]
+    assert earlier_runs(tmp_path, 12) == [EarlierRun(9, is_finished=False)]
     (tmp_path / "1-denoise").mkdir()
     (tmp_path / "1-denoise" / "finished.json").write_text('{"steps": 5}')
-    assert earlier_runs(tmp_path, request) == [EarlierRun(9, is_finished=True)]
+    assert earlier_runs(tmp_path, 12) == [EarlierRun(9, is_finished=True)]
 
 
 @pytest.mark.parametrize(

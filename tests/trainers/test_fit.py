@@ -15,7 +15,7 @@ from hub.errors import DoesNotFit, InvalidRequest
 from hub.local import LocalHub
 from tests.builders.training.commands import run
 from trainers.cli import train
-from trainers.frozen.fit import check_fit, check_prefix
+from trainers.fit import check_fit, check_prefix
 from trainers.inputs.prompt_rules import PromptRules
 from trainers.methods import METHODS, get_plan
 from trainers.recipes.recipe_file import read_recipe

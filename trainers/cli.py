@@ -74,12 +74,22 @@ def train(
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     accumulate: Annotated[int, typer.Option(min=1, help="Gradient accumulation steps.")] = 1,
     english_share: Annotated[
-        float, typer.Option(min=0, max=0.95, help="Share of English training examples, to preserve English.")
-    ] = defaults.ENGLISH_SHARE,
+        float | None,
+        typer.Option(
+            min=0,
+            max=0.95,
+            help="Share of English training examples, to preserve English.  "
+            f"[default: the recipe's, else {defaults.ENGLISH_SHARE}]",
+        ),
+    ] = None,
     temperature: Annotated[
-        float,
-        typer.Option(min=0.1, help="Sampling temperature: a language with n texts has weight n^(1/temperature)."),
-    ] = defaults.TEMPERATURE,
+        float | None,
+        typer.Option(
+            min=0.1,
+            help="Sampling temperature: a language with n texts has weight n^(1/temperature).  "
+            f"[default: the recipe's, else {defaults.TEMPERATURE}]",
+        ),
+    ] = None,
     device: Device = "",
     sample_every: Annotated[
         int, typer.Option(min=0, help="Steps between sample images in each phase (0 = never).")
@@ -94,6 +104,10 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume a stopped run, or continue one with more --steps.")
     ] = False,
+    parent: Annotated[
+        str, typer.Option("--from", help="Module to begin from, a name or a folder.  [default: random weights]")
+    ] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove an earlier run in the run directory.")] = False,
     out: Annotated[Path | None, typer.Option(help="Run directory.  [default: HUB_HOME/runs/NAME]")] = None,
     evaluate: Annotated[
         bool, typer.Option("--evaluate/--no-evaluate", help="Evaluate the trained artifact for its card.")
@@ -119,6 +133,7 @@ def train(
         method, base=base, encoder=encoder, corpus=corpus, lang=lang, image_column=image_column,
         caption_column=caption_column, held_out_share=held_out_share, recipe=recipe, sets=sets, device=device,
         english_share=english_share, temperature=temperature, steps=steps, seed=seed, accumulation=accumulate,
+        parent=parent,
     )  # fmt: skip
     from trainers.samples.samples import SampleRequest
     from trainers.train_and_publish import train_and_publish
@@ -127,7 +142,7 @@ def train(
     with LocalHub.open() as hub:
         outcome = train_and_publish(
             request, hub, name=name, out=out, sample=sample, price_per_hour=price_per_hour,
-            prompts=n if evaluate else 0, push=push, resume=resume, quiet=as_json,
+            prompts=n if evaluate else 0, push=push, resume=resume, overwrite=overwrite, quiet=as_json,
         )  # fmt: skip
     if outcome is None:
         return

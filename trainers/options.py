@@ -77,9 +77,13 @@ def request_from_options(
     recipe: str,
     sets: Sequence[str] | None,
     device: str,
+    english_share: float | None = None,
+    temperature: float | None = None,
     **rest: Any,
 ) -> RunRequest:
     """Return the request that the options describe; `rest` are further fields of it.
+
+    None as `english_share` or `temperature` is the recipe's value, else the default.
 
     Raises `InvalidRequest`, `UnknownLanguage`, `UnknownMethod` and `UnknownRecipe` before anything is opened.
     """
@@ -93,10 +97,12 @@ def request_from_options(
     from trainers.run import RunRequest
 
     base, encoder, corpus, changes = apply_recipe(method, recipe, sets or [], base, encoder, corpus)
+    english_share, temperature = changes.mixture_with(english_share, temperature)
     return RunRequest(
         method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, device=device or None,
         recipe=recipe, sets=tuple(sets or ()), changes=changes,
-        columns=Columns.parse(image_column, caption_column or [], held_out_share), **rest,
+        columns=Columns.parse(image_column, caption_column or [], held_out_share),
+        english_share=english_share, temperature=temperature, **rest,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from trainers.defaults import CORPUS
 from trainers.frozen.sentence_encoder import READOUT as SENTENCE_READOUT
 from trainers.frozen.sentence_encoder import prefix_of
 from trainers.methods import get_plan
+from trainers.recipes.overrides import settings_of
 from trainers.run import READOUT, RunRequest, RunResult
 
 HEADING = "## Scores"
@@ -167,7 +168,7 @@ def _config(trained: RunResult, cost: Cost) -> dict[str, Any]:
             "corpus": {"name": trained.corpus.name, "digest": trained.corpus.digest},
             **({"vision": asdict(trained.vision.pin)} if trained.vision else {}),
         },
-        "parent": "",
+        "parent": trained.request.parent,
     } | trained.learner.config()
 
 
@@ -205,7 +206,7 @@ Encodes texts in {languages} for the {foundation.label} `{base}`. {parameters} t
 
 ## Training
 
-{trained.plan.description} Phases: {steps}; seed {trained.request.seed}.
+{_story(trained)} Phases: {steps}; seed {trained.request.seed}.
 Data: the `seen` split of `{trained.corpus.name}` ({trained_on}), without any held-out data.{share}
 
 {_commands(trained, base)}
@@ -217,6 +218,15 @@ Data: the `seen` split of `{trained.corpus.name}` ({trained_on}), without any he
 {HEADING}
 
 {_table(scores)}"""
+
+
+def _story(trained: RunResult) -> str:
+    """Return what the phases that ran did, in their order and with their settings, and what the plan says of any of them."""
+    clauses = [each.description.format(**settings_of(each)) for each in trained.plan.phases if each.description]
+    told = ", then ".join(clauses)
+    return " ".join(
+        each for each in (f"{told[:1].upper()}{told[1:]}." if told else "", trained.plan.description) if each
+    )
 
 
 def _commands(trained: RunResult, base: str) -> str:
@@ -238,8 +248,9 @@ def _rank_note(trained: RunResult) -> str:
     """Return a sentence about what a low-rank delta omits, or an empty string."""
     delta = trained.learner.config().get("delta", {})
     if "relative_error" not in delta:
-        return ""
-    return f" It is stored at rank {delta['rank']}, which omits {delta['relative_error']:.0%} of its Frobenius norm."
+        return f" Its rank is {delta['rank']}." if "rank" in delta else ""
+    omitted = f"{delta['relative_error']:.0%}"
+    return f" The change of the denoiser is a LoRA, stored at rank {delta['rank']}, which omits {omitted} of its Frobenius norm."
 
 
 def training_command(request: RunRequest, base: str) -> str:
@@ -248,12 +259,15 @@ def training_command(request: RunRequest, base: str) -> str:
     options += [("--recipe", request.recipe)] if request.recipe else []
     options += [("--set", each) for each in request.sets]
     options += [("--lang", tag) for tag in request.languages]
+    english_share, temperature = request.changes.mixture_with(None, None)
     usual = RunRequest(
         method=request.method,
         base=base,
         encoder=get_plan(request.method).encoder,
         corpus=CORPUS,
         languages=request.languages,
+        english_share=english_share,
+        temperature=temperature,
     )
     for option, name in (
         ("--encoder", "encoder"),
@@ -262,6 +276,7 @@ def training_command(request: RunRequest, base: str) -> str:
         ("--accumulate", "accumulation"),
         ("--english-share", "english_share"),
         ("--temperature", "temperature"),
+        ("--from", "parent"),
     ):
         if (value := getattr(request, name)) != getattr(usual, name):
             options.append((option, value))

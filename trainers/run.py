@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,9 +16,11 @@ from accelerate import Accelerator
 from tqdm.auto import tqdm
 
 from hub.encoders.text_encoder import TextEncoder
-from hub.errors import InvalidRequest, Unreachable
+from hub.errors import InvalidRequest
 from hub.local import LocalHub
+from hub.weights.digest import digest_of
 from trainers import defaults
+from trainers.check_prefix import check_prefix
 from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
 from trainers.corpora.corpus import Corpus
@@ -30,23 +31,30 @@ from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mixture import Mixture, collect_features
 from trainers.inputs.prompt_rules import PromptRules
 from trainers.inputs.release import release
+from trainers.learners.begin_from import begin_from, find_variant
 from trainers.learners.denoiser_memory import store_in_bf16
 from trainers.learners.learner import Learner
 from trainers.loop import sharding
 from trainers.loop.distributed import close_process_group, device_of, open_accelerator
 from trainers.loop.loop import shards_of
 from trainers.methods import get_plan
-from trainers.phases import finished_steps, limit_threads, run_phase
+from trainers.phases import limit_threads, run_phase
 from trainers.recipes.fit_to_base import fit_to_base
 from trainers.recipes.overrides import Overrides, settings_of
 from trainers.recipes.plan import Plan
+from trainers.run_folder import (
+    EARLIER,
+    EarlierRun,
+    check_folder,
+    check_same_request,
+    continued_schedule,
+    earlier_runs,
+    start_folder,
+)
 from trainers.samples.samples import FOLDER as SAMPLES
 from trainers.samples.samples import SampleRequest, Samples, choose_prompts
 
 READOUT = "last_hidden_state"
-REQUEST_FILE = "order.json"
-EARLIER = "earlier"
-"""Key of the earlier runs in REQUEST_FILE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,16 +83,8 @@ class RunRequest:
     """Gradient accumulation steps."""
     columns: Columns = field(default_factory=Columns)
     """Columns of a captioned corpus."""
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierRun:
-    """A run that a longer one continues. Its learning rate followed the schedule of its own length."""
-
-    steps: int | None
-    """As in its request."""
-    is_finished: bool
-    """Whether it had ended, or was stopped, when it was continued."""
+    parent: str = ""
+    """The module whose weights the run begins from; empty for random ones."""
 
 
 @dataclass(frozen=True)
@@ -136,30 +136,34 @@ def train_module(
     *,
     resume: bool,
     quiet: bool,
+    overwrite: bool = False,
     sample: SampleRequest = NO_SAMPLES,
     on_ready: Callable[[RunInputs, str], None] | None = None,
 ) -> RunResult:
-    """Run every phase below `folder`; a resumed run skips the finished phases.
+    """Run every phase below `folder`; a resumed run skips the finished phases, `overwrite` removes an earlier run.
 
     `on_ready` is called by the main process before anything expensive, with the inputs and the name of the device.
 
     A resumed run whose request has more steps than before gives them to its last phase, also if that is finished.
 
     Raises `UnknownMethod`, `UnknownBase`, `UnknownCorpus`, and `InvalidRequest` for languages without texts, or if there
-    is no run to resume or it used different settings.
+    is no run to resume, it used different settings, or `folder` has a run and neither `resume` nor `overwrite` is set.
     """
-    if resume and not (folder / REQUEST_FILE).is_file():
-        raise InvalidRequest(f"there is no run to resume in {folder.name}: start one without `--resume`.")
     accelerator = open_accelerator("no", request.device)
+    check_folder(folder, resume=resume, overwrite=overwrite)
+    accelerator.wait_for_everyone()  # Later, the main process may have written its own.
     device, started = device_of(accelerator), time.perf_counter()
-    schedule = _continued_schedule(folder, request) if resume else None
+    schedule = continued_schedule(folder, request.steps) if resume else None
     ready = prepare(request, hub, device, quiet=quiet, schedule=schedule)
-    earlier = _earlier_runs(folder, request) if resume else []
-    wanted = _as_json(request, ready, earlier)
+    earlier = earlier_runs(folder, request.steps) if resume else []
+    variant = find_variant(request.parent, ready.base.short_name, hub) if request.parent else None
+    wanted = _as_json(request, ready, earlier) | ({"parent_digest": digest_of(variant)} if variant else {})
     if resume:
-        _check_same_request(folder, wanted)
+        check_same_request(folder, wanted)
     samples = _open_samples(sample, ready, request, folder)
     learner = _make_learner(ready.plan, ready.features, request.seed, accelerator)
+    if variant is not None:
+        begin_from(learner, variant, request.parent, ready.encoders[0].pin.digest)
     if on_ready is not None and accelerator.is_main_process:
         on_ready(ready, _device_name(device))
     ready.features.fill(ready.plan.needs)
@@ -168,7 +172,7 @@ def train_module(
     release(ready.features, learner.module)
     store_in_bf16(ready.features.base, learner, [phase.recipe for phase in ready.plan.phases])
     if accelerator.is_main_process:
-        _start_folder(folder, wanted, keep=resume)
+        start_folder(folder, wanted, keep=resume)
     accelerator.wait_for_everyone()
     seconds = {"caches": time.perf_counter() - started}
     losses: dict[str, dict[str, float]] = {}
@@ -275,6 +279,7 @@ def prepare(
     else:
         encoder = sentence_encoder.parts[0]
     prompt_rules = plan.prompt_rules or PromptRules.plain(plan.length or base.length)
+    check_prefix(prompt_rules, encoder, "+".join(each.short_name for each in encoder_sources))
     features = collect_features(
         corpus,
         Mixture(("en",) if plan.english_only else request.languages, request.english_share, request.temperature),
@@ -320,66 +325,6 @@ def _as_json(request: RunRequest, ready: RunInputs, earlier: Sequence[EarlierRun
     }
     plain: dict[str, Any] = json.loads(json.dumps(facts))
     return plain
-
-
-def _continued_schedule(folder: Path, request: RunRequest) -> list[list[int]] | None:
-    """Return the steps of each phase of a resumed run: more steps than before are for the last one. None for an older run.
-
-    Raises `InvalidRequest` for fewer steps.
-    """
-    found = json.loads((folder / REQUEST_FILE).read_text())
-    schedule: list[list[int]] | None = found.get("schedule")
-    if schedule is None or request.steps is None or request.steps == found["steps"]:
-        return schedule
-    total = sum(steps for steps, _ in schedule)
-    if request.steps < total:
-        raise InvalidRequest(
-            f"cannot resume: the run in {folder.name} has {total} steps: raise `--steps`, or start a new run without `--resume`."
-        )
-    schedule[-1][0] += request.steps - total
-    return schedule
-
-
-def _earlier_runs(folder: Path, request: RunRequest) -> list[EarlierRun]:
-    """Return the runs that a resumed run continues: those of its folder, and the last one if this request has more steps."""
-    found = json.loads((folder / REQUEST_FILE).read_text())
-    earlier = [EarlierRun(**each) for each in found.get(EARLIER, ())]
-    schedule: list[list[int]] = found.get("schedule") or []
-    if not schedule or request.steps is None or request.steps <= sum(steps for steps, _ in schedule):
-        return earlier
-    last = max(folder.glob("[0-9]-*"), default=folder)
-    is_finished = last.name.startswith(f"{len(schedule) - 1}-") and finished_steps(last) == schedule[-1][0]
-    return [*earlier, EarlierRun(found["steps"], is_finished)]
-
-
-def _start_folder(folder: Path, wanted: dict[str, Any], *, keep: bool) -> None:
-    """Write the request to `folder`, and remove an earlier run unless it is to `keep`. Raises `Unreachable`."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in [] if keep else [*folder.glob("[0-9]-*"), *folder.glob(SAMPLES)]:
-            shutil.rmtree(old)
-        (folder / REQUEST_FILE).write_text(json.dumps(wanted, indent=1))
-    except OSError as error:
-        raise Unreachable(
-            f"the run cannot be saved in {folder}: {error.strerror}. Choose another folder with `--out`."
-        ) from error
-
-
-def _check_same_request(folder: Path, wanted: dict[str, Any]) -> None:
-    """Check that a resumed run used the same request, frozen models and data. Raises `InvalidRequest`."""
-    found = json.loads((folder / REQUEST_FILE).read_text())
-    ignored = {"schedule", EARLIER}
-    if "schedule" in found and wanted["steps"] is not None:
-        ignored.add("steps")
-    if differing := [
-        f"{name} {found.get(name)!r} → {value!r}"
-        for name, value in wanted.items()
-        if name not in ignored and found.get(name) != value
-    ]:
-        raise InvalidRequest(
-            f"cannot resume: the run in {folder.name} used different settings ({'; '.join(differing)}). "
-            "Start a new run without `--resume`."
-        )
 
 
 def _device_name(device: torch.device) -> str:

@@ -70,6 +70,7 @@ def train_and_publish(
     prompts: int,
     push: bool,
     resume: bool,
+    overwrite: bool,
     quiet: bool,
 ) -> Outcome | None:
     """Train in `out`, or below the `runs` folder of the home, and evaluate on `prompts` per language and split (0: skip).
@@ -90,7 +91,9 @@ def train_and_publish(
             about = _speed_key(request, device)
             print(estimates[0].as_text(speeds, about, price_per_hour), file=sys.stderr, flush=True)
 
-    trained = training.train_module(request, hub, run, resume=resume, quiet=quiet, sample=sample, on_ready=tell)
+    trained = training.train_module(
+        request, hub, run, resume=resume, overwrite=overwrite, quiet=quiet, sample=sample, on_ready=tell
+    )
     if trained.rank:
         return None
     key = _speed_key(request, trained.device)

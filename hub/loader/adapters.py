@@ -45,10 +45,12 @@ class Adapters:
         return self._prompt_encoder_or_raise().load(name)
 
     def set_adapters(self, adapter_names: str | Sequence[str], adapter_weights: Any = None) -> None:
-        """Activate loaded modules and LoRAs; earlier modules take precedence.
+        """Activate loaded modules and LoRAs; earlier modules take precedence. `adapter_weights` are one for all or one for each.
+
+        A module is on or off: its weight is 1.
 
         Naming only modules leaves LoRAs unchanged, and vice versa. An empty list deactivates every module. Raises DoesNotFit for an
-        unknown name.
+        unknown name and for another weight of a module, and ValueError for a wrong number of weights.
         """
         names = [adapter_names] if isinstance(adapter_names, str) else list(adapter_names)
         loaded = self._prompt_encoder.module_names() if self._prompt_encoder is not None else []
@@ -61,8 +63,10 @@ class Adapters:
                 raise DoesNotFit(
                     f"no adapter called `{missing[0]}` is loaded: {there}. Load it with `pipe.load_adapter`."
                 )
-            weights = {} if adapter_weights is None else {"adapter_weights": adapter_weights}
-            super().set_adapters(loras, **weights)  # type: ignore[misc]
+        weights = _weights_of(names, adapter_weights, modules)
+        if loras:
+            given = {} if adapter_weights is None else {"adapter_weights": [weights[name] for name in loras]}
+            super().set_adapters(loras, **given)  # type: ignore[misc]
         if modules or not names:
             self._prompt_encoder_or_raise().activate(modules)
 
@@ -153,6 +157,20 @@ class Adapters:
         ours = self._prompt_encoder.loras() if self._prompt_encoder is not None else []
         found = {} if listed is None else listed()
         return {part: [name for name in names if name not in ours] for part, names in found.items()}
+
+
+def _weights_of(names: Sequence[str], weights: Any, modules: Sequence[str]) -> dict[str, Any]:
+    """Return the weight of each name, as diffusers reads them. Raises ValueError for a wrong number, DoesNotFit for a module's."""
+    each = list(weights) if isinstance(weights, list | tuple) else [weights] * len(names)
+    if len(each) != len(names):
+        raise ValueError(f"{len(names)} adapters are named, {', '.join(names)}, and {len(each)} weights are given.")
+    found = dict(zip(names, each, strict=True))
+    if wrong := [name for name in modules if found[name] not in (None, 1)]:
+        raise DoesNotFit(
+            f"the language module `{wrong[0]}` has no weight, and {found[wrong[0]]!r} is given: pass 1 for modules, "
+            "and weights for LoRAs."
+        )
+    return found
 
 
 def attach(pipe: Any, prompt_encoder: PromptEncoder) -> None:

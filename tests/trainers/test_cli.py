@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from hub.cards import describe
 from hub.errors import (
+    DoesNotFit,
     HubError,
     InvalidRequest,
     UnknownArtifact,
@@ -98,7 +99,12 @@ def test_the_card_is_valid_and_describes_the_training(hub: LocalHub, capsys: pyt
     assert artifact.kind == "adapter"
     assert artifact.encoder == "tiny-xlmr"
     text = (folder / "README.md").read_text()
-    for piece in ("token distillation", "hub train mulan", "device-seconds", "Not measured yet"):
+    for piece in (
+        "Token distillation on texts alone, then the base's own",
+        "hub train mulan",
+        "device-seconds",
+        "Not measured yet",
+    ):
         assert piece in text
     weights = load_file(folder / "tiny-sd" / "model.safetensors")
     assert {value.dtype for value in weights.values()} == {torch.float16}
@@ -145,7 +151,7 @@ def test_a_recipe_file_and_set_reach_the_run_its_config_and_its_card(
 ) -> None:
     recipe = tmp_path / "short.yaml"
     recipe.write_text(
-        "method: mulan\nbase: tiny-sd\nencoder: tiny-xlmr\ncorpus: toy\nmodule: {queries: 5}\n"
+        "method: mulan\nbase: tiny-sd\nencoder: tiny-xlmr\ncorpus: toy\nenglish_share: 0\nmodule: {queries: 5}\n"
         "prompt: {prefix: 'dog ', drop: [1], length: 8, negative: {length: 7}}\n"
         "phases: {denoise: {steps: 9, batch_size: 2}}\n"
     )
@@ -157,8 +163,11 @@ def test_a_recipe_file_and_set_reach_the_run_its_config_and_its_card(
     assert config["run"]["phases"]["denoise"]["steps"] == 2
     assert (config["conditioning"]["length"], config["module"]["queries"]) == (5, 5)
     assert config["prompt"]["drop"] == [1]
-    assert config["prompt"]["negative"] == {"prefix": "", "drop": [], "length": 7}
-    assert f"--recipe {recipe} --set steps=2" in (Path(outcome["folder"]) / "README.md").read_text()
+    assert config["prompt"]["negative"] == {"prefix": "", "suffix": "", "drop": [], "length": 7}
+    assert config["run"]["order"]["english_share"] == 0
+    card = (Path(outcome["folder"]) / "README.md").read_text()
+    assert f"--recipe {recipe} --set steps=2" in card
+    assert "--english-share" not in card, "the recipe says it"
     pipe = load_pipeline("tiny-sd", adapter=Path(outcome["folder"]), hub=hub, device="cpu")
     prompts_BLC, negative_BLC = pipe.encode_prompt("ajá", torch.device("cpu"), 1, True)
     assert prompts_BLC.shape == negative_BLC.shape == (1, 5, 16)
@@ -189,12 +198,61 @@ def test_english_before_and_after_is_in_every_card(hub: LocalHub, capsys: pytest
 def test_several_languages_are_sampled_by_temperature(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     weights = {}
     for temperature in ("1.0", "9.0"):
-        arguments = ("--lang", "yo", "--lang", "Swahili", *TINY, "--no-evaluate", "--temperature", temperature)
+        arguments = (
+            "--lang",
+            "yo",
+            "--lang",
+            "Swahili",
+            *TINY,
+            "--no-evaluate",
+            "--overwrite",
+            "--temperature",
+            temperature,
+        )
         folder = Path(json_of(capsys, train, "token-kd", *arguments)["folder"]) / "tiny-sd"
         order = json.loads((folder / "config.json").read_text())["run"]["order"]
         assert (order["languages"], order["temperature"]) == (["yo", "sw"], float(temperature))
         weights[temperature] = (folder / "model.safetensors").read_bytes()
     assert weights["1.0"] != weights["9.0"], "ten Yoruba texts and twelve Swahili ones"
+
+
+@pytest.mark.parametrize(
+    ("method", "recipe", "told", "untold"),
+    [
+        ("mulan", "method: mulan\nphases: {denoise: {}}", "The base's own denoising loss", "token distillation"),
+        ("pea", "method: pea\nphases: {distil: {}}", "Token distillation on texts alone.", "both teacher"),
+        (
+            "full",
+            "method: full\nphases: {everything: {empty_share: 0.3}}",
+            "with 30% of the prompts dropped.",
+            "distilled from",
+        ),
+        (
+            "altdiffusion",
+            "method: altdiffusion\nmodule: {delta: weights}\nphases: {teach: {match: pooled}, quality: {}}",
+            "by its pooled states, then the whole denoiser is trained",
+            "LoRA",
+        ),
+    ],
+)
+def test_a_card_tells_of_the_phases_that_ran_and_of_no_other(
+    method: str,
+    recipe: str,
+    told: str,
+    untold: str,
+    hub: LocalHub,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "own.yaml").write_text(recipe)
+    outcome = json_of(
+        capsys, train, method, "--recipe", str(tmp_path / "own.yaml"), "--lang", "yo", *TINY, "--steps", "2", "--no-evaluate",
+        "--out", str(tmp_path / "run"),
+    )  # fmt: skip
+    training = Path(outcome["folder"], "README.md").read_text().partition("## Training")[2].partition("## Cost")[0]
+    assert told in training
+    assert untold not in training
+    assert "Two phases" not in training and "Three phases" not in training
 
 
 def test_an_unavailable_device_is_refused(hub: LocalHub) -> None:
@@ -234,6 +292,60 @@ def test_a_run_with_other_settings_is_not_resumed(
     run(train, *arguments)
     with pytest.raises(InvalidRequest, match=r"used different settings \(seed 0 → 5\)"):
         run(train, *arguments, "--resume", "--seed", "5")
+    with pytest.raises(InvalidRequest, match=r"different settings \(changes.everywhere.cosine None → 2\)"):
+        run(train, *arguments, "--resume", "--set", "cosine=2")
+
+
+def test_a_run_of_another_recipe_is_refused_by_the_one_key_that_differs(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "own.yaml"
+    arguments = (
+        "token-kd", "--recipe", str(recipe), "--lang", "yo", *TINY, "--no-evaluate", "--out", str(tmp_path / "run"),
+    )  # fmt: skip
+    recipe.write_text("method: token-kd\nphases: {distil: {batch_size: 4, cosine: 1.0}}")
+    run(train, *arguments)
+    recipe.write_text("method: token-kd\nphases: {distil: {batch_size: 4, cosine: 2.0}}")
+    with pytest.raises(InvalidRequest, match=r"settings \(changes.phases.distil.cosine 1.0 → 2.0\)\. Resume"):
+        run(train, *arguments, "--resume")
+
+
+def test_a_run_begins_from_a_published_module(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    plain = ("token-kd", "--lang", "yo", *TINY, "--no-evaluate", "--set", "learning_rate=1e-9", "--set", "ema_decay=0")
+    begun = json_of(capsys, train, "token-kd", "--lang", "yo", *TINY, "--no-evaluate", "--name", "first", "--push")
+    before = load_file(Path(begun["folder"]) / "tiny-sd" / "model.safetensors")
+    more = json_of(capsys, train, *plain, "--from", "first", "--out", str(tmp_path / "more"))
+    found = load_file(Path(more["folder"]) / "tiny-sd" / "model.safetensors")
+    for key, value in before.items():
+        torch.testing.assert_close(found[key], value, atol=1e-3, rtol=1e-2)
+    config = json.loads((Path(more["folder"]) / "tiny-sd" / "config.json").read_text())
+    assert config["parent"] == "first"
+    assert "--from first" in (Path(more["folder"]) / "README.md").read_text()
+    other = json_of(capsys, train, *plain, "--out", str(tmp_path / "random"))
+    random = load_file(Path(other["folder"]) / "tiny-sd" / "model.safetensors")
+    assert not all(torch.allclose(random[key], value, atol=1e-3, rtol=1e-2) for key, value in before.items())
+    with pytest.raises(DoesNotFit, match=r"cannot begin from `first`: linears 3 → 4"):
+        run(train, *plain, "--from", "first", "--out", str(tmp_path / "other"), "--set", "module.linears=4")
+    with pytest.raises(InvalidRequest, match="this method trains other weights"):
+        run(train, "lora", "--lang", "yo", *TINY, "--from", "first", "--no-evaluate")
+
+
+def test_a_run_is_never_removed_unless_it_is_to_be_overwritten(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = ("token-kd", "--lang", "yo", *TINY, "--no-evaluate", "--out", str(tmp_path / "run"))
+    run(train, *arguments)
+    finished = tmp_path / "run" / "0-distil" / "finished.json"
+    before = finished.stat().st_mtime_ns
+    with pytest.raises(
+        InvalidRequest, match=r"there is a run in .*run already: continue it with `--resume`, .*`--overwrite`"
+    ):
+        run(train, *arguments, "--seed", "5")
+    assert finished.stat().st_mtime_ns == before
+    run(train, *arguments, "--seed", "5", "--overwrite")
+    assert finished.stat().st_mtime_ns > before
 
 
 def test_the_whole_cost_is_said_beforehand_and_with_times_once_they_are_known(
@@ -290,14 +402,13 @@ def test_a_finished_run_is_continued_with_more_steps_of_its_last_phase(
 
 
 def test_a_card_says_whether_a_run_was_stopped_before_it_was_continued(tmp_path: Path) -> None:
-    from trainers.run import EarlierRun, RunRequest, _earlier_runs
+    from trainers.run_folder import EarlierRun, earlier_runs
 
-    request = RunRequest(method="mulan", base="b", encoder="e", corpus="c", languages=("yo",), steps=12)
     (tmp_path / "order.json").write_text(json.dumps({"steps": 9, "schedule": [[4, 1], [5, 1]], "earlier": []}))
-    assert _earlier_runs(tmp_path, request) == [EarlierRun(9, is_finished=False)]
+    assert earlier_runs(tmp_path, 12) == [EarlierRun(9, is_finished=False)]
     (tmp_path / "1-denoise").mkdir()
     (tmp_path / "1-denoise" / "finished.json").write_text('{"steps": 5}')
-    assert _earlier_runs(tmp_path, request) == [EarlierRun(9, is_finished=True)]
+    assert earlier_runs(tmp_path, 12) == [EarlierRun(9, is_finished=True)]
 
 
 @pytest.mark.parametrize(

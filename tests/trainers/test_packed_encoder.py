@@ -50,7 +50,7 @@ def test_mulan_trains_on_it(hub: LocalHub, tmp_path: Path, capsys: pytest.Captur
         22,
         WIDTH,
     )
-    assert config["prompt"]["negative"] == {"prefix": "query: ", "drop": [], "length": 22}
+    assert config["prompt"]["negative"] == {"prefix": "query: ", "suffix": "", "drop": [], "length": 22}
     pipe = load_pipeline("tiny-sd", adapter=folder, hub=hub, device="cpu")
     image = pipe("ajá", num_inference_steps=1, output_type="pt", generator=torch.Generator().manual_seed(0)).images
     assert image.shape == (1, 3, 32, 32)

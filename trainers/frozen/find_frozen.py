@@ -8,6 +8,7 @@ from pathlib import Path
 from hub.bases.family import pipeline_class_of, read_json
 from hub.bases.sizes import side_of
 from hub.errors import DoesNotFit, HubError, InvalidRequest
+from hub.loader.base_source import BaseSource
 from hub.loader.sources import Sources
 from hub.local import LocalHub
 from hub.publish.card_only import missing_weights
@@ -31,7 +32,7 @@ class FrozenSource:
 def find_base(name: str, hub: LocalHub) -> FrozenSource:
     """Find a base by any of its names, the pipeline in that folder, or a repository upstream.
 
-    Raises `UnknownBase`, and `InvalidRequest` for a single file.
+    Raises `UnknownBase`, and `InvalidRequest` for a single file and for a folder that has the name of another base.
     """
     if is_single_file(name) and not Path(name).is_dir():
         raise InvalidRequest(
@@ -40,7 +41,9 @@ def find_base(name: str, hub: LocalHub) -> FrozenSource:
         )
     found = Sources(hub).base(name, None)
     if found.is_folder:
-        return FrozenSource(Pin(name=found.name, digest=digest_of(found.folder)), found.folder, found.name)
+        digest = digest_of(found.folder)
+        _check_folder_name(found, digest, hub)
+        return FrozenSource(Pin(name=found.name, digest=digest), found.folder, found.name)
     pinned = str(find_registered(hub.registry, name).name) if found.is_known else found.name
     if found.upstream is not None:
         import diffusers
@@ -49,6 +52,28 @@ def find_base(name: str, hub: LocalHub) -> FrozenSource:
         folder = fetch_pipeline(whole, found.upstream.repository, found.upstream.revision, what=found.name)
         return FrozenSource(Pin(name=pinned, digest=digest_of(folder)), folder, found.title)
     return FrozenSource(Pin(name=pinned, digest=found.digest), found.folder, found.title)
+
+
+def _check_folder_name(found: BaseSource, digest: str, hub: LocalHub) -> None:
+    """Raise `InvalidRequest` for a folder with the name of a registered base that it is not.
+
+    Its module would have that base's name in its card and config. Of a base of which only the card is registered, the conditioning
+    is compared.
+    """
+    known = hub.registry.base_named(found.name)
+    if not known:
+        return
+    registered = hub.registry.get(known)
+    is_same = (
+        digest == registered.weights_digest
+        if registered.weights_digest
+        else registered.conditioning in (None, found.conditioning)
+    )
+    if not is_same:
+        raise InvalidRequest(
+            f"the folder `{found.name}` has the name of the base `{registered.name}` and other weights: its module would claim to be for "
+            f"that base. Rename the folder, or train for the base itself with `--base {registered.name}`."
+        )
 
 
 def find_dual_encoder(name: str, hub: LocalHub) -> FrozenSource:

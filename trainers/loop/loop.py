@@ -28,7 +28,7 @@ from trainers.loop.optimizer import (
 )
 from trainers.loop.progress import LossMeter, Progress
 from trainers.loop.recipe import Recipe
-from trainers.loop.sampler import Sampler, generator_of
+from trainers.loop.sampler import GroupedSampler, Sampler, generator_of
 
 KEEP = 2
 """Number of newest checkpoints to keep, besides the best one."""
@@ -80,7 +80,7 @@ def train(
     module, optimizer, ema = _prepare(method, recipe, accelerator, label)
     at = _restore_newest(folder, method.module, optimizer, ema, recipe, accelerator)
     accelerator.wait_for_everyone()  # No process deletes a checkpoint that another is still reading.
-    sampler = Sampler(method.example_count, recipe.batch_size, recipe.seed, method.example_weights)
+    sampler = _sampler(method, recipe, processes)
     meter, means, finite = LossMeter(), dict[str, float](), FiniteCheck(accelerator.device)
     quiet = quiet or not accelerator.is_local_main_process
     module.train()
@@ -151,6 +151,14 @@ def _show_average(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
     module.train()
 
 
+def _sampler(method: Method, recipe: Recipe, processes: int) -> Sampler | GroupedSampler:
+    groups: Tensor | None = getattr(method, "example_groups", None)
+    if groups is not None and method.example_weights is not None:
+        parts = {"parts": recipe.accumulation, "processes": processes}
+        return GroupedSampler(groups, method.example_weights, recipe.batch_size, recipe.seed, **parts)
+    return Sampler(method.example_count, recipe.batch_size, recipe.seed, method.example_weights)
+
+
 def shards_of(recipe: Recipe, processes: int) -> int:
     """Return the number of parts of a batch: processes × accumulation steps.
 
@@ -192,7 +200,9 @@ def _stop_if_not_finite(finite: FiniteCheck, accelerator: Accelerator, label: st
         raise Diverged(label, int(first), kept or None)
 
 
-def _read_ahead(method: Method, sampler: Sampler, step: int, shard: int, shards: int, rank: int) -> None:
+def _read_ahead(
+    method: Method, sampler: Sampler | GroupedSampler, step: int, shard: int, shards: int, rank: int
+) -> None:
     """Let the method read what it needs after this shard: `shard` of the same step, or the first one of the next step."""
     if isinstance(method, ReadsAhead):
         is_same = shard < shards

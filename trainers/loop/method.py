@@ -42,6 +42,8 @@ class Method(Protocol):
     example_weights: Tensor | None
     """Sampling weights (N,); None samples each example once per epoch."""
 
+    # A method may also have `example_groups` (N,), so that what it compares is of one group: see `GroupedSampler`.
+
     def loss(self, draw: Draw) -> Loss:
         """Return the loss of one batch."""
         ...

@@ -49,6 +49,8 @@ def make_optimizer(module: nn.Module, recipe: Recipe) -> Optimizer:
 def learning_rate(recipe: Recipe, step: int) -> float:
     """Return the learning rate of update `step`, counted from 0: warm-up, hold, then the recipe's decay."""
     if step < recipe.warmup_steps:
+        if recipe.warmup_from:
+            return recipe.warmup_from + (recipe.learning_rate - recipe.warmup_from) * step / recipe.warmup_steps
         return recipe.learning_rate * (step + 1) / recipe.warmup_steps
     held = recipe.warmup_steps + recipe.hold_share * (recipe.steps - recipe.warmup_steps)
     if step <= held:

@@ -26,6 +26,8 @@ class Recipe:
     weight_decay: float = 0.01
     """Decoupled, on tensors of two or more dimensions only."""
     warmup_steps: int = 50
+    warmup_from: float = 0.0
+    """Learning rate of the first update, from which warm-up rises evenly; 0 begins one step above it."""
     hold_share: float = 0.0
     """Share of the steps that stay at the peak before the rate decays."""
     final_share: float = 0.01

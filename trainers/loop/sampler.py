@@ -85,3 +85,32 @@ class Sampler:
             self._order = torch.randperm(self._example_count, generator=generator)
             self._epoch = epoch
         return self._order[place]
+
+
+class GroupedSampler:
+    """Samples each part of a batch from one group of examples, as the sum of their weights decides.
+
+    A part is what all processes compute before they accumulate: the examples that a contrast compares.
+    """
+
+    def __init__(
+        self, groups: Tensor, weights: Tensor, batch_size: int, seed: int, *, parts: int, processes: int
+    ) -> None:
+        """`groups` and `weights` are (N,); a batch has `parts` times `processes` shards of equal size."""
+        self._members = [(groups == each).nonzero().flatten() for each in groups[weights > 0].unique()]
+        self._weights = [weights[each] for each in self._members]
+        self._shares = torch.stack([each.sum() for each in self._weights])
+        self._shape = (batch_size // parts // processes, processes)
+        self._parts = parts
+        self._seed = seed
+
+    def draw(self, step: int) -> Tensor:
+        """Return the indices of batch `step`, (B,), in the order in which the loop deals them to shards."""
+        generator = generator_of(self._seed, "draw", step)
+        chosen = torch.multinomial(self._shares, self._parts, replacement=True, generator=generator).tolist()
+        count = self._shape[0] * self._shape[1]
+        drawn = [
+            self._members[each][torch.multinomial(self._weights[each], count, replacement=True, generator=generator)]
+            for each in chosen
+        ]
+        return torch.stack([each.view(self._shape) for each in drawn], dim=1).flatten()

@@ -111,16 +111,39 @@ PLAN = Plan(
     learner=partial(make_student, delta="lora"),
     length=None,
     phases=(
-        Phase("teach", partial(TeacherLearning, match="token"), TEACH, needs=READER_TEXTS),
-        Phase("contrastive", partial(ImageTextContrast, state="end"), CONTRASTIVE, needs=("images",), optional=True),
-        Phase("concept", ConceptAlignment, CONCEPT, needs=READER_THROUGH_DENOISER),
-        Phase("quality", Quality, QUALITY, needs=READER_THROUGH_DENOISER),
+        Phase(
+            "teach",
+            partial(TeacherLearning, match="token"),
+            TEACH,
+            needs=READER_TEXTS,
+            description="the encoder is distilled from the base's text encoder by its {match} states",
+        ),
+        Phase(
+            "contrastive",
+            partial(ImageTextContrast, state="end"),
+            CONTRASTIVE,
+            needs=("images",),
+            optional=True,
+            description="the encoder is trained by contrast between texts and images",
+        ),
+        Phase(
+            "concept",
+            ConceptAlignment,
+            CONCEPT,
+            needs=READER_THROUGH_DENOISER,
+            description="the denoiser's cross-attention is trained on its output",
+        ),
+        Phase(
+            "quality",
+            Quality,
+            QUALITY,
+            needs=READER_THROUGH_DENOISER,
+            description="the whole denoiser is trained with {empty_share:.0%} of the prompts dropped",
+        ),
     ),
     description=(
-        "Three phases: a copy of the multilingual encoder is distilled from the base's text encoder, token by token; the "
-        "denoiser's cross-attention is trained on its output; then the whole denoiser is trained with a tenth of the "
-        "prompts dropped. The published AltDiffusion distils the pooled state alone and trains its denoiser for 750,000 "
-        "steps. The change of the denoiser is published as the nearest LoRA of rank 32."
+        "The encoder is a copy of the multilingual one. The published AltDiffusion distils the pooled state alone and trains "
+        "its denoiser for 750,000 steps."
     ),
     summary="a text encoder initialised from {encoder}, and a denoiser trained on its output",
     frozen="The encoder is initialised from `{encoder}`; the change of the denoiser is a separate file that can be removed",

@@ -15,7 +15,7 @@ from hub.bases.frozen import FrozenBase
 from hub.errors import DoesNotFit
 from trainers.learners.learner import make_module_learner
 from trainers.objectives.hybrid_distillation import HYBRID, HybridDistillation
-from trainers.objectives.token_distillation import DISTIL, TokenDistillation
+from trainers.objectives.token_distillation import DISTIL, STORY, TokenDistillation
 from trainers.recipes.plan import DISTILLED_DENOISER, Phase, Plan
 
 WIDTH = 64
@@ -44,11 +44,14 @@ PLAN = Plan(
     learner=make_module_learner("adapter", "bottleneck", bottleneck_settings),
     length=None,
     phases=(
-        Phase("distil", TokenDistillation, DISTIL),
-        Phase("hybrid", HybridDistillation, HYBRID, needs=DISTILLED_DENOISER),
+        Phase("distil", TokenDistillation, DISTIL, description=STORY),
+        Phase(
+            "hybrid",
+            HybridDistillation,
+            HYBRID,
+            needs=DISTILLED_DENOISER,
+            description="distillation through the frozen denoiser",
+        ),
     ),
-    description=(
-        "Two phases on one residual bottleneck: token distillation on texts alone, then distillation through the frozen "
-        "denoiser. The study gives no training recipe; this one is ours, the same as for `pea`."
-    ),
+    description="The study gives no training recipe; this one is ours, the same as for `pea`.",
 )

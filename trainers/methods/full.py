@@ -23,13 +23,22 @@ PLAN = Plan(
     learner=partial(make_student, delta="weights"),
     length=None,
     phases=(
-        Phase("distil", partial(TeacherLearning, match="token"), TEACH, needs=READER_TEXTS),
-        Phase("everything", FullTuning, RECIPE, needs=READER_THROUGH_DENOISER),
+        Phase(
+            "distil",
+            partial(TeacherLearning, match="token"),
+            TEACH,
+            needs=READER_TEXTS,
+            description="the encoder is distilled from the base's text encoder by its {match} states",
+        ),
+        Phase(
+            "everything",
+            FullTuning,
+            RECIPE,
+            needs=READER_THROUGH_DENOISER,
+            description="the base's own denoising loss, which trains encoder and denoiser, with {empty_share:.0%} of the prompts dropped",
+        ),
     ),
-    description=(
-        "Full fine-tuning, the baseline: token distillation into a copy of the multilingual encoder, then the base's own "
-        "denoising loss with encoder and denoiser trained together."
-    ),
+    description="This is full fine-tuning, the baseline, with a copy of the multilingual encoder.",
     summary="a text encoder initialised from {encoder}, and a denoiser fine-tuned with it",
     frozen="Only the autoencoder is frozen; the base's own weights are restored when the module is unloaded",
 )

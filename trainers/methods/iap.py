@@ -109,14 +109,25 @@ PLAN = Plan(
     learner=make_student,
     length=None,
     phases=(
-        Phase("distil", partial(TeacherLearning, match="token"), TEACH, needs=READER_TEXTS),
-        Phase("attention", AttentionMatching, RECIPE, needs=("teacher", "latents")),
+        Phase(
+            "distil",
+            partial(TeacherLearning, match="token"),
+            TEACH,
+            needs=READER_TEXTS,
+            description="the encoder is distilled from the base's text encoder by its {match} states",
+        ),
+        Phase(
+            "attention",
+            AttentionMatching,
+            RECIPE,
+            needs=("teacher", "latents"),
+            description=(
+                "IAP, which minimises the distance between the denoiser's cross-attention outputs for a text and for its English "
+                "translation on the same noisy image"
+            ),
+        ),
     ),
-    description=(
-        "Two phases on a copy of the multilingual encoder: token distillation on texts alone, then IAP, which minimises "
-        "the distance between the denoiser's cross-attention outputs for a text and for its English translation on the "
-        "same noisy image. The published IAP has only the second phase."
-    ),
+    description="The encoder is a copy of the multilingual one. The published IAP has the phase `attention` alone.",
     summary="a text encoder initialised from {encoder}, in front of the frozen base",
     frozen="The base is frozen; the encoder is initialised from `{encoder}`",
 )

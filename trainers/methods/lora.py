@@ -117,18 +117,24 @@ PLAN = Plan(
     learner=make_learner,
     length=None,
     phases=(
-        Phase("distil", partial(TeacherLearning, match="token"), DISTIL, needs=READER_TEXTS),
+        Phase(
+            "distil",
+            partial(TeacherLearning, match="token"),
+            DISTIL,
+            needs=READER_TEXTS,
+            description="token distillation for the text encoder",
+        ),
         Phase(
             "denoise",
             partial(DenoiserTuning, trainable=everything, empty_share=0.1),
             RECIPE,
             needs=READER_THROUGH_DENOISER,
+            description="the base's own denoising loss for all of its LoRAs",
         ),
     ),
     description=(
-        "LoRAs of rank 16 in the base's own text encoder and in the attention layers of its denoiser: token distillation "
-        "for the text encoder, then the base's own denoising loss for both. Prompts use the base's own byte-level "
-        "tokenizer, which needs several tokens per letter for scripts it was not trained on; longer prompts are truncated."
+        "Prompts use the base's own byte-level tokenizer, which needs several tokens per letter for scripts it was not "
+        "trained on; longer prompts are truncated."
     ),
     summary="LoRAs in its text encoder and denoiser, without a multilingual encoder",
     frozen="All weights of the base are frozen; plain diffusers loads the file with `load_lora_weights`",

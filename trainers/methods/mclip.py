@@ -109,12 +109,18 @@ class TriangleLearner(ModuleLearner):
 
 
 def make_learner(
-    base: FrozenBase, encoder: TextEncoder, *, layers: int = 2, dropout: float = 0.1, pool: str = "last"
+    base: FrozenBase,
+    encoder: TextEncoder,
+    *,
+    layers: int = 2,
+    dropout: float = 0.1,
+    attention_dropout: float = 0.0,
+    pool: str = "last",
 ) -> TriangleLearner:
     """Create the projectors: two layers as published, as many heads as the width allows, dropout for small corpora."""
     heads = max(heads for heads in (1, 2, 3, 4, 6, 8, 12) if encoder.width % heads == 0)
     settings: dict[str, Any] = {"in_width": encoder.width, "feature_width": base.width, "heads": heads}
-    settings |= {"layers": layers, "dropout": dropout, "pool": pool}
+    settings |= {"layers": layers, "dropout": dropout, "pool": pool, "attention_dropout": attention_dropout}
     return TriangleLearner(build("triangle", settings), "projector", "triangle", settings)
 
 

@@ -1,10 +1,12 @@
 """mCLIP's first stage (Chen et al., ACL 2023): train a multilingual text encoder by translation, then also by contrast.
 
 1a `translate`: a random decoder is trained to translate a text into English, with a frozen encoder. 1b `contrast`: the
-encoder is trained too: L = NMT + 2.0 · CTL, where CTL is the symmetric InfoNCE between the mean states of a text and of
+encoder is trained too: L = NMT + w · CTL, where CTL is the symmetric InfoNCE between the mean states of a text and of
 its English translation at temperature 0.1. The decoder is then discarded, and the encoder is published as a transformers
-model for `hub train mclip --encoder`. Losses and their weights follow the released code (`run_mte.sh`); sizes and steps
-are the lab's, and emoji names replace the parallel texts of 12 language pairs.
+model for `hub train mclip --encoder`. Losses follow the released code (`run_mte.sh`), which multiplies CTL by
+2.0 · tokens / sentences before fairseq divides everything by the tokens: w is 2.0 divided by the sentences of a micro-batch, .06 to
+.1, which is what the recipe `mclip-mte` has. Sizes, steps and w = 2.0 are the lab's, and emoji names replace the parallel texts of
+12 language pairs.
 
 Shape letters: B batch, L tokens of a text, T of its English, E encoder width.
 """
@@ -15,6 +17,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from hub.bases.frozen import FrozenBase
@@ -32,6 +35,7 @@ from trainers.objectives.translation import LENGTH, SMOOTHING, Translation
 from trainers.recipes.plan import Phase, Plan
 
 CONTRAST_WEIGHT = 2.0
+"""The lab's."""
 TEMPERATURE = 0.1
 
 
@@ -54,14 +58,20 @@ class TranslationAndContrast(Translation):
         contrast_weight: float = CONTRAST_WEIGHT,
         temperature: float = TEMPERATURE,
         smoothing: float = SMOOTHING,
+        one_language: bool = False,
     ) -> None:
+        """Prepare the loss; with `one_language` the texts that are compared are of one language, as in the original."""
         _set_encoder_trainable(module, True)
         super().__init__(module, features, smoothing=smoothing)
         self._contrast_weight = contrast_weight
         self._temperature = temperature
+        if one_language:
+            self.example_groups = torch.tensor(
+                [[*dict.fromkeys(features.languages_N)].index(tag) for tag in features.languages_N]
+            )
 
     def loss(self, draw: Draw) -> Loss:
-        """Return NMT + 2.0 · CTL, a scalar."""
+        """Return NMT + w · CTL, a scalar."""
         rows_B = draw.indices_B
         ids_BL, mask_BL = self._features.token_ids(rows_B)
         meaning_B = self._features.meaning_N[rows_B]
@@ -129,14 +139,22 @@ PLAN = Plan(
     learner=make_learner,
     length=LENGTH,
     phases=(
-        Phase("translate", TranslationFrozen, FROZEN, needs=("states",)),
-        Phase("contrast", TranslationAndContrast, BOTH, needs=()),
+        Phase(
+            "translate",
+            TranslationFrozen,
+            FROZEN,
+            needs=("states",),
+            description="a decoder is trained to generate English from the frozen encoder's states",
+        ),
+        Phase(
+            "contrast",
+            TranslationAndContrast,
+            BOTH,
+            needs=(),
+            description="encoder and decoder are trained to translate and to give a text and its English translation similar states",
+        ),
     ),
-    description=(
-        "The first stage of mCLIP: a decoder is trained to generate English from the frozen encoder's states, then encoder "
-        "and decoder are trained to translate and to give a text and its English translation similar states. The decoder "
-        "is discarded."
-    ),
+    description="This is the first stage of mCLIP; its decoder is discarded.",
     summary="a text encoder initialised from {encoder}, for mCLIP's projectors",
     frozen="It is initialised from `{encoder}`",
     foundation=DUAL_ENCODER,

@@ -26,7 +26,7 @@ from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
 from trainers.objectives.noise import add_noise
 from trainers.objectives.objective import Objective, drop_prompts
-from trainers.objectives.token_distillation import DISTIL, TokenDistillation
+from trainers.objectives.token_distillation import DISTIL, STORY, TokenDistillation
 from trainers.recipes.plan import THROUGH_DENOISER, Phase, Plan
 
 LENGTH = 20
@@ -97,11 +97,14 @@ PLAN = Plan(
     learner=make_module_learner("adapter", architecture_for, variant_settings),
     length=LENGTH,
     phases=(
-        Phase("distil", partial(TokenDistillation, noise=NOISE), LONG_DISTIL, with_mask=False),
-        Phase("denoise", Denoising, RECIPE, needs=THROUGH_DENOISER),
+        Phase("distil", partial(TokenDistillation, noise=NOISE), LONG_DISTIL, description=STORY, with_mask=False),
+        Phase(
+            "denoise",
+            Denoising,
+            RECIPE,
+            needs=THROUGH_DENOISER,
+            description="the base's own denoising loss through the frozen denoiser",
+        ),
     ),
-    description=(
-        "Two phases on one module: token distillation on texts alone, then the base's own denoising loss through the "
-        "frozen denoiser. The published MuLan has only the second phase."
-    ),
+    description="The published MuLan has the phase `denoise` alone.",
 )

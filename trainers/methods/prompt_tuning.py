@@ -33,6 +33,7 @@ from trainers.inputs.features import FeatureDataset
 from trainers.learners.text_reader import Part, TextReader, text
 from trainers.loop.recipe import Recipe
 from trainers.objectives.reader_tuning import DenoiserTuning, TeacherLearning
+from trainers.objectives.token_distillation import STORY
 from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 
 TOKENS = 4
@@ -128,15 +129,19 @@ PLAN = Plan(
     learner=make_learner,
     length=None,
     phases=(
-        Phase("distil", partial(TeacherLearning, match="token"), DISTIL, needs=READER_TEXTS),
+        Phase("distil", partial(TeacherLearning, match="token"), DISTIL, needs=READER_TEXTS, description=STORY),
         Phase(
-            "denoise", partial(DenoiserTuning, trainable=text, empty_share=0.1), RECIPE, needs=READER_THROUGH_DENOISER
+            "denoise",
+            partial(DenoiserTuning, trainable=text, empty_share=0.1),
+            RECIPE,
+            needs=READER_THROUGH_DENOISER,
+            description="the base's own denoising loss",
         ),
     ),
     description=(
-        "Four virtual tokens before every prompt, encoded by the base's own text encoder: token distillation, then the "
-        "base's own denoising loss. They replace four of the prompt's own tokens, and the base's byte-level tokenizer "
-        "needs several tokens per letter for scripts it was not trained on; longer prompts are truncated."
+        "Four virtual tokens stand before every prompt, encoded by the base's own text encoder. They replace four of the "
+        "prompt's own tokens, and the base's byte-level tokenizer needs several tokens per letter for scripts it was not "
+        "trained on; longer prompts are truncated."
     ),
     summary="virtual tokens before every prompt, without a multilingual encoder",
     frozen="All weights of the base are frozen; plain diffusers loads the tokens with `load_textual_inversion`",

@@ -19,6 +19,8 @@ from trainers.loop.recipe import Recipe
 from trainers.loop.sampler import normal
 from trainers.objectives.objective import Objective, drop_prompts
 
+STORY = "token distillation on texts alone"
+"""Description of the phase, for the card."""
 DISTIL = Recipe(
     steps=1500,
     batch_size=128,

@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from hub.errors import InvalidRequest
+from trainers import defaults
 from trainers.inputs.prompt_rules import PromptRules
 from trainers.loop.recipe import Recipe
 from trainers.recipes.plan import Phase, Plan
@@ -42,6 +43,8 @@ class Overrides:
     """Sizes of the module, instead of those the method would choose."""
     prompt: dict[str, Any] = field(default_factory=dict)
     """Prompt rules, as in config.json."""
+    mixture: dict[str, float] = field(default_factory=dict)
+    """Defaults of `--english-share` and `--temperature`."""
 
     def with_sets(self, sets: Iterable[str]) -> Overrides:
         """Return these overrides with `--set KEY=VALUE` added.
@@ -68,7 +71,13 @@ class Overrides:
                 prompt[rest] = value
             else:
                 phases.setdefault(first, {})[rest] = value
-        return Overrides(self.only, phases, everywhere, module, prompt)
+        return Overrides(self.only, phases, everywhere, module, prompt, self.mixture)
+
+    def mixture_with(self, english_share: float | None, temperature: float | None) -> tuple[float, float]:
+        """Return English share and temperature: the given values, else the recipe's, else the defaults."""
+        share = self.mixture.get("english_share", defaults.ENGLISH_SHARE) if english_share is None else english_share
+        usual = self.mixture.get("temperature", defaults.TEMPERATURE) if temperature is None else temperature
+        return share, usual
 
     def apply(self, plan: Plan, *, what: str) -> Plan:
         """Return the plan with these overrides.

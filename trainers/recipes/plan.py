@@ -39,6 +39,8 @@ class Phase:
     with_mask: bool = True
     """Whether it also trains for bases that read a mask. There, a module keeps the encoder's own number of tokens, so a phase that
     compares it with the base's tokens one by one is left out."""
+    description: str = ""
+    """What the phase does, as a clause of the card's story; settings of the phase may stand in braces, as `{match}`."""
     optional: bool = False
     """Whether the phase runs only if a recipe file or `--set` names it."""
 
@@ -54,7 +56,7 @@ class Plan:
     """Tokens each text is padded or truncated to; None uses the base's length, for modules that map token by token."""
     phases: tuple[Phase, ...]
     description: str
-    """How the module is trained, for the card."""
+    """What is true of the training whichever phases run, for the card, which adds the descriptions of those that ran."""
     summary: str = "a {architecture} between {encoder} and the frozen base"
     """What the result is, for the card's summary."""
     frozen: str = "The base and the encoder `{encoder}` are frozen"

@@ -2,6 +2,7 @@
 
     method: mulan
     base: sd15                  # defaults of --base, --encoder, --corpus
+    english_share: 0            # defaults of --english-share and --temperature
     module: {mask: false}       # sizes of the module
     prompt: {prefix: "summarize:", drop: [1, 2, 3], length: 80, negative: {length: 77}}
     phases:                     # the phases to run, in this order
@@ -12,6 +13,7 @@ The recipes at the original scale are in `trainers/recipes` and can be used by n
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from trainers.recipes.overrides import Overrides, unknown_name
 
 FOLDER = Path(__file__).parent
 TEXTS = ("method", "base", "encoder", "corpus")
+MIXTURE = {"english_share": (0.0, 0.95), "temperature": (0.1, math.inf)}
+"""Least and greatest value of the settings of the mixture of languages."""
 SECTIONS = ("module", "prompt", "phases")
 
 
@@ -64,8 +68,8 @@ def _parse(written: Any, path: Path) -> RecipeFile:
     what = f"recipe {path.name}"
     found = _mapping(written, what)
     for key in found:
-        if key not in (*TEXTS, *SECTIONS):
-            raise InvalidRequest(unknown_name(what, "setting", key, (*TEXTS, *SECTIONS)))
+        if key not in (*TEXTS, *MIXTURE, *SECTIONS):
+            raise InvalidRequest(unknown_name(what, "setting", key, (*TEXTS, *MIXTURE, *SECTIONS)))
     for key in TEXTS:
         if not isinstance(found.get(key, ""), str):
             raise InvalidRequest(f"{what}: `{key}` must be text, not {found[key]!r}.")
@@ -74,12 +78,20 @@ def _parse(written: Any, path: Path) -> RecipeFile:
     module, prompt, phases = (_mapping(found.get(key, {}), f"{what}: `{key}`") for key in SECTIONS)
     if "negative" in prompt:
         _mapping(prompt["negative"], f"{what}: `prompt.negative`")
+    mixture = {key: _mixture_number(found[key], f"{what}: `{key}`", *MIXTURE[key]) for key in MIXTURE if key in found}
     settings = {name: _mapping(each or {}, f"{what}: `phases.{name}`") for name, each in phases.items()}
     return RecipeFile(
         name=path.stem,
-        changes=Overrides(only=tuple(settings), phases=settings, module=module, prompt=prompt),
+        changes=Overrides(only=tuple(settings), phases=settings, module=module, prompt=prompt, mixture=mixture),
         **{key: found.get(key, "") for key in TEXTS},
     )
+
+
+def _mixture_number(value: Any, what: str, least: float, greatest: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= greatest:
+        limits = f"of at least {least:g}" if math.isinf(greatest) else f"from {least:g} to {greatest:g}"
+        raise InvalidRequest(f"{what} must be a number {limits}, not {value!r}.")
+    return float(value)
 
 
 def _mapping(value: Any, what: str) -> dict[str, Any]:

@@ -185,8 +185,7 @@ class PromptEncoder:
         rows = self._rows(lines, readers, prompts)
         count = len(positive)
         encoded = _windows(lines, rows, count)
-        if prompts.is_masked:
-            encoded = pad_to_longest(encoded)
+        encoded = pad_to_longest(encoded) if prompts.is_masked else _pad_own(lines, rows, encoded)
         _check_one_length(lines, encoded)
         return join(encoded[:count]), join(encoded[count:]) if prompts.negative is not None else None
 
@@ -248,6 +247,26 @@ def _windows(lines: Sequence[Line], rows: Mapping[SignedPiece, EncodedRow], coun
         is_complete = len(own) == 1 and (own[0].length == longest or not is_mixed)
         encoded.append(own[0].encoded if is_complete else fill_window(own, longest))
     return encoded
+
+
+def _pad_own(
+    lines: Sequence[Line], rows: Mapping[SignedPiece, EncodedRow], encoded: Sequence[Embeddings]
+) -> list[Embeddings]:
+    """Pad what the base itself read to the longest row with its own padding, which a denoiser without a mask reads."""
+    longest = max(each.tokens_BLC.shape[1] for each in encoded)
+    padded = [
+        fill_window([rows[line[0]]], longest)
+        if len(line) == 1 and line[0][0].reader is None and row.tokens_BLC.shape[1] < longest
+        else row
+        for line, row in zip(lines, encoded, strict=True)
+    ]
+    if any(after is not before for after, before in zip(padded, encoded, strict=True)):
+        logger.warning(
+            "the prompts that the base reads are padded to %d tokens, as many as the module's beside them: in a call of their own "
+            "they keep the base's images",
+            longest,
+        )
+    return padded
 
 
 def _check_exclusive(readers: Sequence[RegisteredModule | None]) -> None:

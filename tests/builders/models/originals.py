@@ -18,6 +18,7 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from tokenizers import pre_tokenizers
 from transformers import (
     AutoTokenizer,
     CLIPTextConfig,
@@ -38,6 +39,9 @@ WIDTH, SECOND, POOLED, INNER, ENCODER = 16, 32, 40, 24, 24
 def save_qllama(folder: Path, tokenizer_folder: Path) -> Path:
     """Save a LLaMA without its head, which is QLLaMA for texts: causal, with the last state after the final norm."""
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
+    # As in LLaMA's tokenizer, `summarize:` is three tokens.
+    isolated = pre_tokenizers.Split("ize", behavior="isolated")
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([isolated, pre_tokenizers.Whitespace()])
     tokenizer.save_pretrained(folder)
     torch.manual_seed(3)
     config = LlamaConfig(

@@ -19,6 +19,9 @@ from tests.builders.training.losses import golden_losses, plain_contrast, some_d
 from trainers.cli import train
 from trainers.inputs.features import FeatureDataset
 from trainers.learners.decoder import add_decoder
+from trainers.loop.loop import train as run_loop
+from trainers.loop.recipe import Recipe
+from trainers.loop.sampler import GroupedSampler
 from trainers.methods.mte import TranslationAndContrast, TranslationFrozen
 from trainers.objectives.translation import Translation
 
@@ -46,6 +49,41 @@ def test_the_loss_is_translation_plus_twice_the_contrast_of_mean_states(features
         translated + 2 * contrast, rel=2e-3
     )  # cached states are in half precision
     assert math.isclose(found.parts["contrast"].item(), contrast, rel_tol=1e-3)
+
+
+def test_what_is_contrasted_is_of_one_language_if_requested(
+    features: FeatureDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = TranslationAndContrast(model_for(features), features, one_language=True)
+    parts: list[list[str]] = []
+    loss = method.loss
+
+    def listen(draw: Any) -> Any:
+        parts.append([features.languages_N[row] for row in draw.indices_B])
+        return loss(draw)
+
+    monkeypatch.setattr(method, "loss", listen)
+    run_loop(
+        method, Recipe(steps=6, batch_size=8, accumulation=2, learning_rate=1e-3, precision="no"), tmp_path, quiet=True,
+        device="cpu",
+    )  # fmt: skip
+    assert len(parts) == 12 and all(len(part) == 4 and len(set(part)) == 1 for part in parts)
+    assert {part[0] for part in parts} == {"en", "yo", "sw"}
+
+
+def test_each_part_of_all_processes_is_of_one_group_and_groups_follow_their_weights() -> None:
+    groups, weights = torch.tensor([0, 1, 1, 2, 2, 3]), torch.tensor([0.0, 0.2, 0.1, 0.5, 0.1, 0.1])
+    sampler = GroupedSampler(groups, weights, 24, seed=1, parts=2, processes=3)
+    seen = []
+    for step in range(300):
+        indices_B = sampler.draw(step)
+        assert torch.equal(indices_B, sampler.draw(step))
+        for part in range(2):
+            shards = [indices_B[3 * part + rank :: 6] for rank in range(3)]
+            (group,) = {int(groups[each]) for shard in shards for each in shard}
+            seen.append(group)
+    shares = [seen.count(group) / len(seen) for group in range(4)]
+    assert shares == pytest.approx([0, 0.3, 0.6, 0.1], abs=0.06)
 
 
 def test_the_first_four_losses_are_as_recorded(features: FeatureDataset) -> None:

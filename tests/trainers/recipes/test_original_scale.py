@@ -142,6 +142,7 @@ def test_two_steps_of_a_recipe_for_retrieval_on_clip_and_xlm_r_embed_texts(
         assert learnt.shape == before.shape
         return
     config = json.loads((folder / judge_folder.name / "config.json").read_text(encoding="utf-8"))
+    assert config["module"]["attention_dropout"] == 0.1
     assert (config["module"]["layers"], config["module"]["dropout"], config["module"]["pool"]) == (2, 0.3, "last")
     retriever = load_retriever(judge_folder, adapter=folder, hub=hub, device="cpu")
     assert retriever.embed_texts(["ajá", "dog"]).shape == (2, 24)

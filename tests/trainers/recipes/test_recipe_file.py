@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hub.errors import InvalidRequest, UnknownRecipe
+from trainers import defaults
 from trainers.loop.optimizer import learning_rate
 from trainers.loop.recipe import Recipe
 from trainers.methods import get_plan
@@ -62,7 +63,7 @@ def test_prompt_rules_are_those_of_config_json(tmp_path: Path) -> None:
     prompt_rules = changed(tmp_path, text).prompt_rules
     assert prompt_rules is not None
     assert (prompt_rules.positive.kept, prompt_rules.negative.kept, prompt_rules.negative.prefix) == (77, 77, "")
-    assert prompt_rules.config()["negative"] == {"prefix": "", "drop": [], "length": 77}
+    assert prompt_rules.config()["negative"] == {"prefix": "", "suffix": "", "drop": [], "length": 77}
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,8 @@ def test_prompt_rules_are_those_of_config_json(tmp_path: Path) -> None:
         ("method: mulan\nprompt: {length: 80, drop: [1], negative: {length: 80}}", "keep 79 states but negative prompts 80"),
         ("method: mulan\nprompt: {length: 80, suffix: a}", "`prompt.suffix` is not a prompt rule"),
         ("method: mulan\nprompt: {length: none}", "not a number of tokens"),
+        ("method: mulan\nenglish_share: 1.5", "`english_share` must be a number from 0 to 0.95, not 1.5"),
+        ("method: mulan\ntemperature: hot", "`temperature` must be a number of at least 0.1, not 'hot'"),
         ("phases: {}", "`method` must name a training method"),
         ("method: [", "is not valid YAML"),
         ("- method", "must map names to values"),
@@ -146,9 +149,29 @@ def test_the_inverse_square_root_decays_from_the_end_of_the_warm_up() -> None:
     assert rates == pytest.approx([2.5e-4, 5e-4, 2.5e-4, 5e-5])
 
 
+def test_a_warm_up_may_begin_at_a_rate_of_its_own() -> None:
+    found = read_recipe("mclip-mte")
+    contrast = found.changes.apply(get_plan("mte"), what="mclip-mte").phases[1].recipe
+    rates = [learning_rate(contrast, step) for step in (0, 5, 10, 1000)]
+    assert rates == pytest.approx([2e-5, 6e-5, 1e-4, 1e-5]), "as `run_mte.sh` has it"
+    assert contrast.clip_norm == 2.0
+
+
 def test_an_unknown_recipe_suggests_near_names() -> None:
     with pytest.raises(UnknownRecipe, match="no recipe is called `mulan-sd51`. Did you mean .*`mulan-sd15`"):
         read_recipe("mulan-sd51")
+
+
+@pytest.mark.parametrize("name", [each for each in recipe_names() if each not in {"token-kd", "lora-sd15"}])
+def test_recipes_of_the_originals_mix_no_english_in(name: str) -> None:
+    assert read_recipe(name).changes.mixture["english_share"] == 0.0
+
+
+def test_the_mixture_is_that_of_the_options_else_of_the_recipe_else_the_default() -> None:
+    recipe = Overrides(mixture={"english_share": 0.0})
+    assert recipe.mixture_with(None, 5.0) == (0.0, 5.0)
+    assert recipe.mixture_with(0.1, None) == (0.1, defaults.TEMPERATURE)
+    assert recipe.with_sets(["batch_size=8"]).mixture == recipe.mixture
 
 
 @pytest.mark.parametrize("name", recipe_names())

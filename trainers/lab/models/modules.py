@@ -47,7 +47,18 @@ def train_module(name: str, languages: tuple[str, ...], prompts: int, arguments:
     """
     script = str(Path(sys.executable).with_name("hub"))
     work: Path = arguments.work
-    command = [script, "train", arguments.method, "--base", arguments.base, "--name", name, "--out", str(work / name)]
+    command = [
+        script,
+        "train",
+        arguments.method,
+        "--base",
+        arguments.base,
+        "--name",
+        name,
+        "--out",
+        str(work / name),
+        "--overwrite",
+    ]
     command += ["--encoder", arguments.encoder] if arguments.encoder else []
     command += [word for tag in languages for word in ("--lang", tag)]
     command += [word for override in arguments.set for word in ("--set", override)]

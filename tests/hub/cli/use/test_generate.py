@@ -109,5 +109,8 @@ def test_a_pipeline_that_returns_something_else_is_refused_in_one_line() -> None
         def __call__(self, *_: Any, **__: Any) -> dict[str, Any]:
             return {"frames": []}
 
+        def readers(self, prompts: list[str], **_: Any) -> list[tuple[str, ...]]:
+            return [("mulan-yo",) for _ in prompts]
+
     with pytest.raises(DoesNotFit, match="writes images, and Video returns frames: use `load_pipeline` in Python"):
         list(generate_images(Video(), [PromptWithLanguage("ajá", "yo")], GenerationSettings("", 0, 1, 1.0)))

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from hub.errors import DoesNotFit, InvalidRequest, UnknownLanguage
+from hub.images.generate import GenerationSettings, PromptWithLanguage, generate_images
 from hub.loader import UndecidedLanguage
 from hub.loader.prompts import detection
 from tests.builders.models.tiny import tokens
@@ -53,10 +54,34 @@ def test_english_may_stand_beside_other_languages_in_a_batch(two: Any, load: Any
     assert torch.equal(mixed[1:], tokens(load(), "a dog"))
 
 
-def test_a_batch_of_two_lengths_is_refused_by_name(load: Any, make_module: Any) -> None:
-    pipe = load(make_module("mulan-yo", module={"queries": 20}, conditioning={"length": 20}))
-    with pytest.raises(DoesNotFit, match="20 from `mulan-yo` and 16 from the base"):
+def test_a_module_with_fewer_tokens_than_the_base_is_refused_by_name(load: Any, make_module: Any) -> None:
+    shorter = make_module("mulan-yo", module={"queries": 12}, conditioning={"length": 12})
+    pipe = load(shorter)
+    with pytest.raises(DoesNotFit, match="12 from `mulan-yo` and 16 from the base"):
         tokens(pipe, ["aja", "a dog"], language=["yo", "en"])
+
+
+def test_english_beside_a_longer_module_is_padded_as_the_base_pads_it(
+    load: Any, make_module: Any, draw: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipe = load(make_module("mulan-yo", module={"queries": 20}, conditioning={"length": 20}))
+    alone = tokens(pipe, "a dog", language="en")
+    assert not caplog.records
+    mixed = tokens(pipe, ["aja", "a dog"], language=["yo", "en"])
+    assert mixed.shape[:2] == (2, 20)
+    assert torch.equal(mixed[:1], tokens(pipe, "aja", language="yo"))
+    assert torch.equal(mixed[1:, :16], alone)
+    assert torch.equal(mixed[1:, 16:], alone[:, -1:].expand(-1, 4, -1)), "its last padding, repeated"
+    (said,) = caplog.messages
+    assert "padded to 20 tokens" in said
+    images = draw(pipe, ["aja", "a dog"], language=["yo", "en"], negative_prompt=["a cat", "a cat"])
+    assert len(images) == 2
+    settings = GenerationSettings("a cat", 0, 2, 3.0)
+    dog, other = PromptWithLanguage("a dog", "en"), PromptWithLanguage("aja", "yo")
+    (alone_image,) = generate_images(pipe, [dog], settings)
+    beside = list(generate_images(pipe, [other, dog], settings))
+    assert beside[1].tobytes() == alone_image.tobytes(), "`hub generate` gives what the base reads a call of its own"
+    assert beside[0].tobytes() != alone_image.tobytes()
 
 
 def test_script_alone_tells_languages_apart(two: Any) -> None:
@@ -196,6 +221,30 @@ def test_loras_keep_their_names_beside_modules(load: Any, make_module: Any) -> N
     assert pipe.get_active_adapters() == ["mulan-yo", "style"]
     pipe.set_adapters(["mulan-yo", "style"])
     assert pipe.get_active_adapters() == ["mulan-yo", "style"]
+
+
+def test_weights_are_those_of_the_loras_beside_modules(load: Any, make_module: Any) -> None:
+    from peft import LoraConfig
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    pipe = load(make_module("mulan-yo"))
+    for name in ("style", "other"):
+        pipe.unet.add_adapter(LoraConfig(r=2, lora_alpha=2, target_modules=["to_q"]), adapter_name=name)
+
+    def scales() -> list[float]:
+        layer = next(each for each in pipe.unet.modules() if isinstance(each, BaseTunerLayer))
+        return [layer.scaling["style"], layer.scaling["other"]]
+
+    pipe.set_adapters(["style", "mulan-yo", "other"], [0.5, 1.0, 0.25])
+    assert scales() == [0.5, 0.25]
+    assert pipe.get_active_adapters() == ["mulan-yo", "style", "other"]
+    pipe.set_adapters(["mulan-yo", "style", "other"], [None, 0.75, {"mid": 0.5}])
+    assert scales()[0] == 0.75
+    with pytest.raises(DoesNotFit, match=r"the language module `mulan-yo` has no weight, and 0\.5 is given"):
+        pipe.set_adapters(["mulan-yo", "style"], 0.5)
+    with pytest.raises(ValueError, match="2 adapters are named, mulan-yo, style, and 1 weights are given"):
+        pipe.set_adapters(["mulan-yo", "style"], [0.5])
+    assert scales()[0] == 0.75, "a refused call changes nothing"
 
 
 def test_projectors_of_one_shape_run_in_one_pass(load: Any, make_module: Any) -> None:

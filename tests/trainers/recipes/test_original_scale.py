@@ -22,6 +22,7 @@ from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.systems.architectures import build
 from hub.weights.strict import load_weights
+from tests.builders.models.families import save_base
 from tests.builders.models.originals import ENCODER, INNER, MAKERS, POOLED, SECOND, WIDTH, pixart
 from trainers.cli import train
 from trainers.recipes.recipe_file import read_recipe, recipe_names
@@ -84,6 +85,8 @@ OTHERS = {
 """Method, base and the contents of a variant besides config.json, of recipes that train an encoder or denoiser."""
 RETRIEVAL = {"mclip": "mclip", "mclip-mte": "mte"}
 """Method of recipes for a dual encoder."""
+FLOW = {"pea-flux1": "flux", "pea-sd35": "stable-diffusion-3"}
+"""Family of recipes for a base that is trained through flow matching."""
 SHORT = ("--set", "prompt.length=8", "--set", "steps=2", "--set", "batch_size=8", "--set", "precision=no")
 """Tiny models have 8 tokens; phases, options and everything else are the recipe's."""
 
@@ -148,8 +151,18 @@ def test_two_steps_of_a_recipe_for_retrieval_on_clip_and_xlm_r_embed_texts(
     assert retriever.embed_texts(["ajá", "dog"]).shape == (2, 24)
 
 
+@pytest.mark.parametrize("recipe", FLOW)
+def test_two_steps_of_a_recipe_through_flow_matching_write_a_projector_that_loads(
+    recipe: str, hub: LocalHub, encoder_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = save_base(FLOW[recipe], tmp_path / FLOW[recipe])
+    folder = Path(ordered(capsys, recipe, "pea", base, "--encoder", str(encoder_folder))["folder"])
+    pipe = load_pipeline(base, adapter=folder, hub=hub, device="cpu")
+    assert pipe.encode_prompt("ajá", None, None, language="yo")[0].isfinite().all()
+
+
 def test_every_recipe_is_tried_here() -> None:
-    assert set(recipe_names()) == {*ARCHITECTURES, *OTHERS, *RETRIEVAL}
+    assert set(recipe_names()) == {*ARCHITECTURES, *OTHERS, *RETRIEVAL, *FLOW}
 
 
 @pytest.mark.parametrize("name", MAKERS)

@@ -36,9 +36,12 @@ def example_weights(examples: Sequence[Example], mixture: Mixture) -> Tensor:
     for example in examples:
         sums[example.language] = sums.get(example.language, 0.0) + example.weight
         counts[example.language] = counts.get(example.language, 0) + 1
-    tempered = {tag: count ** (1 / mixture.temperature) for tag, count in counts.items() if tag != "en"}
-    english = (mixture.english_share if tempered else 1.0) if "en" in counts else 0.0
-    share = {tag: (1 - english) * value / sum(tempered.values()) for tag, value in tempered.items()} | {"en": english}
+    # With a share of its own English is apart; without one it is a language like the others, if it was asked for.
+    is_apart = "en" in counts and mixture.english_share > 0
+    tempered = {tag: count ** (1 / mixture.temperature) for tag, count in counts.items() if tag != "en" or not is_apart}
+    english = (mixture.english_share if tempered else 1.0) if is_apart else 0.0
+    share = {tag: (1 - english) * value / sum(tempered.values()) for tag, value in tempered.items()}
+    share |= {"en": english} if is_apart else {}
     return torch.tensor(
         [share[each.language] * each.weight / sums[each.language] for each in examples], dtype=torch.float64
     )

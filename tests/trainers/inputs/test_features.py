@@ -96,6 +96,13 @@ def test_languages_are_sampled_by_temperature_and_english_by_its_share() -> None
     assert shares == pytest.approx({"yo": 0.4, "sw": 0.2, "en": 0.4})
 
 
+def test_english_without_a_share_is_sampled_like_other_languages_if_it_was_asked_for() -> None:
+    mixed = [*examples("zh", 100), *examples("en", 100)]
+    weights = example_weights(mixed, Mixture(("en", "zh"), english_share=0.0))
+    assert weights[:100].sum().item() == pytest.approx(0.5)
+    assert weights.sum().item() == pytest.approx(1)
+
+
 def test_english_alone_gets_everything() -> None:
     assert example_weights(examples("en", 4), Mixture(("en",))).tolist() == pytest.approx([0.25] * 4)
 

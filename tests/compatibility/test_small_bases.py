@@ -52,13 +52,17 @@ def test_the_module_reads_negative_prompts(family: str, cases: dict[str, SmallCa
     assert not torch.equal(first, case.draw(case.pipe, negative_prompt="ologbo eye", **guided))
 
 
+SHORTER = {"latte"}
+"""Families without a mask whose own embeddings have no padding: shorter than the module's, they are padded with the base's."""
+
+
 @pytest.mark.parametrize("family", SMALL)
 def test_one_batch_mixes_prompts_of_module_and_base_if_the_denoiser_reads_a_mask(
     family: str, cases: dict[str, SmallCase]
 ) -> None:
     case = cases[family]
     prompts = [PROMPT, "dog"]
-    if not case.conditioning.mask:
+    if not case.conditioning.mask and family not in SHORTER:
         with pytest.raises(DoesNotFit, match="equally many tokens"):
             case.draw(case.pipe, prompts, language=["yo", "en"])
         return

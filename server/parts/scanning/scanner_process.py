@@ -161,19 +161,22 @@ class _Budget:
     def __init__(self) -> None:
         self.members = MAX_MEMBERS
         self.bytes_left = MAX_BYTES
+        self._started = time.process_time()
 
     def count_member(self) -> None:
         self.members -= 1
         if self.members < 0:
             raise NotRead(f"the archive has more than {MAX_MEMBERS} members")
-        if time.process_time() > READING_S:
-            raise NotRead(f"reading the archive took more than {READING_S:.0f} s")
+        self._check_time()
 
     def count_bytes(self, count: int) -> None:
         self.bytes_left -= count
         if self.bytes_left < 0:
             raise NotRead(f"the archive has more than {MAX_BYTES >> 30} GiB")
-        if time.process_time() > READING_S:
+        self._check_time()
+
+    def _check_time(self) -> None:
+        if time.process_time() - self._started > READING_S:
             raise NotRead(f"reading the archive took more than {READING_S:.0f} s")
 
 

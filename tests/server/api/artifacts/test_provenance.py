@@ -46,6 +46,7 @@ def the_card(value: float = 0.84, **changes: object):
 def commit(client: TestClient, folder: Path, name: str = "mulan-yo"):
     """Commit the files of a folder to eve's repository, as huggingface_hub does."""
     client.post("/api/repos/create", json={"name": name})
+    client.post("/api/repos/create", json={"name": "emoji-sd"})  # the base that the card names
     lines = [{"key": "header", "value": {"summary": "Upload"}}]
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         content = base64.b64encode(path.read_bytes()).decode()

@@ -85,9 +85,9 @@ def test_a_download_counts_only_if_the_client_marks_it_as_one(client: TestClient
 
 
 def test_a_page_ends_before_its_repositories_have_too_many_files(client: TestClient, monkeypatch):
-    whole = [each["id"] for each in client.get("/api/models?full=True&sort=createdAt").json()]
+    whole = [each["id"] for each in client.get("/api/models?full=True&sort=createdAt&limit=1000").json()]
     monkeypatch.setattr(listing, "MAX_FILES", 1)
-    found, url = [], "/api/models?full=True&sort=createdAt"
+    found, url = [], "/api/models?full=True&sort=createdAt&limit=1000"
     while url:
         response = client.get(url)
         page = response.json()
@@ -95,4 +95,4 @@ def test_a_page_ends_before_its_repositories_have_too_many_files(client: TestCli
         found += [each["id"] for each in page]
         url = response.links.get("next", {}).get("url", "")
     assert found == whole
-    assert len(client.get("/api/models").json()) == len(whole)
+    assert len(client.get("/api/models?limit=1000").json()) == len(whole)

@@ -5,11 +5,13 @@ Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+T = TypeVar("T")
 
 
 class Embeddings(NamedTuple):
@@ -78,3 +80,12 @@ def further_streams(values: Mapping[str, Any]) -> tuple[Embeddings, ...]:
     return tuple(
         Embeddings(values[name], mask_BL=values.get(name.replace("tokens_BLC", "mask_BL"))) for name in sorted(tokens)
     )
+
+
+def shared_streams(rows: Iterable[Sequence[T]]) -> list[tuple[T, ...]]:
+    """Return the further streams of all rows, one tuple of rows for each stream.
+
+    There are none if any row leaves them to the base, which then encodes its own from the prompts. Otherwise all rows have equally many.
+    """
+    listed = list(rows)
+    return list(zip(*listed, strict=True)) if all(listed) else []

@@ -26,8 +26,8 @@ class PaddedLanguage(LanguageMixin):
     ) -> dict[str, Any]:
         longest = max(each.tokens_BLC.shape[1] for each in (positive, negative) if each is not None)
         length = max(given["max_sequence_length"], longest)
-        negative = None if negative is None else _pad(negative, length, is_left=self.pads_left)
-        return super()._replace_prompts(given, _pad(positive, length, is_left=self.pads_left), negative)
+        negative = None if negative is None else pad(negative, length, is_left=self.pads_left)
+        return super()._replace_prompts(given, pad(positive, length, is_left=self.pads_left), negative)
 
 
 class ZeroPaddedLanguage(PaddedLanguage):
@@ -54,7 +54,7 @@ class ZeroPaddedLanguage(PaddedLanguage):
         return True
 
 
-def _pad(embeddings: Embeddings, length: int, *, is_left: bool) -> Embeddings:
+def pad(embeddings: Embeddings, length: int, *, is_left: bool = False) -> Embeddings:
     """Return embeddings of `length` tokens with a mask, the tokens that count in one run at the start or the end."""
     import torch
     import torch.nn.functional as F

@@ -32,7 +32,7 @@ from trainers.learners.text_reader import TextReader, cross_attention, denoiser,
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
 from trainers.objectives.objective import Objective
-from trainers.objectives.reader_tuning import TEACH, DenoiserTuning, TeacherLearning
+from trainers.objectives.reader_tuning import TEACH, TEACHING, DenoiserTuning, TeacherLearning
 from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 
 
@@ -116,7 +116,7 @@ PLAN = Plan(
             partial(TeacherLearning, match="token"),
             TEACH,
             needs=READER_TEXTS,
-            description="the encoder is distilled from the base's text encoder by its {match} states",
+            description=TEACHING,
         ),
         Phase(
             "contrastive",

@@ -12,7 +12,7 @@ from functools import partial
 from trainers.learners.student import make_student
 from trainers.learners.text_reader import everything
 from trainers.loop.recipe import Recipe
-from trainers.objectives.reader_tuning import TEACH, DenoiserTuning, TeacherLearning
+from trainers.objectives.reader_tuning import TEACH, TEACHING, DenoiserTuning, TeacherLearning
 from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 
 FullTuning = partial(DenoiserTuning, trainable=everything, empty_share=0.1)
@@ -28,7 +28,7 @@ PLAN = Plan(
             partial(TeacherLearning, match="token"),
             TEACH,
             needs=READER_TEXTS,
-            description="the encoder is distilled from the base's text encoder by its {match} states",
+            description=TEACHING,
         ),
         Phase(
             "everything",

@@ -27,7 +27,7 @@ from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
 from trainers.objectives.noise import add_noise, outputs_of
 from trainers.objectives.objective import Objective, drop_prompts
-from trainers.objectives.reader_tuning import TEACH, TeacherLearning
+from trainers.objectives.reader_tuning import TEACH, TEACHING, TeacherLearning
 from trainers.recipes.plan import READER_TEXTS, Phase, Plan
 
 
@@ -114,7 +114,7 @@ PLAN = Plan(
             partial(TeacherLearning, match="token"),
             TEACH,
             needs=READER_TEXTS,
-            description="the encoder is distilled from the base's text encoder by its {match} states",
+            description=TEACHING,
         ),
         Phase(
             "attention",

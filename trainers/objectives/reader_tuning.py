@@ -20,6 +20,8 @@ from trainers.objectives.token_distillation import TokenComparison
 
 TEACH = Recipe(steps=1200, batch_size=128, learning_rate=1e-3, warmup_steps=100, weight_decay=0.02, ema_decay=0.99)
 """For an encoder of five million parameters; XLM-R-large is trained at 1e-4."""
+TEACHING = "the encoder is distilled from the base's text encoder by its {match} states"
+"""Description of the phase, for the card."""
 
 
 class TeacherLearning(Objective[TextReader]):

@@ -26,15 +26,13 @@ class ZImageLanguage(LanguageMixin):
     def _finish(
         self,
         own: Callable[..., Any],  # noqa: ARG002 - as the mixin has it
-        given: Mapping[str, Any],  # noqa: ARG002
+        given: Mapping[str, Any],
         positive: Embeddings,
         negative: Embeddings | None,
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Return both lists; the base's own method needs texts even where it gets embeddings."""
-        return tuple([] if each is None else unpad(each.map(self._cast)) for each in (positive, negative))  # type: ignore[return-value]
-
-    def _cast(self, each: Tensor) -> Tensor:
-        return each.to(self.transformer.dtype) if each.is_floating_point() else each  # type: ignore[attr-defined]
+        without = [] if negative is None else unpad(self._repeat(given, negative))
+        return unpad(self._repeat(given, positive)), without
 
 
 ZImage = row(

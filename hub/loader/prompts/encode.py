@@ -6,13 +6,14 @@ Shape letters: B batch, L tokens of the encoder, E encoder width, Q tokens for t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from hub.bases.language_mixin import Prompts
-from hub.embeddings import Embeddings, split_streams
+from hub.embeddings import Embeddings, shared_streams, split_streams
 from hub.encoders.joined_encoder import JoinedEncoder
 from hub.encoders.text_encoder import States, TextEncoder
 from hub.loader.modules.loaded_module import LoadedModule
@@ -83,7 +84,7 @@ def groups(items: Sequence[T], key: Callable[[T], object]) -> list[list[T]]:
 
 def split(batch: Embeddings) -> list[Embeddings]:
     """Split a batch into rows, (1, Q, C) each."""
-    return [batch.map(lambda each, at=place: each[at : at + 1]) for place in range(len(batch.tokens_BLC))]  # type: ignore[misc]
+    return [batch.map(itemgetter(slice(place, place + 1))) for place in range(len(batch.tokens_BLC))]
 
 
 def join(rows: Sequence[Embeddings]) -> Embeddings:
@@ -98,7 +99,7 @@ def join(rows: Sequence[Embeddings]) -> Embeddings:
         torch.cat([row.tokens_BLC for row in rows]),
         torch.cat(pooled) if pooled else None,
         torch.cat(masks) if masked else None,
-        tuple(join(each) for each in zip(*(row.streams for row in rows), strict=False)),
+        tuple(join(each) for each in shared_streams(row.streams for row in rows)),
     )
 
 

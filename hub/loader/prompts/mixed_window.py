@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.embeddings import Embeddings
+from hub.embeddings import Embeddings, shared_streams
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ def fill_window(rows: Sequence[EncodedRow], length: int) -> Embeddings:
         torch.cat([joined_LC, padding_LC])[None],
         _mean([row.encoded.pooled_BP for row in rows], tokens),
         (place_L < len(joined_LC))[None] if masked else None,
-        tuple(fill_window(each, max(row.length for row in each)) for each in zip(*map(_streams, rows), strict=False)),
+        tuple(fill_window(each, max(row.length for row in each)) for each in shared_streams(map(_streams, rows))),
     )
 
 
@@ -99,7 +99,7 @@ def _mean(pooled: Sequence[Tensor | None], tokens: Sequence[int]) -> Tensor | No
 def pad_to_longest(rows: Sequence[Embeddings]) -> list[Embeddings]:
     """Pad rows (1, L, C) with zeros to one length, each with a mask; without one, all its tokens count."""
     length = max(row.tokens_BLC.shape[1] for row in rows)
-    streams = [pad_to_longest(each) for each in zip(*(row.streams for row in rows), strict=False)]
+    streams = [pad_to_longest(each) for each in shared_streams(row.streams for row in rows)]
     padded = [_pad(row, length) for row in rows]
     return [row._replace(streams=tuple(each[place] for each in streams)) for place, row in enumerate(padded)]
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class ErnieImageLanguage(LanguageMixin):
     """A mixin for an `encode_prompt` that takes no embeddings and returns a list of states (L, C), one for each image."""
 
+    takes_lists = True
+
     def _finish(
         self,
         own: Callable[..., Any],  # noqa: ARG002 - as the mixin has it
@@ -25,9 +27,6 @@ class ErnieImageLanguage(LanguageMixin):
         negative: Embeddings | None,  # noqa: ARG002 - encoded apart
     ) -> list[Tensor]:
         return unpad(self._repeat(given, positive))
-
-    def _is_masked(self) -> bool:
-        return True
 
 
 ErnieImage = row(

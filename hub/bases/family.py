@@ -239,6 +239,17 @@ def pipeline_class_of(folder: Path) -> str:
     return name
 
 
+def missing_components(folder: Path) -> dict[str, None]:
+    """Return the components of the diffusers pipeline in `folder` that were saved as None, such as a T5 left out to save memory.
+
+    diffusers asks for those that are not optional to be passed as None. Raises like `family_of`.
+    """
+    index = read_json(folder / "model_index.json")
+    return {
+        name: None for name, listed in index.items() if isinstance(listed, list) and listed and set(listed) == {None}
+    }
+
+
 def _refuse_own_code(folder: Path, index: dict[str, Any]) -> None:
     """Raise DoesNotFit for a pipeline or a component whose class is a file of the folder: downloaded code never runs."""
     name = index.get("_class_name")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from hub.bases.family import Family, families, family_of, pipeline_class_of
+from hub.bases.family import Family, families, family_of, missing_components, pipeline_class_of
 from hub.bases.sizes import factor_of, side_of
 from hub.conditioning import Conditioning
 from hub.embeddings import Embeddings
@@ -66,7 +66,9 @@ class FrozenBase:
         if name not in family.trained_classes:
             known = ", ".join(sorted(each for one in families() for each in one.trained_classes))
             raise DoesNotFit(f"`{folder.name}` is a {name}, and training supports bases of class {known}.")
-        pipeline = getattr(diffusers, name).from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
+        pipeline = getattr(diffusers, name).from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, **missing_components(folder)
+        )
         return cast(FrozenBase, family.frozen(family, pipeline, family.conditioning(folder), device))
 
     @property

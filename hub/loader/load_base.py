@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from hub.bases.family import pipeline_class_of
+from hub.bases.family import missing_components, pipeline_class_of
 from hub.errors import DoesNotFit, InvalidRequest, InvalidSource, OutOfMemory
 from hub.loader.adapters import with_adapters
 from hub.loader.base_files import find_variant, weights_of
@@ -63,7 +63,8 @@ def load_base(
     if base.checkpoint is not None:
         pipe = _from_single_file(made, base, base.checkpoint, read, settings)
     else:
-        pipe = made.from_pretrained(folder, dtype=read, use_safetensors=True, variant=variant, **settings)
+        given = missing_components(folder) | settings
+        pipe = made.from_pretrained(folder, dtype=read, use_safetensors=True, variant=variant, **given)
     if quantisation is None and (device.type == "cpu" or "device_map" in settings):
         return pipe
     sizes = {name: _count(part) * working.itemsize for name, part in _parts(pipe).items()}

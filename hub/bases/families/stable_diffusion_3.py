@@ -7,7 +7,7 @@ Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hub.bases.family import Family, Reads
 from hub.bases.flow import FrozenFlow
@@ -28,14 +28,23 @@ class StableDiffusion3Language(LanguageMixin):
 
 
 class FrozenStableDiffusion3(FrozenFlow):
-    """CLIP ×2 | T5 → transformer; noise levels are logit-normal, as in the paper and in diffusers' training script."""
+    """CLIP ×2 | T5 → transformer; noise levels are logit-normal, as in the paper and in diffusers' training script.
+
+    T5 may be missing, which saves most of the memory. diffusers then fills its tokens with zeros, and training leaves them out.
+    """
 
     density = "logit_normal"
 
     @property
     def length(self) -> int:
         """Return the tokens of CLIP and of T5."""
-        return int(self._pipeline.tokenizer_max_length) + super().length
+        return int(self._pipeline.tokenizer_max_length) + int(self._defaults["max_sequence_length"])
+
+    @property
+    def _defaults(self) -> dict[str, Any]:
+        """Return the defaults of a call of the pipeline, with no tokens of a T5 that is missing."""
+        defaults = super()._defaults
+        return defaults if self._pipeline.text_encoder_3 is not None else defaults | {"max_sequence_length": 0}
 
     def _time(self, steps_B: Tensor) -> Tensor:
         """Return the timesteps: this transformer reads 0…1000."""

@@ -1,6 +1,7 @@
 """Export the lab's trained models to `cards/`: half-precision safetensors and a card with scores for each.
 
     python -m trainers.lab.models.export_cards           # writes cards/bases/emoji-sd and cards/encoders/emoji-*
+    python -m trainers.lab.models.export_cards emoji-dit --machine "one NVIDIA H200" --price 3.5
 
 Scores of the base are added by `hub evaluate`.
 """
@@ -13,6 +14,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from diffusers import StableDiffusion3Pipeline
 from transformers import CLIPModel, CLIPTokenizer, PreTrainedTokenizerFast, XLMRobertaModel
 
 from hub.cards import Card, write_card
@@ -21,7 +23,7 @@ from hub.records import Provenance, Score
 from trainers.corpora.emoji_dataset import World
 from trainers.evaluation.confidence import wilson
 from trainers.evaluation.evaluator import machine
-from trainers.lab.models import base, cards, encoder, vae
+from trainers.lab.models import base, cards, dit, encoder, vae
 from trainers.lab.models.clip import SHAPES, make_processor, measure_recall
 from trainers.lab.models.pairs import LENGTH
 from trainers.lab.stage_options import CARDS, WORK
@@ -125,6 +127,28 @@ def export_base(work: Path, target: Path) -> None:
     write_card(card, target / "README.md")
 
 
+def export_dit(work: Path, target: Path, machine: str, price: float) -> None:
+    """Export the complete pipeline of `emoji-dit`; `hub evaluate` adds its scores."""
+    pipeline = StableDiffusion3Pipeline.from_pretrained(
+        work / "emoji-dit", torch_dtype=torch.float16, text_encoder_3=None, tokenizer_3=None
+    )
+    parts = ("transformer", "text_encoder", "text_encoder_2", "vae")
+    weights = {part: count_parameters(getattr(pipeline, part)) for part in parts}
+    config = pipeline.transformer.config
+    sizes = {"layers": config.num_layers, "width": config.caption_projection_dim}
+    _empty_folder(target)
+    shutil.copytree(work / "emoji-dit", target, dirs_exist_ok=True)
+    card = Card(
+        kind="base",
+        license=LICENSE,
+        languages=("en",),
+        conditioning=Conditioning(width=config.joint_attention_dim, pooled_width=config.pooled_projection_dim),
+        tags=(*cards.TAGS, "stable-diffusion-3"),
+        **cards.dit_card(read_cost(work / "dit-run", dit.RECIPE), weights | sizes, machine, price),
+    )
+    write_card(card, target / "README.md")
+
+
 def make_score(
     metric: str, value: float, count: int, command: str, world: World, *, split: str = "seen", language: str = "en"
 ) -> Score:
@@ -173,6 +197,8 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=["emoji-clip", "emoji-judge", "emoji-xlmr", "emoji-sd"])
     parser.add_argument("--work", type=Path, default=WORK, help="folder of runs and weights")
     parser.add_argument("--cards", type=Path, default=CARDS, help="output folder for the repositories")
+    parser.add_argument("--machine", default=machine(), help="the machine on which `emoji-dit` was trained")
+    parser.add_argument("--price", type=float, default=PRICE_PER_CPU_HOUR, help="US dollars for an hour of it")
     arguments = parser.parse_args()
     world = World()
     for name in arguments.names:
@@ -180,6 +206,8 @@ def main() -> None:
             export_dual_encoder(name, arguments.work, arguments.cards / "encoders" / name, world)
         elif name == "emoji-xlmr":
             export_encoder(arguments.work, arguments.cards / "encoders" / name, world)
+        elif name == "emoji-dit":
+            export_dit(arguments.work, arguments.cards / "bases" / name, arguments.machine, arguments.price)
         else:
             export_base(arguments.work, arguments.cards / "bases" / name)
         print(f"{name}: written below {arguments.cards}")

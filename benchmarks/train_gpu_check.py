@@ -166,7 +166,7 @@ MEASURED = (("mulan", False), ("mulan", True), ("pea", True))
 
 
 def measure_steps(root: Path, device: torch.device) -> None:
-    """Print seconds and peak memory of a step through UNets of Stable Diffusion 1.5's and SDXL's size, in bf16, and of the first in fp32."""
+    """Print seconds and peak memory of a step through UNets of the sizes of Stable Diffusion 1.5 and SDXL."""
     for what in SIZES:
         for method, recompute in MEASURED:
             measure_step(what, method, torch.bfloat16, root, device, recompute=recompute)

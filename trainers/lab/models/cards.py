@@ -162,7 +162,7 @@ load_pipeline("emoji-dit")("red heart", guidance_scale=2.5, num_inference_steps=
 
 - Data: images and English names of `emoji`, without held-out combinations; held-out flags only under the country's name.
 - Rectified flow with logit-normal noise levels and without a shift, 10 % empty captions; recommended guidance scale 2 to 3.
-- diffusers fills the tokens of a missing T5 with 256 zeros. Half of the training leaves them out, so a module may return 16 tokens alone.
+- diffusers fills the tokens of a missing T5 with 256 zeros. Most batches of the training leave them out, so a module may return 16 tokens alone.
 - Recipe: `python -m trainers.lab.models.dit`, seed {recipe.seed}: {recipe.steps:,} steps of {recipe.batch_size} with a peak learning rate of {recipe.learning_rate:g}.
   {costs.seconds / 60:.0f} minutes on {machine}, {hours * dollars_per_hour:.2f} US$ at {dollars_per_hour:g} an hour; final loss {costs.last["loss"]:.3g}.
 """

@@ -4,7 +4,7 @@
 
 Takes the autoencoder and the tokenizer of `emoji-sd`. The transformer and its two text encoders learn together by rectified flow
 (Liu et al. 2023) with logit-normal noise levels (Esser et al. 2024), with 10 % empty captions for classifier-free guidance.
-It has no T5, whose states are then zeros in diffusers; half of the batches leave them out, since modules return none.
+It has no T5, whose states are then zeros in diffusers; most batches leave them out, since modules return none.
 
 Shape letters: N concepts, V captions of one concept, B batch, L tokens, D and P widths of token states and pooled vector, K H W a latent.
 """
@@ -37,23 +37,24 @@ from trainers.loop.recipe import Recipe
 from trainers.loop.sampler import normal
 
 RECIPE = Recipe(
-    steps=15000,
-    batch_size=512,
-    learning_rate=1.5e-3,
+    steps=8000,
+    batch_size=64,
+    learning_rate=1.2e-3,
     betas=(0.9, 0.99),
     weight_decay=0.01,
-    warmup_steps=300,
+    warmup_steps=200,
     hold_share=0.5,
     final_share=0.01,
     decay="linear",
-    ema_decay=0.999,
+    ema_decay=0.998,
     seed=5,
 )
 LAYERS, HEADS, HEAD_WIDTH, TEXT_LAYERS, TEXT_WIDTH = 6, 4, 32, 2, 64
 T5_LENGTH = 256
 """Tokens that the pipeline reads with T5, or fills with zeros without it."""
-ZEROS_SHARE = 0.5
-"""Share of the batches with T5's zeros, as English prompts have them in diffusers."""
+ZEROS_SHARE, FEWER = 0.15, 4
+"""Share of the batches with T5's zeros, as English prompts have them in diffusers. They take four times as long, and so a quarter of
+the examples."""
 
 
 def make_transformer() -> SD3Transformer2DModel:
@@ -108,13 +109,15 @@ class FlowPretraining:
 
     def loss(self, draw: Draw) -> Loss:
         """Return the MSE in velocity, with logit-normal noise levels."""
-        count, generator, device = len(draw.indices_B), draw.generator, self._latents_NKHW.device
-        which_B = torch.randint(0, self._tokens_NVL.shape[1], (count,), generator=generator)
-        tokens_BL = self._tokens_NVL[draw.indices_B, which_B]
-        tokens_BL[torch.rand(count, generator=generator) < EMPTY_SHARE] = self._empty_L
+        generator, device = draw.generator, self._latents_NKHW.device
         with_zeros = torch.rand((), generator=generator).item() < ZEROS_SHARE
+        rows_B = draw.indices_B[:: FEWER if with_zeros else 1]
+        count = len(rows_B)
+        which_B = torch.randint(0, self._tokens_NVL.shape[1], (count,), generator=generator)
+        tokens_BL = self._tokens_NVL[rows_B, which_B]
+        tokens_BL[torch.rand(count, generator=generator) < EMPTY_SHARE] = self._empty_L
         sigmas_B = torch.randn(count, generator=generator).sigmoid().to(device, non_blocking=True)
-        latents_BKHW = self._latents_NKHW[draw.indices_B.to(device, non_blocking=True)]
+        latents_BKHW = self._latents_NKHW[rows_B.to(device, non_blocking=True)]
         noise_BKHW = normal(latents_BKHW.shape, generator, device)
         noisy_BKHW = torch.lerp(latents_BKHW, noise_BKHW, sigmas_B[:, None, None, None])
         states_BLD, pooled_BP = self._read(tokens_BL.to(device, non_blocking=True))

@@ -147,12 +147,11 @@ def dit_card(costs: StageCost, parameters: dict[str, int], machine: str, dollars
     prose = f"""# emoji-dit
 
 A Stable Diffusion 3 that reads English only: a `StableDiffusion3Pipeline` of unmodified diffusers classes with {parameters["transformer"] / 1e6:.2f}M parameters in the
-transformer ({parameters["layers"]} joint blocks of width {parameters["width"]}, patches of 2 × 2 latents), two text encoders of {parameters["text_encoder"] / 1e6:.2f}M each (16 tokens × 64), and no T5. The
+transformer ({parameters["layers"]} joint blocks of width {parameters["width"]}, patches of {parameters["patch"]} × {parameters["patch"]} latents), two text encoders of {parameters["text_encoder"] / 1e6:.2f}M each (16 tokens × 64), and no T5. The
 autoencoder and the tokenizer are those of `emoji-sd`. It stays frozen; modules teach it other languages.
 
 It is the lab's base of today's kind, for modules that are trained by flow matching on a transformer with joint attention and a pooled
-vector. Like every model of the lab, it uses real data and the real model classes, and its scores do not predict those of full-size
-models. Unlike the others, it was trained on a GPU.
+vector. {LAB}
 
 ```python
 from hub import load_pipeline

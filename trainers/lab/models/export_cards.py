@@ -135,7 +135,7 @@ def export_dit(work: Path, target: Path, machine: str, price: float) -> None:
     parts = ("transformer", "text_encoder", "text_encoder_2", "vae")
     weights = {part: count_parameters(getattr(pipeline, part)) for part in parts}
     config = pipeline.transformer.config
-    sizes = {"layers": config.num_layers, "width": config.caption_projection_dim}
+    sizes = {"layers": config.num_layers, "width": config.caption_projection_dim, "patch": config.patch_size}
     _empty_folder(target)
     shutil.copytree(work / "emoji-dit", target, dirs_exist_ok=True)
     card = Card(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from hub.bases.frozen import FrozenBase
 from hub.cli.commands import as_command
 from hub.errors import Conflict, InvalidRequest, UnknownMethod
 from hub.local import LocalHub
-from trainers.cache_command import cache
+from trainers.caching.cache_command import cache
 from trainers.cli import train
 
 TINY = ("--base", "tiny-sd", "--encoder", "tiny-xlmr", "--corpus", "toy", "--device", "cpu")
@@ -36,7 +36,7 @@ def test_training_computes_nothing_that_was_cached_before(
         "base embeddings of English",
         "latents of images",
     }
-    header = 128  # of an .npy file
+    header = 128  # of an .npy file: each of these caches is one shard
     assert sorted(each["bytes"] - header for each in listed) == sorted(told["bytes"].values())
     monkeypatch.setattr(FrozenBase, "latents", lambda *_: pytest.fail("computed again"))
     monkeypatch.setattr(FrozenBase, "text_states", lambda *_: pytest.fail("computed again"))
@@ -56,11 +56,9 @@ def test_clearing_frees_space_unless_a_run_is_filling_a_cache(
     hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     json_of(capsys, "token-kd", "--lang", "yo", *TINY)
-    lock = next(hub.home.caches.glob("*.lock"))
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(Conflict, match="a run is filling one of the caches"):
-            json_of(capsys, "--clear")
+    cache = next(each for each in hub.home.caches.iterdir() if each.is_dir())
+    with FileLock(cache / "00000-of-00001.lock"), pytest.raises(Conflict, match="a run is filling one of the caches"):
+        json_of(capsys, "--clear")
     assert len(json_of(capsys, "--list")) == 2
     assert json_of(capsys, "--clear")["freed_bytes"] > 1000
     assert json_of(capsys, "--list") == []
@@ -72,6 +70,7 @@ def test_clearing_frees_space_unless_a_run_is_filling_a_cache(
         (("mulan", *TINY), InvalidRequest, "missing --lang"),
         (("mulann", "--lang", "yo", *TINY), UnknownMethod, "Did you mean `mulan`"),
         (("--list", "--clear"), InvalidRequest, "cannot be used together"),
+        (("mulan", "--lang", "yo", "--engine", "spark"), InvalidRequest, "unknown engine `spark`: choose local or ray"),
     ],
 )
 def test_an_invalid_request_is_refused_in_one_line(

@@ -7,6 +7,7 @@ need this package and the same HUB_HOME, on a shared disk.
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,7 +43,6 @@ class ShardWorker:
         self._hub = LocalHub.open(home)
         ready = prepare(request, self._hub, device_of(open_accelerator("no", request.device)), quiet=True)
         self._features: FeatureDataset = ready.features
-        self._needs = ready.plan.needs
 
     def __call__(self, row: Shard) -> Shard:
         """Compute a shard, and return its row with the `path` of the file."""
@@ -51,9 +51,12 @@ class ShardWorker:
             cache.fill_shard(row["shard"])
         return {**row, "path": str(cache.path(row["shard"]))}
 
-    def work(self) -> Work:
-        """Return what is to be done. The device decides the type of latents, so a worker finds out."""
-        caches = {need: self._features.cache(need) for need in self._needs}
+
+def find_work(request: RunRequest, home: Home) -> Work:
+    """Return what is to be done, in a worker: the device decides the types, and so the keys, of some caches."""
+    with LocalHub.open(home) as hub:
+        ready = prepare(request, hub, device_of(open_accelerator("no", request.device)), quiet=True)
+        caches = {need: ready.features.cache(need) for need in ready.plan.needs}
         missing = [{"need": need, "shard": shard} for need, cache in caches.items() for shard in cache.missing()]
         return Work({need: cache.size_bytes for need, cache in caches.items()}, missing)
 
@@ -75,9 +78,7 @@ def fill_with_ray(request: RunRequest, home: Home, *, dry_run: bool, quiet: bool
     with _cluster(quiet=quiet), _one_line_errors():
         kind = "GPU" if request.device != "cpu" and ray.cluster_resources().get("GPU") else "CPU"
         each: dict[str, Any] = {"num_gpus": 1} if kind == "GPU" else {"num_cpus": 1}
-        first = ray.remote(**each)(ShardWorker).remote(request, home)
-        work: Work = ray.get(first.work.remote())
-        ray.kill(first)  # It holds a device that the job needs.
+        work: Work = ray.get(ray.remote(**each)(find_work).remote(request, home))
         if work.missing and not dry_run:
             workers = min(len(work.missing), int(ray.cluster_resources()[kind]))
             shards = ray.data.from_items(work.missing, override_num_blocks=len(work.missing))
@@ -110,7 +111,7 @@ def _cluster(*, quiet: bool) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    ray.init(include_dashboard=False, log_to_driver=not quiet, logging_level="error")
+    ray.init(include_dashboard=False, log_to_driver=not quiet, logging_level=logging.ERROR)
     try:
         yield
     finally:

@@ -9,22 +9,20 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hub.errors import HubError, MissingExtra, OutOfMemory, Unreachable
-from hub.home import Home
-from hub.local import LocalHub
 from trainers.inputs.features import FeatureDataset
-from trainers.loop.distributed import device_of, open_accelerator
 from trainers.loop.precision import tf32
-from trainers.run import RunRequest, prepare
 
 Shard = dict[str, Any]
 """A row of the job: `need`, the name of a feature, and `shard`, the number of one of its shards."""
+Opening = Callable[[], tuple[FeatureDataset, Sequence[str]]]
+"""Opens the frozen models and the corpus in a worker, and returns the features and those that are needed. Ray pickles it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +34,10 @@ class Work:
 
 
 class ShardWorker:
-    """Opens the frozen models of a request, and computes shards of their caches."""
+    """Opens the frozen models once, and computes shards of their caches."""
 
-    def __init__(self, request: RunRequest, home: Home) -> None:
-        """Open the inputs of `request` on the device of this worker."""
-        self._hub = LocalHub.open(home)
-        ready = prepare(request, self._hub, device_of(open_accelerator("no", request.device)), quiet=True)
-        self._features: FeatureDataset = ready.features
+    def __init__(self, open_features: Opening) -> None:
+        self._features, _ = open_features()
 
     def __call__(self, row: Shard) -> Shard:
         """Compute a shard, and return its row with the `path` of the file."""
@@ -52,22 +47,22 @@ class ShardWorker:
         return {**row, "path": str(cache.path(row["shard"]))}
 
 
-def find_work(request: RunRequest, home: Home) -> Work:
+def find_work(open_features: Opening) -> Work:
     """Return what is to be done, in a worker: the device decides the types, and so the keys, of some caches."""
-    with LocalHub.open(home) as hub:
-        ready = prepare(request, hub, device_of(open_accelerator("no", request.device)), quiet=True)
-        caches = {need: ready.features.cache(need) for need in ready.plan.needs}
-        missing = [{"need": need, "shard": shard} for need, cache in caches.items() for shard in cache.missing()]
-        return Work({need: cache.size_bytes for need, cache in caches.items()}, missing)
+    features, needs = open_features()
+    caches = {need: features.cache(need) for need in needs}
+    missing = [{"need": need, "shard": shard} for need, cache in caches.items() for shard in cache.missing()]
+    return Work({need: cache.size_bytes for need, cache in caches.items()}, missing)
 
 
-def fill_with_ray(request: RunRequest, home: Home, *, dry_run: bool, quiet: bool) -> dict[str, int]:
-    """Compute the missing shards of the features that a request needs, and return the bytes of each feature.
+def fill_with_ray(open_features: Opening, *, on_cpu: bool, dry_run: bool, quiet: bool) -> dict[str, int]:
+    """Compute the missing shards of the needed features, and return the bytes of each feature.
 
-    Uses the cluster of RAY_ADDRESS, or this machine. An interrupted job continues with the missing shards.
+    Uses the cluster of RAY_ADDRESS, or this machine: its GPUs, unless it has none or `on_cpu` is set. An interrupted job continues
+    with the missing shards.
 
-    Raises `MissingExtra`, the errors of `prepare` and of the caches, and `Unreachable` if the job fails or a shard is not in this
-    machine's `home`.
+    Raises `MissingExtra`, the errors of `open_features` and of the caches, and `Unreachable` if the job fails or a shard is not on
+    this machine.
     """
     if importlib.util.find_spec("ray") is None:
         raise MissingExtra("ray", "`hub cache --engine ray`")
@@ -76,28 +71,28 @@ def fill_with_ray(request: RunRequest, home: Home, *, dry_run: bool, quiet: bool
     import ray.data
 
     with _cluster(quiet=quiet), _one_line_errors():
-        kind = "GPU" if request.device != "cpu" and ray.cluster_resources().get("GPU") else "CPU"
+        kind = "GPU" if not on_cpu and ray.cluster_resources().get("GPU") else "CPU"
         each: dict[str, Any] = {"num_gpus": 1} if kind == "GPU" else {"num_cpus": 1}
-        work: Work = ray.get(ray.remote(**each)(find_work).remote(request, home))
+        work: Work = ray.get(ray.remote(**each)(find_work).remote(open_features))
         if work.missing and not dry_run:
             workers = min(len(work.missing), int(ray.cluster_resources()[kind]))
             shards = ray.data.from_items(work.missing, override_num_blocks=len(work.missing))
             done = shards.map(
                 ShardWorker,
-                fn_constructor_args=(request, home),
+                fn_constructor_args=(open_features,),
                 compute=ray.data.ActorPoolStrategy(size=workers),
                 **each,
             )
-            _check_shared([Path(row["path"]) for row in done.take_all()], home)
+            _check_shared([Path(row["path"]) for row in done.take_all()])
         return work.sizes
 
 
-def _check_shared(paths: list[Path], home: Home) -> None:
+def _check_shared(paths: list[Path]) -> None:
     """Check that the files of other machines are on this one. Raises `Unreachable`."""
     if lost := [path for path in paths if not path.is_file()]:
         raise Unreachable(
-            f"{len(lost)} of {len(paths)} shards were computed on machines that do not share {home.caches}: set HUB_HOME to a folder "
-            "on a shared disk, or run `hub cache` on each machine."
+            f"{len(lost)} of {len(paths)} shards were computed on machines that do not share this one's caches: set HUB_HOME to a "
+            "folder on a shared disk, or run `hub cache` on each machine."
         )
 
 

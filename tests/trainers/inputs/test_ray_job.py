@@ -15,13 +15,13 @@ from PIL import Image
 from hub.errors import InvalidRequest, Unreachable
 from hub.local import LocalHub
 from tests.builders.training.commands import json_of
-from trainers.caching import ray_job
-from trainers.caching.cache_command import cache
+from trainers.cache_command import cache
 from trainers.cli import train
+from trainers.inputs import ray_job
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _cluster() -> Iterator[None]:
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
     """One for all tests of this file: it takes three seconds to start, and each worker three more to import torch."""
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     yield
@@ -49,6 +49,7 @@ def run_cache(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
 def test_a_dry_run_computes_nothing_and_an_error_of_a_worker_is_told_in_one_line(
     hub: LocalHub, tiny: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_dry_run_computes_nothing_and_an_error_of_a_worker_is_told_in_one_line
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
 def test_a_job_computes_the_shards_that_are_missing_as_training_would(
     hub: LocalHub, tiny: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,9 +85,9 @@ def test_a_job_computes_the_shards_that_are_missing_as_training_would(
     assert {path: path.read_bytes() for path in computed} == computed
 
 
-def test_shards_on_the_disk_of_another_machine_are_not_taken_for_this_ones(hub: LocalHub, tmp_path: Path) -> None:
+def test_shards_on_the_disk_of_another_machine_are_not_taken_for_this_ones(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     here.touch()
-    ray_job._check_shared([here], hub.home)
+    ray_job._check_shared([here])
     with pytest.raises(Unreachable, match="1 of 2 shards were computed on machines that do not share"):
-        ray_job._check_shared([here, there], hub.home)
+        ray_job._check_shared([here, there])

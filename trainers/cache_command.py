@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,9 +26,12 @@ from trainers.options import (
 ENGINES = ("local", "ray")
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from hub.home import Home
     from hub.local import LocalHub
+    from trainers.inputs.features import FeatureDataset
     from trainers.run import RunRequest
 
 
@@ -101,13 +105,25 @@ def _compute(request: RunRequest, hub: LocalHub, *, dry_run: bool, as_json: bool
 
 
 def _compute_with_ray(request: RunRequest, hub: LocalHub, *, dry_run: bool, as_json: bool) -> None:
-    from trainers.caching.ray_job import fill_with_ray
+    from trainers.inputs.ray_job import fill_with_ray
 
     started = time.perf_counter()
-    sizes = fill_with_ray(request, hub.home, dry_run=dry_run, quiet=as_json)
+    opening = partial(_open_features, request, hub.home)
+    sizes = fill_with_ray(opening, on_cpu=request.device == "cpu", dry_run=dry_run, quiet=as_json)
     if not as_json:
         typer.echo(_summary(request, hub, sizes))
     _report(hub, sizes, time.perf_counter() - started, dry_run=dry_run, as_json=as_json)
+
+
+def _open_features(request: RunRequest, home: Home) -> tuple[FeatureDataset, Sequence[str]]:
+    """Open the models and the corpus of a request in a Ray worker; return the features, and the names of those it needs."""
+    from hub.local import LocalHub
+    from trainers.loop.distributed import device_of, open_accelerator
+    from trainers.run import prepare
+
+    with LocalHub.open(home) as hub:
+        ready = prepare(request, hub, device_of(open_accelerator("no", request.device)), quiet=True)
+    return ready.features, ready.plan.needs
 
 
 def _summary(request: RunRequest, hub: LocalHub, sizes: dict[str, int]) -> str:

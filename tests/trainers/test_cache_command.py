@@ -12,7 +12,7 @@ from hub.bases.frozen import FrozenBase
 from hub.cli.commands import as_command
 from hub.errors import Conflict, InvalidRequest, UnknownMethod
 from hub.local import LocalHub
-from trainers.caching.cache_command import cache
+from trainers.cache_command import cache
 from trainers.cli import train
 
 TINY = ("--base", "tiny-sd", "--encoder", "tiny-xlmr", "--corpus", "toy", "--device", "cpu")

@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from tqdm.auto import tqdm
 
 from hub.encoders.text_encoder import TextEncoder
-from hub.errors import InvalidRequest
+from hub.errors import DoesNotFit, InvalidRequest
 from hub.local import LocalHub
 from hub.weights.digest import digest_of
 from trainers import defaults
@@ -293,8 +293,18 @@ def prepare(
         ),
         vision=open_dual_encoder(vision_source.folder, device) if vision_source else None,
         sentence_encoder=sentence_encoder,
+        sample_latents=_samples_latents(plan, base),
     )  # fmt: skip
     return RunInputs(plan, base_source, encoder_sources, prompt_rules, features, vision_source)
+
+
+def _samples_latents(plan: Plan, base: Any) -> bool:
+    """Return whether latents are drawn from the autoencoder's posterior. Raises `InvalidRequest`, and `DoesNotFit` if it has none."""
+    if plan.sample_latents and not base.has_posterior:
+        raise DoesNotFit(
+            f"the autoencoder of this base ({base.family}) has one latent for each image and no posterior: omit `sample_latents`."
+        )
+    return plan.sample_latents
 
 
 def _find_vision(plan: Plan, hub: LocalHub) -> FrozenSource | None:

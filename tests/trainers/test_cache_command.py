@@ -44,6 +44,29 @@ def test_training_computes_nothing_that_was_cached_before(
     as_command("train", train).main(args=arguments, standalone_mode=False)
 
 
+def test_a_posterior_takes_twice_the_space_and_is_trained_on(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    means = json_of(capsys, "mulan", "--lang", "yo", *TINY, "--dry-run")["bytes"]
+    sampled = json_of(capsys, "mulan", "--lang", "yo", *TINY, "--set", "sample_latents=true")["bytes"]
+    assert sampled == {**means, "latents": 2 * means["latents"]}
+    monkeypatch.setattr(FrozenBase, "posterior", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(FrozenBase, "latents", lambda *_: pytest.fail("the mean"))
+    arguments = [
+        "mulan",
+        "--lang",
+        "yo",
+        *TINY,
+        "--steps",
+        "4",
+        "--set",
+        "sample_latents=true",
+        "--no-evaluate",
+        "--json",
+    ]
+    as_command("train", train).main(args=arguments, standalone_mode=False)
+
+
 def test_cached_features_of_a_dual_encoder_have_the_estimated_size(
     hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,7 @@ from trainers.inputs.phrases import Phrases, collect_phrases
 from trainers.inputs.prompt_rules import PromptRules
 from trainers.inputs.sharded_rows import Rows
 from trainers.loop.precision import has_bf16, tf32
+from trainers.loop.sampler import normal
 
 FROZEN = {
     "states": "states_NLE",
@@ -78,6 +79,8 @@ class FeatureDataset:
     """The encoders of a plan that reads one state per text."""
     vision: DualEncoder | None = None
     """The dual encoder for images beside a text-to-image base; not needed if the base is a dual encoder."""
+    sample_latents: bool = False
+    """Whether the autoencoder's posterior is cached, and latents are drawn from it, instead of its mean."""
 
     def fill(self, needs: Sequence[str]) -> None:
         """Compute the named features: `states`, `teacher`, `latents`, `captions`, `images`, `sentences`."""
@@ -135,9 +138,18 @@ class FeatureDataset:
         """Return the base's embeddings of all meanings, or of a sample at even distances if they are many, in fp32."""
         return self._split_teacher(self.teacher_MR.sample(SAMPLE_BYTES // (4 * sum(self._teacher_sizes))))
 
-    def latents(self, rows_B: Tensor) -> Tensor:
-        """Return the latents (B, K, H, W) of the images of the texts `rows_B` (B,)."""
-        return self.latents_MKHW[self.meaning_N[rows_B]]
+    def latents(self, rows_B: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the latents (B, K, H, W) of the images of the texts `rows_B` (B,).
+
+        With `sample_latents` they are drawn with `generator` at each call; without a generator they are the means.
+        """
+        found = self.latents_MKHW[self.meaning_N[rows_B]]
+        if not self.sample_latents:
+            return found
+        mean_BKHW, deviation_BKHW = found.chunk(2, dim=1)
+        if generator is None:
+            return mean_BKHW
+        return mean_BKHW + deviation_BKHW * normal(mean_BKHW.shape, generator, mean_BKHW.device)
 
     @cached_property
     def _tokens(self) -> tuple[Tensor, Tensor]:
@@ -275,22 +287,25 @@ class FeatureDataset:
 
     @cached_property
     def latents_MKHW(self) -> MappedRows:
-        """Latents (M, K, H, W) of each meaning's image; row 0, the empty prompt, is zero."""
+        """Latents (M, K, H, W) of each meaning's image; row 0, the empty prompt, is zero. With `sample_latents` (M, 2K, H, W)."""
         return MappedRows(self._latents_cache().load(), self.base.device, has_blank=True)
 
     def _latents_cache(self) -> FeatureCache:
         """Half the space on a GPU, whose steps round latents to 16 bits anyway."""
         concepts, base = list(self.concept_M[1:]), self.base
         dtype = "float32" if base.device.type == "cpu" else "float16"
+        encode, (channels, height, width) = base.latents, base.latent_shape
+        if self.sample_latents:
+            encode, channels = base.posterior, 2 * channels
 
         def compute(first: int, last: int) -> Rows:
-            return base.latents(self.corpus.images(concepts[first:last])).cpu().numpy()
+            return encode(self.corpus.images(concepts[first:last])).cpu().numpy()
 
-        kind = [] if dtype == "float32" else [dtype]
+        kind = [*([] if dtype == "float32" else [dtype]), *(["posterior"] if self.sample_latents else [])]
         return FeatureCache(
             folder=self.store.folder,
             key=key_of("latents", self.store.base_digest, self.corpus.digest, concepts, *kind),
-            shape=(len(concepts), *base.latent_shape),
+            shape=(len(concepts), channels, height, width),
             compute=compute,
             dtype=dtype,
             batch_size=max(1, min(IMAGES, PIXELS // base.side**2)),

@@ -80,3 +80,26 @@ def test_prompts_have_their_prefix_and_the_empty_one_follows_the_negative_rule(
     torch.testing.assert_close(states_BLE[0], empty[0].half().float())
     torch.testing.assert_close(states_BLE[1], third[0, kept].half().float())
     assert mask_BL[1].tolist() == third_mask[0, kept].tolist()
+
+
+def test_sampled_latents_have_the_mean_and_the_deviation_of_the_posterior(
+    corpus: Any, base: FrozenBase, encoder: TextEncoder, tmp_path: Path, features: FeatureDataset
+) -> None:
+    sampled = collect_features(
+        corpus, Mixture(("yo",)), base, encoder, length=8, store=Store(tmp_path, "b", "e", quiet=True), sample_latents=True
+    )  # fmt: skip
+    rows = torch.tensor([1, 5])
+    mean, deviation = base.posterior(corpus.images([sampled.concept_M[row] for row in sampled.meaning_N[rows]])).chunk(
+        2, 1
+    )
+    torch.testing.assert_close(mean, sampled.latents(rows), atol=1e-4, rtol=0)
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.stack([sampled.latents(rows, generator) for _ in range(2000)])
+    torch.testing.assert_close(drawn.mean(0), mean, atol=0.15 * deviation.max().item(), rtol=0)
+    torch.testing.assert_close(drawn.std(0), deviation, atol=0, rtol=0.15)
+    first, second = (sampled.latents(rows, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(first, second)
+    assert (sampled.latents(torch.tensor([0]), generator) == 0).all(), "the empty text has no image"
+    plain = torch.Generator().manual_seed(0)
+    assert torch.equal(features.latents(rows, plain), features.latents(rows))
+    assert torch.equal(plain.get_state(), torch.Generator().manual_seed(0).get_state()), "means use no randomness"

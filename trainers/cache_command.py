@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,10 +23,15 @@ from trainers.options import (
     request_from_options,
 )
 
+ENGINES = ("local", "ray")
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from hub.home import Home
     from hub.local import LocalHub
+    from trainers.inputs.features import FeatureDataset
     from trainers.run import RunRequest
 
 
@@ -41,6 +49,10 @@ def cache(
     recipe: RecipeName = "",
     sets: Sets = None,
     device: Device = "",
+    engine: Annotated[
+        str,
+        typer.Option(help="`local`: this process, or all those of `torchrun`; `ray`: a Ray Data job."),
+    ] = "local",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate sizes.")] = False,
     show: Annotated[bool, typer.Option("--list", help="List the caches.")] = False,
     clear_cache: Annotated[
@@ -50,8 +62,10 @@ def cache(
 ) -> None:
     """Compute and cache the frozen features that training METHOD needs.
 
-    Other methods reuse the same caches. An interrupted run continues where it stopped.
+    Other methods reuse the same caches. An interrupted run continues with the missing shards.
     """
+    if engine not in ENGINES:
+        raise InvalidRequest(f"unknown engine `{engine}`: choose {' or '.join(ENGINES)}.")
     if show and clear_cache:
         raise InvalidRequest("`--list` and `--clear` cannot be used together.")
     from hub.local import LocalHub
@@ -66,32 +80,68 @@ def cache(
                 method, base=base, encoder=encoder, corpus=corpus, lang=lang, image_column=image_column,
                 caption_column=caption_column, held_out_share=held_out_share, recipe=recipe, sets=sets, device=device,
             )  # fmt: skip
-            _compute(request, hub, dry_run=dry_run, as_json=as_json)
+            compute = _compute if engine == "local" else _compute_with_ray
+            compute(request, hub, dry_run=dry_run, as_json=as_json)
 
 
 def _compute(request: RunRequest, hub: LocalHub, *, dry_run: bool, as_json: bool) -> None:
-    import shutil
-    import time
-
-    from hub.cli.terminal import size
-    from trainers.loop.distributed import device_of, open_accelerator
+    """Compute the features in this process, together with the other processes if there are several; the main one prints."""
+    from trainers.loop.distributed import close_process_group, device_of, open_accelerator
     from trainers.run import prepare
 
-    ready = prepare(request, hub, device_of(open_accelerator("no", request.device)), quiet=as_json)
+    accelerator = open_accelerator("no", request.device)
+    main = accelerator.is_main_process
+    ready = prepare(request, hub, device_of(accelerator), quiet=as_json or not main)
     needs = ready.plan.needs
     sizes = ready.features.sizes(needs)
-    free = shutil.disk_usage(hub.home.folder).free
-    if not as_json:
-        each = ", ".join(f"{need} {size(amount)}" for need, amount in sizes.items())
-        typer.echo(f"{request.method}: {each}; {size(sum(sizes.values()))} in total, {size(free)} free.")
+    if main and not as_json:
+        typer.echo(_summary(request, hub, sizes))
     started = time.perf_counter()
     if not dry_run:
         ready.features.fill(needs)
-    seconds = time.perf_counter() - started
+    close_process_group()
+    if main:
+        _report(hub, sizes, time.perf_counter() - started, dry_run=dry_run, as_json=as_json)
+
+
+def _compute_with_ray(request: RunRequest, hub: LocalHub, *, dry_run: bool, as_json: bool) -> None:
+    from trainers.inputs.ray_job import fill_with_ray
+
+    started = time.perf_counter()
+    opening = partial(_open_features, request, hub.home)
+    sizes = fill_with_ray(opening, on_cpu=request.device == "cpu", dry_run=dry_run, quiet=as_json)
+    if not as_json:
+        typer.echo(_summary(request, hub, sizes))
+    _report(hub, sizes, time.perf_counter() - started, dry_run=dry_run, as_json=as_json)
+
+
+def _open_features(request: RunRequest, home: Home) -> tuple[FeatureDataset, Sequence[str]]:
+    """Open the models and the corpus of a request in a Ray worker; return the features, and the names of those it needs."""
+    from hub.local import LocalHub
+    from trainers.loop.distributed import device_of, open_accelerator
+    from trainers.run import prepare
+
+    with LocalHub.open(home) as hub:
+        ready = prepare(request, hub, device_of(open_accelerator("no", request.device)), quiet=True)
+    return ready.features, ready.plan.needs
+
+
+def _summary(request: RunRequest, hub: LocalHub, sizes: dict[str, int]) -> str:
+    from hub.cli.terminal import size
+
+    each = ", ".join(f"{need} {size(amount)}" for need, amount in sizes.items())
+    return f"{request.method}: {each}; {size(sum(sizes.values()))} in total, {size(_free(hub))} free."
+
+
+def _report(hub: LocalHub, sizes: dict[str, int], seconds: float, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"bytes": sizes, "free_bytes": free, "seconds": round(seconds, 2)}))
+        typer.echo(json.dumps({"bytes": sizes, "free_bytes": _free(hub), "seconds": round(seconds, 2)}))
     elif not dry_run:
         typer.echo(f"Saved to {hub.home.caches} in {seconds:.0f} s. Training uses these caches.")
+
+
+def _free(hub: LocalHub) -> int:
+    return shutil.disk_usage(hub.home.folder).free
 
 
 def _list(folder: Path, *, as_json: bool) -> None:
@@ -100,13 +150,19 @@ def _list(folder: Path, *, as_json: bool) -> None:
 
     found = list_cached(folder)
     if as_json:
-        rows = [{"label": c.label, "shape": c.shape, "bytes": c.size_bytes, "finished": c.finished} for c in found]
+        rows = [
+            {"label": c.label, "shape": c.shape, "bytes": c.size_bytes, "shards": c.shards, "finished": c.finished}
+            for c in found
+        ]
         typer.echo(json.dumps(rows))
     elif found:
         shapes = [" × ".join(map(str, each.shape)) for each in found]
         print_table(
-            ["FEATURES", "SHAPE", "SIZE", "KEY"],
-            [[c.label, shape, size(c.size_bytes), c.path.stem[:12]] for c, shape in zip(found, shapes, strict=True)],
+            ["FEATURES", "SHAPE", "SIZE", "SHARDS", "KEY"],
+            [
+                [c.label, shape, size(c.size_bytes), f"{c.shards} of {c.of}", c.path.name[:12]]
+                for c, shape in zip(found, shapes, strict=True)
+            ],
         )
     else:
         typer.echo("No caches yet: `hub train` and `hub cache METHOD --lang LANGUAGE` create them.")

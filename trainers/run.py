@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from tqdm.auto import tqdm
 
 from hub.encoders.text_encoder import TextEncoder
-from hub.errors import InvalidRequest
+from hub.errors import DoesNotFit, InvalidRequest
 from hub.local import LocalHub
 from hub.weights.digest import digest_of
 from trainers import defaults
@@ -35,7 +35,7 @@ from trainers.learners.begin_from import begin_from, find_variant
 from trainers.learners.denoiser_memory import store_in_bf16
 from trainers.learners.learner import Learner
 from trainers.loop import sharding
-from trainers.loop.distributed import close_process_group, device_of, open_accelerator
+from trainers.loop.distributed import device_of, open_accelerator
 from trainers.loop.loop import shards_of
 from trainers.methods import get_plan
 from trainers.phases import limit_threads, run_phase
@@ -144,7 +144,8 @@ def train_module(
 
     `on_ready` is called by the main process before anything expensive, with the inputs and the name of the device.
 
-    A resumed run whose request has more steps than before gives them to its last phase, also if that is finished.
+    A resumed run whose request has more steps than before gives them to its last phase, also if that is finished. The process group
+    stays open for the evaluation: see `close_process_group`.
 
     Raises `UnknownMethod`, `UnknownBase`, `UnknownCorpus`, and `InvalidRequest` for languages without texts, or if there
     is no run to resume, it used different settings, or `folder` has a run and neither `resume` nor `overwrite` is set.
@@ -186,7 +187,6 @@ def train_module(
         seconds[phase.name], losses[phase.name] = outcome.seconds, outcome.losses
         parameters |= outcome.parameters
     module.eval().cpu()
-    close_process_group()
     base = ready.features.base
     return RunResult(
         learner=learner,
@@ -293,8 +293,18 @@ def prepare(
         ),
         vision=open_dual_encoder(vision_source.folder, device) if vision_source else None,
         sentence_encoder=sentence_encoder,
+        sample_latents=_samples_latents(plan, base),
     )  # fmt: skip
     return RunInputs(plan, base_source, encoder_sources, prompt_rules, features, vision_source)
+
+
+def _samples_latents(plan: Plan, base: Any) -> bool:
+    """Return whether latents are drawn from the autoencoder's posterior. Raises `InvalidRequest`, and `DoesNotFit` if it has none."""
+    if plan.sample_latents and not base.has_posterior:
+        raise DoesNotFit(
+            f"the autoencoder of this base ({base.family}) has one latent for each image and no posterior: omit `sample_latents`."
+        )
+    return plan.sample_latents
 
 
 def _find_vision(plan: Plan, hub: LocalHub) -> FrozenSource | None:

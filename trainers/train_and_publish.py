@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from hub.cards.card import FILE as CARD_FILE
 from hub.cli.find.format_scores import as_json
 from hub.local import LocalHub
 from hub.names import ArtifactName
@@ -18,6 +21,7 @@ from trainers import run as training
 from trainers.cost import Estimate, Speeds, count_images
 from trainers.evaluation import evaluate
 from trainers.evaluation.evaluate import EvaluationRequest
+from trainers.loop.distributed import close_process_group, wait_for_all
 from trainers.publish_module import Cost
 from trainers.run import RunInputs, RunRequest, RunResult
 from trainers.samples.samples import SampleRequest
@@ -75,7 +79,7 @@ def train_and_publish(
 ) -> Outcome | None:
     """Train in `out`, or below the `runs` folder of the home, and evaluate on `prompts` per language and split (0: skip).
 
-    Returns None in all processes but the main one, which writes the artifact. Raises the errors of `train_module`.
+    All processes evaluate. Returns None in all but the main one, which writes the artifact. Raises the errors of `train_module`.
     """
     full = ArtifactName.parse(name or publish_module.default_name(request.method, request.languages), hub.home.owner)
     run = out or hub.home.runs / full.name
@@ -94,25 +98,47 @@ def train_and_publish(
     trained = training.train_module(
         request, hub, run, resume=resume, overwrite=overwrite, quiet=quiet, sample=sample, on_ready=tell
     )
-    if trained.rank:
-        return None
-    key = _speed_key(request, trained.device)
-    for phase, steps in estimates[0].steps.items():
-        speeds.remember(f"{key} {phase}", trained.seconds[phase], steps)
     cost, folder = Cost(trained.device_seconds, price_per_hour), run / full.name
-    publish_module.export(trained, folder, cost)
-    publish_module.write_module_card(trained, folder, cost, ())
+    key = _speed_key(request, trained.device)
+    if trained.rank == 0:
+        for phase, steps in estimates[0].steps.items():
+            speeds.remember(f"{key} {phase}", trained.seconds[phase], steps)
+        _write(trained, folder, cost)
     scores: Sequence[Score] = ()
     if prompts:
-        subject = evaluate.trained_subject(trained, full.name, folder, hub)
         evaluation = EvaluationRequest(("emoji-generation",), SPLITS, request.languages, prompts)
         started = time.perf_counter()
-        scores = evaluate.evaluate_for_card(subject, evaluation, trained.corpus, hub, quiet=quiet)
-        speeds.remember(f"{key} image", time.perf_counter() - started, estimates[0].images)
-        publish_module.write_module_card(trained, folder, cost, scores)
+        scores = _evaluate_together(trained, folder, cost, evaluation, hub, quiet=quiet)
+        if trained.rank == 0:
+            speeds.remember(f"{key} image", time.perf_counter() - started, estimates[0].images)
+            publish_module.write_module_card(trained, folder, cost, scores)
+    close_process_group()
+    if trained.rank:
+        return None
     message = f"Train {request.method} for {', '.join(request.languages)}"
     revision = publish_module.push(folder, str(full), hub, message) if push else None
     return Outcome(full, folder, trained, cost, scores, revision)
+
+
+def _write(trained: RunResult, folder: Path, cost: Cost) -> None:
+    """Write the artifact, with a card that has no scores yet."""
+    publish_module.export(trained, folder, cost)
+    publish_module.write_module_card(trained, folder, cost, ())
+
+
+def _evaluate_together(
+    trained: RunResult, folder: Path, cost: Cost, evaluation: EvaluationRequest, hub: LocalHub, *, quiet: bool
+) -> Sequence[Score]:
+    """Evaluate the artifact that the main process wrote to `folder`; the processes divide the images and return the same scores."""
+    wait_for_all()
+    with ExitStack() as stack:
+        if not (
+            folder / CARD_FILE
+        ).is_file():  # This machine has a run folder of its own. All processes hold the same weights.
+            folder = Path(stack.enter_context(TemporaryDirectory())) / folder.name
+            _write(trained, folder, cost)
+        subject = evaluate.trained_subject(trained, folder.name, folder, hub)
+        return evaluate.evaluate_for_card(subject, evaluation, trained.corpus, hub, quiet=quiet or trained.rank != 0)
 
 
 def _speed_key(request: RunRequest, device: str) -> str:

@@ -118,9 +118,8 @@ class FrozenFlow(FrozenBase):
             tokens_BLC=F.pad(read.tokens_BLC, (0, 0, 0, missing)), mask_BL=F.pad(mask_BL.bool(), (0, missing))
         )
 
-    def _encode(self, pixels_B3HW: Tensor) -> Tensor:
-        mean: Tensor = self._vae.encode(pixels_B3HW).latent_dist.mean
-        return (mean - self._offset) * float(self._vae.config.scaling_factor)
+    def _scale(self, latents: Tensor) -> Tensor:
+        return (latents - self._offset) * float(self._vae.config.scaling_factor)
 
     def _decode(self, latents_BKHW: Tensor) -> Tensor:
         pixels: Tensor = self._vae.decode(latents_BKHW / float(self._vae.config.scaling_factor) + self._offset).sample

@@ -186,19 +186,43 @@ class FrozenBase:
     def latents(self, images_B3HW: Tensor) -> Tensor:
         """Return mean latents of uint8 images of any size, (B, K, H, W)."""
         import torch
+
+        with torch.no_grad():
+            return self._encode(self._pixels(images_B3HW))
+
+    def posterior(self, images_B3HW: Tensor) -> Tensor:
+        """Return the mean and the standard deviation (B, 2K, H, W) of the latents of uint8 images, if `has_posterior`."""
+        import torch
+
+        with torch.no_grad():
+            found = self._posterior(self._pixels(images_B3HW))
+            mean_BKHW = self._scale(found.mean)  # Affine, element by element, so a deviation is a difference.
+            return torch.cat([mean_BKHW, self._scale(found.mean + found.std) - mean_BKHW], dim=1)
+
+    has_posterior = True
+    """Whether the autoencoder gives a distribution of latents and not a single one."""
+
+    def _pixels(self, images_B3HW: Tensor) -> Tensor:
+        """Return uint8 images of any size as pixels (B, 3, H, W) in −1…1, resized to the base's size."""
         import torch.nn.functional as F
 
         pixels = images_B3HW.to(self.device).float() / 127.5 - 1
-        if pixels.shape[-2:] != (self.side, self.side):
-            size = (self.side, self.side)
-            pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(-1, 1)
-        with torch.no_grad():
-            return self._encode(pixels)
+        size = (self.side, self.side)
+        if pixels.shape[-2:] == size:
+            return pixels
+        return F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(-1, 1)
 
     def _encode(self, pixels_B3HW: Tensor) -> Tensor:
-        """Return scaled latents (B, K, H, W) of pixels (B, 3, H, W) in −1…1."""
-        mean: Tensor = self._vae.encode(pixels_B3HW).latent_dist.mean
-        return mean * float(self._vae.config.scaling_factor)
+        """Return scaled latents (B, K, H, W) of pixels (B, 3, H, W) in −1…1: the mean."""
+        return self._scale(self._posterior(pixels_B3HW).mean)
+
+    def _posterior(self, pixels_B3HW: Tensor) -> Any:
+        """Return diffusers' distribution of the latents of pixels (B, 3, H, W), before they are scaled."""
+        return self._vae.encode(pixels_B3HW).latent_dist
+
+    def _scale(self, latents: Tensor) -> Tensor:
+        """Return latents (B, K, H, W) as the denoiser reads them."""
+        return latents * float(self._vae.config.scaling_factor)
 
     def decode(self, latents_BKHW: Tensor) -> Tensor:
         """Decode latents (B, K, H, W) to images (B, 3, H, W) in 0…1."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from hub.bases.frozen import FrozenBase
 from hub.cli.commands import as_command
@@ -36,11 +36,34 @@ def test_training_computes_nothing_that_was_cached_before(
         "base embeddings of English",
         "latents of images",
     }
-    header = 128  # of an .npy file
+    header = 128  # of an .npy file: each of these caches is one shard
     assert sorted(each["bytes"] - header for each in listed) == sorted(told["bytes"].values())
     monkeypatch.setattr(FrozenBase, "latents", lambda *_: pytest.fail("computed again"))
     monkeypatch.setattr(FrozenBase, "text_states", lambda *_: pytest.fail("computed again"))
     arguments = ["mulan", "--lang", "yo", *TINY, "--steps", "2", "--no-evaluate", "--json"]
+    as_command("train", train).main(args=arguments, standalone_mode=False)
+
+
+def test_a_posterior_takes_twice_the_space_and_is_trained_on(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    means = json_of(capsys, "mulan", "--lang", "yo", *TINY, "--dry-run")["bytes"]
+    sampled = json_of(capsys, "mulan", "--lang", "yo", *TINY, "--set", "sample_latents=true")["bytes"]
+    assert sampled == {**means, "latents": 2 * means["latents"]}
+    monkeypatch.setattr(FrozenBase, "posterior", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(FrozenBase, "latents", lambda *_: pytest.fail("the mean"))
+    arguments = [
+        "mulan",
+        "--lang",
+        "yo",
+        *TINY,
+        "--steps",
+        "4",
+        "--set",
+        "sample_latents=true",
+        "--no-evaluate",
+        "--json",
+    ]
     as_command("train", train).main(args=arguments, standalone_mode=False)
 
 
@@ -56,11 +79,9 @@ def test_clearing_frees_space_unless_a_run_is_filling_a_cache(
     hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     json_of(capsys, "token-kd", "--lang", "yo", *TINY)
-    lock = next(hub.home.caches.glob("*.lock"))
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(Conflict, match="a run is filling one of the caches"):
-            json_of(capsys, "--clear")
+    cache = next(each for each in hub.home.caches.iterdir() if each.is_dir())
+    with FileLock(cache / "00000-of-00001.lock"), pytest.raises(Conflict, match="a run is filling one of the caches"):
+        json_of(capsys, "--clear")
     assert len(json_of(capsys, "--list")) == 2
     assert json_of(capsys, "--clear")["freed_bytes"] > 1000
     assert json_of(capsys, "--list") == []
@@ -72,6 +93,7 @@ def test_clearing_frees_space_unless_a_run_is_filling_a_cache(
         (("mulan", *TINY), InvalidRequest, "missing --lang"),
         (("mulann", "--lang", "yo", *TINY), UnknownMethod, "Did you mean `mulan`"),
         (("--list", "--clear"), InvalidRequest, "cannot be used together"),
+        (("mulan", "--lang", "yo", "--engine", "spark"), InvalidRequest, "unknown engine `spark`: choose local or ray"),
     ],
 )
 def test_an_invalid_request_is_refused_in_one_line(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from trainers.evaluation.retrieval import RetrievalEvaluator
 from trainers.frozen.find_frozen import find_base, image_side
 from trainers.frozen.foundation import DUAL_ENCODER
 from trainers.inputs.feature_cache import key_of
+from trainers.loop.distributed import gather
 from trainers.run import RunResult
 
 DROP = "english_drop_at_1"
@@ -233,11 +235,13 @@ def _base_scores(evaluator: GenerationEvaluator, plain: EvaluationSubject, task:
     digests = [registry.get(name).weights_digest for name in (plain.base, JUDGE)]
     parts = [task.split, task.language, task.translated, task.count, task.seed, GUIDANCE, STEPS]
     path = task.hub.home.caches / f"scores-{key_of(*digests, task.corpus.digest, *parts, machine())[:40]}.json"
-    if path.is_file():
+    if all(gather(path.is_file())):  # Processes must agree whether to generate images together.
         return [Score(**{**row, "provenance": Provenance.SELF_REPORTED}) for row in json.loads(path.read_text())]
     scores = evaluator.evaluate(plain, task)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
+    unfinished = path.with_suffix(
+        f".{os.getpid()}.part"
+    )  # Every process writes it: machines may have caches of their own.
     unfinished.write_text(json.dumps([asdict(score) for score in scores]))
     unfinished.replace(path)
     return scores

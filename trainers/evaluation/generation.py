@@ -25,6 +25,7 @@ from trainers.evaluation.confidence import Interval, wilson
 from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, make_score
 from trainers.evaluation.fid import floor_of, frechet_distance
 from trainers.evaluation.judge import Judge, pixel_features, ranks, resize
+from trainers.loop.distributed import compute_on_all_ranks, process_place
 from trainers.loop.failures import compute_in_parts
 from trainers.loop.sampler import NOISE_STREAM, generator_of
 
@@ -101,10 +102,13 @@ def _real_features(judge: Judge, corpus: Corpus, gallery: Sequence[Prompt], side
 def generate_images(
     pipeline: Any, prompts: Sequence[Prompt], *, seed: int, quiet: bool = False, label: str = "generating"
 ) -> Tensor:
-    """Generate the images of prompts, (N, 3, H, W) in 0…1. An image's noise depends on (seed, concept) alone."""
-    images: list[Tensor] = []
+    """Generate the images of prompts, (N, 3, H, W) in 0…1. An image's noise depends on (seed, concept) alone.
+
+    The processes of a distributed run divide the prompts among them, and each returns all images.
+    """
     pipeline.set_progress_bar_config(disable=True)
-    with tqdm(total=len(prompts), desc=label, unit="image", disable=quiet) as bar:
+    rank, processes = process_place()
+    with tqdm(total=len(prompts), desc=label, unit="image", disable=quiet or rank != 0) as bar:
 
         def generate(first: int, last: int) -> Tensor:
             batch = prompts[first:last]
@@ -116,14 +120,14 @@ def generate_images(
                     generator=[generator_of(seed, NOISE_STREAM, prompt.concept) for prompt in batch],
                     output_type="pt",
                 )
-            bar.update(len(batch))
+            bar.update(min(len(batch) * processes, len(prompts) - bar.n))
             images_B3HW: Tensor = output.images.float().cpu().clamp(0, 1)
             return images_B3HW
 
         size = max(1, min(BATCH_SIZE, PIXELS // side_of(pipeline) ** 2))
-        for first in range(0, len(prompts), size):
-            images += compute_in_parts(generate, first, min(first + size, len(prompts)), what="images")
-    return torch.cat(images)
+        return compute_on_all_ranks(
+            lambda first, last: torch.cat(compute_in_parts(generate, first, last, what="images")), len(prompts), size
+        )
 
 
 def side_of(pipeline: Any) -> int:

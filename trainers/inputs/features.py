@@ -6,14 +6,12 @@ K H W a latent, P width of a dual encoder's features.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,11 +23,13 @@ from hub.encoders.joined_encoder import JoinedEncoder
 from hub.encoders.text_encoder import TextEncoder
 from hub.loader.modules.module_config import PromptRule
 from trainers.corpora.corpus import Corpus
-from trainers.inputs.feature_cache import Rows, key_of, load_or_compute
+from trainers.inputs.feature_cache import FeatureCache, key_of
 from trainers.inputs.mapped_rows import MappedRows
 from trainers.inputs.phrases import Phrases, collect_phrases
 from trainers.inputs.prompt_rules import PromptRules
+from trainers.inputs.sharded_rows import Rows
 from trainers.loop.precision import has_bf16, tf32
+from trainers.loop.sampler import normal
 
 FROZEN = {
     "states": "states_NLE",
@@ -79,6 +79,8 @@ class FeatureDataset:
     """The encoders of a plan that reads one state per text."""
     vision: DualEncoder | None = None
     """The dual encoder for images beside a text-to-image base; not needed if the base is a dual encoder."""
+    sample_latents: bool = False
+    """Whether the autoencoder's posterior is cached, and latents are drawn from it, instead of its mean."""
 
     def fill(self, needs: Sequence[str]) -> None:
         """Compute the named features: `states`, `teacher`, `latents`, `captions`, `images`, `sentences`."""
@@ -86,28 +88,14 @@ class FeatureDataset:
             for need in needs:
                 getattr(self, FROZEN[need])
 
+    def cache(self, need: str) -> FeatureCache:
+        """Return the cache of one of the named features, filled or not."""
+        cache: FeatureCache = getattr(self, f"_{need}_cache")()
+        return cache
+
     def sizes(self, needs: Sequence[str]) -> dict[str, int]:
         """Return the bytes on disk of the named features, computed or not: fp16, but fp32 for latents on a CPU."""
-        return {need: self._size(need) for need in needs}
-
-    def _size(self, need: str) -> int:
-        """Return the bytes of one of `FROZEN`; plans for a dual encoder never need latents."""
-        base = self.base
-        match need:
-            case "states":
-                return 2 * len(self.texts_N) * self.length * self.encoder.width
-            case "teacher":
-                return 2 * len(self.english_M) * sum(self._teacher_sizes)
-            case "latents":
-                size = np.dtype(self._latent_dtype).itemsize
-                return size * (len(self.concept_M) - 1) * math.prod(base.latent_shape)
-            case "sentences":
-                assert self.sentence_encoder is not None, "the plan reads sentences"
-                return 2 * (len(self.phrases.english_P) + len(self.phrases.texts_N)) * self.sentence_encoder.width
-            case "captions":
-                return 2 * len(self.english_M) * self.dual.width
-            case _:
-                return 2 * (len(self.concept_M) - 1) * self.dual.width
+        return {need: self.cache(need).size_bytes for need in needs}
 
     def prefetch(self, rows_B: Tensor) -> None:
         """Start to read what the last step read, for the texts `rows_B` (B,) of the next one and the empty text.
@@ -150,9 +138,18 @@ class FeatureDataset:
         """Return the base's embeddings of all meanings, or of a sample at even distances if they are many, in fp32."""
         return self._split_teacher(self.teacher_MR.sample(SAMPLE_BYTES // (4 * sum(self._teacher_sizes))))
 
-    def latents(self, rows_B: Tensor) -> Tensor:
-        """Return the latents (B, K, H, W) of the images of the texts `rows_B` (B,)."""
-        return self.latents_MKHW[self.meaning_N[rows_B]]
+    def latents(self, rows_B: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the latents (B, K, H, W) of the images of the texts `rows_B` (B,).
+
+        With `sample_latents` they are drawn with `generator` at each call; without a generator they are the means.
+        """
+        found = self.latents_MKHW[self.meaning_N[rows_B]]
+        if not self.sample_latents:
+            return found
+        mean_BKHW, deviation_BKHW = found.chunk(2, dim=1)
+        if generator is None:
+            return mean_BKHW
+        return mean_BKHW + deviation_BKHW * normal(mean_BKHW.shape, generator, mean_BKHW.device)
 
     @cached_property
     def _tokens(self) -> tuple[Tensor, Tensor]:
@@ -184,6 +181,9 @@ class FeatureDataset:
     @cached_property
     def states_NLE(self) -> MappedRows:
         """Encoder states (N, L, E) of all texts."""
+        return MappedRows(self._states_cache().load(), self.base.device)
+
+    def _states_cache(self) -> FeatureCache:
         texts, prompt_rules = list(self.texts_N), self.prompt_rules
         plain = prompt_rules == PromptRules.plain(self.length)
 
@@ -200,15 +200,14 @@ class FeatureDataset:
             return found_BLE.half().cpu().numpy()
 
         rules = [] if plain else [prompt_rules.config()]
-        rows = load_or_compute(
-            self.store.folder,
-            key_of("encoder-states", self.store.encoder_digest, self.encoder.readout, self.length, texts, *rules),
-            (len(texts), self.length, self.encoder.width),
-            compute,
+        return FeatureCache(
+            folder=self.store.folder,
+            key=key_of("encoder-states", self.store.encoder_digest, self.encoder.readout, self.length, texts, *rules),
+            shape=(len(texts), self.length, self.encoder.width),
+            compute=compute,
             label="encoder states",
             quiet=self.store.quiet,
         )
-        return MappedRows(rows, self.base.device)
 
     @cached_property
     def phrases(self) -> Phrases:
@@ -219,6 +218,11 @@ class FeatureDataset:
     @cached_property
     def sentences(self) -> tuple[Tensor, Tensor]:
         """One state of each English phrase (P, E) and of each text (N, E) of `phrases`, fp32, from the encoders side by side."""
+        states = torch.from_numpy(self._sentences_cache().load().all()).float().to(self.base.device)
+        count = len(self.phrases.english_P)
+        return states[:count], states[count:]
+
+    def _sentences_cache(self) -> FeatureCache:
         encoder, given = self.sentence_encoder, [*self.phrases.english_P, *self.phrases.texts_N]
         assert encoder is not None, "the plan reads sentences"
         length, device = self.prompt_rules.positive.length, self.base.device
@@ -230,18 +234,15 @@ class FeatureDataset:
                 states_B1E, _ = encoder.encode(given[first:last], length)
             return states_B1E[:, 0].half().cpu().numpy()
 
-        rows = load_or_compute(
-            self.store.folder,
-            key_of("sentence-states", self.store.encoder_digest, readings, length, in_bf16, given),
-            (len(given), encoder.width),
-            compute,
+        return FeatureCache(
+            folder=self.store.folder,
+            key=key_of("sentence-states", self.store.encoder_digest, readings, length, in_bf16, given),
+            shape=(len(given), encoder.width),
+            compute=compute,
             batch_size=64,
             label="sentence states",
             quiet=self.store.quiet,
         )
-        states = torch.from_numpy(np.array(rows)).float().to(device)
-        count = len(self.phrases.english_P)
-        return states[:count], states[count:]
 
     @cached_property
     def deviation(self) -> float:
@@ -266,67 +267,70 @@ class FeatureDataset:
     @cached_property
     def teacher_MR(self) -> MappedRows:
         """The base's embeddings of each meaning as one row of tokens, pooled and mask, so that no encoder runs twice."""
+        return MappedRows(self._teacher_cache().load(), self.base.device)
+
+    def _teacher_cache(self) -> FeatureCache:
         english, base = list(self.english_M), self.base
 
         def compute(first: int, last: int) -> Rows:
             parts = [part.flatten(1).half() for part in base.read(english[first:last]).tensors()]
             return torch.cat(parts, dim=1).cpu().numpy()
 
-        rows = load_or_compute(
-            self.store.folder,
-            key_of("readings", self.store.base_digest, base.length, english),
-            (len(english), sum(self._teacher_sizes)),
-            compute,
+        return FeatureCache(
+            folder=self.store.folder,
+            key=key_of("readings", self.store.base_digest, base.length, english),
+            shape=(len(english), sum(self._teacher_sizes)),
+            compute=compute,
             label="base embeddings of English",
             quiet=self.store.quiet,
         )
-        return MappedRows(rows, base.device)
-
-    @property
-    def _latent_dtype(self) -> str:
-        """The type of cached latents: half the space on a GPU, whose steps round them to 16 bits anyway."""
-        return "float32" if self.base.device.type == "cpu" else "float16"
 
     @cached_property
     def latents_MKHW(self) -> MappedRows:
-        """Latents (M, K, H, W) of each meaning's image; row 0, the empty prompt, is zero."""
-        concepts, dtype = list(self.concept_M[1:]), self._latent_dtype
+        """Latents (M, K, H, W) of each meaning's image; row 0, the empty prompt, is zero. With `sample_latents` (M, 2K, H, W)."""
+        return MappedRows(self._latents_cache().load(), self.base.device, has_blank=True)
+
+    def _latents_cache(self) -> FeatureCache:
+        """Half the space on a GPU, whose steps round latents to 16 bits anyway."""
+        concepts, base = list(self.concept_M[1:]), self.base
+        dtype = "float32" if base.device.type == "cpu" else "float16"
+        encode, (channels, height, width) = base.latents, base.latent_shape
+        if self.sample_latents:
+            encode, channels = base.posterior, 2 * channels
 
         def compute(first: int, last: int) -> Rows:
-            return self.base.latents(self.corpus.images(concepts[first:last])).cpu().numpy()
+            return encode(self.corpus.images(concepts[first:last])).cpu().numpy()
 
-        rows = load_or_compute(
-            self.store.folder,
-            key_of(
-                "latents",
-                self.store.base_digest,
-                self.corpus.digest,
-                concepts,
-                *([] if dtype == "float32" else [dtype]),
-            ),
-            (len(concepts), *self.base.latent_shape),
-            compute,
+        kind = [*([] if dtype == "float32" else [dtype]), *(["posterior"] if self.sample_latents else [])]
+        return FeatureCache(
+            folder=self.store.folder,
+            key=key_of("latents", self.store.base_digest, self.corpus.digest, concepts, *kind),
+            shape=(len(concepts), channels, height, width),
+            compute=compute,
             dtype=dtype,
-            batch_size=max(1, min(IMAGES, PIXELS // self.base.side**2)),
+            batch_size=max(1, min(IMAGES, PIXELS // base.side**2)),
             label="latents of images",
             quiet=self.store.quiet,
         )
-        return MappedRows(rows, self.base.device, has_blank=True)
 
     @cached_property
     def captions_MP(self) -> MappedRows:
         """Dual encoder features (M, P) of each meaning in English."""
-        english = list(self.english_M)
-        return MappedRows(self._dual_features("captions", english, self.dual.text_features), self.base.device)
+        return MappedRows(self._captions_cache().load(), self.base.device)
+
+    def _captions_cache(self) -> FeatureCache:
+        return self._dual_cache("captions", list(self.english_M), self.dual.text_features)
 
     @cached_property
     def images_MP(self) -> MappedRows:
         """Dual encoder features (M, P) of each meaning's image; row 0, the empty text, is zero."""
-        concepts = list(self.concept_M[1:])
-        rows = self._dual_features(
-            "images", concepts, lambda some: self.dual.image_features(self.corpus.images(some)), self.corpus.digest
-        )
-        return MappedRows(rows, self.base.device, has_blank=True)
+        return MappedRows(self._images_cache().load(), self.base.device, has_blank=True)
+
+    def _images_cache(self) -> FeatureCache:
+        def features(some: list[str]) -> Tensor:
+            return self.dual.image_features(self.corpus.images(some))
+
+        return self._dual_cache("images", list(self.concept_M[1:]), features, self.corpus.digest)
 
     @property
     def dual(self) -> DualEncoder:
@@ -336,8 +340,10 @@ class FeatureDataset:
         assert found is not None, "a phase that needs images has an option `vision`"
         return found
 
-    def _dual_features(self, name: str, inputs: list[str], compute: Callable[[list[str]], Tensor], *key: str) -> Rows:
-        """Return cached features (M, P) of a dual encoder, normalised so that they fit fp16.
+    def _dual_cache(
+        self, name: str, inputs: list[str], compute: Callable[[list[str]], Tensor], *key: str
+    ) -> FeatureCache:
+        """Return the cache of features (M, P) of a dual encoder, normalised so that they fit fp16.
 
         This loses nothing: the layers that use them have no bias and normalise their output.
         """
@@ -345,11 +351,11 @@ class FeatureDataset:
         def compute_normalised(first: int, last: int) -> Rows:
             return F.normalize(compute(inputs[first:last]), dim=1).half().cpu().numpy()
 
-        return load_or_compute(
-            self.store.folder,
-            key_of(f"dual-encoder-{name}", self.store.vision_digest or self.store.base_digest, *key, inputs),
-            (len(inputs), self.dual.width),
-            compute_normalised,
+        return FeatureCache(
+            folder=self.store.folder,
+            key=key_of(f"dual-encoder-{name}", self.store.vision_digest or self.store.base_digest, *key, inputs),
+            shape=(len(inputs), self.dual.width),
+            compute=compute_normalised,
             label=f"features of {name}",
             quiet=self.store.quiet,
         )

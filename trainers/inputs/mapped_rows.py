@@ -1,6 +1,6 @@
 """Read the rows of a cache from disk, batch by batch, ahead of the step that needs them.
 
-A cache of a million pairs is larger than the memory of most machines, so it stays in its file, mapped into memory, and only the
+A cache of a million pairs is larger than the memory of most machines, so it stays in its files, mapped into memory, and only the
 rows of a batch are copied to the device. A thread reads the next batch while the device computes.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainers.inputs.feature_cache import Rows
+from trainers.inputs.sharded_rows import ShardedRows
 
 
 class Block(NamedTuple):
@@ -26,7 +26,7 @@ class Block(NamedTuple):
 class MappedRows:
     """The rows of a cache on disk. Indexing reads some of them."""
 
-    def __init__(self, rows: Rows, device: torch.device, *, has_blank: bool = False) -> None:
+    def __init__(self, rows: ShardedRows, device: torch.device, *, has_blank: bool = False) -> None:
         """Read `rows` to `device`; with `has_blank`, row 0 is zero and row n + 1 is the cache's row n."""
         self._rows = rows
         self._device = device
@@ -84,12 +84,12 @@ class MappedRows:
         return Block(index_R, self._take(index_R))
 
     def _take(self, index_B: Tensor) -> Tensor:
-        """Copy rows from the file as they are stored, into pinned memory if they go to a GPU, which then need not wait."""
-        rows = np.asarray(self._rows)
-        dtype = torch.from_numpy(np.empty(0, rows.dtype)).dtype
-        values = torch.empty((len(index_B), *rows.shape[1:]), dtype=dtype, pin_memory=self._device.type == "cuda")
+        """Copy rows from the files as they are stored, into pinned memory if they go to a GPU, which then need not wait."""
+        dtype = torch.from_numpy(np.empty(0, self._rows.dtype)).dtype
+        shape = (len(index_B), *self._rows.shape[1:])
+        values = torch.empty(shape, dtype=dtype, pin_memory=self._device.type == "cuda")
         place_B = index_B - 1 if self._has_blank else index_B
-        np.take(rows, place_B.clamp_min(0).numpy(), axis=0, out=values.numpy(), mode="clip")
+        self._rows.take(place_B.clamp_min(0).numpy(), values.numpy())
         if self._has_blank:
             values[index_B == 0] = 0
         return values

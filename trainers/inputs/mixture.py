@@ -58,6 +58,7 @@ def collect_features(
     prompt_rules: PromptRules | None = None,
     vision: DualEncoder | None = None,
     sentence_encoder: JoinedEncoder | None = None,
+    sample_latents: bool = False,
 ) -> FeatureDataset:
     """Collect the examples of a mixture; without `prompt_rules` texts are encoded unchanged, in `length` tokens.
 
@@ -86,6 +87,7 @@ def collect_features(
         prompt_rules=prompt_rules or PromptRules.plain(length),
         vision=vision,
         sentence_encoder=sentence_encoder,
+        sample_latents=sample_latents,
     )
 
 

@@ -1,19 +1,23 @@
-"""Open accelerate in one process or many, and average gradients over the processes."""
+"""Open accelerate in one process or many, divide work over the processes, and average their gradients."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs
-from torch import nn
+from torch import Tensor, nn
 
 from hub.errors import InvalidRequest
 from trainers.loop.precision import precision_on
 from trainers.loop.sharding import is_sharded
+
+Value = TypeVar("Value")
 
 CACHING_TIMEOUT = timedelta(days=2)
 """How long a process waits for the others. One of them may compute the caches of millions of texts; torch waits ten minutes."""
@@ -56,6 +60,42 @@ def device_of(accelerator: Accelerator) -> torch.device:
     """Return the device of this process, `cpu` for accelerate's `cpu:0`, which safetensors does not accept."""
     device: torch.device = accelerator.device
     return torch.device("cpu") if device.type == "cpu" else device
+
+
+def process_place() -> tuple[int, int]:
+    """Return the rank of this process and the number of processes: (0, 1) for a single one."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+def wait_for_all() -> None:
+    """Wait for the other processes; does nothing in a single process."""
+    if process_place()[1] > 1:
+        dist.barrier()
+
+
+def gather(value: Value) -> list[Value]:
+    """Return the values of all processes, in the order of their ranks. Every process must call it."""
+    values = [value] * process_place()[1]
+    if len(values) > 1:
+        dist.all_gather_object(values, value)
+    return values
+
+
+def compute_on_all_ranks(compute: Callable[[int, int], Tensor], count: int, size: int) -> Tensor:
+    """Return `compute(first, last)` of 0 to `count`, in batches of at most `size` rows that the processes divide among them.
+
+    All processes return all rows, on the CPU. Batches are smaller than `size` if that occupies more processes. All compute equally
+    often, as sharded modules require: a process without a batch of its own repeats the last one.
+    """
+    rank, processes = process_place()
+    size = max(1, min(size, -(-count // processes)))
+    starts, parts = range(0, count, size), list[Tensor]()
+    for first in range(0, len(starts), processes):
+        start = starts[min(first + rank, len(starts) - 1)]
+        parts += gather(compute(start, min(start + size, count)).cpu())[: len(starts) - first]
+    return torch.cat(parts)
 
 
 def close_process_group() -> None:

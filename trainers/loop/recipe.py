@@ -44,6 +44,8 @@ class Recipe:
     """Autocast type of the forward pass: `bf16`, `fp16` or `no`. bf16 is `no` on devices without it: `trainers/loop/precision.py`."""
     gradient_checkpointing: bool = False
     """Compute the denoiser's activations again in the backward pass: the same gradients with less memory, a third slower."""
+    sample_latents: bool = False
+    """Draw an image's latents from the autoencoder's posterior at each step, as diffusers' training scripts do, instead of the mean."""
     seed: int = 0
 
     def __post_init__(self) -> None:

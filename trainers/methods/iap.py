@@ -58,7 +58,7 @@ class AttentionMatching(Objective[TextReader]):
         """Return the loss L above, a scalar; only the student receives gradients."""
         base = self._features.base
         rows_B = drop_prompts(draw, self._empty_share)
-        batch = add_noise(self._features.latents(draw.indices_B), base, draw.generator)
+        batch = add_noise(self._features.latents(draw.indices_B, draw.generator), base, draw.generator)
         with torch.no_grad(), outputs_of(cross_attention_of(base.unet)) as english:
             base.predict(batch.noised_BKHW, batch.steps_B, self._features.teacher_tokens(rows_B))
         with outputs_of(cross_attention_of(base.unet)) as student:

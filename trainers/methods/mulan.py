@@ -55,7 +55,7 @@ class Denoising(Objective[nn.Module]):
         """Return the MSE between the denoiser's prediction and the target of its prediction type, a scalar."""
         rows_B = drop_prompts(draw, self._empty_share)
         # A dropped prompt keeps its image: this is how the base was trained on the empty prompt.
-        latents_BKHW = self._features.latents(draw.indices_B)
+        latents_BKHW = self._features.latents(draw.indices_B, draw.generator)
         batch = add_noise(latents_BKHW, self._features.base, draw.generator, offset=self._noise_offset)
         student = apply_module(self.module, self._features, rows_B)
         prediction_BKHW = self._features.base.predict(batch.noised_BKHW, batch.steps_B, *student[:3])

@@ -64,7 +64,9 @@ class HybridDistillation(Objective[nn.Module]):
         """Return L, a scalar, with the base's own target instead of ε if it predicts velocity."""
         base = self._features.base
         rows_B = drop_prompts(draw, self._empty_share)
-        batch = add_noise(self._features.latents(draw.indices_B), base, draw.generator, offset=self._noise_offset)
+        batch = add_noise(
+            self._features.latents(draw.indices_B, draw.generator), base, draw.generator, offset=self._noise_offset
+        )
         native_B = (torch.rand(len(rows_B), generator=draw.generator) < self._native_share).float().to(base.device)
         teacher, student = self._features.teacher_embeddings(rows_B), apply_module(self.module, self._features, rows_B)
         if student.pooled_BP is not None and not self._drop_pooled:

@@ -110,7 +110,7 @@ class DenoiserTuning(Objective[TextReader]):
         """Return the MSE between the denoiser's prediction and the target of its prediction type, a scalar."""
         rows_B = drop_prompts(draw, self._empty_share if draw.step >= self._empty_from else 0.0)
         base = self._features.base
-        batch = add_noise(self._features.latents(draw.indices_B), base, draw.generator)
+        batch = add_noise(self._features.latents(draw.indices_B, draw.generator), base, draw.generator)
         states_BSC = self.module.read(self._features, rows_B)
         prediction_BKHW = self.module.predict(base, batch.noised_BKHW, batch.steps_B, states_BSC)
         return Loss(prediction_mse(prediction_BKHW, batch.target_BKHW), {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from hub.errors import InvalidRequest
 from trainers.defaults import ENCODER
 from trainers.frozen.foundation import PIPELINE, Foundation
 from trainers.inputs.prompt_rules import PromptRules
@@ -107,6 +108,16 @@ class Plan:
             for phase in self.phases
         )
         return replace(self, phases=tuple(phases))
+
+    @property
+    def sample_latents(self) -> bool:
+        """Whether latents are drawn from the autoencoder's posterior. Raises `InvalidRequest` if phases that read latents differ."""
+        wanted = {phase.recipe.sample_latents for phase in self.phases if "latents" in phase.needs}
+        if len(wanted) > 1:
+            raise InvalidRequest(
+                f"the phases of `{self.name}` that read latents share them: set `sample_latents` in all of them or in none."
+            )
+        return any(wanted)
 
     @property
     def needs(self) -> tuple[str, ...]:

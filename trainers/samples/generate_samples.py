@@ -18,6 +18,7 @@ from trainers.inputs.conditioning import apply_module
 from trainers.inputs.features import PIXELS, FeatureDataset
 from trainers.learners.denoiser_memory import is_in_bf16
 from trainers.learners.text_reader import TextReader
+from trainers.loop.distributed import compute_on_all_ranks
 from trainers.loop.failures import compute_in_parts
 from trainers.loop.sampler import NOISE_STREAM, generator_of
 
@@ -44,7 +45,7 @@ def with_prompts(features: FeatureDataset, prompts: Sequence[Prompt]) -> Feature
 
 @torch.no_grad()
 def generate_samples(module: nn.Module, features: FeatureDataset, *, seed: int) -> Tensor:
-    """Generate the images of all texts but the empty one, (B, 3, H, W) in 0…1, on the CPU.
+    """Generate the images of all texts but the empty one, (B, 3, H, W) in 0…1, on the CPU. The processes divide them.
 
     Uses DDIM with eta 0 (Song et al. 2021, arXiv 2010.02502) and classifier-free guidance. An image's noise depends on
     (seed, concept) alone, as in `emoji-generation`; no global generator is used. `module` should be in evaluation mode.
@@ -54,10 +55,11 @@ def generate_samples(module: nn.Module, features: FeatureDataset, *, seed: int) 
     def generate(first: int, last: int) -> Tensor:
         return _generate_batch(module, features, rows[first:last], seed)
 
-    parts: list[Tensor] = []
-    for first in range(0, len(rows), BATCH_SIZE):
-        parts += compute_in_parts(generate, first, min(first + BATCH_SIZE, len(rows)), what="sample images")
-    return torch.cat(parts)
+    return compute_on_all_ranks(
+        lambda first, last: torch.cat(compute_in_parts(generate, first, last, what="sample images")),
+        len(rows),
+        BATCH_SIZE,
+    )
 
 
 def _generate_batch(module: nn.Module, features: FeatureDataset, rows_B: Tensor, seed: int) -> Tensor:

@@ -58,7 +58,7 @@ class Samples:
     def show(self, module: nn.Module, phase: str, step: int, progress: Progress) -> None:
         """Write one contact sheet to a file and to TensorBoard, and leave the module in evaluation mode.
 
-        All processes generate images, since each holds a part of a sharded module; the main one writes. Raises `Unreachable`.
+        The processes divide the images among them, and the main one writes the sheet. Raises `Unreachable`.
         """
         started = time.perf_counter()
         module.eval()

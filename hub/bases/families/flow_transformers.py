@@ -55,10 +55,9 @@ class FrozenFlux2Klein(FrozenFlow):
 
         return float(compute_empirical_mu(self.image_tokens, int(self._defaults["num_inference_steps"])))
 
-    def _encode(self, pixels_B3HW: Tensor) -> Tensor:
-        mean_BKHW = self._pipeline._patchify_latents(self._vae.encode(pixels_B3HW).latent_dist.mean)
+    def _scale(self, latents: Tensor) -> Tensor:
         centre, deviation = self._norm
-        normalised: Tensor = (mean_BKHW - centre) / deviation
+        normalised: Tensor = (self._pipeline._patchify_latents(latents) - centre) / deviation
         return normalised
 
     def _decode(self, latents_BKHW: Tensor) -> Tensor:
@@ -104,10 +103,14 @@ class FrozenQwenImage(FrozenFlow):
         mean, deviation = (each[:, None, None, None] for each in found)
         return mean, deviation
 
-    def _encode(self, pixels_B3HW: Tensor) -> Tensor:
+    def _posterior(self, pixels_B3HW: Tensor) -> Any:
+        return super()._posterior(pixels_B3HW[:, :, None])
+
+    def _scale(self, latents: Tensor) -> Tensor:
+        """Remove the dimension of frames."""
         mean, deviation = self._norm
-        latents: Tensor = (self._vae.encode(pixels_B3HW[:, :, None]).latent_dist.mean - mean) / deviation
-        return latents[:, :, 0]
+        scaled: Tensor = (latents - mean) / deviation
+        return scaled[:, :, 0]
 
     def _decode(self, latents_BKHW: Tensor) -> Tensor:
         mean, deviation = self._norm

@@ -80,6 +80,23 @@ def test_a_latent_decodes_to_its_image_size_and_encodes_in_the_base_s_form(flow:
     assert base.decode(latents).shape == (2, 3, base.side, base.side)
 
 
+def test_a_posterior_is_that_of_the_autoencoder_in_the_base_s_form(flow: tuple[str, FrozenFlow, Any]) -> None:
+    family, base, _ = flow
+    assert base.has_posterior == (family != "sana")
+    if not base.has_posterior:
+        return
+    images = torch.randint(0, 256, (2, 3, 40, 40), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
+    mean, deviation = base.posterior(images).chunk(2, dim=1)
+    torch.testing.assert_close(mean, base.latents(images))
+    with torch.no_grad():
+        found = base._posterior(base._pixels(images))
+        noise = torch.randn(found.mean.shape, generator=torch.Generator().manual_seed(2))
+        expected = base._scale(found.mean + found.std * noise)
+        noise_in_form = (base._scale(found.mean + noise) - mean) / (base._scale(found.mean + 1) - mean)
+    torch.testing.assert_close(mean + deviation * noise_in_form, expected, atol=1e-4, rtol=1e-4)
+    assert deviation.min() > 0
+
+
 def test_samples_use_the_noise_levels_of_the_pipeline_when_it_gives_them_itself(
     flow: tuple[str, FrozenFlow, Any],
 ) -> None:

@@ -1,85 +1,19 @@
-"""Caches, and the feature dataset that uses them."""
+"""The feature dataset: which texts it draws, and what it pairs them with."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from hub.bases.frozen import FrozenBase
 from hub.encoders.text_encoder import TextEncoder
-from hub.errors import Unreachable
 from trainers.corpora.corpus import Example
-from trainers.inputs.feature_cache import key_of, load_or_compute
 from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mixture import Mixture, collect_features, example_weights
 from trainers.inputs.prompt_rules import PromptRules
-
-
-def rows_of(first: int, last: int) -> Any:
-    return np.arange(first, last, dtype=np.float16)[:, None].repeat(3, axis=1)
-
-
-def test_a_cache_is_computed_once(tmp_path: Path) -> None:
-    calls: list[int] = []
-
-    def compute(first: int, last: int) -> Any:
-        calls.append(first)
-        return rows_of(first, last)
-
-    for _ in range(2):
-        found = load_or_compute(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True)
-        assert np.array_equal(found, rows_of(0, 10))
-    assert calls == [0, 4, 8]
-    with pytest.raises(ValueError, match="read-only"):
-        found[0] = 1
-
-
-def test_an_interrupted_cache_continues_after_its_last_row(tmp_path: Path) -> None:
-    calls: list[int] = []
-
-    def compute(first: int, last: int) -> Any:
-        if first == 8 and not calls.count(8):
-            calls.append(8)
-            raise KeyboardInterrupt
-        calls.append(first)
-        return rows_of(first, last)
-
-    with pytest.raises(KeyboardInterrupt):
-        load_or_compute(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True)
-    assert not list(tmp_path.glob("*.npy"))
-    assert np.array_equal(
-        load_or_compute(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True), rows_of(0, 10)
-    )
-    assert calls == [0, 4, 8, 8]
-    assert not list(tmp_path.glob("*.part"))
-
-
-def test_a_cache_too_large_for_the_disk_is_refused_before_anything_is_computed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
-    with pytest.raises(Unreachable, match=r"caching texts needs .* GB, but 0.0 GB are free"):
-        load_or_compute(
-            tmp_path, key_of("a"), (10, 3), lambda first, last: pytest.fail("computed"), label="texts", quiet=True
-        )
-    assert not list(tmp_path.glob("*.part"))
-
-
-def test_a_cache_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("no folder")
-    with pytest.raises(Unreachable, match="cannot be written"):
-        load_or_compute(tmp_path / "file" / "caches", key_of("a"), (1, 3), rows_of, quiet=True)
-
-
-def test_keys_depend_on_every_part() -> None:
-    assert key_of("a", 1, ["x"]) == key_of("a", 1, ["x"])
-    assert len({key_of("a", 1, ["x"]), key_of("b", 1, ["x"]), key_of("a", 2, ["x"]), key_of("a", 1, ["y"])}) == 4
 
 
 def examples(language: str, count: int) -> list[Example]:
@@ -146,3 +80,26 @@ def test_prompts_have_their_prefix_and_the_empty_one_follows_the_negative_rule(
     torch.testing.assert_close(states_BLE[0], empty[0].half().float())
     torch.testing.assert_close(states_BLE[1], third[0, kept].half().float())
     assert mask_BL[1].tolist() == third_mask[0, kept].tolist()
+
+
+def test_sampled_latents_have_the_mean_and_the_deviation_of_the_posterior(
+    corpus: Any, base: FrozenBase, encoder: TextEncoder, tmp_path: Path, features: FeatureDataset
+) -> None:
+    sampled = collect_features(
+        corpus, Mixture(("yo",)), base, encoder, length=8, store=Store(tmp_path, "b", "e", quiet=True), sample_latents=True
+    )  # fmt: skip
+    rows = torch.tensor([1, 5])
+    mean, deviation = base.posterior(corpus.images([sampled.concept_M[row] for row in sampled.meaning_N[rows]])).chunk(
+        2, 1
+    )
+    torch.testing.assert_close(mean, sampled.latents(rows), atol=1e-4, rtol=0)
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.stack([sampled.latents(rows, generator) for _ in range(2000)])
+    torch.testing.assert_close(drawn.mean(0), mean, atol=0.15 * deviation.max().item(), rtol=0)
+    torch.testing.assert_close(drawn.std(0), deviation, atol=0, rtol=0.15)
+    first, second = (sampled.latents(rows, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(first, second)
+    assert (sampled.latents(torch.tensor([0]), generator) == 0).all(), "the empty text has no image"
+    plain = torch.Generator().manual_seed(0)
+    assert torch.equal(features.latents(rows, plain), features.latents(rows))
+    assert torch.equal(plain.get_state(), torch.Generator().manual_seed(0).get_state()), "means use no randomness"

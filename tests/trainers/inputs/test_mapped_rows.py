@@ -17,11 +17,13 @@ from hub.bases.frozen import FrozenBase
 from hub.encoders.text_encoder import TextEncoder
 from tests.builders.training.toy import ToyCorpus
 from trainers.corpora.corpus import Example
+from trainers.inputs import feature_cache
 from trainers.inputs import features as features_module
-from trainers.inputs.feature_cache import load_or_compute
+from trainers.inputs.feature_cache import FeatureCache
 from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mapped_rows import MappedRows
 from trainers.inputs.mixture import Mixture, collect_features
+from trainers.inputs.sharded_rows import Rows, ShardedRows
 from trainers.loop.loop import train
 from trainers.loop.recipe import Recipe
 from trainers.methods import get_plan
@@ -29,11 +31,22 @@ from trainers.methods import get_plan
 CPU = torch.device("cpu")
 
 
-def rows_in(folder: Path, values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
-    return load_or_compute(folder, "k", values.shape, lambda a, b: values[a:b], dtype=str(values.dtype), quiet=True)
+def rows_in(folder: Path, values: Rows) -> ShardedRows:
+    return FeatureCache(
+        folder=folder,
+        key="k",
+        shape=values.shape,
+        compute=lambda a, b: values[a:b],
+        dtype=str(values.dtype),
+        quiet=True,
+    ).load()
 
 
-def test_rows_that_were_read_ahead_are_those_of_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shard_rows", [7, 4096])
+def test_rows_that_were_read_ahead_are_those_of_the_files(
+    shard_rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feature_cache, "SHARD_ROWS", shard_rows)
     values = np.random.default_rng(0).standard_normal((50, 3, 2)).astype("float16")
     rows = MappedRows(rows_in(tmp_path, values), CPU)
     expected = torch.from_numpy(values).float()

@@ -82,6 +82,28 @@ def test_samples_are_generated_during_training_by_euler_steps(
     assert list(out.glob("**/*.png")) or list(out.glob("**/*.webp"))
 
 
+def test_an_autoencoder_without_a_posterior_is_refused_where_latents_are_to_be_drawn_from_it(
+    hub: LocalHub, tmp_path: Path
+) -> None:
+    base, out = saved("sana", tmp_path), tmp_path / "run"
+    with pytest.raises(DoesNotFit, match="no posterior: omit `sample_latents`") as caught:
+        run(
+            train,
+            "pea",
+            "--lang",
+            "yo",
+            "--base",
+            str(base),
+            "--out",
+            str(out),
+            *TWO_STEPS,
+            "--set",
+            "sample_latents=true",
+        )
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
+
+
 def test_a_family_that_is_not_trained_names_those_that_are(
     hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

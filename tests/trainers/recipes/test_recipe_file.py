@@ -182,3 +182,15 @@ def test_every_bundled_recipe_fits_its_method(name: str) -> None:
     header = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8").split("\nmethod:")[0]
     for word in ("Source:", "Hardware:", "Batch:", "Steps:", "Cost:"):
         assert f"# {word}" in header, "a recipe says where its numbers come from and what to expect"
+
+
+def test_phases_that_read_latents_draw_them_all_or_not_at_all() -> None:
+    plan = get_plan("altdiffusion")
+    assert not plan.sample_latents
+    assert Overrides().with_sets(["sample_latents=true"]).apply(plan, what="test").sample_latents
+    mixed = Overrides().with_sets(["quality.sample_latents=true"]).apply(plan, what="test")
+    with pytest.raises(InvalidRequest, match="set `sample_latents` in all of them or in none") as caught:
+        _ = mixed.sample_latents
+    assert "\n" not in str(caught.value)
+    on_texts = Overrides().with_sets(["distil.sample_latents=true"]).apply(get_plan("mulan"), what="test")
+    assert not on_texts.sample_latents, "a phase on texts has no latents"

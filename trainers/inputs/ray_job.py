@@ -1,0 +1,132 @@
+"""Compute the missing shards of caches on a Ray cluster, as one Ray Data job. Ray is imported only here.
+
+A worker opens the frozen models once and computes the shards that it is given, with the functions that training uses. All machines
+need this package and the same HUB_HOME, on a shared disk.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hub.errors import HubError, MissingExtra, OutOfMemory, Unreachable
+from trainers.inputs.features import FeatureDataset
+from trainers.loop.precision import tf32
+
+Shard = dict[str, Any]
+"""A row of the job: `need`, the name of a feature, and `shard`, the number of one of its shards."""
+Opening = Callable[[], tuple[FeatureDataset, Sequence[str]]]
+"""Opens the frozen models and the corpus in a worker, and returns the features and those that are needed. Ray pickles it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a request needs: the bytes of each feature, and the shards that are missing."""
+
+    sizes: dict[str, int]
+    missing: list[Shard]
+
+
+class ShardWorker:
+    """Opens the frozen models once, and computes shards of their caches."""
+
+    def __init__(self, open_features: Opening) -> None:
+        self._features, _ = open_features()
+
+    def __call__(self, row: Shard) -> Shard:
+        """Compute a shard, and return its row with the `path` of the file."""
+        cache = self._features.cache(row["need"])
+        with tf32(self._features.base.device):
+            cache.fill_shard(row["shard"])
+        return {**row, "path": str(cache.path(row["shard"]))}
+
+
+def find_work(open_features: Opening) -> Work:
+    """Return what is to be done, in a worker: the device decides the types, and so the keys, of some caches."""
+    features, needs = open_features()
+    caches = {need: features.cache(need) for need in needs}
+    missing = [{"need": need, "shard": shard} for need, cache in caches.items() for shard in cache.missing()]
+    return Work({need: cache.size_bytes for need, cache in caches.items()}, missing)
+
+
+def fill_with_ray(open_features: Opening, *, on_cpu: bool, dry_run: bool, quiet: bool) -> dict[str, int]:
+    """Compute the missing shards of the needed features, and return the bytes of each feature.
+
+    Uses the cluster of RAY_ADDRESS, or this machine: its GPUs, unless it has none or `on_cpu` is set. An interrupted job continues
+    with the missing shards.
+
+    Raises `MissingExtra`, the errors of `open_features` and of the caches, and `Unreachable` if the job fails or a shard is not on
+    this machine.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise MissingExtra("ray", "`hub cache --engine ray`")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports to its authors unless it is told not to.
+    import ray
+    import ray.data
+
+    with _cluster(quiet=quiet), _one_line_errors():
+        kind = "GPU" if not on_cpu and ray.cluster_resources().get("GPU") else "CPU"
+        each: dict[str, Any] = {"num_gpus": 1} if kind == "GPU" else {"num_cpus": 1}
+        work: Work = ray.get(ray.remote(**each)(find_work).remote(open_features))
+        if work.missing and not dry_run:
+            workers = min(len(work.missing), int(ray.cluster_resources()[kind]))
+            shards = ray.data.from_items(work.missing, override_num_blocks=len(work.missing))
+            done = shards.map(
+                ShardWorker,
+                fn_constructor_args=(open_features,),
+                compute=ray.data.ActorPoolStrategy(size=workers),
+                **each,
+            )
+            _check_shared([Path(row["path"]) for row in done.take_all()])
+        return work.sizes
+
+
+def _check_shared(paths: list[Path]) -> None:
+    """Check that the files of other machines are on this one. Raises `Unreachable`."""
+    if lost := [path for path in paths if not path.is_file()]:
+        raise Unreachable(
+            f"{len(lost)} of {len(paths)} shards were computed on machines that do not share this one's caches: set HUB_HOME to a "
+            "folder on a shared disk, or run `hub cache` on each machine."
+        )
+
+
+@contextmanager
+def _cluster(*, quiet: bool) -> Iterator[None]:
+    """Connect to a Ray cluster, or start one on this machine, unless this process is connected to one."""
+    import ray
+    import ray.data
+
+    ray.data.DataContext.get_current().enable_progress_bars = not quiet
+    if ray.is_initialized():
+        yield
+        return
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Raise the error of a worker instead of Ray's, which has the traceback of every process in its message."""
+    import ray.exceptions
+
+    try:
+        yield
+    except ray.exceptions.RayError as error:
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, HubError):
+            raise cause from None
+        if isinstance(error, ray.exceptions.OutOfMemoryError):
+            raise OutOfMemory("a Ray worker ran out of memory: start the cluster with fewer CPUs or GPUs.") from error
+        reason = str(error).strip().splitlines()[-1]
+        raise Unreachable(
+            f"the Ray job failed ({reason}): the finished shards are kept, so run the command again."
+        ) from error

@@ -194,7 +194,7 @@ def evaluate(
         for each in benchmark or []:
             check_name(BENCHMARK_GROUP, each, BENCHMARKS)
         prepare_libraries()
-        from trainers.corpora.captioned import Columns
+        from trainers.corpora.columns import Columns
         from trainers.evaluation.evaluate import evaluate_artifact
         from trainers.publish_module import publish_scores
 

@@ -93,7 +93,7 @@ def request_from_options(
     check_device(device)
     check_name(METHOD_GROUP, method, METHODS)
     prepare_libraries()
-    from trainers.corpora.captioned import Columns
+    from trainers.corpora.columns import Columns
     from trainers.run import RunRequest
 
     base, encoder, corpus, changes = apply_recipe(method, recipe, sets or [], base, encoder, corpus)

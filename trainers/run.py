@@ -22,7 +22,8 @@ from hub.weights.digest import digest_of
 from trainers import defaults
 from trainers.check_prefix import check_prefix
 from trainers.corpora import open_corpus
-from trainers.corpora.captioned import CaptionedCorpus, Columns
+from trainers.corpora.captioned import CaptionedCorpus
+from trainers.corpora.columns import Columns
 from trainers.corpora.corpus import Corpus
 from trainers.frozen.find_frozen import FrozenSource, find_dual_encoder, find_encoders, image_side
 from trainers.frozen.foundation import open_dual_encoder
@@ -266,7 +267,7 @@ def prepare(
         raise InvalidRequest(
             f"`{plan.name}` is trained on one encoder, not on {len(encoder_sources)}: name one with --encoder."
         )
-    corpus = open_corpus(request.corpus, request.columns, image_side(base_source.folder))
+    corpus = open_corpus(request.corpus, request.columns, image_side(base_source.folder), hub.home.caches)
     if isinstance(corpus, CaptionedCorpus) and not quiet:
         tqdm.write("\n".join(corpus.report()), file=sys.stderr)
     base = plan.foundation.open(base_source.folder, device)

@@ -78,7 +78,7 @@ class CaptionedCorpus:
 
     def report(self) -> list[str]:
         """Return the counts of rows and of missing captions: a line for all and one for each language."""
-        found, held_out = self.counts, int((self._is_held_out_N & self._is_usable_N).sum())
+        found, held_out = self.counts, int((self._is_held_out_N & self._is_kept_N("en")).sum())
         kind = "images" if self.has_images else "texts without images"
         head = f"{self.name}: {int(self._is_usable_N.sum())} {kind} ({held_out} held out); {found.without_english} without English"
         head += f", {found.rows - found.images} without an image" if self.has_images else ""
@@ -167,7 +167,8 @@ class CaptionedCorpus:
         """Whether rows have a caption, and in a language other than English one that no row before them has."""
         hashes_N = self._hashes_N(tag)
         if tag == "en":
-            return hashes_N != 0
+            is_given_N: Numbers = hashes_N != 0
+            return is_given_N
         kept_N = np.zeros(len(hashes_N), np.bool_)
         given_N = np.flatnonzero(hashes_N)
         kept_N[given_N[_first_places(hashes_N[given_N])]] = True

@@ -15,6 +15,7 @@ from trainers.options import (
     EncoderName,
     HeldOutShare,
     ImageColumn,
+    NativeColumn,
     RecipeName,
     Sets,
     request_from_options,
@@ -37,6 +38,7 @@ def cache(
     ] = "",
     image_column: ImageColumn = "",
     caption_column: CaptionColumns = None,
+    native_column: NativeColumn = "",
     held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
     recipe: RecipeName = "",
     sets: Sets = None,
@@ -64,7 +66,8 @@ def cache(
         else:
             request = request_from_options(
                 method, base=base, encoder=encoder, corpus=corpus, lang=lang, image_column=image_column,
-                caption_column=caption_column, held_out_share=held_out_share, recipe=recipe, sets=sets, device=device,
+                caption_column=caption_column, native_column=native_column, held_out_share=held_out_share, recipe=recipe,
+                sets=sets, device=device,
             )  # fmt: skip
             _compute(request, hub, dry_run=dry_run, as_json=as_json)
 

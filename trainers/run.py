@@ -20,6 +20,7 @@ from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from hub.weights.digest import digest_of
 from trainers import defaults
+from trainers.check_corpus import check_images, check_translations
 from trainers.check_prefix import check_prefix
 from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus
@@ -268,6 +269,7 @@ def prepare(
             f"`{plan.name}` is trained on one encoder, not on {len(encoder_sources)}: name one with --encoder."
         )
     corpus = open_corpus(request.corpus, request.columns, image_side(base_source.folder), hub.home.caches)
+    check_images(plan, corpus)
     if isinstance(corpus, CaptionedCorpus) and not quiet:
         tqdm.write("\n".join(corpus.report()), file=sys.stderr)
     base = plan.foundation.open(base_source.folder, device)
@@ -295,6 +297,7 @@ def prepare(
         vision=open_dual_encoder(vision_source.folder, device) if vision_source else None,
         sentence_encoder=sentence_encoder,
     )  # fmt: skip
+    check_translations(plan, features)
     return RunInputs(plan, base_source, encoder_sources, prompt_rules, features, vision_source)
 
 

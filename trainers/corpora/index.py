@@ -30,7 +30,7 @@ from trainers.corpora.text_columns import Column
 
 VERSION = 1
 """Changes when an index has other columns."""
-BATCH = 8192
+BATCH = 4096
 """Rows in memory while an index is written."""
 TRUE = {"1", "true", "yes"}
 FALSE = {"", "0", "false", "no", "none"}

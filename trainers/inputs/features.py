@@ -42,8 +42,8 @@ FROZEN = {
     "sentences": "sentences",
 }
 """Name of a feature, as a phase needs it → attribute."""
-SAMPLE_BYTES = 512 << 20
-"""Statistics of the base's embeddings come from a sample of this size, in fp32; smaller corpora are used whole."""
+SAMPLE_BYTES = 64 << 20
+"""Statistics of the base's embeddings come from a sample of this size, in fp32; smaller corpora, such as the lab's, are used whole."""
 IMAGES, PIXELS = 64, 2 << 20
 """Images, and their pixels, that the autoencoder encodes or decodes at a time: 0.7 GB for each of 512 px, in fp32."""
 TOKENIZED = 8192

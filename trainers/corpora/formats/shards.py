@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hub.errors import DamagedFile
-from trainers.corpora.formats.row import NO_IMAGE, ImagePlace, Row
+from trainers.corpora.formats.row import NO_IMAGE, ImagePlace, Row, refuse_urls, url_column
 
 IMAGES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 TEXTS = (".json", ".txt")
@@ -25,13 +25,20 @@ class ShardFormat:
         self._endings = (f".{image_column.lstrip('.')}",) if image_column else IMAGES
 
     def rows(self) -> Iterator[Row]:
-        """Read all rows; see `Format`. Those of a shard that were read before it turns out to be broken count."""
+        """Read all rows; see `Format`."""
+        has_images, urls = False, None
         for file, name in enumerate(self.files):
             try:
                 with tarfile.open(self.root / name, "r:") as archive:
-                    yield from self._rows_of(archive, file, name)
+                    for row in self._rows_of(archive, file, name):
+                        has_images = has_images or row.place.size >= 0
+                        urls = urls or url_column([*row.columns])
+                        yield row
+                    _check_end(archive)
             except (tarfile.TarError, ValueError, OSError) as error:
                 raise DamagedFile(f"{name} cannot be read ({error}): download it again.") from error
+        if urls and not has_images:
+            raise refuse_urls(urls, self.files[0])
 
     def read(self, key: str, place: ImagePlace) -> bytes:  # noqa: ARG002 - all formats have the same signature
         """Return the bytes of an image file; see `Format`."""
@@ -58,6 +65,14 @@ def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         archive.members = []  # type: ignore[attr-defined]
         if member.isfile():
             yield member
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Raise `ReadError` if the archive goes on where reading ended: `tarfile` takes a broken header for the end."""
+    assert archive.fileobj is not None, "it is open"
+    archive.fileobj.seek(archive.offset)
+    if any(archive.fileobj.read(tarfile.BLOCKSIZE)):
+        raise tarfile.ReadError(f"the header at byte {archive.offset} is broken")
 
 
 def _key(member: tarfile.TarInfo) -> str:

@@ -98,10 +98,10 @@ def _write_corpus(folder: Path, count: int, layout: str) -> None:
 def _measure(folder: Path) -> dict[str, Any]:
     """Return the peaks in MB, and the seconds, of each stage in this process."""
     import torch
-    from tests.builders.models.tiny import ENCODER_WIDTH
 
     from hub.bases.frozen import FrozenBase
     from hub.encoders.text_encoder import TextEncoder
+    from tests.builders.models.tiny import ENCODER_WIDTH
     from trainers.corpora import open_corpus
     from trainers.corpora.columns import Columns
     from trainers.inputs.features import Store

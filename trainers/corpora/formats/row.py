@@ -68,9 +68,11 @@ def url_column(names: Sequence[str]) -> str | None:
 
 def refuse_urls(column: str, where: str) -> InvalidRequest:
     """Return the error for a list of addresses, with the command that downloads them."""
+    kind = Path(where).suffix.removeprefix(".")
+    source = "LIST" if kind == "tar" else f"{where} --input_format {kind}"
     return InvalidRequest(
         f"{where} has addresses of images (column `{column}`) and no images: download them into WebDataset shards with `img2dataset "
-        f"--url_list {where} --url_col {column} --output_format webdataset --output_folder shards` and its options for the captions, "
+        f"--url_list {source} --url_col {column} --output_format webdataset --output_folder shards` and its options for the captions, "
         "then use `--corpus shards`; to train on the texts alone, remove the column."
     )
 

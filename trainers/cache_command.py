@@ -18,6 +18,7 @@ from trainers.options import (
     EncoderName,
     HeldOutShare,
     ImageColumn,
+    NativeColumn,
     RecipeName,
     Sets,
     request_from_options,
@@ -45,6 +46,7 @@ def cache(
     ] = "",
     image_column: ImageColumn = "",
     caption_column: CaptionColumns = None,
+    native_column: NativeColumn = "",
     held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
     recipe: RecipeName = "",
     sets: Sets = None,
@@ -78,7 +80,8 @@ def cache(
         else:
             request = request_from_options(
                 method, base=base, encoder=encoder, corpus=corpus, lang=lang, image_column=image_column,
-                caption_column=caption_column, held_out_share=held_out_share, recipe=recipe, sets=sets, device=device,
+                caption_column=caption_column, native_column=native_column, held_out_share=held_out_share, recipe=recipe,
+                sets=sets, device=device,
             )  # fmt: skip
             compute = _compute if engine == "local" else _compute_with_ray
             compute(request, hub, dry_run=dry_run, as_json=as_json)

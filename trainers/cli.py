@@ -19,6 +19,7 @@ from trainers.options import (
     EncoderName,
     HeldOutShare,
     ImageColumn,
+    NativeColumn,
     RecipeName,
     Sets,
     check_device,
@@ -60,6 +61,7 @@ def train(
     ] = "",
     image_column: ImageColumn = "",
     caption_column: CaptionColumns = None,
+    native_column: NativeColumn = "",
     held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
     recipe: RecipeName = "",
     sets: Sets = None,
@@ -131,8 +133,8 @@ def train(
         check_names(hub, base=base, encoder=encoder)
     request = request_from_options(
         method, base=base, encoder=encoder, corpus=corpus, lang=lang, image_column=image_column,
-        caption_column=caption_column, held_out_share=held_out_share, recipe=recipe, sets=sets, device=device,
-        english_share=english_share, temperature=temperature, steps=steps, seed=seed, accumulation=accumulate,
+        caption_column=caption_column, native_column=native_column, held_out_share=held_out_share, recipe=recipe,
+        sets=sets, device=device, english_share=english_share, temperature=temperature, steps=steps, seed=seed, accumulation=accumulate,
         parent=parent,
     )  # fmt: skip
     from trainers.samples.samples import SampleRequest
@@ -194,7 +196,7 @@ def evaluate(
         for each in benchmark or []:
             check_name(BENCHMARK_GROUP, each, BENCHMARKS)
         prepare_libraries()
-        from trainers.corpora.captioned import Columns
+        from trainers.corpora.columns import Columns
         from trainers.evaluation.evaluate import evaluate_artifact
         from trainers.publish_module import publish_scores
 

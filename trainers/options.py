@@ -24,7 +24,13 @@ ImageColumn = Annotated[
 ]
 CaptionColumns = Annotated[
     list[str] | None,
-    typer.Option(help="Caption column as LANGUAGE=COLUMN; repeat for several. English is required."),
+    typer.Option(help="Caption column as LANGUAGE=COLUMN; repeat for several. English is required; rows may lack it."),
+]
+NativeColumn = Annotated[
+    str,
+    typer.Option(
+        help="Column that marks native rows, whose captions are no translations: true or false, or the tag of a language."
+    ),
 ]
 RecipeName = Annotated[str, typer.Option(help="Recipe file (YAML), or the name of a bundled recipe.")]
 Sets = Annotated[
@@ -74,6 +80,7 @@ def request_from_options(
     image_column: str,
     caption_column: Sequence[str] | None,
     held_out_share: float,
+    native_column: str = "",
     recipe: str,
     sets: Sequence[str] | None,
     device: str,
@@ -93,7 +100,7 @@ def request_from_options(
     check_device(device)
     check_name(METHOD_GROUP, method, METHODS)
     prepare_libraries()
-    from trainers.corpora.captioned import Columns
+    from trainers.corpora.columns import Columns
     from trainers.run import RunRequest
 
     base, encoder, corpus, changes = apply_recipe(method, recipe, sets or [], base, encoder, corpus)
@@ -101,7 +108,7 @@ def request_from_options(
     return RunRequest(
         method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, device=device or None,
         recipe=recipe, sets=tuple(sets or ()), changes=changes,
-        columns=Columns.parse(image_column, caption_column or [], held_out_share),
+        columns=Columns.parse(image_column, caption_column or [], held_out_share, native_column),
         english_share=english_share, temperature=temperature, **rest,
     )  # fmt: skip
 

@@ -281,6 +281,7 @@ def training_command(request: RunRequest, base: str) -> str:
         if (value := getattr(request, name)) != getattr(usual, name):
             options.append((option, value))
     options += request.columns.options()
+    options += [("--native-column", request.columns.native)] if request.columns.native else []
     options.append(("--seed", request.seed))
     return shlex.join(
         ["hub", "train", request.method, *(word for option, value in options for word in (option, str(value)))]

@@ -20,9 +20,11 @@ from hub.errors import DoesNotFit, InvalidRequest
 from hub.local import LocalHub
 from hub.weights.digest import digest_of
 from trainers import defaults
+from trainers.check_corpus import check_images, check_translations
 from trainers.check_prefix import check_prefix
 from trainers.corpora import open_corpus
-from trainers.corpora.captioned import CaptionedCorpus, Columns
+from trainers.corpora.captioned import CaptionedCorpus
+from trainers.corpora.columns import Columns
 from trainers.corpora.corpus import Corpus
 from trainers.frozen.find_frozen import FrozenSource, find_dual_encoder, find_encoders, image_side
 from trainers.frozen.foundation import open_dual_encoder
@@ -266,7 +268,8 @@ def prepare(
         raise InvalidRequest(
             f"`{plan.name}` is trained on one encoder, not on {len(encoder_sources)}: name one with --encoder."
         )
-    corpus = open_corpus(request.corpus, request.columns, image_side(base_source.folder))
+    corpus = open_corpus(request.corpus, request.columns, image_side(base_source.folder), hub.home.caches)
+    check_images(plan, corpus)
     if isinstance(corpus, CaptionedCorpus) and not quiet:
         tqdm.write("\n".join(corpus.report()), file=sys.stderr)
     base = plan.foundation.open(base_source.folder, device)
@@ -295,6 +298,7 @@ def prepare(
         sentence_encoder=sentence_encoder,
         sample_latents=_samples_latents(plan, base),
     )  # fmt: skip
+    check_translations(plan, features)
     return RunInputs(plan, base_source, encoder_sources, prompt_rules, features, vision_source)
 
 

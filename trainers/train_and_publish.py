@@ -86,8 +86,8 @@ def train_and_publish(
     speeds, estimates = Speeds(hub.home.caches), list[Estimate]()
 
     def tell(ready: RunInputs, device: str) -> None:
-        draws = ready.plan.generates_images and not ready.plan.is_repository
         corpus = ready.features.corpus
+        draws = ready.plan.generates_images and not ready.plan.is_repository and corpus.has_images
         images = count_images(corpus, request.languages, SPLITS, prompts) if draws else 0
         steps = {phase.name: phase.recipe.steps for phase in ready.plan.phases}
         estimates.append(Estimate(steps, images))
@@ -105,7 +105,13 @@ def train_and_publish(
             speeds.remember(f"{key} {phase}", trained.seconds[phase], steps)
         _write(trained, folder, cost)
     scores: Sequence[Score] = ()
-    if prompts:
+    can_evaluate = trained.corpus.has_images or trained.plan.is_repository
+    if prompts and not can_evaluate and trained.rank == 0 and not quiet:
+        print(
+            f"Not evaluated: `{trained.corpus.name}` has no images. Use `hub evaluate` with another corpus.",
+            file=sys.stderr,
+        )
+    if prompts and can_evaluate:
         evaluation = EvaluationRequest(("emoji-generation",), SPLITS, request.languages, prompts)
         started = time.perf_counter()
         scores = _evaluate_together(trained, folder, cost, evaluation, hub, quiet=quiet)

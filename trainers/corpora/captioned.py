@@ -1,16 +1,18 @@
-"""A corpus of user-provided images, with captions in English and other languages.
+"""A corpus of user-provided captions in English and other languages, with or without images.
 
-Shape letters: N images, H and W their sides.
+Shape letters: N images or rows, H and W the sides of an image.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections import Counter
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,72 +20,35 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from hub.errors import DamagedFile, InvalidRequest, Unreachable
-from hub.languages import parse_language
-from trainers.corpora.corpus import Example, Prompt
-from trainers.corpora.rows import IMAGES, MetadataRow, read_rows
-from trainers.defaults import HELD_OUT_SHARE
+from hub.home import Home
+from trainers.corpora.columns import Columns
+from trainers.corpora.corpus import ExampleRows, Prompt
+from trainers.corpora.formats.shards import IMAGES
+from trainers.corpora.index import Numbers, hash_of, open_index
+from trainers.corpora.text_columns import Column, Indices
 
 UNREADABLE_SHARE = 0.01
 """With a larger share of unreadable images, the dataset counts as damaged."""
 HELD_OUT = "held-out"
 GALLERY = 1000
 """Maximum number of images among which a generated one must be recognised."""
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The columns of a captioned corpus, and its held-out share."""
-
-    image: str = ""
-    """Image column; empty for the format's usual one."""
-    captions: tuple[tuple[str, str], ...] = ()
-    """Pairs of BCP-47 tag and caption column."""
-    held_out_share: float = HELD_OUT_SHARE
-    """Share of the images that are never trained on."""
-
-    @classmethod
-    def parse(cls, image: str, captions: Sequence[str], held_out_share: float) -> Columns:
-        """Parse captions such as `en=caption_en` from the command line. Raises `InvalidRequest`, `UnknownLanguage`."""
-        pairs = [text.partition("=") for text in captions]
-        if wrong := [text for text, equals, column in pairs if not (equals and text and column)]:
-            raise InvalidRequest(
-                f"`{wrong[0]}` is not a caption column: write LANGUAGE=COLUMN, for example `yo=caption_yo`."
-            )
-        return cls(image, tuple((parse_language(tag), column) for tag, _, column in pairs), held_out_share)
-
-    def options(self) -> list[tuple[str, object]]:
-        """Return the command-line options that name these columns, without those that have their default value."""
-        image = [("--image-column", self.image)] if self.image else []
-        captions = [("--caption-column", f"{tag}={column}") for tag, column in self.captions]
-        share = [("--held-out-share", self.held_out_share)] if self.held_out_share != HELD_OUT_SHARE else []
-        return [*image, *captions, *share]
-
-
-@dataclass
-class ScanCounts:
-    """The counts of a scan of all rows."""
-
-    images: int = 0
-    unreadable: list[str] = field(default_factory=list)
-    without_english: int = 0
-    missing: Counter[str] = field(default_factory=Counter)
-    """By language: rows whose caption is missing or empty."""
-    duplicates: Counter[str] = field(default_factory=Counter)
-    """By language: captions that another row also has."""
+DECODERS = min(8, os.cpu_count() or 1)
+"""Threads that decode images."""
 
 
 class CaptionedCorpus:
-    """Images and captions from a folder, parquet files, WebDataset shards or a dataset of the Hugging Face Hub."""
+    """Captions from a folder, parquet files, WebDataset shards or a dataset of the Hugging Face Hub, and their images if it has any."""
 
     base_splits: tuple[str, ...] = ("seen", HELD_OUT)
 
-    def __init__(self, place: str, columns: Columns, side: int) -> None:
-        """Read every image once, skipping those that cannot be decoded. `side` is in pixels.
+    def __init__(self, place: str, columns: Columns, side: int, folder: Path | None = None) -> None:
+        """Index all rows; images are read when they are asked for. `side` is in pixels.
 
-        `place` is a folder, a file or a dataset `owner/name`; commands in cards name it as given.
+        `place` is a folder, a file or a dataset `owner/name`; commands in cards name it as given. The index is written to `folder`, by
+        default that of the caches.
 
-        Raises `InvalidRequest` for missing columns or captions, `DamagedFile` for broken files or more than 1 % unreadable
-        images, `Unreachable` for a dataset that cannot be downloaded.
+        Raises `InvalidRequest` for missing columns or captions and for lists of addresses, `DamagedFile` for broken files or if more
+        than 1 % of the rows lack their image, `Unreachable` for a dataset that cannot be downloaded.
         """
         if not columns.captions or "en" not in dict(columns.captions):
             raise InvalidRequest(
@@ -92,153 +57,203 @@ class CaptionedCorpus:
             )
         self.place = place
         self.name = Path(place).name if Path(place).exists() else place
-        self.counts = ScanCounts()
         self.columns = columns
-        self._side, self._share = side, columns.held_out_share
-        self._captions: dict[str, dict[str, str]] = {tag: {} for tag, _ in columns.captions}
-        self._rows: dict[str, MetadataRow] = {}
-        hashed = hashlib.sha256(f"{side} {columns.held_out_share}".encode())
-        seen: dict[str, set[str]] = {tag: set() for tag, _ in columns.captions}
-        for row in read_rows(_local(place), columns.image):
-            self._check_columns(row, columns)
-            content = self._read_image(row)
-            captions = {tag: _caption(row.columns.get(column)) for tag, column in columns.captions}
-            if content is None or not captions["en"]:
-                self.counts.without_english += content is not None
-                continue
-            self._rows[row.key] = row
-            hashed.update(f"{row.key} {sorted(captions.items())}".encode() + hashlib.sha256(content).digest())
-            for tag, caption in captions.items():
-                if not caption:
-                    self.counts.missing[tag] += 1
-                elif caption in seen[tag] and tag != "en":
-                    self.counts.duplicates[tag] += 1
-                else:
-                    self.counts.duplicates[tag] += caption in seen[tag]
-                    seen[tag].add(caption)
-                    self._captions[tag][row.key] = caption
-        self.digest = hashed.hexdigest()
+        self._side = side
+        self._index, self._source = open_index(_local(place), columns, folder or Home.find().caches, self.name)
+        self.counts = self._index.counts
+        self.has_images = self.counts.images > 0
+        self.digest = hashlib.sha256(f"{self.counts.content} {side} {columns.held_out_share}".encode()).hexdigest()
         self._check_usable()
 
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages of the caption columns."""
-        return tuple(self._captions)
+        return tuple(tag for tag, _ in self.columns.captions)
+
+    @property
+    def unreadable(self) -> frozenset[str]:
+        """Keys of the images that this or another process could not decode."""
+        path = self._unreadable_path
+        return frozenset(path.read_text().splitlines()) if path.exists() else frozenset()
 
     def report(self) -> list[str]:
-        """Return the counts of images and of missing captions: a line for the images and one for each language."""
-        found, held_out = self.counts, sum(self._is_held_out(key) for key in self._rows)
-        head = (
-            f"{self.name}: {len(self._rows)} of {found.images} images ({held_out} held out); "
-            f"{len(found.unreadable)} unreadable, {found.without_english} without an English caption."
-        )
-        lines = [head]
-        for tag, captions in self._captions.items():
-            kept = len(captions) - (found.duplicates[tag] if tag == "en" else 0)
-            lines.append(
-                f"{self.name}: {tag}: {kept} captions; {found.missing[tag]} missing or empty, "
-                f"{found.duplicates[tag]} duplicates left out."
-            )
+        """Return the counts of rows and of missing captions: a line for all and one for each language."""
+        found, held_out = self.counts, int((self._is_held_out_N & self._is_kept_N("en")).sum())
+        kind = "images" if self.has_images else "texts without images"
+        head = f"{self.name}: {int(self._is_usable_N.sum())} {kind} ({held_out} held out); {found.without_english} without English"
+        head += f", {found.rows - found.images} without an image" if self.has_images else ""
+        lines = [head + (f", {found.without_captions} without any caption." if found.without_captions else ".")]
+        for tag in self.languages:
+            given, kept = self._hashes_N(tag) != 0, self._is_kept_N(tag)
+            distinct = len(np.unique(self._hashes_N(tag)[given]))
+            native = int((self._index.numbers(f"native {tag}") & kept).sum())
+            line = f"{self.name}: {tag}: {distinct} captions; {found.missing[tag]} missing or empty, "
+            line += f"{int(given.sum()) - distinct} duplicates left out"
+            lines.append(line + (f", {native} native." if native else "."))
         return lines
 
-    def examples(self, language: str) -> list[Example]:
+    def examples(self, language: str) -> ExampleRows:
         """Return the captions of all images that are not held out, without duplicates and captions of held-out images."""
-        captions = self._captions.get(language, {})
-        seen = {caption for key, caption in captions.items() if self._is_held_out(key)}
-        examples = []
-        for key, caption in captions.items():
-            if caption not in seen:
-                seen.add(caption)
-                examples.append(Example(caption, language, key, self._captions["en"][key]))
-        return examples
+        rows_N = np.zeros(0, np.int64)
+        if language in self.languages:
+            hashes_N, is_kept_N = self._hashes_N(language), self._is_kept_N(language)
+            held_out = np.unique(hashes_N[is_kept_N & self._is_held_out_N])
+            rows_N = np.flatnonzero(is_kept_N & ~self._is_held_out_N & ~np.isin(hashes_N, held_out))
+            rows_N = rows_N[_first_places(hashes_N[rows_N])]
+        tag = language if language in self.languages else "en"
+        native_N = self._index.numbers(f"native {tag}")[rows_N]
+        return ExampleRows(language, rows_N, self._captions(tag), self._captions("en"), self._keys, native_N)
 
     def prompts(self, language: str, split: str) -> list[Prompt]:
-        """Return the captions of the `seen` or `held-out` images, at most 1,000 of each."""
-        captions = self._captions.get(language, {})
-        return [
-            Prompt(captions[key], language, key, self._captions["en"][key])
-            for key in self._chosen(split)
-            if key in captions
-        ]
+        """Return the captions of the `seen` or `held-out` images, at most 1,000 of each, whose English is known."""
+        rows_N = self._chosen(split)
+        if language not in self.languages:
+            return []
+        rows_N = rows_N[self._is_kept_N(language)[rows_N]]
+        return [Prompt(text, language, key, english) for text, key, english in self._texts(language, rows_N)]
 
     def gallery(self, split: str) -> list[Prompt]:
         """Return the English captions of the same images."""
-        english = self._captions["en"]
-        return [Prompt(english[key], "en", key, english[key]) for key in self._chosen(split)]
+        return [Prompt(english, "en", key, english) for _, key, english in self._texts("en", self._chosen(split))]
 
     def images(self, concepts: Sequence[str]) -> Tensor:
-        """Return the images (N, 3, H, W), uint8: resized to the shorter side and centre-cropped."""
-        squares = []
-        for key in concepts:
-            with Image.open(io.BytesIO(self._rows[key].read())) as opened:
-                image = opened.convert("RGB")
-            scale = self._side / min(image.size)
-            width, height = (max(self._side, round(length * scale)) for length in image.size)
-            left, top = (width - self._side) // 2, (height - self._side) // 2
-            resized = image.resize((width, height), Image.Resampling.BICUBIC)
-            square = resized.crop((left, top, left + self._side, top + self._side))
-            squares.append(torch.from_numpy(np.array(square)).permute(2, 0, 1))
-        return torch.stack(squares)
+        """Return the images (N, 3, H, W), uint8: resized to the shorter side and centre-cropped; unreadable ones are black.
 
-    def _chosen(self, split: str) -> list[str]:
-        if split not in self.base_splits:
-            return []
-        keys = [key for key in self._rows if self._is_held_out(key) == (split == HELD_OUT)]
-        return sorted(keys, key=_fraction)[:GALLERY]
+        Raises `InvalidRequest` if the corpus has no images, and `DamagedFile` once more than 1 % of them turned out unreadable.
+        """
+        if not self.has_images:
+            raise InvalidRequest(f"`{self.name}` has no images.")
+        rows_N = self._rows_of(concepts)
+        contents: dict[int, bytes | None] = {}
+        for row in np.unique(rows_N).tolist():  # Neighbours in a file are read in their order, by one thread.
+            try:
+                contents[row] = self._source.read(self._keys[row], self._index.place(row))
+            except (OSError, KeyError, ValueError):
+                contents[row] = None
+        with ThreadPoolExecutor(DECODERS) as decoders:
+            squares = [*decoders.map(lambda row: _square(contents[row], self._side), rows_N.tolist())]
+        if broken := [key for key, square in zip(concepts, squares, strict=True) if square is None]:
+            self._note_unreadable(broken)
+        blank_HW3 = np.zeros((self._side, self._side, 3), np.uint8)
+        return torch.from_numpy(np.stack([blank_HW3 if each is None else each for each in squares])).permute(0, 3, 1, 2)
 
-    def _is_held_out(self, key: str) -> bool:
+    @cached_property
+    def _keys(self) -> Column:
+        return self._index.texts("key")
+
+    def _captions(self, tag: str) -> Column:
+        return self._index.texts(f"caption {tag}")
+
+    def _texts(self, tag: str, rows_N: Indices) -> list[tuple[str, str, str]]:
+        columns = (self._captions(tag), self._keys, self._captions("en"))
+        return [*zip(*(column.take(rows_N) for column in columns), strict=True)]
+
+    def _hashes_N(self, tag: str) -> Numbers:
+        """Hashes of the captions of usable rows; 0 for missing ones."""
+        return np.where(self._is_usable_N, self._index.numbers(f"caption hash {tag}"), np.uint64(0))
+
+    @cached_property
+    def _is_usable_N(self) -> Numbers:
+        """Whether rows can be used: in a corpus with images, those without one cannot."""
+        return self._index.numbers("size") >= 0 if self.has_images else np.ones(len(self._index), np.bool_)
+
+    @cached_property
+    def _is_held_out_N(self) -> Numbers:
         """Whether an image is held out, by the hash of its key, so that added rows change nothing."""
-        return _fraction(key) < self._share
+        is_held_out_N: Numbers = self._index.numbers("key hash") / 2.0**64 < self.columns.held_out_share
+        return is_held_out_N
 
-    def _check_columns(self, row: MetadataRow, columns: Columns) -> None:
-        """Check that the first row has all columns; later rows of shards and JSON may lack some."""
-        if self.counts.images == 0 and (
-            lacking := [column for _, column in columns.captions if column not in row.columns]
-        ):
-            raise InvalidRequest(
-                f"there is no column `{lacking[0]}` in `{self.name}`; its columns are {', '.join(row.columns) or 'none'}. "
-                "Choose one with `--caption-column`."
+    def _is_kept_N(self, tag: str) -> Numbers:
+        """Whether rows have a caption, and in a language other than English one that no row before them has."""
+        hashes_N = self._hashes_N(tag)
+        if tag == "en":
+            is_given_N: Numbers = hashes_N != 0
+            return is_given_N
+        kept_N = np.zeros(len(hashes_N), np.bool_)
+        given_N = np.flatnonzero(hashes_N)
+        kept_N[given_N[_first_places(hashes_N[given_N])]] = True
+        return kept_N
+
+    @lru_cache(maxsize=2)  # noqa: B019 - a process opens one corpus or two
+    def _chosen(self, split: str) -> Indices:
+        """Return the first 1,000 rows of a split in the order of their hashes, each image once."""
+        if split not in self.base_splits:
+            return np.zeros(0, np.int64)
+        is_in_N = (self._is_held_out_N == (split == HELD_OUT)) & self._is_kept_N("en")
+        rows_N = np.flatnonzero(is_in_N)
+        hashes_N = self._index.numbers("key hash")[rows_N]
+        _, first = np.unique(hashes_N, return_index=True)  # In their order.
+        few_N = rows_N[first[: GALLERY + int(GALLERY * UNREADABLE_SHARE)]]
+        unreadable = self.unreadable
+        keys = self._keys.take(few_N)
+        return few_N[[key not in unreadable for key in keys]][:GALLERY] if unreadable else few_N[:GALLERY]
+
+    def _rows_of(self, keys: Sequence[str]) -> Indices:
+        """Return the row of each key, or the first of several."""
+        hashes_N, order_N = self._by_hash
+        places = np.searchsorted(hashes_N, np.array([hash_of(key) for key in keys], np.uint64))
+        rows_N: Indices = order_N[np.minimum(places, len(order_N) - 1)]
+        if self._keys.take(rows_N) != [*keys]:
+            raise KeyError("a concept that is no row of this corpus")
+        return rows_N
+
+    @cached_property
+    def _by_hash(self) -> tuple[Numbers, Indices]:
+        """The sorted hashes of all keys, and their rows."""
+        hashes_N = self._index.numbers("key hash")
+        order_N = np.argsort(hashes_N, kind="stable")
+        return hashes_N[order_N], order_N
+
+    @property
+    def _unreadable_path(self) -> Path:
+        return self._index.path.with_suffix(".unreadable")
+
+    def _note_unreadable(self, keys: Sequence[str]) -> None:
+        with self._unreadable_path.open("a") as file:
+            file.writelines(f"{key}\n" for key in keys)
+        count, images = len(self.unreadable), self.counts.images
+        if count > UNREADABLE_SHARE * images:
+            raise DamagedFile(
+                f"{count} of {images} images of `{self.name}` cannot be read, such as {keys[0]}: repair or remove them; up to 1% "
+                "are left out."
             )
-
-    def _read_image(self, row: MetadataRow) -> bytes | None:
-        """Return the bytes of an image, or None if it cannot be decoded."""
-        self.counts.images += 1
-        try:
-            content = row.read()
-            with Image.open(io.BytesIO(content)) as image:
-                image.draft("RGB", (self._side, self._side))  # JPEGs are decoded no larger than needed.
-                image.load()
-        except (UnidentifiedImageError, OSError, KeyError, ValueError, SyntaxError, Image.DecompressionBombError):
-            self.counts.unreadable.append(row.key)
-            return None
-        return content
 
     def _check_usable(self) -> None:
         found = self.counts
-        if len(found.unreadable) > UNREADABLE_SHARE * found.images:
+        lacking = found.rows - found.images
+        if self.has_images and lacking > UNREADABLE_SHARE * found.rows:
             raise DamagedFile(
-                f"{len(found.unreadable)} of {found.images} images of `{self.name}` cannot be read, such as "
-                f"{found.unreadable[0]}: fix or remove them; up to {UNREADABLE_SHARE:.0%} would be skipped."
+                f"{lacking} of {found.rows} rows of `{self.name}` have no image, such as {found.without_image[0]}: repair or remove "
+                "them; up to 1% are left out."
             )
-        if not self._rows:
-            raise InvalidRequest(f"`{self.name}` has no image with an English caption: {' '.join(self.report())}")
-        for tag, captions in self._captions.items():
-            if not captions:
+        for tag in self.languages:
+            if not self._hashes_N(tag).any():
                 raise InvalidRequest(
-                    f"captions are missing for `{tag}`: all {found.missing[tag]} rows of `{self.name}` have none; choose "
-                    f"another column with `--caption-column {tag}=COLUMN`."
+                    f"captions are missing for `{tag}`: all {found.missing[tag] + found.without_captions} rows of `{self.name}` have "
+                    f"none; choose another column with `--caption-column {tag}=COLUMN`."
                 )
 
 
-def _caption(value: object) -> str:
-    """Return the caption on one line; of a list, the first non-empty one."""
-    if isinstance(value, list):
-        value = next((each for each in value if isinstance(each, str) and each.strip()), "")
-    return " ".join(value.split()) if isinstance(value, str) else ""
+def _square(content: bytes | None, side: int) -> Any:
+    """Return an image (H, W, 3), uint8, resized to the shorter side and centre-cropped, or None if it cannot be decoded."""
+    if content is None:
+        return None
+    try:
+        with Image.open(io.BytesIO(content)) as opened:
+            image = opened.convert("RGB")
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    scale = side / min(image.size)
+    width, height = (max(side, round(length * scale)) for length in image.size)
+    left, top = (width - side) // 2, (height - side) // 2
+    resized = image.resize((width, height), Image.Resampling.BICUBIC)
+    return np.array(resized.crop((left, top, left + side, top + side)))
 
 
-def _fraction(key: str) -> float:
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64
+def _first_places(hashes_N: Numbers) -> Indices:
+    """Return the place of the first of equal hashes, in order."""
+    _, first = np.unique(hashes_N, return_index=True)
+    return np.sort(first)
 
 
 def _local(place: str) -> Path:

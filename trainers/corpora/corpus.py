@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, overload
 
+import numpy as np
 from torch import Tensor
+
+from trainers.corpora.text_columns import Column, Indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,38 @@ class Example:
     """The meaning in English, as a prompt for the base."""
     weight: float = 1.0
     """Sampling weight, relative to the other examples of its language."""
+    native: bool = False
+    """Whether it is no translation of its meaning, which may be empty: losses that compare it with English leave it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleRows(Sequence[Example]):
+    """The examples of a language, as rows of columns on disk; each is an object only while it is used."""
+
+    language: str
+    rows_N: Indices
+    """Indices into the columns. Examples with the same index, in any language, have the same meaning and image."""
+    texts: Column
+    meanings: Column
+    concepts: Column
+    native_N: np.ndarray[Any, np.dtype[np.bool_]]
+
+    def __len__(self) -> int:
+        return len(self.rows_N)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> ExampleRows: ...
+    def __getitem__(self, index: int | slice) -> Example | ExampleRows:
+        if isinstance(index, slice):
+            some = self.rows_N[index], self.texts, self.meanings, self.concepts, self.native_N[index]
+            return ExampleRows(self.language, *some)
+        row, native = int(self.rows_N[index]), bool(self.native_N[index])
+        return Example(self.texts[row], self.language, self.concepts[row], self.meanings[row], native=native)
+
+    def __iter__(self) -> Iterator[Example]:
+        return (self[index] for index in range(len(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +75,8 @@ class Corpus(Protocol):
     name: str
     base_splits: tuple[str, ...]
     """Splits for evaluation."""
+    has_images: bool
+    """Whether it has images beside its texts."""
 
     @property
     def digest(self) -> str:
@@ -51,8 +88,16 @@ class Corpus(Protocol):
         """BCP-47 tags with texts."""
         ...
 
-    def examples(self, language: str) -> list[Example]:
-        """Return all examples to train on in a language, without any held-out text; may be empty."""
+    @property
+    def unreadable(self) -> Collection[str]:
+        """Concepts whose images were found unreadable when they were asked for; they are not trained on."""
+        ...
+
+    def examples(self, language: str) -> Sequence[Example]:
+        """Return all examples to train on in a language, without any held-out text; may be empty.
+
+        Of a large corpus they are `ExampleRows`, which training reads without making an object of each.
+        """
         ...
 
     def prompts(self, language: str, split: str) -> list[Prompt]:

@@ -24,6 +24,8 @@ class EmojiCorpus:
 
     name = "emoji"
     base_splits = ("seen", "validation", "pairs", "languages", "combinations")
+    has_images = True
+    unreadable = frozenset[str]()
 
     def __init__(self, folder: Path | None = None, seed: int = 0) -> None:
         """Open the dataset in `folder`, or the committed one. Raises `DamagedFile` if it is missing."""

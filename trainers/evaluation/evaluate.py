@@ -19,7 +19,7 @@ from hub.records import Artifact, Provenance, Score
 from hub.registry.index.ranking import BASE_ALONE, ENGLISH_BASE
 from hub.systems.architectures import retrieves
 from trainers.corpora import open_corpus
-from trainers.corpora.captioned import Columns
+from trainers.corpora.columns import Columns
 from trainers.corpora.corpus import Corpus
 from trainers.evaluation import get_evaluator
 from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, machine
@@ -92,7 +92,7 @@ def evaluate_artifact(
     """
     on = base or next(iter(artifact.bases), "") or (str(artifact.name) if artifact.kind == "base" else "")
     side = image_side(find_base(on, hub).folder) if on and columns.captions else 224
-    opened = open_corpus(corpus, columns, side)
+    opened = open_corpus(corpus, columns, side, hub.home.caches)
     benchmarks = benchmarks or (benchmark_of(artifact),)
     for each in benchmarks:
         get_evaluator(each)

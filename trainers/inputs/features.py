@@ -6,7 +6,7 @@ K H W a latent, P width of a dual encoder's features.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,11 +23,13 @@ from hub.encoders.joined_encoder import JoinedEncoder
 from hub.encoders.text_encoder import TextEncoder
 from hub.loader.modules.module_config import PromptRule
 from trainers.corpora.corpus import Corpus
+from trainers.corpora.text_columns import digest_of_texts, in_slices
 from trainers.inputs.feature_cache import FeatureCache, key_of
 from trainers.inputs.mapped_rows import MappedRows
 from trainers.inputs.phrases import Phrases, collect_phrases
 from trainers.inputs.prompt_rules import PromptRules
 from trainers.inputs.sharded_rows import Rows
+from trainers.inputs.token_rows import Tokenize, TokenRows, Tokens
 from trainers.loop.precision import has_bf16, tf32
 from trainers.loop.sampler import normal
 
@@ -40,12 +42,12 @@ FROZEN = {
     "sentences": "sentences",
 }
 """Name of a feature, as a phase needs it → attribute."""
-SAMPLE_BYTES = 512 << 20
-"""Statistics of the base's embeddings come from a sample of this size, in fp32; smaller corpora are used whole."""
+SAMPLE_BYTES = 64 << 20
+"""Statistics of the base's embeddings come from a sample of this size, in fp32; smaller corpora, such as the lab's, are used whole."""
 IMAGES, PIXELS = 64, 2 << 20
 """Images, and their pixels, that the autoencoder encodes or decodes at a time: 0.7 GB for each of 512 px, in fp32."""
 TOKENIZED = 8192
-"""Texts that are tokenised at a time."""
+"""Rows of tokens in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,20 @@ class FeatureDataset:
     Row 0 of texts and of meanings is the empty prompt.
     """
 
-    texts_N: tuple[str, ...]
-    languages_N: tuple[str, ...]
+    texts_N: Sequence[str]
+    languages_N: Sequence[str]
     """BCP-47 tags; empty for row 0."""
     weights_N: Tensor
     """Sampling weight of each text (N,); 0 for the empty one."""
+    translated_weights_N: Tensor
+    """The same for losses that compare a text with its meaning: 0 for native texts."""
+    native_N: Tensor
+    """Whether a text is native (N,): no translation of its meaning, which may be empty."""
     meaning_N: Tensor
     """Index of each text's meaning (N,)."""
-    english_M: tuple[str, ...]
+    english_M: Sequence[str]
     """Each meaning in English."""
-    concept_M: tuple[str, ...]
+    concept_M: Sequence[str]
     """The concept whose image shows each meaning; empty for row 0."""
     base: FrozenBase
     """The frozen base; a dual encoder if that is the plan's foundation."""
@@ -87,6 +93,16 @@ class FeatureDataset:
         with tf32(self.base.device):
             for need in needs:
                 getattr(self, FROZEN[need])
+        self._leave_out_unreadable()
+
+    def _leave_out_unreadable(self) -> None:
+        """Set the weights of texts to 0 whose images could not be read when they were encoded, now or by an earlier process."""
+        if unreadable := self.corpus.unreadable:
+            is_broken_M = torch.tensor(
+                [concept in unreadable for some in in_slices(self.concept_M) for concept in some]
+            )
+            for weights_N in (self.weights_N, self.translated_weights_N):
+                weights_N[is_broken_M[self.meaning_N]] = 0
 
     def cache(self, need: str) -> FeatureCache:
         """Return the cache of one of the named features, filled or not."""
@@ -115,16 +131,16 @@ class FeatureDataset:
 
     def encoder_states(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
         """Return encoder states (B, L, E) in fp32 and mask (B, L) of the texts `rows_B` (B,), on the base's device."""
-        return self.states_NLE[rows_B], self.mask_NL[rows_B].to(self.base.device)
+        return self.states_NLE[rows_B], self._tokens[rows_B][1].to(self.base.device)
 
     def token_ids(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
         """Return token ids and mask (B, L) of the texts `rows_B` (B,), for an encoder that is trained."""
-        ids_NL, mask_NL = self._tokens
-        return ids_NL[rows_B].long().to(self.base.device), mask_NL[rows_B].to(self.base.device)
+        ids_BL, mask_BL = self._tokens[rows_B]
+        return ids_BL.to(self.base.device), mask_BL.to(self.base.device)
 
     def base_token_ids(self, rows_B: Tensor) -> Tensor:
         """Return token ids (B, S) of the base's own tokenizer for the texts `rows_B` (B,)."""
-        return self._base_tokens[rows_B].long().to(self.base.device)
+        return self._base_tokens[rows_B][0].to(self.base.device)
 
     def teacher_tokens(self, rows_B: Tensor) -> Tensor:
         """Return the base's token embeddings (B, S, C) of the meanings of the texts `rows_B` (B,)."""
@@ -152,31 +168,56 @@ class FeatureDataset:
         return mean_BKHW + deviation_BKHW * normal(mean_BKHW.shape, generator, mean_BKHW.device)
 
     @cached_property
-    def _tokens(self) -> tuple[Tensor, Tensor]:
-        empty, rule = self.prompt_rules.negative, self.prompt_rules.positive
+    def _tokens(self) -> TokenRows:
+        """Tokens (N, L) of all texts for the encoder. Row 0 follows the rule of negative prompts."""
 
-        def tokenize(texts: Sequence[str], rule: PromptRule) -> tuple[Tensor, Tensor]:
-            ids_NL, mask_NL = self.encoder.tokenize([rule.prefix + text + rule.suffix for text in texts], rule.length)
-            return ids_NL.int(), mask_NL.bool()  # A fifth of the memory of int64.
+        def tokenize(texts: list[str], rule: PromptRule) -> tuple[Tensor, Tensor]:
+            tokens = self.encoder.tokenize([rule.prefix + text + rule.suffix for text in texts], rule.length)
+            ids_BL, mask_BL = (_drop(each_BL, rule) for each_BL in tokens)
+            return ids_BL, mask_BL.bool()
 
-        parts = [(empty, tokenize([""], empty)), *((rule, tokenize(some, rule)) for some in _parts(self.texts_N[1:]))]
-        ids, masks = zip(*([_drop(each_BL, rule) for each_BL in tokens] for rule, tokens in parts), strict=True)
-        return torch.cat(ids), torch.cat(masks)
+        return self._cache_tokens(
+            self.texts_N, "tokens", [self.store.encoder_digest, self.prompt_rules.config()],
+            lambda texts: tokenize(texts, self.prompt_rules.positive), lambda: tokenize([""], self.prompt_rules.negative),
+        )  # fmt: skip
 
     @cached_property
-    def _base_tokens(self) -> Tensor:
-        return torch.cat([self.base.tokenize(some).int() for some in _parts(self.texts_N)])
+    def meaning_tokens(self) -> TokenRows:
+        """Tokens (M, L) of all meanings for the encoder, without prompt rules."""
+        key = [self.store.encoder_digest, self.length]
+        return self._cache_tokens(
+            self.english_M, "meaning-tokens", key, lambda texts: self.encoder.tokenize(texts, self.length)
+        )
+
+    @cached_property
+    def _base_tokens(self) -> TokenRows:
+        return self._cache_base_tokens(self.texts_N)
 
     @cached_property
     def end_M(self) -> Tensor:
         """Position (M,) of the first end token of each meaning, in the base's own tokens."""
-        parts = (self.base.tokenize(some) for some in _parts(self.english_M))
-        return torch.cat([(ids_MS == self.base.end_id).int().argmax(dim=1) for ids_MS in parts])
+        rows = self._cache_base_tokens(self.english_M)
+        parts = (rows[places_B][0] for places_B in torch.arange(len(rows)).split(TOKENIZED))
+        return torch.cat([(ids_BS == self.base.end_id).byte().argmax(dim=1).short() for ids_BS in parts]).long()
 
-    @property
-    def mask_NL(self) -> Tensor:
-        """Attention mask (N, L) of all texts; False is padding."""
-        return self._tokens[1]
+    def _cache_base_tokens(self, texts: Sequence[str]) -> TokenRows:
+        def tokenize(some: list[str]) -> tuple[Tensor, Tensor]:
+            ids_BS = self.base.tokenize(some)
+            return ids_BS, torch.ones_like(ids_BS, dtype=torch.bool)
+
+        return self._cache_tokens(texts, "base-tokens", [self.store.base_digest], tokenize)
+
+    def _cache_tokens(
+        self,
+        texts: Sequence[str],
+        name: str,
+        key: list[Any],
+        tokenize: Tokenize,
+        first: Callable[[], Tokens] | None = None,
+    ) -> TokenRows:
+        """Return the tokens of texts, cached on disk; `first` are those of the first text if other rules are for it."""
+        key = [name, *key, digest_of_texts(texts)]
+        return TokenRows.cached(self.store.folder, key, texts, tokenize, first, quiet=self.store.quiet)
 
     @cached_property
     def states_NLE(self) -> MappedRows:
@@ -184,11 +225,11 @@ class FeatureDataset:
         return MappedRows(self._states_cache().load(), self.base.device)
 
     def _states_cache(self) -> FeatureCache:
-        texts, prompt_rules = list(self.texts_N), self.prompt_rules
+        texts, prompt_rules = self.texts_N, self.prompt_rules
         plain = prompt_rules == PromptRules.plain(self.length)
 
-        def states(some: list[str], rule: PromptRule) -> Tensor:
-            return self.encoder.encode(some, rule.length, prefix=rule.prefix, suffix=rule.suffix, drop=rule.drop)[0]
+        def states(some: Sequence[str], rule: PromptRule) -> Tensor:
+            return self.encoder.encode([*some], rule.length, prefix=rule.prefix, suffix=rule.suffix, drop=rule.drop)[0]
 
         def compute(first: int, last: int) -> Rows:
             if plain or first > 0:
@@ -200,9 +241,10 @@ class FeatureDataset:
             return found_BLE.half().cpu().numpy()
 
         rules = [] if plain else [prompt_rules.config()]
+        digest = digest_of_texts(texts)
         return FeatureCache(
             folder=self.store.folder,
-            key=key_of("encoder-states", self.store.encoder_digest, self.encoder.readout, self.length, texts, *rules),
+            key=key_of("encoder-states", self.store.encoder_digest, self.encoder.readout, self.length, digest, *rules),
             shape=(len(texts), self.length, self.encoder.width),
             compute=compute,
             label="encoder states",
@@ -212,8 +254,15 @@ class FeatureDataset:
     @cached_property
     def phrases(self) -> Phrases:
         """The English phrases of all meanings, and the texts that translate them."""
-        meanings = [self.english_M[place] for place in self.meaning_N[1:].tolist()]
-        return collect_phrases(self.texts_N[1:], self.languages_N[1:], meanings, self.weights_N[1:].tolist())
+        english = [*self.english_M]
+        rows = self.translated_weights_N.nonzero().flatten().tolist()
+        texts, meanings = [*self.texts_N], [english[place] for place in self.meaning_N[rows].tolist()]
+        return collect_phrases(
+            [texts[row] for row in rows],
+            [self.languages_N[row] for row in rows],
+            meanings,
+            self.translated_weights_N[rows].tolist(),
+        )
 
     @cached_property
     def sentences(self) -> tuple[Tensor, Tensor]:
@@ -270,7 +319,7 @@ class FeatureDataset:
         return MappedRows(self._teacher_cache().load(), self.base.device)
 
     def _teacher_cache(self) -> FeatureCache:
-        english, base = list(self.english_M), self.base
+        english, base = self.english_M, self.base
 
         def compute(first: int, last: int) -> Rows:
             parts = [part.flatten(1).half() for part in base.read(english[first:last]).tensors()]
@@ -278,7 +327,7 @@ class FeatureDataset:
 
         return FeatureCache(
             folder=self.store.folder,
-            key=key_of("readings", self.store.base_digest, base.length, english),
+            key=key_of("readings", self.store.base_digest, base.length, digest_of_texts(english)),
             shape=(len(english), sum(self._teacher_sizes)),
             compute=compute,
             label="base embeddings of English",
@@ -292,20 +341,20 @@ class FeatureDataset:
 
     def _latents_cache(self) -> FeatureCache:
         """Half the space on a GPU, whose steps round latents to 16 bits anyway."""
-        concepts, base = list(self.concept_M[1:]), self.base
+        concepts, base = self.concept_M, self.base
         dtype = "float32" if base.device.type == "cpu" else "float16"
         encode, (channels, height, width) = base.latents, base.latent_shape
         if self.sample_latents:
             encode, channels = base.posterior, 2 * channels
 
         def compute(first: int, last: int) -> Rows:
-            return encode(self.corpus.images(concepts[first:last])).cpu().numpy()
+            return encode(self.corpus.images(concepts[first + 1 : last + 1])).cpu().numpy()
 
         kind = [*([] if dtype == "float32" else [dtype]), *(["posterior"] if self.sample_latents else [])]
         return FeatureCache(
             folder=self.store.folder,
-            key=key_of("latents", self.store.base_digest, self.corpus.digest, concepts, *kind),
-            shape=(len(concepts), channels, height, width),
+            key=key_of("latents", self.store.base_digest, self.corpus.digest, digest_of_texts(concepts), *kind),
+            shape=(len(concepts) - 1, channels, height, width),
             compute=compute,
             dtype=dtype,
             batch_size=max(1, min(IMAGES, PIXELS // base.side**2)),
@@ -319,7 +368,7 @@ class FeatureDataset:
         return MappedRows(self._captions_cache().load(), self.base.device)
 
     def _captions_cache(self) -> FeatureCache:
-        return self._dual_cache("captions", list(self.english_M), self.dual.text_features)
+        return self._dual_cache("captions", self.english_M, 0, self.dual.text_features)
 
     @cached_property
     def images_MP(self) -> MappedRows:
@@ -330,7 +379,7 @@ class FeatureDataset:
         def features(some: list[str]) -> Tensor:
             return self.dual.image_features(self.corpus.images(some))
 
-        return self._dual_cache("images", list(self.concept_M[1:]), features, self.corpus.digest)
+        return self._dual_cache("images", self.concept_M, 1, features, self.corpus.digest)
 
     @property
     def dual(self) -> DualEncoder:
@@ -341,20 +390,21 @@ class FeatureDataset:
         return found
 
     def _dual_cache(
-        self, name: str, inputs: list[str], compute: Callable[[list[str]], Tensor], *key: str
+        self, name: str, inputs: Sequence[str], skip: int, compute: Callable[[list[str]], Tensor], *key: str
     ) -> FeatureCache:
-        """Return the cache of features (M, P) of a dual encoder, normalised so that they fit fp16.
+        """Return the cache of features (M, P) of a dual encoder, normalised so that they fit fp16; the first `skip` inputs have none.
 
         This loses nothing: the layers that use them have no bias and normalise their output.
         """
 
         def compute_normalised(first: int, last: int) -> Rows:
-            return F.normalize(compute(inputs[first:last]), dim=1).half().cpu().numpy()
+            return F.normalize(compute([*inputs[first + skip : last + skip]]), dim=1).half().cpu().numpy()
 
+        digest = digest_of_texts(inputs)
         return FeatureCache(
             folder=self.store.folder,
-            key=key_of(f"dual-encoder-{name}", self.store.vision_digest or self.store.base_digest, *key, inputs),
-            shape=(len(inputs), self.dual.width),
+            key=key_of(f"dual-encoder-{name}", self.store.vision_digest or self.store.base_digest, *key, digest),
+            shape=(len(inputs) - skip, self.dual.width),
             compute=compute_normalised,
             label=f"features of {name}",
             quiet=self.store.quiet,
@@ -372,11 +422,6 @@ class Store:
     """Whether to hide progress bars."""
     vision_digest: str = ""
     """Digest of the dual encoder beside a text-to-image base."""
-
-
-def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Split texts into parts for a tokenizer, which builds lists of Python numbers that are much larger than its tensors."""
-    return (texts[first : first + TOKENIZED] for first in range(0, len(texts), TOKENIZED))
 
 
 def _drop(values_BL: Tensor, rule: PromptRule) -> Tensor:

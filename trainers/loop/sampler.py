@@ -44,6 +44,20 @@ def normal(shape: Sequence[int], generator: torch.Generator, device: torch.devic
     return torch.randn(tuple(shape), generator=own, device=device)
 
 
+class WeightedDraw:
+    """Draws indices with replacement by their weights, as `torch.multinomial` does, whose limit is 2**24 weights."""
+
+    def __init__(self, weights: Tensor) -> None:
+        """`weights` (N,) are not negative, and not all are 0."""
+        sums_N = weights.double().cumsum(dim=0)
+        self._sums_N = sums_N.div_(sums_N[-1].clone())
+
+    def __call__(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return `count` indices (B,): a uniform number finds its index in the sums of the weights, in O(log N)."""
+        chosen_B = torch.rand(count, dtype=torch.float64, generator=generator)
+        return torch.searchsorted(self._sums_N, chosen_B, right=True)
+
+
 class Sampler:
     """Samples the indices of each batch.
 
@@ -57,9 +71,7 @@ class Sampler:
         self._example_count = example_count
         self._batch_size = batch_size
         self._seed = seed
-        # Normalised sums, in which a uniform number finds its example: O(log N), and no limit such as `multinomial`'s 2**24.
-        sums = None if weights is None else weights.double().cumsum(dim=0)
-        self._sums_N = None if sums is None else sums / sums[-1]
+        self._weighted = None if weights is None else WeightedDraw(weights)
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.long)
         self._drawn: dict[int, Tensor] = {}
@@ -71,10 +83,8 @@ class Sampler:
         return self._drawn[step]
 
     def _sample(self, step: int) -> Tensor:
-        if self._sums_N is not None:
-            generator = generator_of(self._seed, "draw", step)
-            chosen_B = torch.rand(self._batch_size, dtype=torch.float64, generator=generator)
-            return torch.searchsorted(self._sums_N, chosen_B, right=True)
+        if self._weighted is not None:
+            return self._weighted(self._batch_size, generator_of(self._seed, "draw", step))
         first = step * self._batch_size
         places = range(first, first + self._batch_size)
         return torch.stack([self._at(*divmod(place, self._example_count)) for place in places])
@@ -98,8 +108,8 @@ class GroupedSampler:
     ) -> None:
         """`groups` and `weights` are (N,); a batch has `parts` times `processes` shards of equal size."""
         self._members = [(groups == each).nonzero().flatten() for each in groups[weights > 0].unique()]
-        self._weights = [weights[each] for each in self._members]
-        self._shares = torch.stack([each.sum() for each in self._weights])
+        self._within = [WeightedDraw(weights[each]) for each in self._members]
+        self._between = WeightedDraw(torch.stack([weights[each].sum() for each in self._members]))
         self._shape = (batch_size // parts // processes, processes)
         self._parts = parts
         self._seed = seed
@@ -107,10 +117,7 @@ class GroupedSampler:
     def draw(self, step: int) -> Tensor:
         """Return the indices of batch `step`, (B,), in the order in which the loop deals them to shards."""
         generator = generator_of(self._seed, "draw", step)
-        chosen = torch.multinomial(self._shares, self._parts, replacement=True, generator=generator).tolist()
+        chosen = self._between(self._parts, generator).tolist()
         count = self._shape[0] * self._shape[1]
-        drawn = [
-            self._members[each][torch.multinomial(self._weights[each], count, replacement=True, generator=generator)]
-            for each in chosen
-        ]
+        drawn = [self._members[each][self._within[each](count, generator)] for each in chosen]
         return torch.stack([each.view(self._shape) for each in drawn], dim=1).flatten()

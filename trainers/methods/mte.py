@@ -66,16 +66,15 @@ class TranslationAndContrast(Translation):
         self._contrast_weight = contrast_weight
         self._temperature = temperature
         if one_language:
-            self.example_groups = torch.tensor(
-                [[*dict.fromkeys(features.languages_N)].index(tag) for tag in features.languages_N]
-            )
+            numbers = {tag: number for number, tag in enumerate(dict.fromkeys(features.languages_N))}
+            self.example_groups = torch.tensor([numbers[tag] for tag in features.languages_N], dtype=torch.int16)
 
     def loss(self, draw: Draw) -> Loss:
         """Return NMT + w · CTL, a scalar."""
         rows_B = draw.indices_B
         ids_BL, mask_BL = self._features.token_ids(rows_B)
         meaning_B = self._features.meaning_N[rows_B]
-        english_BT, counts_BT = (each[meaning_B].to(ids_BL.device) for each in (self._ids_MT, self._mask_MT))
+        english_BT, counts_BT = (each.to(ids_BL.device) for each in self._english[meaning_B])
         module: Any = self.module
         with global_generators(draw.generator, ids_BL.device):
             states_BLE = module.encoder(input_ids=ids_BL, attention_mask=mask_BL.long()).last_hidden_state

@@ -36,6 +36,8 @@ LENGTH = 20
 class Denoising(Objective[nn.Module]):
     """The base's own denoising loss, conditioned on module(encoder(text)), with a tenth of the prompts dropped."""
 
+    compares_with_english = False
+
     def __init__(
         self, module: nn.Module, features: FeatureDataset, *, empty_share: float = 0.1, noise_offset: float = 0.0
     ) -> None:

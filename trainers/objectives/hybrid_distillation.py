@@ -5,7 +5,8 @@ through the base's encoder, the student on the text in the other language throug
 
     L = z · MSE(ε_student, target) + (1 − z) · [MSE(ε_student, ε_teacher) + 0.1 · Σ MSE(block outputs)]
 
-z is 1 if the image comes from the culture of the text's language, 0 if the text is a translation.
+z is 1 if the image comes from the culture of the text's language, 0 if the text is a translation. A corpus says so in its column of
+native rows; a text without English is native.
 
 Shape letters: B batch, L tokens of the encoder, E its width, S tokens of the base, C their width, K H W a latent.
 """
@@ -29,6 +30,8 @@ HYBRID = Recipe(steps=60, batch_size=32, learning_rate=2e-4, warmup_steps=10, we
 class HybridDistillation(Objective[nn.Module]):
     """Distillation from the English prompt for translated texts, denoising for native ones."""
 
+    compares_with_english = False
+
     def __init__(
         self,
         module: nn.Module,
@@ -42,7 +45,7 @@ class HybridDistillation(Objective[nn.Module]):
         skip_broken_features: bool = False,
         drop_pooled: bool = True,
     ) -> None:
-        """`native_share` of every batch has z = 1. The published scripts (`train_*_zh.py`) have quirks, each an option here:
+        """`native_share` of the translated texts have z = 1 too. The published scripts (`train_*_zh.py`) have quirks, each an option here:
 
         `noise_offset` is 0.5 there by default, far above the usual 0.05 to 0.1: see `add_noise`.
         `feature_blocks` compares only the first N down and up blocks (0: all). Their 3 for SDXL and 4 for SD 1.5 are all.
@@ -64,10 +67,10 @@ class HybridDistillation(Objective[nn.Module]):
         """Return L, a scalar, with the base's own target instead of ε if it predicts velocity."""
         base = self._features.base
         rows_B = drop_prompts(draw, self._empty_share)
-        batch = add_noise(
-            self._features.latents(draw.indices_B, draw.generator), base, draw.generator, offset=self._noise_offset
-        )
-        native_B = (torch.rand(len(rows_B), generator=draw.generator) < self._native_share).float().to(base.device)
+        latents_BKHW = self._features.latents(draw.indices_B, draw.generator)
+        batch = add_noise(latents_BKHW, base, draw.generator, offset=self._noise_offset)
+        is_native_B = torch.rand(len(rows_B), generator=draw.generator) < self._native_share
+        native_B = (is_native_B | self._features.native_N[draw.indices_B]).float().to(base.device)
         teacher, student = self._features.teacher_embeddings(rows_B), apply_module(self.module, self._features, rows_B)
         if student.pooled_BP is not None and not self._drop_pooled:
             teacher = teacher._replace(pooled_BP=self._features.teacher_embeddings(draw.indices_B).pooled_BP)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +16,14 @@ Module = TypeVar("Module", bound=nn.Module)
 class Objective(Generic[Module]):
     """A `trainers.loop.method.Method` without its `loss`: samples the texts of a feature dataset by their weights."""
 
+    compares_with_english: ClassVar[bool] = True
+    """Whether the loss reads the English meaning of a text; native texts are then left out, whose meaning may be empty."""
+
     def __init__(self, module: Module, features: FeatureDataset) -> None:
         self.module = module
         self.example_count = len(features.weights_N)
-        self.example_weights: Tensor | None = features.weights_N
+        weights_N = features.translated_weights_N if self.compares_with_english else features.weights_N
+        self.example_weights: Tensor | None = weights_N
         self._features = features
 
     def prefetch(self, indices_B: Tensor) -> None:

@@ -88,6 +88,8 @@ def contrast(student_BC: Tensor, teacher_BC: Tensor, meaning_B: Tensor, temperat
 class DenoiserTuning(Objective[TextReader]):
     """The base's own denoising loss, training the chosen parts of the reader or of its denoiser."""
 
+    compares_with_english = False
+
     def __init__(
         self,
         module: TextReader,

@@ -27,8 +27,7 @@ class Translation(Objective[nn.Module]):
     def __init__(self, module: nn.Module, features: FeatureDataset, *, smoothing: float = SMOOTHING) -> None:
         super().__init__(module, features)
         self._smoothing = smoothing
-        self._ids_MT, mask_MT = features.encoder.tokenize(list(features.english_M), features.length)
-        self._mask_MT = mask_MT.bool()
+        self._english = features.meaning_tokens
 
     def loss(self, draw: Draw) -> Loss:
         """Return the mean loss over the tokens of the batch, a scalar."""
@@ -41,7 +40,7 @@ class Translation(Objective[nn.Module]):
     def _decoder_loss(self, rows_B: Tensor, states_BLE: Tensor, mask_BL: Tensor) -> Loss:
         module: Any = self.module
         meaning_B = self._features.meaning_N[rows_B]
-        ids_BT, counts_BT = (each[meaning_B].to(states_BLE.device) for each in (self._ids_MT, self._mask_MT))
+        ids_BT, counts_BT = (each.to(states_BLE.device) for each in self._english[meaning_B])
         longest = int(counts_BT.sum(dim=1).max())
         ids_BT, counts_BT = ids_BT[:, :longest], counts_BT[:, :longest]
         logits_BTV = module.decoder(

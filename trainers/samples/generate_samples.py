@@ -36,6 +36,8 @@ def with_prompts(features: FeatureDataset, prompts: Sequence[Prompt]) -> Feature
         texts_N=("", *(prompt.text for prompt in prompts)),
         languages_N=("", *(prompt.language for prompt in prompts)),
         weights_N=torch.zeros(len(prompts) + 1, dtype=torch.float64),
+        translated_weights_N=torch.zeros(len(prompts) + 1, dtype=torch.float64),
+        native_N=torch.zeros(len(prompts) + 1, dtype=torch.bool),
         meaning_N=torch.arange(len(prompts) + 1),
         english_M=("", *(prompt.meaning for prompt in prompts)),
         concept_M=("", *(prompt.concept for prompt in prompts)),

@@ -31,6 +31,8 @@ class ToyCorpus:
 
     name = "toy"
     base_splits = ("seen", "pairs", "languages")
+    has_images = True
+    unreadable = frozenset[str]()
     digest = "0" * 64
     languages = ("en", "yo", "sw", "ig")
 

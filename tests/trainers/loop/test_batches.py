@@ -7,7 +7,7 @@ import torch
 
 from hub.errors import OutOfMemory
 from trainers.loop.failures import compute_in_parts
-from trainers.loop.sampler import Sampler, generator_of
+from trainers.loop.sampler import GroupedSampler, Sampler, generator_of
 
 
 def test_batches_depend_on_seed_and_step_alone() -> None:
@@ -45,6 +45,16 @@ def test_weighted_batches_are_those_of_torch_and_have_no_limit() -> None:
     drawn = Sampler(many, 64, seed=9, weights=torch.ones(many)).draw(0)
     assert drawn.min() >= 0
     assert drawn.max() < many
+
+
+def test_batches_of_one_group_have_no_limit_either() -> None:
+    many = 2**24 + 5
+    groups, weights = torch.zeros(many, dtype=torch.int16), torch.ones(many)
+    groups[-1], weights[-1] = 1, many / 2
+    sampler = GroupedSampler(groups, weights, 4, seed=9, parts=2, processes=1)
+    drawn = torch.stack([sampler.draw(step) for step in range(60)])
+    share = (drawn == many - 1).float().mean().item()
+    assert 0.2 < share < 0.47, "a third of the weight is that of the last example"
 
 
 @pytest.mark.parametrize("fits", [1, 3, 8])

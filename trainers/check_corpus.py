@@ -1,0 +1,45 @@
+"""Check before anything is loaded that a corpus has what the phases of a plan need: images, and texts whose English is known."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from hub.errors import InvalidRequest
+from trainers.corpora.corpus import Corpus
+from trainers.inputs.features import FeatureDataset
+from trainers.methods import METHODS, get_plan
+from trainers.recipes.plan import Phase, Plan
+
+IMAGES = {"latents", "images"}
+"""Features that are made from images."""
+
+
+def check_images(plan: Plan, corpus: Corpus) -> None:
+    """Raise `InvalidRequest` if a phase needs images and the corpus has none."""
+    if corpus.has_images:
+        return
+    if needing := [phase.name for phase in plan.phases if IMAGES.intersection(phase.needs)]:
+        others = [name for name in METHODS if not any(IMAGES.intersection(p.needs) for p in get_plan(name).phases)]
+        raise InvalidRequest(
+            f"`{plan.name}` needs images in its phase `{needing[0]}`, and `{corpus.name}` has texts alone: name its images with "
+            f"`--image-column`, leave the phase out in a recipe file, or train {', '.join(others[:-1])} or {others[-1]}."
+        )
+
+
+def check_translations(plan: Plan, features: FeatureDataset) -> None:
+    """Raise `InvalidRequest` if a phase compares texts with their English and all texts are native."""
+    if features.translated_weights_N.any():
+        return
+    if comparing := [phase.name for phase in plan.phases if compares_with_english(phase)]:
+        raise InvalidRequest(
+            f"the phase `{comparing[0]}` of `{plan.name}` compares texts with their English, and all texts of "
+            f"`{features.corpus.name}` in these languages are native: leave the phase out in a recipe file, or add translated rows."
+        )
+
+
+def compares_with_english(phase: Phase) -> bool:
+    """Return whether the loss of a phase reads the English meaning of a text."""
+    make = phase.make
+    while isinstance(make, partial):
+        make = make.func
+    return bool(getattr(make, "compares_with_english", True))

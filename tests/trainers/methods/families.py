@@ -30,8 +30,7 @@ REASONS = {
         "compares a module's tokens with the base's",
         "It compares tokens one by one, and with a mask their numbers differ.",
     ),
-    3: ("a bottleneck outputs", "A bottleneck returns token states alone, without a pooled vector or a mask."),
-    4: ("trains for a dual encoder", "It trains for a dual encoder, which retrieves images."),
+    3: ("trains for a dual encoder", "It trains for a dual encoder, which retrieves images."),
 }
 """Number → part of the message, and what the page says."""
 
@@ -39,12 +38,12 @@ REASONS = {
 def reason_for(method: str, family: str) -> int | None:
     """Return the number of the reason why `method` is refused for `family`; None if it trains."""
     if method in DUAL:
-        return 4
+        return 3
     if method in READERS and family != "stable-diffusion":
         return 1
     if method == "token-kd" and family in MASKED:
         return 2
-    return 3 if method == "bottleneck" and family in MASKED + POOLED else None
+    return None
 
 
 def render_page() -> str:
@@ -83,7 +82,7 @@ TAIL = """
 
 * Bases from SD 3 on are trained by flow matching: the denoiser predicts noise − image, noise levels are shifted as in the base's own
   scheduler, and those of SD 3 are logit-normal. [Families of bases](../internals/bases.md#flow-matching) has the details.
-* For a base with a mask, `mulan` and `pea` leave out their first phase, token distillation.
+* For a base with a mask, `mulan`, `pea` and `bottleneck` leave out their first phase, token distillation.
 * For a base with a pooled vector, `mulan` trains SDXL's form of the adapter. Only SDXL's and Stable Diffusion's adapters follow
   published ones; those for SD 3 and FLUX.1 are ours.
 * `pea` compares the outputs of the denoiser's blocks; for Lumina 2 and Z-Image it compares predictions alone.

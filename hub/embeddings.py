@@ -71,7 +71,7 @@ def masked_mean(states_BLC: Tensor, mask_BL: Tensor | None) -> Tensor:
     if mask_BL is None:
         return states_BLC.mean(dim=1)
     weight_BL1 = mask_BL[:, :, None].to(states_BLC.dtype)
-    return (states_BLC * weight_BL1).sum(dim=1) / weight_BL1.sum(dim=1)
+    return (states_BLC * weight_BL1).sum(dim=1) / weight_BL1.sum(dim=1).clamp_min(1)
 
 
 def field_of(embeddings: Embeddings, name: str) -> Any:

@@ -123,7 +123,7 @@ def test_every_weight_of_the_sdxl_variants_is_trained_and_nothing_of_the_base(me
     module = module_of(method, xl)
     made(module, xl).loss(some_draw()).total.backward()
     assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in module.parameters())
-    assert all(parameter.grad is None for parameter in xl.base.unet.parameters())
+    assert all(parameter.grad is None for parameter in xl.base.denoiser.parameters())
 
 
 def ruled(features: FeatureDataset, **prompt: Any) -> FeatureDataset:

@@ -31,6 +31,8 @@ class FrozenSana(FrozenFlow):
     """Gemma → transformer; the autoencoder has no distribution of latents. Text is read by cross-attention alone."""
 
     patch = 1
+    has_cross_attention = True
+    attention_layer = "attn2"
 
     def _encode(self, pixels_B3HW: Tensor) -> Tensor:
         latents: Tensor = self._vae.encode(pixels_B3HW).latent

@@ -173,7 +173,9 @@ def test_the_bottleneck_computes_what_its_formula_says(in_width: int) -> None:
 
 
 def test_the_pooled_vector_of_a_bottleneck_is_the_mean_over_the_tokens_that_count() -> None:
-    module = build("bottleneck", {"in_width": 4, "out_width": 4, "bottleneck_width": 3, "pooled_width": 7, "mask": True})
+    module = build(
+        "bottleneck", {"in_width": 4, "out_width": 4, "bottleneck_width": 3, "pooled_width": 7, "mask": True}
+    )
     tokens_BLE, mask_BL = torch.randn(2, 5, 4), torch.tensor([[True] * 5, [True, True, False, False, False]])
     found = module(tokens_BLE, mask_BL)
     inner = F.gelu(module.down(module.norm(tokens_BLE)))

@@ -42,8 +42,7 @@ REASONS = {
     ),
     5: (
         "whose text encoder takes new words",
-        "It adds words to the text encoder. SDXL's second encoder takes the largest token id for the end of a text, which a new word "
-        "would be, and diffusers adds none to T5 and language models. `lora` trains these.",
+        "It adds words: SDXL's second encoder would take one, the largest id, for the end of a text, and others take none.",
     ),
 }
 """Number → part of the message, and what the page says."""

@@ -66,6 +66,14 @@ def unpad(encoded: Embeddings) -> list[Tensor]:
     return [tokens_LC[mask_L.bool()] for tokens_LC, mask_L in zip(encoded.tokens_BLC, encoded.mask_BL, strict=True)]
 
 
+def masked_mean(states_BLC: Tensor, mask_BL: Tensor | None) -> Tensor:
+    """Return the mean (B, C) of the states (B, L, C) of the tokens that count; without a mask all do."""
+    if mask_BL is None:
+        return states_BLC.mean(dim=1)
+    weight_BL1 = mask_BL[:, :, None].to(states_BLC.dtype)
+    return (states_BLC * weight_BL1).sum(dim=1) / weight_BL1.sum(dim=1).clamp_min(1)
+
+
 def field_of(embeddings: Embeddings, name: str) -> Any:
     """Return a field of embeddings; `streams.0.tokens_BLC` is one of the first further stream."""
     if not name.startswith("streams."):

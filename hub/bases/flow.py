@@ -41,6 +41,8 @@ class FrozenFlow(FrozenBase):
     """Place of the image's states in what a block with two streams returns."""
     block_lists: ClassVar[tuple[str, ...]] = ("transformer_blocks",)
     """Lists of blocks whose outputs can be distilled."""
+    attention_layer: ClassVar[str] = "attn"
+    """The layer of a block in which the image reads the text, by joint attention or by cross-attention."""
 
     def _make_schedule(self) -> Any:
         """Return diffusers' flow-matching scheduler with the settings of the base's own. Raises DoesNotFit for another kind."""
@@ -68,6 +70,19 @@ class FrozenFlow(FrozenBase):
         """Return the image's states (B, S, C) in a block's output; where one sequence holds both, the text comes first."""
         states: Tensor = output[self.image_place] if isinstance(output, tuple) else output
         return states[:, -self.image_tokens :]
+
+    @property
+    def attentions(self) -> dict[str, nn.Module]:
+        """Return one layer of each block, by name."""
+        return {
+            f"{name}.{place}.{self.attention_layer}": getattr(block, self.attention_layer)
+            for name in self.block_lists
+            for place, block in enumerate(getattr(self.denoiser, name))
+        }
+
+    def attended(self, output: Any) -> Tensor:
+        """Return the image's part, which comes first where a layer returns two, and last in one sequence."""
+        return super().attended(output)[:, -self.image_tokens :]
 
     @property
     def length(self) -> int:

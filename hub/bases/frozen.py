@@ -8,9 +8,10 @@ Shape letters: B batch, L tokens, C conditioning width, P pooled width, H and W 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from hub.bases.family import Family, families, family_of, missing_components, pipeline_class_of
 from hub.bases.sizes import factor_of, side_of
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
 class FrozenBase:
     """Text encoders, autoencoder, denoiser and noise schedule of a pipeline, all frozen."""
 
+    reads_clip: ClassVar[bool] = False
+    """Whether its token states are those of CLIP text encoders, whose LoRAs diffusers loads with the denoiser's."""
+    takes_words: ClassVar[bool] = False
+    """Whether its text encoder takes new words: diffusers' textual inversions."""
+    has_cross_attention: ClassVar[bool] = False
+    """Whether the image reads the text in layers of its own, `attn2`."""
+    compares_attention: ClassVar[bool] = True
+    """Whether what the image reads in an attention layer can be told apart from the text."""
+
     def __init__(self, family: Family, pipeline: Any, conditioning: Conditioning, device: torch.device) -> None:
         """Freeze the parts of `pipeline`; `conditioning` is what its denoiser reads."""
         from torch import nn
@@ -38,7 +48,6 @@ class FrozenBase:
             if isinstance(part, nn.Module):
                 part.to(device).eval().requires_grad_(False)
         self._tokenizer = pipeline.tokenizer
-        self._text_encoder = pipeline.text_encoder
         self._vae = pipeline.vae
         self.schedule = self._make_schedule()
         if device.type == "cpu":
@@ -77,24 +86,30 @@ class FrozenBase:
         return self._family.name
 
     @property
-    def unet(self) -> Any:
-        """Return the UNet, for methods that change its layers by name. Raises DoesNotFit for families without one."""
-        if (unet := getattr(self._pipeline, "unet", None)) is None:
-            raise DoesNotFit(f"this method needs a UNet, and the base ({self.family}) has none: train `mulan` for it.")
-        return unet
+    def denoiser_name(self) -> str:
+        """Return the component and folder of the denoiser, `unet` or `transformer`."""
+        return self._family.denoiser
 
     @property
     def denoiser(self) -> Any:
         """Return the UNet or transformer."""
-        return getattr(self._pipeline, self._family.denoiser)
+        return getattr(self._pipeline, self.denoiser_name)
+
+    def with_parts(self, parts: Mapping[str, nn.Module]) -> Self:
+        """Return the same base with other text encoders or another denoiser, by component. Nothing is copied."""
+        other, pipeline = copy.copy(self), copy.copy(self._pipeline)
+        vars(pipeline).update(parts)
+        vars(other)["_pipeline"] = pipeline
+        return other
+
+    def whole(self, denoiser: nn.Module) -> nn.Module:
+        """Return a denoiser that was trained with the layers that training leaves out, as diffusers saves it."""
+        return denoiser
 
     @property
     def readers(self) -> tuple[nn.Module, ...]:
         """Return the text encoders and the autoencoder, which no training step needs once their outputs are cached."""
-        parts = self._pipeline.components
-        return tuple(
-            parts[name] for name in parts if name.startswith(("text_encoder", "vae")) and parts[name] is not None
-        )
+        return *self.text_encoders.values(), self._vae
 
     @property
     def blocks(self) -> tuple[tuple[nn.Module, ...], ...]:
@@ -103,6 +118,16 @@ class FrozenBase:
 
     def image_states(self, output: Any) -> Tensor:
         """Return the image's states in the output of one of `blocks`, the first of a tuple."""
+        states: Tensor = output[0] if isinstance(output, tuple) else output
+        return states
+
+    @property
+    def attentions(self) -> dict[str, nn.Module]:
+        """Return the layers in which the image reads the text, by name: here cross-attention, which diffusers calls `attn2`."""
+        return {name: each for name, each in self.denoiser.named_modules() if name.endswith("attn2")}
+
+    def attended(self, output: Any) -> Tensor:
+        """Return what the image has read, (B, S, C), in the output of one of `attentions`."""
         states: Tensor = output[0] if isinstance(output, tuple) else output
         return states
 
@@ -158,8 +183,14 @@ class FrozenBase:
 
     @property
     def text_encoder(self) -> Any:
-        """Return the base's own encoder. It is frozen: a method that trains it copies it."""
-        return self._text_encoder
+        """Return the base's own encoder, or the first of several. It is frozen: a method that trains it copies it."""
+        return self._pipeline.text_encoder
+
+    @property
+    def text_encoders(self) -> dict[str, Any]:
+        """Return all of the base's own encoders by component, frozen."""
+        parts = self._pipeline.components
+        return {name: part for name, part in parts.items() if name.startswith("text_encoder") and part is not None}
 
     def tokenize(self, texts: Sequence[str], length: int | None = None) -> Tensor:
         """Return token ids of the base's tokenizer, (B, L), on the CPU; L is `length`, or as many as the base reads."""
@@ -174,7 +205,11 @@ class FrozenBase:
         import torch
 
         with torch.no_grad():
-            return self._read(list(texts))
+            return self.encode(texts)
+
+    def encode(self, texts: Sequence[str]) -> Embeddings:
+        """Return the same with gradients, for text encoders that are trained."""
+        return self._read(list(texts))
 
     def _read(self, texts: list[str]) -> Embeddings:
         """Encode with the pipeline's `encode_prompt`."""

@@ -27,7 +27,7 @@ from hub.loader.modules.shared_encoder import Encoders, SharedEncoder
 from hub.loader.modules.translator import ARCHITECTURE as TRANSLATOR
 from hub.loader.modules.translator import FOLDER, Translator
 from hub.loader.patches.encoder_lora import ARCHITECTURE as ENCODER_LORA
-from hub.loader.patches.encoder_lora import EncoderLora
+from hub.loader.patches.encoder_lora import encoder_loras
 from hub.loader.patches.patches import LowRank, VirtualTokens, join
 from hub.loader.patches.swapped_weights import Parts, Weights
 from hub.loader.patches.timestep_hook import PerStep
@@ -130,12 +130,11 @@ def _patch_of(loaded: LoadedModule, module: ModuleSource, pipe: Any, base: BaseS
     """Apply the module's patches to the base, initially off; None if there are none."""
     if module.config.variant.architecture == "prompt-tuning":
         return VirtualTokens(pipe, module.folder, module.name)
-    if module.config.variant.architecture == ENCODER_LORA:
-        component = str(module.config.module.get("component", "text_encoder"))
-        return EncoderLora(pipe, module.folder, module.name, component)
     denoiser = getattr(pipe, base.family.denoiser)
     _refuse_second_denoiser(loaded, module, pipe, base)
     patches: list[Patch] = []
+    if module.config.variant.architecture == ENCODER_LORA:
+        patches += encoder_loras(pipe, module.folder, module.name, module.config.module)
     if getattr(loaded.module, "per_step", False):
         patches.append(_per_step(loaded, denoiser))
     if loaded.module is not None and (patch := pipe.patch_for_modules()) is not None:
@@ -190,7 +189,8 @@ def _with_patch(loaded: LoadedModule, module: ModuleSource, pipe: Any, base: Bas
     if patch is None:
         return loaded
     own = {module.folder / WEIGHTS} if loaded.module is not None else set()
-    files = [*module.folder.glob("*.safetensors"), *module.folder.glob(f"{base.family.denoiser}/*.safetensors")]
+    folders = (".", base.family.denoiser, "text_encoder*")
+    files = [file for each in folders for file in module.folder.glob(f"{each}/*.safetensors")]
     return replace(loaded, patch=patch, patch_bytes=sum(each.stat().st_size for each in {*files} - own))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hub.embeddings import masked_mean
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 from hub.records import Score
@@ -23,7 +24,6 @@ from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, mak
 from trainers.evaluation.generation import read_by_module, shares_at
 from trainers.evaluation.judge import ranks
 from trainers.evaluation.recall import standard_scores
-from trainers.learners.losses import masked_mean
 
 BATCH_SIZE = 256
 ENCODER_LENGTH = 32

@@ -43,9 +43,3 @@ def feature_mse(student: Sequence[Tensor], teacher: Sequence[Tensor], weight_B: 
     """Return the sum over blocks of `prediction_mse` between their outputs (B, …), a scalar."""
     errors = [prediction_mse(ours, theirs, weight_B) for ours, theirs in zip(student, teacher, strict=True)]
     return torch.stack(errors).sum()
-
-
-def masked_mean(states_BLC: Tensor, mask_BL: Tensor) -> Tensor:
-    """Return the mean (B, C) of the states (B, L, C) where the mask (B, L) is true."""
-    weight_BL1 = mask_BL[:, :, None].to(states_BLC.dtype)
-    return (states_BLC * weight_BL1).sum(1) / weight_BL1.sum(1)

@@ -19,7 +19,8 @@ class LowRankChange(NamedTuple):
     weights: dict[str, Tensor]
     """`<layer>.lora_A.weight` (R, I) and `<layer>.lora_B.weight` (O, R); convolutions keep their kernel in A."""
     relative_error: float
-    """Frobenius norm of the omitted change as a share of the whole change; norms and biases are always omitted."""
+    """Frobenius norm of the omitted change as a share of the whole change; norms, biases and convolutions in groups, for which
+    peft has no LoRA, are always omitted."""
 
 
 @torch.no_grad()
@@ -31,6 +32,7 @@ def extract_lora(before: nn.Module, after: nn.Module, rank: int) -> LowRankChang
     """
     old = dict(before.named_parameters())
     layers = {name for name, each in after.named_modules() if isinstance(each, nn.Linear | nn.Conv2d)}
+    layers -= {name for name, each in after.named_modules() if getattr(each, "groups", 1) > 1}
     weights: dict[str, Tensor] = {}
     whole = left_out = 0.0
     for name, new in after.named_parameters():

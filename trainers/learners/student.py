@@ -1,7 +1,7 @@
 """Train and write a multilingual text encoder for a base, alone or together with the base's denoiser.
 
 A variant contains `model.safetensors` (the head) and `encoder/` (a transformers folder). Changed weights of the denoiser
-are saved beside them in the library's own format: as a LoRA, or completely in `unet/`.
+are saved beside them in the library's own format: as a LoRA, or completely in a folder called `unet` or `transformer`.
 
 Shape letters: B batch, L tokens, C conditioning width.
 """
@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import copy
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from diffusers import StableDiffusionPipeline
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
+from hub.embeddings import Embeddings
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit, InvalidRequest
 from hub.loader.modules.module_config import WEIGHTS
+from hub.loader.patches.patches import LORA
 from hub.systems.altdiffusion.linear_head import Transformation
 from hub.weights.digest import digest_of
 from hub.weights.strict import save_weights
@@ -30,7 +33,6 @@ from trainers.learners.text_reader import Part, TextReader, disable_dropout
 
 ENCODER = "encoder"
 """Folder of the encoder in a variant."""
-DENOISER = "unet"
 READOUT = "last_hidden_state"
 DELTAS = ("", "lora", "weights")
 """How a trained denoiser is stored; empty if it is frozen."""
@@ -39,27 +41,29 @@ NON_TOKENIZER_SUFFIXES = {".safetensors", ".md", ".bin"}
 
 
 class Student(TextReader):
-    """A trainable copy of the multilingual encoder, with a linear transformation to the base's width."""
+    """A trainable copy of the multilingual encoder, with a linear head that returns what the base reads."""
 
     def __init__(
-        self, encoder: TextEncoder, width: int, denoiser: nn.Module | None = None, *, norm: bool = False
+        self, encoder: TextEncoder, base: FrozenBase, *, with_denoiser: bool = False, norm: bool = False
     ) -> None:
-        """Copy the encoder and the denoiser, and disable dropout in the encoder, as in AltCLIP's teacher learning.
+        """Copy the encoder and, `with_denoiser`, the denoiser, and disable dropout in the encoder, as in AltCLIP's teacher learning.
 
         `norm` adds AltCLIP's LayerNorm before the transformation; AltDiffusion m2 and m9 have none.
         """
-        super().__init__(copy.deepcopy(denoiser))
+        super().__init__(copy.deepcopy(base.denoiser) if with_denoiser else None)
+        self.settings = head_settings(encoder.width, base, norm=norm)
         self.encoder = disable_dropout(copy.deepcopy(encoder.model))
-        self.transformation = Transformation(encoder.width, width, norm)
+        self.transformation = Transformation(**self.settings)
+        self.gives_mask = base.mask
 
-    def forward(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
-        """Encode tokens. Shapes: (B, L), (B, L) → (B, L, C)."""
+    def forward(self, ids_BL: Tensor, mask_BL: Tensor) -> Embeddings:
+        """Encode tokens. Shapes: (B, L), (B, L) → tokens (B, L, C), and pooled (B, P) or mask (B, L) if the base reads them."""
         states_BLE = self.encoder(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
-        return cast(Tensor, self.transformation(states_BLE).tokens_BLC)
+        return cast(Embeddings, self.transformation(states_BLE, mask_BL))
 
-    def read(self, features: FeatureDataset, rows_B: Tensor) -> Tensor:
-        """Return the states (B, L, C) of the texts `rows_B` (B,)."""
-        return cast(Tensor, self(*features.token_ids(rows_B)))
+    def read(self, features: FeatureDataset, rows_B: Tensor) -> Embeddings:
+        """Return the embeddings of the texts `rows_B` (B,)."""
+        return cast(Embeddings, self(*features.token_ids(rows_B)))
 
     def text_parts(self) -> list[Part]:
         """Return encoder and transformation."""
@@ -71,24 +75,28 @@ class Student(TextReader):
         return own if self.denoiser is None else [*own, self.denoiser]
 
 
+def head_settings(encoder_width: int, base: FrozenBase, *, norm: bool = False) -> dict[str, Any]:
+    """Return the sizes of the head, with a pooled vector and the encoder's mask if the base reads them."""
+    sizes: dict[str, Any] = {"in_width": encoder_width, "out_width": base.width, "norm": norm}
+    if base.pooled_width is not None:
+        sizes["pooled_width"] = base.pooled_width
+    return {**sizes, "mask": True} if base.mask else sizes
+
+
 class StudentLearner:
     """A learner that writes a student's encoder and head, and the change of its denoiser."""
 
     architecture = "transformation"
     uses_encoder = False
 
-    def __init__(self, student: Student, encoder: TextEncoder, before: nn.Module, delta: str, rank: int) -> None:
-        """`before` is the base's own denoiser; `delta` is how its change is stored: `lora`, `weights` or empty."""
+    def __init__(self, student: Student, encoder: TextEncoder, base: FrozenBase, delta: str, rank: int) -> None:
+        """`delta` is how the change of the base's denoiser is stored: `lora`, `weights` or empty."""
         self.module: nn.Module = student
         self._student = student
         self.kind = "delta" if delta else "encoder"
-        self.settings: dict[str, Any] = {
-            "in_width": encoder.width,
-            "out_width": student.transformation.transformation.out_features,
-            "norm": student.transformation.pre_LN is not None,
-        }
+        self.settings: dict[str, Any] = student.settings
         self._encoder = encoder
-        self._before = before
+        self._base = base
         self._delta = delta
         self._rank = rank
         self._config: dict[str, Any] = {}
@@ -102,13 +110,15 @@ class StudentLearner:
         }
         if self._delta == "lora":
             assert self._student.denoiser is not None
-            found = extract_lora(self._before, self._student.denoiser, self._rank)
-            write_lora(variant, denoiser=found.weights)
+            found = extract_lora(self._base.denoiser, self._student.denoiser, self._rank)
+            write_lora(variant, {self._base.denoiser_name: found.weights})
             error = round(found.relative_error, 4)
             self._config["delta"] = {"format": "lora", "rank": self._rank, "relative_error": error}
         elif self._delta == "weights":
-            halved: Any = copy.deepcopy(self._student.denoiser).half()  # type: ignore[union-attr]
-            halved.save_pretrained(variant / DENOISER)
+            assert self._student.denoiser is not None
+            halved: Any = copy.deepcopy(self._base.whole(self._student.denoiser)).half()
+            # One file, since the loader reads one: FLUX.1's 12 billion weights are 24 GB.
+            halved.save_pretrained(variant / self._base.denoiser_name, max_shard_size="1TB")
             self._config["delta"] = {"format": "weights"}
 
     def config(self) -> dict[str, Any]:
@@ -129,8 +139,7 @@ def make_student(
             f"invalid delta `{delta}` with rank {rank}: `module.delta` must be lora, weights or empty, and `module.rank` at "
             "least 1."
         )
-    student = Student(encoder, base.width, base.unet if delta else None, norm=norm)
-    return StudentLearner(student, encoder, base.unet, delta, rank)
+    return StudentLearner(Student(encoder, base, with_denoiser=bool(delta), norm=norm), encoder, base, delta, rank)
 
 
 def write_transformer(model: nn.Module, encoder: TextEncoder, folder: Path) -> None:
@@ -148,19 +157,15 @@ def write_transformer(model: nn.Module, encoder: TextEncoder, folder: Path) -> N
             shutil.copyfile(path, folder / path.name)
 
 
-def write_lora(
-    variant: Path, *, denoiser: dict[str, Tensor] | None = None, text_encoder: dict[str, Tensor] | None = None
-) -> None:
-    """Write the LoRA file of diffusers, with PEFT's keys, in half precision.
+def write_lora(variant: Path, weights: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Write the LoRA file of diffusers in half precision: the keys of PEFT after the names of components, such as `unet`.
 
     Files without alphas are loaded with alpha = rank, so the weights must be scaled for that.
     """
-    StableDiffusionPipeline.save_lora_weights(
-        variant,
-        unet_lora_layers=None if denoiser is None else _to_half(denoiser),
-        text_encoder_lora_layers=None if text_encoder is None else _to_half(text_encoder),
-    )
+    named = {f"{part}.{key}": value for part, some in weights.items() for key, value in some.items()}
+    save_file(halve(named), variant / LORA, metadata={"format": "pt"})
 
 
-def _to_half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def halve(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights in half precision on the CPU."""
     return {key: value.detach().cpu().half().contiguous() for key, value in weights.items()}

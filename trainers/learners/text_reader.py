@@ -8,16 +8,20 @@ Shape letters: B batch, L tokens, C conditioning width, K H W a latent.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
+from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
 from trainers.inputs.features import FeatureDataset
 
 Part = nn.Module | nn.Parameter
+Model = TypeVar("Model", bound=nn.Module)
 
 
 class TextReader(nn.Module, ABC):
@@ -31,8 +35,8 @@ class TextReader(nn.Module, ABC):
         self.denoiser = denoiser
 
     @abstractmethod
-    def read(self, features: FeatureDataset, rows_B: Tensor) -> Tensor:
-        """Return the embeddings (B, L, C) of the texts `rows_B` (B,) of a feature dataset."""
+    def read(self, features: FeatureDataset, rows_B: Tensor) -> Embeddings:
+        """Return the embeddings of the texts `rows_B` (B,) of a feature dataset: tokens (B, L, C), and what else the base reads."""
 
     @abstractmethod
     def text_parts(self) -> Iterable[Part]:
@@ -42,12 +46,11 @@ class TextReader(nn.Module, ABC):
         """Return the trainable parts of the denoiser; nothing without one."""
         return [] if self.denoiser is None else [self.denoiser]
 
-    def predict(self, base: FrozenBase, noised_BKHW: Tensor, steps_B: Tensor, states_BLC: Tensor) -> Tensor:
+    def predict(self, base: FrozenBase, noised_BKHW: Tensor, steps_B: Tensor, given: Embeddings) -> Tensor:
         """Return the denoiser's prediction (B, K, H, W) for noisy latents (B, K, H, W) at timesteps (B,)."""
-        if self.denoiser is None:
-            return base.predict(noised_BKHW, steps_B, states_BLC)
-        answer: Tensor = self.denoiser(noised_BKHW, steps_B, encoder_hidden_states=states_BLC).sample
-        return answer
+        if self.denoiser is not None:
+            base = base.with_parts({base.denoiser_name: self.denoiser})
+        return base.predict(noised_BKHW, steps_B, *given[:3])
 
 
 TrainablePart = Callable[[TextReader], Iterable[Part]]
@@ -87,6 +90,12 @@ def set_trainable(reader: TextReader, choose: TrainablePart) -> None:
         part.requires_grad_(True)
     if not parts:
         raise DoesNotFit(f"a {type(reader).__name__} has no `{choose.__name__}` to train.")
+
+
+def share_weights(model: Model) -> Model:
+    """Return a copy of a model with the same parameters and buffers, to which LoRAs can be added without changing the model."""
+    kept = [*model.parameters(), *model.buffers()]
+    return copy.deepcopy(model, {id(each): each for each in kept})
 
 
 def disable_dropout(model: nn.Module) -> nn.Module:

@@ -79,7 +79,7 @@ class ImageTextContrast(Objective[TextReader]):
     def loss(self, draw: Draw) -> Loss:
         """Return the symmetric InfoNCE over the batches of all processes, a scalar; texts of one image are positives."""
         features, rows_B = self._features, draw.indices_B
-        states_BSC = self.module.read(features, rows_B)
+        states_BSC = self.module.read(features, rows_B).tokens_BLC
         meaning_B = features.meaning_N[rows_B]
         places_B = torch.zeros_like(meaning_B) if self._state == "first" else features.end_M[meaning_B]
         pooled_BC = states_BSC[torch.arange(len(rows_B)), places_B]
@@ -110,6 +110,7 @@ PLAN = Plan(
     name="altdiffusion",
     learner=partial(make_student, delta="lora"),
     length=None,
+    requires=("has_cross_attention", "whose denoiser has cross-attention, which it trains"),
     phases=(
         Phase(
             "teach",

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Any
 
 from hub.bases.frozen import FrozenBase
-from hub.errors import DoesNotFit
 from trainers.learners.learner import make_module_learner
 from trainers.objectives.hybrid_distillation import HYBRID, HybridDistillation
 from trainers.objectives.token_distillation import DISTIL, STORY, TokenDistillation
@@ -23,20 +22,11 @@ WIDTH = 64
 
 
 def bottleneck_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
-    """Return the sizes of E → C → R → C.
-
-    Raises `DoesNotFit` for bases with a pooled input or a mask, for which this adapter is not defined.
-    """
+    """Return the sizes of E → C → R → C, with a pooled head and the encoder's mask if the base reads them."""
+    sizes: dict[str, Any] = {"in_width": encoder_width, "out_width": base.width, "bottleneck_width": WIDTH}
     if base.pooled_width is not None:
-        raise DoesNotFit(
-            f"a bottleneck outputs token embeddings only, but this base also needs a pooled embedding of width "
-            f"{base.pooled_width}: train `pea` or `mulan` instead."
-        )
-    if base.mask:
-        raise DoesNotFit(
-            f"a bottleneck outputs no mask, but this base ({base.family}) needs one: train `mulan` or `pea` instead."
-        )
-    return {"in_width": encoder_width, "out_width": base.width, "bottleneck_width": WIDTH}
+        sizes["pooled_width"] = base.pooled_width
+    return {**sizes, "mask": True} if base.mask else sizes
 
 
 PLAN = Plan(
@@ -44,7 +34,7 @@ PLAN = Plan(
     learner=make_module_learner("adapter", "bottleneck", bottleneck_settings),
     length=None,
     phases=(
-        Phase("distil", TokenDistillation, DISTIL, description=STORY),
+        Phase("distil", TokenDistillation, DISTIL, description=STORY, with_mask=False),
         Phase(
             "hybrid",
             HybridDistillation,

@@ -12,12 +12,12 @@ Shape letters: B batch, S tokens, C conditioning width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from hub.errors import DoesNotFit
 from trainers.inputs.features import FeatureDataset
@@ -50,7 +50,7 @@ class AttentionMatching(Objective[TextReader]):
         """
         set_trainable(module, text)
         super().__init__(module, features)
-        self._weights = weights_of(features.base.unet, {"": 1.0} if layers is None else layers)
+        self._weights = weights_of(features.base.attentions, {"": 1.0} if layers is None else layers)
         self._metric = metric
         self._empty_share = empty_share
 
@@ -59,29 +59,23 @@ class AttentionMatching(Objective[TextReader]):
         base = self._features.base
         rows_B = drop_prompts(draw, self._empty_share)
         batch = add_noise(self._features.latents(draw.indices_B, draw.generator), base, draw.generator)
-        with torch.no_grad(), outputs_of(cross_attention_of(base.unet)) as english:
-            base.predict(batch.noised_BKHW, batch.steps_B, self._features.teacher_tokens(rows_B))
-        with outputs_of(cross_attention_of(base.unet)) as student:
-            base.predict(batch.noised_BKHW, batch.steps_B, self.module.read(self._features, rows_B))
+        with torch.no_grad(), outputs_of(base.attentions, base.attended) as english:
+            base.predict(batch.noised_BKHW, batch.steps_B, *self._features.teacher_embeddings(rows_B)[:3])
+        with outputs_of(base.attentions, base.attended) as student:
+            base.predict(batch.noised_BKHW, batch.steps_B, *self.module.read(self._features, rows_B)[:3])
         distances = [
             weight * distance(student[name], english[name], self._metric) for name, weight in self._weights.items()
         ]
         return Loss(torch.stack(distances).sum(), {})
 
 
-def cross_attention_of(unet: nn.Module) -> dict[str, nn.Module]:
-    """Return the cross-attention layers by name; diffusers calls them `attn2`."""
-    return {name: each for name, each in unet.named_modules() if name.endswith("attn2")}
-
-
-def weights_of(unet: nn.Module, layers: Mapping[str, float]) -> dict[str, float]:
-    """Return the weight of each cross-attention layer: that of its longest matching prefix.
+def weights_of(names: Collection[str], layers: Mapping[str, float]) -> dict[str, float]:
+    """Return the weight of each attention layer: that of its longest matching prefix.
 
     Raises `DoesNotFit` for a prefix that no layer has.
     """
-    names = [*cross_attention_of(unet)]
     if unknown := [each for each in layers if not any(name.startswith(each) for name in names)]:
-        raise DoesNotFit(f"no cross-attention layer starts with `{unknown[0]}`; the layers are {', '.join(names)}.")
+        raise DoesNotFit(f"no attention layer starts with `{unknown[0]}`; the layers are {', '.join(names)}.")
     found = {}
     for name in names:
         if fitting := [each for each in layers if name.startswith(each)]:
@@ -108,6 +102,10 @@ PLAN = Plan(
     name="iap",
     learner=make_student,
     length=None,
+    requires=(
+        "compares_attention",
+        "whose attention gives what the image reads apart from the text",
+    ),
     phases=(
         Phase(
             "distil",

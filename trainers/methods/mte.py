@@ -21,12 +21,12 @@ import torch
 from torch import nn
 
 from hub.bases.frozen import FrozenBase
+from hub.embeddings import masked_mean
 from hub.encoders.text_encoder import TextEncoder
 from trainers.frozen.foundation import DUAL_ENCODER
 from trainers.inputs.features import FeatureDataset
 from trainers.learners.contrast import all_gather_rows, symmetric_contrast
 from trainers.learners.decoder import add_decoder
-from trainers.learners.losses import masked_mean
 from trainers.learners.student import write_transformer
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe

@@ -26,6 +26,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
+from hub.embeddings import Embeddings
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader.patches.patches import EMBEDDINGS
@@ -55,8 +56,8 @@ class VirtualPrompt(TextReader):
         table_NC = self.text_encoder.get_input_embeddings().weight
         self.prompt_VC = nn.Parameter(table_NC[torch.randperm(len(table_NC))[:count]].detach().clone())
 
-    def read(self, features: FeatureDataset, rows_B: Tensor) -> Tensor:
-        """Return the text encoder's states (B, S, C) of the texts `rows_B` (B,)."""
+    def read(self, features: FeatureDataset, rows_B: Tensor) -> Embeddings:
+        """Return the text encoder's states, tokens (B, S, C), of the texts `rows_B` (B,)."""
         count = len(self.prompt_VC)
         short = features.base.length - count
         ids_BS = features.base.tokenize([features.texts_N[row] for row in rows_B.tolist()], short)
@@ -64,7 +65,7 @@ class VirtualPrompt(TextReader):
         ids_BS = torch.cat([ids_BS[:, :1], placeholders_BV, ids_BS[:, 1:]], dim=1)
         with self._insert_tokens():
             states_BSC: Tensor = self.text_encoder(ids_BS.to(features.base.device)).last_hidden_state
-        return states_BSC
+        return Embeddings(states_BSC)
 
     def text_parts(self) -> list[Part]:
         """Return the virtual tokens."""
@@ -128,6 +129,7 @@ PLAN = Plan(
     name="prompt-tuning",
     learner=make_learner,
     length=None,
+    requires=("takes_words", "whose text encoder takes new words"),
     phases=(
         Phase("distil", partial(TeacherLearning, match="token"), DISTIL, needs=READER_TEXTS, description=STORY),
         Phase(

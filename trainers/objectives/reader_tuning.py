@@ -9,8 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hub.embeddings import Embeddings, masked_mean
+from hub.errors import DoesNotFit
 from trainers.inputs.features import FeatureDataset
-from trainers.learners.losses import prediction_mse
+from trainers.learners.losses import prediction_mse, token_mse
 from trainers.learners.text_reader import TextReader, TrainablePart, set_trainable, text
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
@@ -39,31 +41,55 @@ class TeacherLearning(Objective[TextReader]):
     ) -> None:
         """Prepare the loss.
 
-        `match` is `pooled`, the first state against the teacher's end state, or `token`, every state against the teacher's
-        at the same position. `loss` of pooled states is `mse`, `cosine` or `contrast`: InfoNCE at `temperature` against the
-        other meanings of the batch. Tokens use the loss of token distillation: MSE in units of the teacher's standard
-        deviation, and the cosine between mean states. Raises `DoesNotFit` if the reader has no text part.
+        `match` is `pooled`, the first state against the teacher's end state; `token`, every state against the teacher's at the
+        same position; or `mean`, the mean of the states that count, for bases whose mask gives texts different numbers of
+        tokens. `loss` of pooled states is `mse`, `cosine` or `contrast`: InfoNCE at `temperature` against the other meanings
+        of the batch. The other two use the loss of token distillation: MSE in units of the teacher's standard deviation, and the
+        cosine between mean states. The pooled vector of bases that read one is compared in any case, as there.
+
+        Raises `DoesNotFit` if the reader has no text part, and for `pooled` if the base's states are not those of a CLIP.
         """
+        if match == "pooled" and not features.base.reads_clip:
+            raise DoesNotFit(
+                f"`match=pooled` reads the state at CLIP's end token, and this base ({features.base.family}) reads another encoder's "
+                "states: use `match=token`, or `match=mean` for a base with a mask."
+            )
         set_trainable(module, text)
         super().__init__(module, features)
         self._match = match
         self._loss = loss
         self._temperature = temperature
         self._empty_share = empty_share
-        self._compare = TokenComparison(features.teacher_sample().tokens_BLC)
+        sample = features.teacher_sample()
+        self._compare = TokenComparison(_means(sample) if match == "mean" else sample.tokens_BLC)
+        self._deviation_P = None if sample.pooled_BP is None else sample.pooled_BP.std(dim=0).clamp_min(1e-4)
 
     def loss(self, draw: Draw) -> Loss:
-        """Return the loss of a batch of texts, a scalar; no images are used."""
+        """Return the loss of a batch of texts, a scalar; no images are used. Raises `DoesNotFit` if numbers of tokens differ."""
         rows_B = drop_prompts(draw, self._empty_share)
-        student_BSC = self.module.read(self._features, rows_B)
-        teacher_BSC = self._features.teacher_tokens(rows_B)
-        if self._match == "token":
-            mse, cosine = self._compare(student_BSC, teacher_BSC)
-            return Loss(mse + cosine, {"mse": mse.detach(), "cosine": cosine.detach()})
-        meaning_B = self._features.meaning_N[rows_B]
-        end_B = self._features.end_M[meaning_B].to(teacher_BSC.device)
-        teacher_BC = teacher_BSC[torch.arange(len(rows_B), device=teacher_BSC.device), end_B]
-        return Loss(self._pooled(student_BSC[:, 0], teacher_BC, meaning_B), {})
+        student, teacher = self.module.read(self._features, rows_B), self._features.teacher_embeddings(rows_B)
+        total, parts = self._of_tokens(student, teacher, rows_B)
+        if self._deviation_P is not None and student.pooled_BP is not None and teacher.pooled_BP is not None:
+            pooled = token_mse(student.pooled_BP, teacher.pooled_BP, self._deviation_P)
+            total, parts = total + pooled, {**parts, "pooled": pooled.detach()}
+        return Loss(total, parts)
+
+    def _of_tokens(self, student: Embeddings, teacher: Embeddings, rows_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        student_BSC, teacher_BSC = student.tokens_BLC, teacher.tokens_BLC
+        if self._match == "pooled":
+            meaning_B = self._features.meaning_N[rows_B]
+            end_B = self._features.end_M[meaning_B].to(teacher_BSC.device)
+            teacher_BC = teacher_BSC[torch.arange(len(rows_B), device=teacher_BSC.device), end_B]
+            return self._pooled(student_BSC[:, 0], teacher_BC, meaning_B), {}
+        if self._match == "mean":
+            student_BSC, teacher_BSC = _means(student), _means(teacher)
+        if student_BSC.shape != teacher_BSC.shape:
+            raise DoesNotFit(
+                f"`match=token` needs as many tokens from the encoder as from the base, and they have {student_BSC.shape[1]} and "
+                f"{teacher_BSC.shape[1]}: use `match=mean`, or omit `prompt.length`."
+            )
+        mse, cosine = self._compare(student_BSC, teacher_BSC)
+        return mse + cosine, {"mse": mse.detach(), "cosine": cosine.detach()}
 
     def _pooled(self, student_BC: Tensor, teacher_BC: Tensor, meaning_B: Tensor) -> Tensor:
         match self._loss:
@@ -75,6 +101,11 @@ class TeacherLearning(Objective[TextReader]):
                 return contrast(student_BC, teacher_BC, meaning_B, self._temperature)
             case other:
                 raise ValueError(f"`loss` must be mse, cosine or contrast, not {other!r}.")
+
+
+def _means(given: Embeddings) -> Tensor:
+    """Return the mean of the tokens that count as a sequence of one token, (B, 1, C)."""
+    return masked_mean(given.tokens_BLC, given.mask_BL)[:, None]
 
 
 def contrast(student_BC: Tensor, teacher_BC: Tensor, meaning_B: Tensor, temperature: float) -> Tensor:
@@ -113,6 +144,6 @@ class DenoiserTuning(Objective[TextReader]):
         rows_B = drop_prompts(draw, self._empty_share if draw.step >= self._empty_from else 0.0)
         base = self._features.base
         batch = add_noise(self._features.latents(draw.indices_B, draw.generator), base, draw.generator)
-        states_BSC = self.module.read(self._features, rows_B)
-        prediction_BKHW = self.module.predict(base, batch.noised_BKHW, batch.steps_B, states_BSC)
+        given = self.module.read(self._features, rows_B)
+        prediction_BKHW = self.module.predict(base, batch.noised_BKHW, batch.steps_B, given)
         return Loss(prediction_mse(prediction_BKHW, batch.target_BKHW), {})

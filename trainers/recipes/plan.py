@@ -74,6 +74,9 @@ class Plan:
     """Whether it reads one state per text, of one or several encoders. The learner is then made from the feature dataset."""
     encoder: str = ENCODER
     """The encoder it is trained on unless another is named; several are joined by `+`."""
+    requires: tuple[str, str] | None = None
+    """A property of `FrozenBase` classes that the base must have, and a clause for the message that refuses any other base before
+    anything is loaded: `whose denoiser has cross-attention`."""
     prompt_rules: PromptRules | None = None
     """How texts reach the encoder; None passes them unchanged, in `length` tokens."""
 

@@ -80,7 +80,7 @@ def _generate_batch(module: nn.Module, features: FeatureDataset, rows_B: Tensor,
         steps = step.to(base.device).expand(len(twice))
         with torch.autocast(base.device.type, torch.bfloat16, enabled=in_bf16):
             if isinstance(module, TextReader):
-                prediction = module.predict(base, twice, steps, embeddings.tokens_BLC)
+                prediction = module.predict(base, twice, steps, embeddings)
             else:
                 prediction = base.predict(twice, steps, *embeddings[:3])
         empty_BKHW, prompted_BKHW = prediction.float().chunk(2)
@@ -92,7 +92,7 @@ def _generate_batch(module: nn.Module, features: FeatureDataset, rows_B: Tensor,
 
 def _encode(module: nn.Module, features: FeatureDataset, rows_B: Tensor) -> Embeddings:
     if isinstance(module, TextReader):
-        return Embeddings(module.read(features, rows_B))
+        return module.read(features, rows_B)
     return apply_module(module, features, rows_B)
 
 

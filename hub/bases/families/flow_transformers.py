@@ -136,6 +136,7 @@ class FrozenCogView4(FrozenFlow):
 
     offsets_latents = False
     image_place = 0
+    attention_layer = "attn1"
 
     @property
     def length(self) -> int:
@@ -191,6 +192,7 @@ class FrozenLumina2(FrozenFlow):
 
     direction = -1
     block_lists = ()
+    compares_attention = False
 
     def _time(self, steps_B: Tensor) -> Tensor:
         """Return 0 for noise and 1 for the image."""
@@ -223,6 +225,7 @@ class FrozenZImage(FrozenFlow):
 
     direction = -1
     block_lists = ()
+    compares_attention = False
 
     def _time(self, steps_B: Tensor) -> Tensor:
         """Return 0 for noise and 1 for the image."""

@@ -7,6 +7,7 @@ Shape letters: B batch, L tokens, C conditioning width.
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -61,10 +62,18 @@ class PixArtLanguage(LanguageMixin):
 class FrozenPixArt(FrozenBase):
     """T5 → caption projection → transformer; the base's states are projected once, before they are cached."""
 
+    has_cross_attention = True
+
     def __init__(self, family: Family, pipeline: Any, conditioning: Conditioning, device: torch.device) -> None:
         super().__init__(family, pipeline, conditioning, device)
         self._projection: nn.Module = self.denoiser.caption_projection
         self.denoiser.caption_projection = None  # diffusers' transformer then reads states unchanged
+
+    def whole(self, denoiser: nn.Module) -> nn.Module:
+        """Return a copy with the caption projection of the base, which modules' states do not pass."""
+        complete = copy.deepcopy(denoiser)
+        complete.caption_projection = self._projection
+        return complete
 
     @property
     def length(self) -> int:

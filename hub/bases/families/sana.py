@@ -32,6 +32,8 @@ class FrozenSana(FrozenFlow):
 
     patch = 1
     has_posterior = False
+    has_cross_attention = True
+    attention_layer = "attn2"
 
     def _encode(self, pixels_B3HW: Tensor) -> Tensor:
         latents: Tensor = self._vae.encode(pixels_B3HW).latent

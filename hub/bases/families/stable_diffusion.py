@@ -25,14 +25,18 @@ class StableDiffusionLanguage(LanguageMixin):
 class FrozenStableDiffusion(FrozenBase):
     """CLIP → UNet."""
 
+    reads_clip = True
+    takes_words = True
+    has_cross_attention = True
+
     @property
     def blocks(self) -> tuple[tuple[nn.Module, ...], ...]:
         """Return the down, middle and up blocks."""
-        return tuple(self.unet.down_blocks), (self.unet.mid_block,), tuple(self.unet.up_blocks)
+        return tuple(self.denoiser.down_blocks), (self.denoiser.mid_block,), tuple(self.denoiser.up_blocks)
 
     def _read(self, texts: list[str]) -> Embeddings:
         """Encode without the pipeline, which reads learned words and warns when it truncates."""
-        return Embeddings(self._text_encoder(self.tokenize(texts).to(self.device)).last_hidden_state)
+        return Embeddings(self.text_encoder(self.tokenize(texts).to(self.device)).last_hidden_state)
 
 
 class StableDiffusion(Family):

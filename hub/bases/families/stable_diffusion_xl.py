@@ -36,6 +36,9 @@ class StableDiffusionXLLanguage(LanguageMixin):
 class FrozenSDXL(FrozenStableDiffusion):
     """CLIP ×2 → UNet: `hidden_states[-2]` of both side by side, 768 | 1280, and the second one's projected pooled vector."""
 
+    takes_words = False
+    """Its published `eos_token_id` of 2 makes transformers take the largest id for the end of a text, which a new word would be."""
+
     @property
     def widths(self) -> tuple[int, int]:
         """Return the widths of the two encoders' states, in the base's order."""

@@ -2,13 +2,13 @@
 
 FLUX.2, Qwen-Image and Z-Image read prompts with a language model. Replacing it would lose what it knows, so a module changes it a
 little, and only while it encodes that module's prompts: English is encoded as before, in the same batch.
-The folder is PEFT's: `adapter_config.json` and `adapter_model.safetensors`.
+The folder is PEFT's: `adapter_config.json` and `adapter_model.safetensors`. A LoRA of the denoiser may come with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,16 @@ from torch import nn
 
 from hub.bases.family import read_json
 from hub.bases.patch import Patch
-from hub.errors import DoesNotFit, InvalidSource, WeightsDoNotFit
+from hub.errors import DoesNotFit, HubError, InvalidSource, WeightsDoNotFit
+from hub.loader.patches.inject_lora import SIDES, inject_lora, layers_with
 from hub.loader.patches.patches import unwrap
 from hub.weights.strict import TensorEntry, read_header
 
 ARCHITECTURE = "encoder-lora"
 CONFIG, FILE = "adapter_config.json", "adapter_model.safetensors"
 """PEFT's file names."""
-_PREFIX = "base_model.model."
-_SIDES = (".lora_A.weight", ".lora_B.weight")
+PREFIX = "base_model.model."
+"""PEFT's prefix of the names of layers."""
 
 
 class EncoderLora(Patch):
@@ -44,9 +45,19 @@ class EncoderLora(Patch):
         if problems := _problems(encoder, header, int(config["r"])):
             raise WeightsDoNotFit(name, problems)
         self.name = name
-        self.adapter = name.replace(".", "_")  # peft keeps adapters in an `nn.ModuleDict`, whose keys have no dots
+        # peft keeps adapters in an `nn.ModuleDict`, whose keys have no dots. The module's LoRA of the denoiser has the plain name.
+        self.adapter = f"{name.replace('.', '_')}-encoder"
         self._encoder = encoder
-        _inject(encoder, folder, config, header, self.adapter)
+        paths = {key.removeprefix(PREFIX).removesuffix(side) for key in header for side in SIDES if key.endswith(side)}
+        inject_lora(
+            encoder,
+            folder / FILE,
+            PREFIX,
+            dict.fromkeys(sorted(paths), int(config["r"])),
+            self.adapter,
+            alpha=config.get("lora_alpha", 8),
+            use_rslora=bool(config.get("use_rslora", False)),
+        )
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -80,11 +91,7 @@ class EncoderLora(Patch):
             layer.set_adapter([*others, self.adapter] if on else others, inference_mode=True)
 
     def _layers(self) -> list[Any]:
-        from peft.tuners.lora import LoraLayer  # takes a second to import, and most modules have no LoRA
-
-        return [
-            layer for layer in self._encoder.modules() if isinstance(layer, LoraLayer) and self.adapter in layer.lora_A
-        ]
+        return layers_with([self._encoder], self.adapter)
 
 
 def _read_config(folder: Path, name: str) -> dict[str, Any]:
@@ -116,13 +123,13 @@ def _problems(encoder: nn.Module, header: dict[str, TensorEntry], rank: int) -> 
     linear = {path: each for path, each in encoder.named_modules() if isinstance(each, nn.Linear)}
     problems = []
     for key, entry in sorted(header.items()):
-        side = next((each for each in _SIDES if key.endswith(each)), "")
-        path = key.removeprefix(_PREFIX).removesuffix(side)
+        side = next((each for each in SIDES if key.endswith(each)), "")
+        path = key.removeprefix(PREFIX).removesuffix(side)
         layer = linear.get(path) or linear.get(f"{path}.base_layer")
-        if not side or layer is None or not key.startswith(_PREFIX):
+        if not side or layer is None or not key.startswith(PREFIX):
             problems.append(f"`{key}` is unexpected")
             continue
-        wanted = (rank, layer.in_features) if side == _SIDES[0] else (layer.out_features, rank)
+        wanted = (rank, layer.in_features) if side == SIDES[0] else (layer.out_features, rank)
         if tuple(entry.shape) != wanted:
             shapes = ["×".join(map(str, each)) for each in (entry.shape, wanted)]
             problems.append(f"`{key}` is {shapes[0]} and should be {shapes[1]}")
@@ -133,36 +140,29 @@ def _problems(encoder: nn.Module, header: dict[str, TensorEntry], rank: int) -> 
     return problems if header else ["it is empty"]
 
 
-def _inject(
-    encoder: nn.Module, folder: Path, config: dict[str, Any], header: dict[str, TensorEntry], adapter: str
-) -> None:
-    """Add the LoRA's layers to `encoder`, inactive, in the type and on the device of each layer."""
-    from peft import LoraConfig, inject_adapter_in_model
-    from safetensors import safe_open
+def encoder_loras(pipe: Any, folder: Path, name: str, settings: Mapping[str, Any]) -> list[Patch]:
+    """Add the LoRAs of a module's `settings`: of one `component`, or of several `components`, each in a folder of its name.
 
-    paths = sorted(
-        {key.removeprefix(_PREFIX).removesuffix(side) for key in header for side in _SIDES if key.endswith(side)}
-    )
-    plain = LoraConfig(r=config["r"], lora_alpha=config.get("lora_alpha", 8), target_modules=paths)
-    plain.use_rslora = bool(config.get("use_rslora", False))
-    trained = {name for name, each in encoder.named_parameters() if each.requires_grad}
-    inject_adapter_in_model(plain, encoder, adapter_name=adapter)
-    with safe_open(folder / FILE, framework="pt") as file:
-        for path in paths:
-            layer: Any = encoder.get_submodule(path)
-            weight = layer.get_base_layer().weight
-            like = weight if weight.is_floating_point() else layer.lora_A[adapter].weight
-            for sides, side in ((layer.lora_A, _SIDES[0]), (layer.lora_B, _SIDES[1])):
-                values = file.get_tensor(f"{_PREFIX}{path}{side}").to(device=weight.device, dtype=like.dtype)
-                sides[adapter].weight = nn.Parameter(values, requires_grad=False)
-            layer.set_adapter([each for each in layer.active_adapters if each != adapter], inference_mode=True)
-    for name, each in encoder.named_parameters():
-        each.requires_grad_(name in trained)  # peft freezes what it does not train
+    Raises what `EncoderLora` raises, and leaves the pipeline unchanged then.
+    """
+    components = settings.get("components")
+    if not components:
+        return [EncoderLora(pipe, folder, name, str(settings.get("component", "text_encoder")))]
+    added: list[Patch] = []
+    try:
+        added.extend(EncoderLora(pipe, folder / str(each), name, str(each)) for each in components)
+    except HubError:
+        for each in added:
+            each.remove()
+        raise
+    return added
 
 
-def reading(patch: Patch | None) -> Any:
-    """Return the context in which the base reads prompts of a module with `patch`."""
-    from contextlib import nullcontext
-
-    found = next((each for each in getattr(patch, "patches", (patch,)) if isinstance(each, EncoderLora)), None)
-    return nullcontext() if found is None else found.reading()
+@contextmanager
+def reading(patch: Patch | None) -> Iterator[None]:
+    """Activate the encoder LoRAs of `patch` within a `with` block, in which the base reads prompts of its module."""
+    with ExitStack() as active:
+        for each in getattr(patch, "patches", (patch,)):
+            if isinstance(each, EncoderLora):
+                active.enter_context(each.reading())
+        yield

@@ -23,13 +23,14 @@ from torch import Tensor, nn
 
 from hub.bases.patch import Patch
 from hub.errors import WeightsDoNotFit
+from hub.loader.patches.inject_lora import inject_lora, layers_with
 from hub.loader.patches.offloading import without_offloading
 from hub.weights.strict import TensorEntry, read_header
 
 LORA = "pytorch_lora_weights.safetensors"
 """diffusers' file name."""
 EMBEDDINGS = "learned_embeds.safetensors"
-_LORA_KEY = re.compile(r"(unet|transformer|text_encoder)\.(.+)\.lora_(A|B)\.weight")
+_LORA_KEY = re.compile(r"(unet|transformer|text_encoder|text_encoder_2)\.(.+)\.lora_(A|B)\.weight")
 
 
 class LowRank(Patch):
@@ -39,14 +40,17 @@ class LowRank(Patch):
 
     def __init__(self, pipe: Any, folder: Path, name: str) -> None:
         """Read `folder`'s file into `pipe`. Raises WeightsDoNotFit, DamagedFile and InvalidSource before anything is changed."""
-        problems = lora_problems(pipe, read_header(folder / LORA, what=name))
-        if problems:
+        header = read_header(folder / LORA, what=name)
+        if problems := lora_problems(pipe, header):
             raise WeightsDoNotFit(name, problems)
         self.adapter = name.replace(".", "_")  # peft keeps adapters in an `nn.ModuleDict`, whose keys have no dots
         self._pipe = pipe
         others = _active(pipe)
         with without_offloading(pipe):
-            pipe.load_lora_weights(folder, weight_name=LORA, adapter_name=self.adapter)
+            if hasattr(pipe, "load_lora_weights"):
+                pipe.load_lora_weights(folder, weight_name=LORA, adapter_name=self.adapter)
+            else:
+                _inject(pipe, folder / LORA, header, self.adapter)
         _activate(pipe, others)  # loading a LoRA may activate it
 
     def switch(self, on: bool) -> None:
@@ -57,10 +61,13 @@ class LowRank(Patch):
     def remove(self) -> None:
         """Remove the LoRA through diffusers. Layers without another one are plain again."""
         others = self._others()
-        self._pipe.delete_adapters(self.adapter)
-        for part in self._pipe.components.values():
-            if isinstance(part, nn.Module):
-                unwrap(part)
+        if hasattr(self._pipe, "delete_adapters"):
+            self._pipe.delete_adapters(self.adapter)
+        else:
+            for layer in layers_with(_models(self._pipe), self.adapter):
+                layer.delete_adapter(self.adapter)
+        for part in _models(self._pipe):
+            unwrap(part)
         _activate(self._pipe, others)
 
     def _others(self) -> list[str]:
@@ -152,6 +159,20 @@ def lora_problems(pipe: Any, header: Mapping[str, TensorEntry]) -> list[str]:
     return problems if header else ["it is empty"]
 
 
+def _inject(pipe: Any, file: Path, header: Mapping[str, TensorEntry], adapter: str) -> None:
+    """Add the LoRA in `file` to the parts of a pipeline that loads none itself, which is PixArt's."""
+    ranks: dict[str, dict[str, int]] = {}
+    for key, entry in header.items():
+        if (found := _LORA_KEY.fullmatch(key)) is not None and found[3] == "A":
+            ranks.setdefault(found[1], {})[found[2]] = entry.shape[0]
+    for part, layers in ranks.items():
+        inject_lora(getattr(pipe, part), file, f"{part}.", layers, adapter, alpha=None)
+
+
+def _models(pipe: Any) -> Iterator[nn.Module]:
+    return (part for part in pipe.components.values() if isinstance(part, nn.Module))
+
+
 def _layer(component: nn.Module | None, path: str) -> Tensor | None:
     """Return the weight of the linear layer or convolution at `path`, with or without LoRAs."""
     try:
@@ -182,9 +203,8 @@ def _tuned(pipe: Any) -> Iterator[Any]:
     """Yield the layers of all parts of `pipe` that have LoRAs."""
     from peft.tuners.tuners_utils import BaseTunerLayer  # takes a second to import, and most modules have no LoRA
 
-    for part in pipe.components.values():
-        if isinstance(part, nn.Module):
-            yield from (layer for layer in part.modules() if isinstance(layer, BaseTunerLayer))
+    for part in _models(pipe):
+        yield from (layer for layer in part.modules() if isinstance(layer, BaseTunerLayer))
 
 
 def _active(pipe: Any) -> list[str]:

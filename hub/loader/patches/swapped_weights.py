@@ -70,10 +70,14 @@ class Weights(SwappedWeights):
 
     def __init__(self, denoiser: nn.Module, folder: Path, name: str) -> None:
         """Read `folder`'s file. Raises WeightsDoNotFit, DamagedFile and InvalidSource before a weight is read."""
-        problems = disagreements_of(own_parameters(uncompiled(denoiser)), read_header(folder / DENOISER, what=name))
-        if problems:
+        plain = uncompiled(denoiser)
+        constants = {key for key, _ in plain.named_buffers()}  # such as SD 3's positions: they stay the base's
+        header = read_header(folder / DENOISER, what=name)
+        trained = {key: entry for key, entry in header.items() if key not in constants}
+        if problems := disagreements_of(own_parameters(plain), trained):
             raise WeightsDoNotFit(name, problems)
-        super().__init__(denoiser, load_file(folder / DENOISER), name)
+        weights = load_file(folder / DENOISER)
+        super().__init__(denoiser, {key: weights[key] for key in trained}, name)
 
 
 class Parts(SwappedWeights):

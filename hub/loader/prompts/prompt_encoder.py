@@ -19,6 +19,7 @@ from hub.errors import DoesNotFit
 from hub.loader.module_reader import ModuleReader
 from hub.loader.modules.loaded_module import LoadedModule
 from hub.loader.modules.module_cache import ModuleCache, RegisteredModule, Reload
+from hub.loader.patches.encoder_lora import EncoderLora
 from hub.loader.patches.patches import LowRank, parts
 from hub.loader.prompts.embedding_cache import DEFAULT_BYTES, EmbeddingCache, Key
 from hub.loader.prompts.encode import Item, join, read
@@ -117,7 +118,7 @@ class PromptEncoder:
     def loras(self) -> list[str]:
         """Return diffusers' names of the modules' LoRAs."""
         patches = (patch for each in self._module_cache.values() for patch in parts(each.patch))
-        return [patch.adapter for patch in patches if isinstance(patch, LowRank)]
+        return [patch.adapter for patch in patches if isinstance(patch, LowRank | EncoderLora)]
 
     def move(self, device: torch.device) -> None:
         """Move everything to `device`, where modules then are while nothing is encoded."""

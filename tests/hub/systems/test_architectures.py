@@ -172,6 +172,18 @@ def test_the_bottleneck_computes_what_its_formula_says(in_width: int) -> None:
     torch.testing.assert_close(module(tokens_BLE).tokens_BLC, x + F.gelu(down) @ w["up.weight"].T + w["up.bias"])
 
 
+def test_the_pooled_vector_of_a_bottleneck_is_the_mean_over_the_tokens_that_count() -> None:
+    module = build(
+        "bottleneck", {"in_width": 4, "out_width": 4, "bottleneck_width": 3, "pooled_width": 7, "mask": True}
+    )
+    tokens_BLE, mask_BL = torch.randn(2, 5, 4), torch.tensor([[True] * 5, [True, True, False, False, False]])
+    found = module(tokens_BLE, mask_BL)
+    inner = F.gelu(module.down(module.norm(tokens_BLE)))
+    expected = torch.stack([inner[0].mean(0), inner[1, :2].mean(0)]) @ module.pool.weight.T + module.pool.bias
+    torch.testing.assert_close(found.pooled_BP, expected)
+    assert torch.equal(found.mask_BL, mask_BL)
+
+
 def test_an_untrained_bottleneck_hands_its_input_on() -> None:
     tokens_BLE = torch.randn(2, 5, 32)
     found = build("bottleneck", {"in_width": 32, "out_width": 32})(tokens_BLE).tokens_BLC

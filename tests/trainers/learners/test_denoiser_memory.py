@@ -42,7 +42,7 @@ def step(name: str, features: FeatureDataset, *, recompute: bool) -> tuple[float
     return loss.item(), [each.grad for each in module.parameters() if each.grad is not None], forward
 
 
-@pytest.mark.parametrize("name", ["mulan", "pea", "iap", "full"])
+@pytest.mark.parametrize("name", ["mulan", "pea", "iap", "full", "lora"])
 def test_activations_that_are_computed_again_give_the_same_gradients(name: str, features: FeatureDataset) -> None:
     loss, gradients, saved = step(name, features, recompute=False)
     again, same, less = step(name, features, recompute=True)

@@ -53,7 +53,7 @@ def learn_all(folder: Path, parts: int) -> None:
     features.fill(["teacher", "latents"])
     for name, make in METHODS.items():
         torch.manual_seed(0)
-        method: Method = make(Student(features.encoder, features.base.width, features.base.unet), features)
+        method: Method = make(Student(features.encoder, features.base, with_denoiser=True), features)
         held: list[int] = []
 
         def count(_step: int, method: Method = method, held: list[int] = held) -> None:
@@ -166,7 +166,7 @@ def test_sharded_weights_are_published_whole_and_an_unshardable_module_is_refuse
 
 
 def test_what_cannot_be_sharded_is_refused_in_one_line(features: FeatureDataset) -> None:
-    student = Student(features.encoder, features.base.width)
+    student = Student(features.encoder, features.base)
     sharding.check_shardable(student, RECIPE, "full")
     for module, recipe, reason in (
         (nn.Linear(2, 2), RECIPE, "asks for FSDP, but `mulan` does not train a text encoder or denoiser"),

@@ -19,19 +19,31 @@ TITLES = {
 """Family → column of the table."""
 POOLED = ("stable-diffusion-xl", "stable-diffusion-3", "flux")
 MASKED = ("pixart", "sana", "chroma", "lumina2", "auraflow", "qwen-image", "z-image")
-READERS = ("altdiffusion", "full", "iap", "lora", "prompt-tuning")
+NEEDS: dict[str, tuple[int, tuple[str, ...]]] = {
+    "altdiffusion": (4, ("stable-diffusion", "stable-diffusion-xl", "pixart", "sana")),
+    "iap": (1, tuple(family for family in TITLES if family not in {"lumina2", "z-image"})),
+    "prompt-tuning": (5, ("stable-diffusion",)),
+}
+"""Method → number of the reason why it is refused, and families for which it trains."""
 DUAL = ("mclip", "mclip+", "mte")
 REASONS = {
     1: (
-        "needs a UNet that reads token states alone",
-        "It trains a text encoder for a UNet that reads token states alone.",
+        "whose attention gives what the image reads apart from the text",
+        "It compares what the image reads in each layer of attention, and these mix it with text whose length varies.",
     ),
     2: (
         "compares a module's tokens with the base's",
         "It compares tokens one by one, and with a mask their numbers differ.",
     ),
-    3: ("a bottleneck outputs", "A bottleneck returns token states alone, without a pooled vector or a mask."),
-    4: ("trains for a dual encoder", "It trains for a dual encoder, which retrieves images."),
+    3: ("trains for a dual encoder", "It trains for a dual encoder, which retrieves images."),
+    4: (
+        "whose denoiser has cross-attention",
+        "It trains the denoiser's cross-attention; text and image share joint attention here. `full` trains all of it.",
+    ),
+    5: (
+        "whose text encoder takes new words",
+        "It adds words: SDXL's second encoder would take one, the largest id, for the end of a text, and others take none.",
+    ),
 }
 """Number → part of the message, and what the page says."""
 
@@ -39,12 +51,12 @@ REASONS = {
 def reason_for(method: str, family: str) -> int | None:
     """Return the number of the reason why `method` is refused for `family`; None if it trains."""
     if method in DUAL:
-        return 4
-    if method in READERS and family != "stable-diffusion":
-        return 1
+        return 3
+    if method in NEEDS and family not in NEEDS[method][1]:
+        return NEEDS[method][0]
     if method == "token-kd" and family in MASKED:
         return 2
-    return 3 if method == "bottleneck" and family in MASKED + POOLED else None
+    return None
 
 
 def render_page() -> str:
@@ -83,7 +95,7 @@ TAIL = """
 
 * Bases from SD 3 on are trained by flow matching: the denoiser predicts noise − image, noise levels are shifted as in the base's own
   scheduler, and those of SD 3 are logit-normal. [Families of bases](../internals/bases.md#flow-matching) has the details.
-* For a base with a mask, `mulan` and `pea` leave out their first phase, token distillation.
+* For a base with a mask, `mulan`, `pea` and `bottleneck` leave out their first phase, token distillation.
 * For a base with a pooled vector, `mulan` trains SDXL's form of the adapter. Only SDXL's and Stable Diffusion's adapters follow
   published ones; those for SD 3 and FLUX.1 are ours.
 * `pea` compares the outputs of the denoiser's blocks; for Lumina 2 and Z-Image it compares predictions alone.

@@ -43,7 +43,7 @@ def looking(features: FeatureDataset, judge_folder: Path) -> FeatureDataset:
 
 def student(features: FeatureDataset, seed: int = 0) -> Student:
     torch.manual_seed(seed)
-    return Student(features.encoder, features.base.width)
+    return Student(features.encoder, features.base)
 
 
 @pytest.mark.parametrize("state", ["first", "end"])
@@ -60,7 +60,7 @@ def test_it_is_infonce_between_the_projected_pooled_state_and_the_features_of_th
         meaning = int(looking.meaning_N[row])
         english = looking.base.tokenize([looking.english_M[meaning]])[0].tolist()
         place = 0 if state == "first" else english.index(looking.base.end_id)
-        states_SC = reader.read(looking, torch.tensor([row]))[0]
+        states_SC = reader.read(looking, torch.tensor([row])).tokens_BLC[0]
         texts.append(dual.model.text_projection.weight.double() @ states_SC[place].double())
         images.append(dual.image_features(looking.corpus.images([looking.concept_M[meaning]]))[0])
         meanings.append(meaning)
@@ -89,7 +89,7 @@ def test_only_the_text_part_is_trained_and_the_dual_encoder_is_unchanged(
     assert looking.vision is not None
     dual: nn.Module = looking.vision.model
     before = copy.deepcopy(dual.state_dict())
-    reader = Student(looking.encoder, looking.base.width, looking.base.unet)
+    reader = Student(looking.encoder, looking.base, with_denoiser=True)
     old = copy.deepcopy(dict(reader.named_parameters()))
     recipe = Recipe(steps=2, batch_size=8, learning_rate=1e-2, warmup_steps=1, weight_decay=0.0, precision="no")
     run_loop(ImageTextContrast(reader, looking), recipe, tmp_path, quiet=True)

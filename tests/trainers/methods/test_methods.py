@@ -109,7 +109,7 @@ def test_denoising_is_the_mse_of_the_bases_velocity(features: FeatureDataset) ->
     add_noise = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
     velocity = alpha.sqrt() * noise - (1 - alpha).sqrt() * latents
     states = module(*features.encoder_states(rows)).tokens_BLC
-    prediction = features.base.unet(add_noise.float(), steps, encoder_hidden_states=states).sample
+    prediction = features.base.denoiser(add_noise.float(), steps, encoder_hidden_states=states).sample
     assert found.total.item() == pytest.approx(((prediction - velocity) ** 2).mean().item(), rel=1e-4)
 
 
@@ -152,7 +152,7 @@ def test_only_the_module_is_trained(name: str, features: FeatureDataset) -> None
     assert all(
         parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in method.module.parameters()
     )
-    assert all(parameter.grad is None for parameter in features.base.unet.parameters())
+    assert all(parameter.grad is None for parameter in features.base.denoiser.parameters())
 
 
 @pytest.mark.parametrize("name", METHODS)

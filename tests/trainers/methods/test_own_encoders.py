@@ -208,7 +208,7 @@ def test_virtual_tokens_are_encoded_in_training_as_by_the_loader(
     reader = VirtualPrompt(features.base, len(prompt))
     reader.prompt_VC.data = prompt.float()
     for text in ("", "ajá", "ológbò"):
-        expected = reader.read(features, torch.tensor([features.texts_N.index(text)]))
+        expected = reader.read(features, torch.tensor([features.texts_N.index(text)])).tokens_BLC
         found = loaded(hub, "prompt-tuning-yo").encode_prompt(text, torch.device("cpu"), 1, False)[0]
         torch.testing.assert_close(found, expected.detach(), atol=1e-5, rtol=1e-4)
 

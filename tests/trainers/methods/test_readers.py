@@ -12,12 +12,14 @@ import pytest
 import torch
 from torch import nn
 
+from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
 from tests.builders.training.losses import golden_losses, some_draw
 from trainers.inputs.features import FeatureDataset
 from trainers.learners.low_rank import extract_lora
 from trainers.learners.student import Student
 from trainers.learners.text_reader import TextReader, everything, set_trainable, text
+from trainers.learners.tuned_base import TunedBase
 from trainers.loop.loop import train
 from trainers.loop.method import Method
 from trainers.loop.recipe import Recipe
@@ -25,8 +27,7 @@ from trainers.loop.sampler import generator_of
 from trainers.methods import get_plan
 from trainers.methods.altdiffusion import ConceptAlignment, Quality
 from trainers.methods.full import FullTuning
-from trainers.methods.iap import AttentionMatching, cross_attention_of, distance, weights_of
-from trainers.methods.lora import TunedBase
+from trainers.methods.iap import AttentionMatching, distance, weights_of
 from trainers.methods.prompt_tuning import VirtualPrompt
 from trainers.objectives.noise import outputs_of
 from trainers.objectives.reader_tuning import DenoiserTuning, TeacherLearning, contrast
@@ -36,11 +37,11 @@ MakeReader = Callable[[FeatureDataset], TextReader]
 
 
 def student(features: FeatureDataset) -> Student:
-    return Student(features.encoder, features.base.width)
+    return Student(features.encoder, features.base)
 
 
 def with_denoiser(features: FeatureDataset) -> Student:
-    return Student(features.encoder, features.base.width, features.base.unet)
+    return Student(features.encoder, features.base, with_denoiser=True)
 
 
 def tuned(features: FeatureDataset) -> TunedBase:
@@ -87,7 +88,7 @@ def test_pooled_teacher_learning_compares_the_first_state_with_the_one_at_the_en
     for row in range(1, 7):
         meaning = int(features.meaning_N[row])
         end = features.base.tokenize([features.english_M[meaning]])[0].tolist().index(features.base.end_id)
-        ours = reader.read(features, torch.tensor([row]))[0, 0].double()
+        ours = reader.read(features, torch.tensor([row])).tokens_BLC[0, 0].double()
         expected += ((ours - features.teacher_tokens(torch.tensor([row]))[0, end].double()) ** 2).mean().item() / 6
     assert found.item() == pytest.approx(expected, rel=1e-4)
 
@@ -96,7 +97,7 @@ def test_token_teacher_learning_is_the_token_distillation_of_the_states_it_reads
     reader = student(features)
     found = TeacherLearning(reader, features, match="token", empty_share=0.0).loss(some_draw()).total
     rows = torch.arange(1, 7)
-    ours, theirs = reader.read(features, rows).double(), features.teacher_tokens(rows).double()
+    ours, theirs = reader.read(features, rows).tokens_BLC.double(), features.teacher_tokens(rows).double()
     everything = features.teacher_sample().tokens_BLC.double()
     mse = (((ours - theirs) / everything.flatten(0, 1).std(0)) ** 2).mean()
     a, b = (x.mean(1) - everything.mean((0, 1)) for x in (ours, theirs))
@@ -128,9 +129,9 @@ def test_iap_sums_the_distances_of_weighted_cross_attention_outputs(features: Fe
     steps = torch.randint(0, 1000, (6,), generator=generator)
     add_noise = base.add_noise(latents, noise, steps)
     outputs = []
-    for states in (reader.read(features, rows), features.teacher_tokens(rows)):
-        with outputs_of(cross_attention_of(base.unet)) as collected:
-            base.unet(add_noise, steps, encoder_hidden_states=states)
+    for states in (reader.read(features, rows).tokens_BLC, features.teacher_tokens(rows)):
+        with outputs_of(base.attentions) as collected:
+            base.denoiser(add_noise, steps, encoder_hidden_states=states)
         outputs.append({name: value.double() for name, value in collected.items()})
     expected = 0.0
     for name, ours in outputs[0].items():
@@ -140,14 +141,14 @@ def test_iap_sums_the_distances_of_weighted_cross_attention_outputs(features: Fe
         else:
             cosine = (ours * theirs).sum(-1) / (ours.norm(dim=-1) * theirs.norm(dim=-1))
             expected += weight * (1 - cosine).mean().item()
-    assert len(outputs[0]) == len([name for name, _ in base.unet.named_modules() if name.endswith("attn2")]) > 2
+    assert len(outputs[0]) == len([name for name, _ in base.denoiser.named_modules() if name.endswith("attn2")]) > 2
     assert found.item() == pytest.approx(expected, rel=1e-3)
 
 
 def test_iap_of_a_text_with_the_states_of_its_english_is_zero(features: FeatureDataset) -> None:
     class English(TextReader):
-        def read(self, features: FeatureDataset, rows_B: torch.Tensor) -> torch.Tensor:
-            return features.teacher_tokens(rows_B)
+        def read(self, features: FeatureDataset, rows_B: torch.Tensor) -> Embeddings:
+            return features.teacher_embeddings(rows_B)
 
         def text_parts(self) -> list[nn.Parameter]:
             return [nn.Parameter(torch.zeros(()))]
@@ -158,12 +159,12 @@ def test_iap_of_a_text_with_the_states_of_its_english_is_zero(features: FeatureD
 
 
 def test_iap_uses_the_weight_of_the_longest_prefix_and_refuses_unknown_layers(features: FeatureDataset) -> None:
-    found = weights_of(features.base.unet, {"": 1.0, "up_blocks": 3.0})
+    found = weights_of(features.base.attentions, {"": 1.0, "up_blocks": 3.0})
     assert {name.partition(".")[0]: weight for name, weight in found.items()} == {
         "down_blocks": 1.0, "mid_block": 1.0, "up_blocks": 3.0,
     }  # fmt: skip
-    with pytest.raises(DoesNotFit, match="no cross-attention layer starts with `middle`"):
-        weights_of(features.base.unet, {"middle": 1.0})
+    with pytest.raises(DoesNotFit, match="no attention layer starts with `middle`"):
+        weights_of(features.base.attentions, {"middle": 1.0})
 
 
 def test_denoiser_tuning_is_the_mse_of_the_bases_velocity_by_its_own_denoiser(features: FeatureDataset) -> None:
@@ -181,7 +182,7 @@ def test_denoiser_tuning_is_the_mse_of_the_bases_velocity_by_its_own_denoiser(fe
     add_noise = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
     velocity = alpha.sqrt() * noise - (1 - alpha).sqrt() * latents
     prediction = reader.denoiser(
-        add_noise.float(), steps, encoder_hidden_states=reader.read(features, rows)
+        add_noise.float(), steps, encoder_hidden_states=reader.read(features, rows).tokens_BLC
     ).sample.double()
     assert found.item() == pytest.approx(((prediction - velocity) ** 2).mean().item(), rel=1e-4)
 
@@ -190,7 +191,7 @@ def test_denoiser_tuning_is_the_mse_of_the_bases_velocity_by_its_own_denoiser(fe
 def test_trainable_parts_have_gradients_and_frozen_ones_are_unchanged(
     name: str, features: FeatureDataset, tmp_path: Path
 ) -> None:
-    frozen = [features.base.unet, features.base.text_encoder, features.encoder.model]
+    frozen = [features.base.denoiser, features.base.text_encoder, features.encoder.model]
     before = [copy.deepcopy(each.state_dict()) for each in frozen]
     method = made(name, features)
     # B of a LoRA begins at zero, and then A has no gradient yet: two updates show what learns.
@@ -239,7 +240,7 @@ def test_a_reader_without_a_denoiser_has_no_cross_attention_to_align(features: F
 
 def test_loras_begin_as_the_base(features: FeatureDataset) -> None:
     rows = torch.arange(1, 4)
-    states = tuned(features).read(features, rows)
+    states = tuned(features).read(features, rows).tokens_BLC
     expected = features.base.text_states([features.texts_N[row] for row in rows])
     torch.testing.assert_close(states, expected)
 
@@ -266,7 +267,7 @@ def test_virtual_tokens_must_leave_room_for_a_prompt(features: FeatureDataset) -
 
 def test_a_low_rank_delta_is_the_nearest_one_and_reports_its_error(features: FeatureDataset) -> None:
     torch.manual_seed(0)
-    before, after = features.base.unet, copy.deepcopy(features.base.unet)
+    before, after = features.base.denoiser, copy.deepcopy(features.base.denoiser)
     key = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"
     convolution = "down_blocks.0.resnets.0.conv1"
     with torch.no_grad():

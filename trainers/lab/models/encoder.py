@@ -23,9 +23,9 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
+from hub.embeddings import masked_mean
 from trainers.corpora.emoji_dataset import Name, World
 from trainers.lab.stage_options import make_parser, scale_steps
-from trainers.learners.losses import masked_mean
 from trainers.loop.loop import train
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe

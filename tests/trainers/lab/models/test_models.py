@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from hub.embeddings import masked_mean
 from hub.images.contact_sheet import SheetRow, contact_sheet
 from trainers.lab.models.clip import make_tokenizer
 from trainers.lab.models.pairs import augment
 from trainers.lab.models.vae import encode_images, fold_statistics, make_vae
-from trainers.learners.losses import masked_mean
 from trainers.loop.sampler import generator_of
 
 

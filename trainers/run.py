@@ -16,6 +16,7 @@ from accelerate import Accelerator
 from tqdm.auto import tqdm
 
 from hub.bases.family import family_of
+from hub.bases.frozen import FrozenBase
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
@@ -172,6 +173,9 @@ def train_module(
     if samples is not None:
         samples.fill(ready.plan.needs)
     release(ready.features, learner.module)
+    own = getattr(learner.module, "denoiser", None)
+    if own is None and isinstance(ready.features.base, FrozenBase) and ("latents" in ready.plan.needs or samples):
+        ready.features.base.denoiser.to(device)
     if accelerator.is_main_process:
         start_folder(folder, wanted, keep=resume)
     accelerator.wait_for_everyone()
@@ -266,7 +270,7 @@ def prepare(
     if isinstance(corpus, CaptionedCorpus) and not quiet:
         tqdm.write("\n".join(corpus.report()), file=sys.stderr)
     base = _open_base(plan, base_source.folder, device, types)
-    vision_source = _find_vision(plan, hub)
+    vision_source = find_vision(plan, hub)
     sentence_encoder = open_sentence_encoder(encoder_sources, device) if plan.reads_sentences else None
     if sentence_encoder is None:
         encoder = TextEncoder.from_folder(
@@ -309,16 +313,17 @@ def fitted_plan(plan: Plan, request: RunRequest, base: FrozenSource, encoders: i
 
 
 def _open_base(plan: Plan, folder: Path, device: torch.device, types: WeightTypes) -> Any:
-    """Open the base in the types of the run, its denoiser quantised if a recipe says so."""
+    """Open the base in the types of the run, its denoiser quantised if a recipe says so, and on the CPU until the caches are filled."""
     if plan.foundation is not PIPELINE:
         return plan.foundation.open(folder, device)
     base = plan.foundation.open(folder, device, dtypes=types.of_base(folder, family_of(folder).denoiser))
     if types.quantise != FULL:
         quantise(base.denoiser, types.quantise, device=device, dtype=types.denoiser)
+    base.denoiser.to("cpu")
     return base
 
 
-def _find_vision(plan: Plan, hub: LocalHub) -> FrozenSource | None:
+def find_vision(plan: Plan, hub: LocalHub) -> FrozenSource | None:
     """Find the dual encoder of the phase option `vision`. Raises `InvalidRequest` if two phases name different ones."""
     names = {str(settings_of(phase)["vision"]) for phase in plan.phases if "vision" in settings_of(phase)}
     if len(names) > 1:

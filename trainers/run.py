@@ -15,10 +15,13 @@ import torch
 from accelerate import Accelerator
 from tqdm.auto import tqdm
 
+from hub.bases.family import family_of
+from hub.bases.frozen import FrozenBase
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit, InvalidRequest
 from hub.local import LocalHub
 from hub.weights.digest import digest_of
+from hub.weights.quantisation import quantise
 from trainers import defaults
 from trainers.check_corpus import check_images, check_translations
 from trainers.check_prefix import check_prefix
@@ -27,14 +30,13 @@ from trainers.corpora.captioned import CaptionedCorpus
 from trainers.corpora.columns import Columns
 from trainers.corpora.corpus import Corpus
 from trainers.frozen.find_frozen import FrozenSource, find_dual_encoder, find_encoders, image_side
-from trainers.frozen.foundation import open_dual_encoder
+from trainers.frozen.foundation import PIPELINE, open_dual_encoder
 from trainers.frozen.sentence_encoder import open_sentence_encoder
 from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mixture import Mixture, collect_features
 from trainers.inputs.prompt_rules import PromptRules
 from trainers.inputs.release import release
 from trainers.learners.begin_from import begin_from, find_variant
-from trainers.learners.denoiser_memory import store_in_bf16
 from trainers.learners.learner import Learner
 from trainers.loop import sharding
 from trainers.loop.distributed import device_of, open_accelerator
@@ -44,6 +46,7 @@ from trainers.phases import limit_threads, run_phase
 from trainers.recipes.fit_to_base import fit_to_base
 from trainers.recipes.overrides import Overrides, settings_of
 from trainers.recipes.plan import Plan
+from trainers.recipes.weight_types import FULL, WeightTypes, weight_types
 from trainers.run_folder import (
     EARLIER,
     EarlierRun,
@@ -173,7 +176,9 @@ def train_module(
     if samples is not None:
         samples.fill(ready.plan.needs)
     release(ready.features, learner.module)
-    store_in_bf16(ready.features.base, learner, [phase.recipe for phase in ready.plan.phases])
+    own = getattr(learner.module, "denoiser", None)
+    if own is None and isinstance(ready.features.base, FrozenBase) and ("latents" in ready.plan.needs or samples):
+        ready.features.base.denoiser.to(device)
     if accelerator.is_main_process:
         start_folder(folder, wanted, keep=resume)
     accelerator.wait_for_everyone()
@@ -258,26 +263,21 @@ def prepare(
 
     Raises the errors of `train_module`.
     """
-    what = f"recipe {request.recipe}" if request.recipe else f"`{request.method}`"
-    plan = request.changes.apply(get_plan(request.method), what=what)
+    plan = plan_of(request)
     base_source, encoder_sources = plan.foundation.find(request.base, hub), find_encoders(request.encoder, hub)
-    plan = fit_to_base(plan, base_source, {*request.changes.only, *request.changes.phases})
-    plan = plan.with_steps(request.steps, request.seed).with_accumulation(request.accumulation)
+    plan = fitted_plan(plan, request, base_source, len(encoder_sources))
     plan = plan if schedule is None else plan.with_schedule(schedule)
-    if len(encoder_sources) > 1 and not plan.reads_sentences:
-        raise InvalidRequest(
-            f"`{plan.name}` is trained on one encoder, not on {len(encoder_sources)}: name one with --encoder."
-        )
+    types = weight_types(plan, device)
     corpus = open_corpus(request.corpus, request.columns, image_side(base_source.folder), hub.home.caches)
     check_images(plan, corpus)
     if isinstance(corpus, CaptionedCorpus) and not quiet:
         tqdm.write("\n".join(corpus.report()), file=sys.stderr)
-    base = plan.foundation.open(base_source.folder, device)
-    vision_source = _find_vision(plan, hub)
+    base = _open_base(plan, base_source.folder, device, types)
+    vision_source = find_vision(plan, hub)
     sentence_encoder = open_sentence_encoder(encoder_sources, device) if plan.reads_sentences else None
     if sentence_encoder is None:
         encoder = TextEncoder.from_folder(
-            encoder_sources[0].folder, readout=READOUT, device=device, dtype=torch.float32
+            encoder_sources[0].folder, readout=READOUT, device=device, dtype=types.encoder(encoder_sources[0].folder)
         )
     else:
         encoder = sentence_encoder.parts[0]
@@ -311,7 +311,33 @@ def _samples_latents(plan: Plan, base: Any) -> bool:
     return plan.sample_latents
 
 
-def _find_vision(plan: Plan, hub: LocalHub) -> FrozenSource | None:
+def plan_of(request: RunRequest) -> Plan:
+    """Return the method's plan with the request's settings. Raises `UnknownMethod`, `InvalidRequest`."""
+    what = f"recipe {request.recipe}" if request.recipe else f"`{request.method}`"
+    return request.changes.apply(get_plan(request.method), what=what)
+
+
+def fitted_plan(plan: Plan, request: RunRequest, base: FrozenSource, encoders: int) -> Plan:
+    """Return the plan with the request's steps, and only the phases that fit the base. Raises `DoesNotFit`, `InvalidRequest`."""
+    plan = fit_to_base(plan, base, {*request.changes.only, *request.changes.phases})
+    plan = plan.with_steps(request.steps, request.seed).with_accumulation(request.accumulation)
+    if encoders > 1 and not plan.reads_sentences:
+        raise InvalidRequest(f"`{plan.name}` is trained on one encoder, not on {encoders}: name one with --encoder.")
+    return plan
+
+
+def _open_base(plan: Plan, folder: Path, device: torch.device, types: WeightTypes) -> Any:
+    """Open the base in the types of the run, its denoiser quantised if a recipe says so, and on the CPU until the caches are filled."""
+    if plan.foundation is not PIPELINE:
+        return plan.foundation.open(folder, device)
+    base = plan.foundation.open(folder, device, dtypes=types.of_base(folder, family_of(folder).denoiser))
+    if types.quantise != FULL:
+        quantise(base.denoiser, types.quantise, device=device, dtype=types.denoiser)
+    base.denoiser.to("cpu")
+    return base
+
+
+def find_vision(plan: Plan, hub: LocalHub) -> FrozenSource | None:
     """Find the dual encoder of the phase option `vision`. Raises `InvalidRequest` if two phases name different ones."""
     names = {str(settings_of(phase)["vision"]) for phase in plan.phases if "vision" in settings_of(phase)}
     if len(names) > 1:

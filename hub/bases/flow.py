@@ -14,7 +14,7 @@ import sys
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hub.bases.frozen import FrozenBase
+from hub.bases.frozen import FrozenBase, in_type_of_weights
 from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
 
@@ -200,6 +200,7 @@ class FrozenFlow(FrozenBase):
         )
         return FlowSampler(scheduler)
 
+    @in_type_of_weights
     def predict(
         self,
         noisy_BKHW: Tensor,

@@ -22,8 +22,8 @@ class Foundation:
     label: str
     """Its name in cards and messages."""
     find: Callable[[str, LocalHub], FrozenSource]
-    open: Callable[[Path, torch.device], Any]
-    """Returns `FeatureDataset.base`."""
+    open: Callable[..., Any]
+    """Takes folder and device, and of a pipeline `dtypes` by component; returns `FeatureDataset.base`."""
     example: str
     """Python code that uses the trained module, with `{base}` and `{name}` to fill in."""
 

@@ -1,8 +1,8 @@
-"""Fit a frozen denoiser into memory: keep its weights in bf16, and recompute its activations."""
+"""Fit a frozen denoiser into memory: keep its weights in bf16 or in 8 bits, and recompute its activations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,20 +13,6 @@ from torch import nn
 from hub.bases.frozen import FrozenBase
 from hub.errors import InvalidRequest
 from hub.weights.devices import is_kept_in_float32
-from trainers.learners.learner import Learner, ModuleLearner
-from trainers.loop.precision import has_bf16
-from trainers.loop.recipe import Recipe
-
-
-def store_in_bf16(base: Any, learner: Learner, recipes: Sequence[Recipe]) -> None:
-    """Convert the denoiser of `base` to bf16 if a GPU computes in bf16 anyway and no learner copies or compares its weights.
-
-    This halves its memory (SDXL: 5.1 instead of 10.3 GB), and autocast then need not convert the weights in every step. CPUs keep fp32.
-    """
-    if not isinstance(base, FrozenBase) or not isinstance(learner, ModuleLearner) or base.device.type != "cuda":
-        return
-    if has_bf16(base.device) and all(recipe.precision == "bf16" for recipe in recipes):
-        convert_to_bf16(base.denoiser)
 
 
 def convert_to_bf16(denoiser: nn.Module) -> None:
@@ -35,11 +21,6 @@ def convert_to_bf16(denoiser: nn.Module) -> None:
     for name, parameter in denoiser.named_parameters():
         if not is_kept(name):
             parameter.data = parameter.data.to(torch.bfloat16)
-
-
-def is_in_bf16(denoiser: nn.Module) -> bool:
-    """Return whether any weight is in bf16: the denoiser then needs autocast to read fp32 latents."""
-    return any(parameter.dtype is torch.bfloat16 for parameter in denoiser.parameters())
 
 
 @contextmanager

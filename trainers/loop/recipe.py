@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 DECAYS = ("cosine", "linear", "inverse-sqrt")
 PRECISIONS = ("bf16", "fp16", "no")
+QUANTISED = ("8bit", "no")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +47,8 @@ class Recipe:
     """Compute the denoiser's activations again in the backward pass: the same gradients with less memory, a third slower."""
     sample_latents: bool = False
     """Draw an image's latents from the autoencoder's posterior at each step, as diffusers' training scripts do, instead of the mean."""
+    quantise: str = "no"
+    """`8bit` keeps the linear layers of a frozen denoiser in 8 bits; gradients flow through it in the type of the precision."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -59,3 +62,5 @@ class Recipe:
                 f"decay `{self.decay}` must be one of {', '.join(DECAYS)}, precision `{self.precision}` one of "
                 f"{', '.join(PRECISIONS)}."
             )
+        if self.quantise not in QUANTISED:
+            raise ValueError(f"`quantise` must be {' or '.join(QUANTISED)}, not `{self.quantise}`.")

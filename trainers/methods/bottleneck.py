@@ -33,6 +33,7 @@ PLAN = Plan(
     name="bottleneck",
     learner=make_module_learner("adapter", "bottleneck", bottleneck_settings),
     length=None,
+    keeps_base=True,
     phases=(
         Phase("distil", TokenDistillation, DISTIL, description=STORY, with_mask=False),
         Phase(

@@ -98,6 +98,7 @@ PLAN = Plan(
     name="mulan",
     learner=make_module_learner("adapter", architecture_for, variant_settings),
     length=LENGTH,
+    keeps_base=True,
     phases=(
         Phase("distil", partial(TokenDistillation, noise=NOISE), LONG_DISTIL, description=STORY, with_mask=False),
         Phase(

@@ -15,6 +15,7 @@ PLAN = Plan(
     name="pea",
     learner=make_module_learner("projector", "projector", projector_settings),
     length=None,
+    keeps_base=True,
     phases=(
         Phase("distil", TokenDistillation, DISTIL, description=STORY, with_mask=False),
         Phase(
@@ -31,6 +32,7 @@ TOKEN_KD = Plan(
     name="token-kd",
     learner=make_module_learner("projector", "projector", projector_settings),
     length=None,
+    keeps_base=True,
     phases=(Phase("distil", TokenDistillation, DISTIL, description=STORY, with_mask=False),),
     description="No images and no denoiser are used.",
 )

@@ -72,6 +72,8 @@ class Plan:
     """Whether only English texts are used for training; the requested languages are then reached zero-shot."""
     reads_sentences: bool = False
     """Whether it reads one state per text, of one or several encoders. The learner is then made from the feature dataset."""
+    keeps_base: bool = False
+    """Whether the learner only computes with the base and the encoder, whose weights may then be kept in fewer bits."""
     encoder: str = ENCODER
     """The encoder it is trained on unless another is named; several are joined by `+`."""
     requires: tuple[str, str] | None = None

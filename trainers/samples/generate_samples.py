@@ -16,7 +16,6 @@ from hub.embeddings import Embeddings
 from trainers.corpora.corpus import Prompt
 from trainers.inputs.conditioning import apply_module
 from trainers.inputs.features import PIXELS, FeatureDataset
-from trainers.learners.denoiser_memory import is_in_bf16
 from trainers.learners.text_reader import TextReader
 from trainers.loop.distributed import compute_on_all_ranks
 from trainers.loop.failures import compute_in_parts
@@ -74,15 +73,13 @@ def _generate_batch(module: nn.Module, features: FeatureDataset, rows_B: Tensor,
     ]
     schedule = base.sampler(STEPS)
     latents_BKHW = torch.stack(noise).to(base.device) * schedule.init_noise_sigma
-    in_bf16 = is_in_bf16(base.denoiser)  # Then it needs autocast, as in training, to read latents in fp32.
     for step in schedule.timesteps:
         twice = schedule.scale_model_input(torch.cat([latents_BKHW] * 2), step)
         steps = step.to(base.device).expand(len(twice))
-        with torch.autocast(base.device.type, torch.bfloat16, enabled=in_bf16):
-            if isinstance(module, TextReader):
-                prediction = module.predict(base, twice, steps, embeddings)
-            else:
-                prediction = base.predict(twice, steps, *embeddings[:3])
+        if isinstance(module, TextReader):
+            prediction = module.predict(base, twice, steps, embeddings)
+        else:
+            prediction = base.predict(twice, steps, *embeddings[:3])
         empty_BKHW, prompted_BKHW = prediction.float().chunk(2)
         guided_BKHW = empty_BKHW + GUIDANCE * (prompted_BKHW - empty_BKHW)
         latents_BKHW = schedule.step(guided_BKHW, step, latents_BKHW, eta=0.0).prev_sample

@@ -1,0 +1,122 @@
+"""Count the operations and the memory of a piece of training whose weights are fake tensors."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
+
+IN_FP32 = frozenset({F.group_norm, F.layer_norm, F.softmax, torch.softmax, F.mse_loss, F.cosine_similarity})
+"""Operations that autocast computes in fp32 on GPUs, and not on CPUs."""
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> int:
+    return sdpa_flop_count(query.shape, key.shape, value.shape)
+
+
+def _attention_backward(gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> int:
+    return sdpa_backward_flop_count(gradient.shape, query.shape, key.shape, value.shape)
+
+
+FLOPS: dict[Any, Callable[..., int]] = {
+    **flop_registry,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+}
+"""Operation → its number of additions and multiplications."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The work and the memory of a piece of training."""
+
+    peak_bytes: int
+    """Most bytes at once of tensors that were made meanwhile: activations, their gradients and what operations need for themselves."""
+    flops: int
+    """Operations in products of matrices, convolutions and attention; a multiplication and an addition are two."""
+
+
+def count(work: Callable[[], Any], known: Iterable[nn.Module], *, precision: torch.dtype | None) -> Counted:
+    """Run `work` and count what it takes beside the weights of `known`. `precision`: autocast's type, as on a GPU; None for fp32."""
+    counter = Counter(known)
+    with counter, autocast_of_gpu(precision):
+        work()
+    return Counted(counter.peak, counter.flops)
+
+
+def count_step(loss: Callable[[], Tensor], known: Iterable[nn.Module], *, precision: torch.dtype | None) -> Counted:
+    """Count forward and backward pass. Gradients are there already, as after the first part of a batch, and do not count."""
+    known = list(known)
+    for each in known:
+        for parameter in each.parameters():
+            if parameter.requires_grad:
+                parameter.grad = torch.zeros_like(parameter)
+    # Not `Tensor.backward`, which leaves the mode of autocast on GPUs before activations are computed again.
+    return count(lambda: torch.autograd.backward(loss()), known, precision=precision)
+
+
+class Counter(TorchDispatchMode):
+    """Counts operations, the bytes of the storages that they create, and their peak. A view has no storage of its own.
+
+    torch's own `FlopCounterMode` follows modules through the backward pass, which keeps recomputed activations in memory.
+    """
+
+    def __init__(self, known: Iterable[nn.Module] = ()) -> None:
+        """Leave out the weights and gradients of `known`."""
+        super().__init__()
+        self.now = self.peak = self.flops = 0
+        self._sizes: dict[int, int] = {}
+        for module in known:
+            for each in (*module.parameters(), *module.buffers()):
+                for tensor in (each, each.grad):
+                    if tensor is not None:
+                        self._sizes[tensor.untyped_storage()._cdata] = 0  # noqa: SLF001 - the identity of a storage
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        answer = func(*args, **(kwargs or {}))
+        if (flops_of := FLOPS.get(func._overloadpacket)) is not None:
+            self.flops += flops_of(*args, **(kwargs or {}), out_val=answer)
+        for each in answer if isinstance(answer, tuple | list) else (answer,):
+            if isinstance(each, Tensor):
+                self._add(each.untyped_storage())
+        return answer
+
+    def _add(self, storage: torch.UntypedStorage) -> None:
+        key = storage._cdata  # noqa: SLF001
+        if key in self._sizes:
+            return
+        self._sizes[key] = storage.nbytes()
+        self.now += self._sizes[key]
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._free, key)
+
+    def _free(self, key: int) -> None:
+        self.now -= self._sizes.pop(key)
+
+
+@contextmanager
+def autocast_of_gpu(precision: torch.dtype | None) -> Iterator[None]:
+    """Imitate a GPU's autocast for tensors on the CPU."""
+    with ExitStack() as stack:
+        if precision is not None:
+            stack.enter_context(torch.autocast("cpu", precision))
+            stack.enter_context(_InFloat32())
+        yield
+
+
+class _InFloat32(TorchFunctionMode):
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in IN_FP32 and torch.is_autocast_enabled("cpu"):
+            args = tuple(
+                each.float() if isinstance(each, Tensor) and each.is_floating_point() else each for each in args
+            )
+        return func(*args, **(kwargs or {}))

@@ -1,0 +1,107 @@
+"""A training set whose cached features have shapes and no values, for counting steps.
+
+Shape letters: N texts, M meanings, B batch, R elements of a row.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hub.bases.frozen import FrozenBase
+from trainers.corpora.corpus import Example, Prompt
+from trainers.forecast.weightless import Weightless
+from trainers.inputs.features import FeatureDataset
+
+SAMPLE = 4096
+"""Examples of a planned corpus; the rest is a multiple of them."""
+OBJECTS = 320
+"""Bytes of a text's Python objects and its places in lists and tensors, besides letters and token ids."""
+
+
+class PlannedCorpus:
+    """As many pairs of an image and a caption in every language as planned, of which `SAMPLE` are made."""
+
+    name = "planned"
+    digest = "planned"
+    base_splits = ()
+
+    def __init__(self, pairs: int, languages: Sequence[str]) -> None:
+        self.languages = (*languages, "en")
+        self.scale = max(1.0, pairs / SAMPLE)
+        self._count = min(pairs, SAMPLE)
+
+    def examples(self, language: str) -> list[Example]:
+        """Return a hundred letters for each image: the length of a caption."""
+        return [
+            Example(f"{language} {place} ".ljust(100, "a"), language, str(place), f"en {place} ".ljust(100, "a"))
+            for place in range(self._count)
+        ]
+
+    def prompts(self, language: str, split: str) -> list[Prompt]:  # noqa: ARG002 - the interface of a corpus
+        """Return nothing: a planned corpus has no held-out prompts."""
+        return []
+
+    def gallery(self, split: str) -> list[Prompt]:  # noqa: ARG002
+        """Return nothing."""
+        return []
+
+    def images(self, concepts: Sequence[str]) -> Tensor:
+        """Return black images, (N, 3, 64, 64)."""
+        return torch.zeros(len(concepts), 3, 64, 64, dtype=torch.uint8)
+
+
+class PlannedRows:
+    """The rows of a cache, without values; see `MappedRows`."""
+
+    def __init__(self, weightless: Weightless, count: int, shape: Sequence[int]) -> None:
+        self._weightless = weightless
+        self._count = count
+        self._shape = tuple(shape)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index_B: Tensor) -> Tensor:
+        return self._weightless.tensor(len(index_B), *self._shape)
+
+    def prefetch(self, index_B: Tensor) -> None:
+        """Do nothing: there is no file."""
+
+    def sample(self, count: int) -> Tensor:
+        """Return `count` rows, or all of them."""
+        return self._weightless.tensor(min(count, self._count), *self._shape)
+
+
+def without_values(features: FeatureDataset, needs: Sequence[str], weightless: Weightless) -> FeatureDataset:
+    """Put planned rows in the place of the features that `needs` names, and return the dataset."""
+    base: Any = features.base
+    texts, meanings = len(features.texts_N), len(features.english_M)
+    made: dict[str, Any] = {"deviation": 1.0}
+    if isinstance(base, FrozenBase):
+        row = base.length * base.width + (base.pooled_width or 0) + (base.length if base.mask else 0)
+        made["teacher_MR"] = PlannedRows(weightless, meanings, (row,))
+        made["latents_MKHW"] = PlannedRows(weightless, meanings, base.latent_shape)
+        made["_base_tokens"] = torch.zeros(1, 1, dtype=torch.int).expand(texts, base.length)
+        made["end_M"] = torch.zeros(meanings, dtype=torch.long)
+    made["states_NLE"] = PlannedRows(weightless, texts, (features.length, features.encoder.width))
+    ids_NL = torch.zeros(1, 1, dtype=torch.int).expand(texts, features.length)
+    made["_tokens"] = (ids_NL, torch.ones(1, 1, dtype=torch.bool).expand(texts, features.length))
+    if {"captions", "images"} & {*needs}:
+        made |= dict.fromkeys(("captions_MP", "images_MP"), PlannedRows(weightless, meanings, (features.dual.width,)))
+    if features.sentence_encoder is not None:
+        width, phrases = features.sentence_encoder.width, features.phrases
+        made["sentences"] = tuple(weightless.tensor(len(each), width) for each in (phrases.english_P, phrases.texts_N))
+    vars(features).update(made)
+    return features
+
+
+def host_bytes(features: FeatureDataset) -> int:
+    """Return the bytes that the texts of a dataset, their token ids and their weights take on the host."""
+    letters = sum(map(sys.getsizeof, features.texts_N))
+    meanings = sum(map(sys.getsizeof, features.english_M)) + sum(map(sys.getsizeof, features.concept_M))
+    return letters + meanings + len(features.texts_N) * (OBJECTS + 5 * features.length)

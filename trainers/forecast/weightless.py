@@ -1,0 +1,161 @@
+"""Build the models of a run from their configurations: shapes and types, and no weights.
+
+Parameters are torch's fake tensors. Operations on them compute shapes alone, so a step of SDXL runs on a laptop within seconds.
+Everything else, such as token ids and random numbers, is real.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from hub.bases.family import read_json
+from hub.bases.frozen import FrozenBase
+from hub.encoders.dual_encoder import DualEncoder
+from hub.encoders.text_encoder import TextEncoder
+from hub.encoders.text_half import half_of
+from hub.encoders.tokenizer import read_tokenizer
+from hub.errors import DamagedFile
+from hub.weights.devices import is_kept_in_float32
+
+CPU = torch.device("cpu")
+
+
+class Weightless(TorchDispatchMode):
+    """Opens models without weights. Inside its context, numbers that are read from a fake tensor are 1."""
+
+    def __init__(self, *, is_gpu: bool) -> None:
+        """`is_gpu`: whether attention is fused, as on a GPU."""
+        super().__init__()
+        self.fake = FakeTensorMode(allow_non_fake_inputs=True)
+        self._is_gpu = is_gpu
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten._local_scalar_dense.default and isinstance(args[0], FakeTensor):
+            dtype = args[0].dtype
+            return True if dtype is torch.bool else 1.0 if dtype.is_floating_point else 1
+        if func is torch.ops.aten.index.Tensor and isinstance(args[0], FakeTensor):
+            args = (args[0], [part for each in args[1] for part in _as_numbers(each)])
+        return func(*args, **(kwargs or {}))
+
+    @contextmanager
+    def copying(self) -> Iterator[None]:
+        """Make and copy modules without weights. torch warns when it copies a fake tensor, which has no address."""
+        with self.fake, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Accessing the data pointer of FakeTensor")
+            yield
+
+    def tensor(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return a tensor without memory."""
+        with self.fake:
+            return torch.empty(shape, dtype=dtype)
+
+    def base(self, folder: Path, dtypes: Mapping[str, torch.dtype]) -> FrozenBase:
+        """Return the base in `folder`, in fp32 except for the components in `dtypes`. Raises DoesNotFit and DamagedFile."""
+        family, pipeline_class = FrozenBase.trained_family(folder)
+        parts: dict[str, Any] = {}
+        for name, value in read_json(folder / "model_index.json").items():
+            if name.startswith("_"):
+                continue
+            parts[name] = value
+            if isinstance(value, list):
+                library, named = value
+                made = None if named is None or name == "safety_checker" else self._part(folder / name, library, named)
+                parts[name] = self.load(made, dtypes.get(name)) if isinstance(made, nn.Module) else made
+        pipeline = pipeline_class(**parts)
+        frozen = family.frozen if not self._is_gpu else _with_fused_attention(family.frozen)
+        return cast(FrozenBase, frozen(family, pipeline, family.conditioning(folder), CPU))
+
+    def _part(self, folder: Path, library: str, named: str) -> Any:
+        """Return one component of a pipeline: a model without weights, or a tokenizer or a scheduler as it is stored."""
+        made: Any = getattr(importlib.import_module(library), named)
+        if not issubclass(made, nn.Module):
+            return made.from_pretrained(folder)
+        if library == "diffusers":
+            with self.fake:
+                return made.from_config(made.load_config(folder))
+        return _on_meta(lambda: made(_transformers_config(folder)))
+
+    def encoder(self, folder: Path, dtype: torch.dtype, readout: str) -> TextEncoder:
+        """Return the text encoder in `folder`. Raises DamagedFile."""
+        import transformers
+
+        written = read_json(folder / "config.json")
+        half, architecture = half_of(written), (written.get("architectures") or [""])[0]
+        headless = None if "For" in architecture else getattr(transformers, architecture, None)
+        if half is not None:
+            model = _on_meta(lambda: half.make(written))
+        else:
+            config = _transformers_config(folder)
+            make = headless or transformers.AutoModel.from_config
+            model = _on_meta(lambda: make(config))
+        return TextEncoder(
+            self.load(model, dtype).eval().requires_grad_(False),
+            read_tokenizer(folder, what=folder.name),
+            readout,
+            folder,
+        )
+
+    def dual_encoder(self, folder: Path) -> DualEncoder:
+        """Return the dual encoder in `folder`, in fp32. Raises DamagedFile."""
+        from transformers import AutoImageProcessor, AutoModel
+
+        config = _transformers_config(folder)
+        model = self.load(_on_meta(lambda: AutoModel.from_config(config)), None)
+        processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
+        return DualEncoder(model.eval().requires_grad_(False), read_tokenizer(folder, what=folder.name), processor)
+
+    def load(self, model: nn.Module, dtype: torch.dtype | None) -> nn.Module:
+        """Replace parameters and buffers by fake ones, in `dtype` (fp32 if None) except those that the class keeps in fp32."""
+        wanted = dtype or torch.float32
+        is_kept, made = is_kept_in_float32(model, wanted), dict[int, Any]()
+        for path, module in model.named_modules():
+            for name, parameter in module._parameters.items():  # noqa: SLF001 - torch has no other way to replace them
+                if parameter is None:
+                    continue
+                kept = torch.float32 if is_kept(f"{path}.{name}" if path else name) else wanted
+                if id(parameter) not in made:  # Tied weights stay tied.
+                    made[id(parameter)] = nn.Parameter(self.tensor(*parameter.shape, dtype=kept), requires_grad=False)
+                module._parameters[name] = made[id(parameter)]  # noqa: SLF001
+            for name, buffer in module._buffers.items():  # noqa: SLF001
+                if buffer is not None and (buffer.is_meta or isinstance(buffer, FakeTensor)):
+                    module._buffers[name] = self.tensor(*buffer.shape, dtype=buffer.dtype)  # noqa: SLF001
+        return model
+
+
+def _with_fused_attention(frozen: type[Any]) -> type[Any]:
+    """Return the class of a frozen base that leaves attention as it is, although its tensors are on the CPU."""
+    return type(frozen.__name__, (frozen,), {"_prepare_denoiser": lambda _: None})
+
+
+def _as_numbers(index: Tensor | None) -> tuple[Tensor | None, ...]:
+    """Return the places where a real mask is true: how many there are depends on its values, which fake tensors lack."""
+    if index is None or index.dtype is not torch.bool or isinstance(index, FakeTensor):
+        return (index,)
+    return index.nonzero(as_tuple=True)
+
+
+def _on_meta(make: Callable[[], nn.Module]) -> nn.Module:
+    with torch.device("meta"):
+        return make()
+
+
+def _transformers_config(folder: Path) -> Any:
+    """Return the configuration of a model of transformers. Raises DamagedFile."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise DamagedFile(
+            f"the config.json of `{folder.name}` cannot be read: {str(error).partition('.')[0]}."
+        ) from error

@@ -51,7 +51,7 @@ from trainers.train_and_publish import SPLITS
 PROCESS = 2 << 30
 """Bytes of the host's memory that Python, torch and diffusers take, those of CUDA's libraries included."""
 TEXTS_AT_ONCE = 256
-"""Texts that a cache computes at a time, as `load_or_compute` does."""
+"""Texts that a cache computes at a time, as `FeatureCache` does."""
 
 
 @dataclass(frozen=True, slots=True)

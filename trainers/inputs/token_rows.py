@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from trainers.inputs.feature_cache import Rows, key_of, load_or_compute
+from trainers.inputs.feature_cache import FeatureCache, key_of
+from trainers.inputs.sharded_rows import Rows, ShardedRows
 
 Tokens = tuple[Tensor, Tensor]
 """Token ids and mask (B, L); False is padding."""
@@ -22,9 +24,9 @@ COUNT = 2048
 
 
 class TokenRows:
-    """Token ids and masks (N, L) in a file. Indexing reads some of them."""
+    """Token ids and masks (N, L) on disk. Indexing reads some of them."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: ShardedRows) -> None:
         """`rows` holds ids; those of padding are inverted, so that they are negative."""
         self._rows = rows
 
@@ -48,23 +50,26 @@ class TokenRows:
             return torch.cat([torch.where(mask_BL.bool(), ids_BL, ~ids_BL) for ids_BL, mask_BL in parts]).int().numpy()
 
         length = len(compute(0, 1)[0])
-        rows = load_or_compute(
-            folder,
-            key_of(*key),
-            (len(texts), length),
-            compute,
+        cache = FeatureCache(
+            folder=folder,
+            key=key_of(*key),
+            shape=(len(texts), length),
+            compute=compute,
             dtype="int32",
             batch_size=COUNT,
             label="tokens",
             quiet=quiet,
         )
-        return cls(rows)
+        return cls(cache.load())
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, rows_B: Tensor) -> Tokens:
         """Return ids (B, L), int64, and mask (B, L) of the texts `rows_B` (B,), on the CPU."""
-        stored_BL = torch.from_numpy(self._rows[rows_B.cpu().numpy()]).long()
+        index_B = rows_B.cpu().numpy()
+        found = np.empty((len(index_B), *self._rows.shape[1:]), self._rows.dtype)
+        self._rows.take(index_B, found)
+        stored_BL = torch.from_numpy(found).long()
         mask_BL = stored_BL >= 0
         return torch.where(mask_BL, stored_BL, ~stored_BL), mask_BL

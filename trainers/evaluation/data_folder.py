@@ -147,8 +147,12 @@ def same_length(texts: Sequence[str], names: Sequence[str], path: Path, other: P
     """Check that two files have a line for each other's. Raises `InvalidRequest`."""
     if len(texts) != len(names):
         raise InvalidRequest(
-            f"`{path.name}` has {len(texts):,} lines and `{other.name}` {len(names):,}: they must describe the same images."
+            f"{_short(path)} has {len(texts):,} lines and {_short(other)} {len(names):,}: they must correspond line by line."
         )
+
+
+def _short(path: Path) -> str:
+    return f"`{path.parent.name}/{path.name}`"
 
 
 def duplicate_in(names: Sequence[str]) -> str:
@@ -174,9 +178,14 @@ def open_image(path: Path) -> Any:
         raise DamagedFile(f"the image `{path.name}` cannot be read: download it again.") from error
 
 
-@lru_cache(maxsize=200_000)
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, computed once per process: languages share their images."""
+    """Return the SHA-256 of a file's bytes, computed once per process while it is unchanged: languages share their images."""
+    state = path.stat()
+    return _digest(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=200_000)
+def _digest(path: Path, _size: int, _changed_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

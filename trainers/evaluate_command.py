@@ -43,7 +43,7 @@ def evaluate(
         list[str] | None,
         typer.Option(
             help="Split: seen, pairs, languages, combinations or validation of the lab; seen or held-out of your own images; "
-            "test_2016_flickr and the like of published benchmarks; repeat for several.  [default: seen; a published one's first]"
+            "those of published benchmarks; repeat for several.  [default: seen; a published one's first]"
         ),
     ] = None,
     lang: Annotated[
@@ -59,7 +59,9 @@ def evaluate(
             "culture_score; repeat for several.  [default: all that are possible]"
         ),
     ] = None,
-    corpus: Annotated[str, typer.Option(help="Corpus of the lab's benchmarks.")] = defaults.CORPUS,
+    corpus: Annotated[
+        str, typer.Option(help="Corpus of the lab's benchmarks and of corpus-prompts.")
+    ] = defaults.CORPUS,
     image_column: ImageColumn = "",
     caption_column: CaptionColumns = None,
     held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,

@@ -42,16 +42,20 @@ class DataOptions:
     """Whether to compute a Fréchet distance of too few images, and label it."""
     keep: Path | None = None
     """Folder in which generated images are kept."""
+    corpus: tuple[tuple[object, ...], ...] = ()
+    """Command-line options of the corpus, for a benchmark that reads one instead of `place`."""
     device: str | None = None
 
-    def command_options(self) -> list[tuple[str, object]]:
+    def command_options(self) -> list[tuple[object, ...]]:
         """Return the command-line options that repeat a run; those that have their default value are left out."""
+        single = [("--data", self.place or None), ("--judge", self.judge or None)]
         settings = [("--steps", self.steps), ("--guidance", self.guidance)]
         return [
-            ("--data", self.place),
-            *([("--judge", self.judge)] if self.judge else []),
+            *self.corpus,
+            *((name, value) for name, value in single if value is not None),
             *(("--metric", metric) for metric in self.metrics),
             *((name, value) for name, value in settings if value is not None),
+            *([("--force",)] if self.force else []),
         ]
 
     def settings(self) -> Mapping[str, Any]:
@@ -67,8 +71,8 @@ class DataOptions:
         }  # fmt: skip
         if wrong := [name for name, value in given.items() if value]:
             raise InvalidRequest(
-                f"`{benchmark}` takes no {wrong[0]}: its corpus, judge and sampler settings are fixed. Choose a published "
-                "benchmark, such as mg-18."
+                f"`{benchmark}` takes no {wrong[0]}: its corpus, judge and sampler settings are fixed. Choose "
+                "corpus-prompts, or a published benchmark."
             )
 
 
@@ -97,6 +101,6 @@ class DataTask:
         digest: str = self.data.digest(self.language)
         return digest
 
-    def options(self) -> list[tuple[str, object]]:
+    def options(self) -> list[tuple[object, ...]]:
         """Return the command-line options that repeat the run."""
         return self.choice.command_options()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 
@@ -23,10 +23,18 @@ from trainers.corpora.captioned import Columns
 from trainers.corpora.corpus import Corpus
 from trainers.evaluation import get_benchmark
 from trainers.evaluation.data_task import NO_DATA, DataOptions
-from trainers.evaluation.evaluator import Benchmark, DataBenchmark, EvaluationSubject, EvaluationTask, machine
+from trainers.evaluation.evaluator import (
+    Benchmark,
+    DataBenchmark,
+    EvaluationSubject,
+    EvaluationTask,
+    corpus_options,
+    machine,
+)
 from trainers.evaluation.generation import GUIDANCE, JUDGE, STEPS, GenerationEvaluator
+from trainers.evaluation.prompts.corpus_prompts import CorpusPrompts
 from trainers.evaluation.retrieval import RetrievalEvaluator
-from trainers.evaluation.run_published import open_published, run_published
+from trainers.evaluation.run_published import OpenedBenchmark, open_published, run_published
 from trainers.frozen.find_frozen import find_base, image_side
 from trainers.frozen.foundation import DUAL_ENCODER
 from trainers.inputs.feature_cache import key_of
@@ -98,22 +106,29 @@ def evaluate_artifact(
     as `run_benchmarks` and `run_published`.
     """
     benchmarks = benchmarks or (benchmark_of(artifact),)
-    found = {name: get_benchmark(name) for name in benchmarks}
-    published = {name: each for name, each in found.items() if isinstance(each, DataBenchmark)}
-    request = EvaluationRequest(
-        tuple(name for name in found if name not in published), splits or ("seen",), languages, 0, seed
-    )
+    found: dict[str, Any] = {name: get_benchmark(name) for name in benchmarks}
+    lab = tuple(name for name, each in found.items() if not isinstance(each, DataBenchmark))
+    on_corpus: list[CorpusPrompts] = [each for each in found.values() if type(each) is CorpusPrompts]
+    request = EvaluationRequest(lab, splits or ("seen",), languages, 0, seed)
+    published = {name: each for name, each in found.items() if name not in lab and each not in on_corpus}
     opened = open_published(published, splits, choice)
     loaded: Corpus | None = None
     if request.benchmarks:
         choice.check_unused(request.benchmarks[0])
+    if request.benchmarks or on_corpus:
         on = base or next(iter(artifact.bases), "") or (str(artifact.name) if artifact.kind == "base" else "")
         side = image_side(find_base(on, hub).folder) if on and columns.captions else 224
         loaded = open_corpus(corpus, columns, side)
         own = tuple(tag for tag in artifact.languages if tag in loaded.languages) or ("en",)
         request = replace(request, languages=languages or own, count=DEFAULT_COUNT if count is None else count)
+        choice = replace(choice, corpus=tuple(corpus_options(loaded))) if on_corpus else choice
+        opened += [
+            OpenedBenchmark(each, split, each.open_corpus(loaded, split))
+            for each in on_corpus
+            for split in request.splits
+        ]
     subject = open_subject(artifact, base, hub, device)
-    scores = run_benchmarks(subject, request, loaded, hub, quiet=quiet) if loaded else []
+    scores = run_benchmarks(subject, request, loaded, hub, quiet=quiet) if loaded and request.benchmarks else []
     for each in opened:
         own = tuple(tag for tag in artifact.languages if tag in each.data.languages) or ("en",)
         scores += run_published(subject, each, languages or own, hub, choice, count=count, seed=seed, quiet=quiet)

@@ -88,11 +88,9 @@ class EvaluationTask:
         """The digest of what is read."""
         return self.corpus.digest
 
-    def options(self) -> list[tuple[str, object]]:
-        """Return the command-line options of the corpus; empty for one that is found by name."""
-        if isinstance(self.corpus, CaptionedCorpus):
-            return [("--corpus", self.corpus.place), *self.corpus.columns.options()]
-        return []
+    def options(self) -> list[tuple[object, ...]]:
+        """Return the command-line options that repeat the run."""
+        return corpus_options(self.corpus)
 
     def _filled_splits(self) -> list[str]:
         return [split for split in self.corpus.base_splits if self.corpus.prompts(self.language, split)]
@@ -117,10 +115,13 @@ class DataBenchmark(Protocol):
 
     name: str
     needs: str
-    splits: tuple[str, ...]
-    """Its splits, the default first."""
     default_count: int
     """Prompts or queries per language without `--n`; 0 means all."""
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Its splits, the default first."""
+        ...
 
     def open(self, folder: Path, split: str) -> BenchmarkData:
         """Read the data of a split. Raises `InvalidRequest` for missing files, texts or images, `DamagedFile` for broken ones."""
@@ -129,6 +130,13 @@ class DataBenchmark(Protocol):
     def evaluate(self, subject: EvaluationSubject, task: DataTask) -> list[Score]:
         """Return the scores of a subject on a task, most important first. Raises `InvalidRequest`."""
         ...
+
+
+def corpus_options(corpus: Corpus) -> list[tuple[object, ...]]:
+    """Return the command-line options of a corpus; empty for one that is found by name."""
+    if isinstance(corpus, CaptionedCorpus):
+        return [("--corpus", corpus.place), *corpus.columns.options()]
+    return []
 
 
 def make_score(

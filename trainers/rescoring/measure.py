@@ -93,9 +93,10 @@ class _Tasks:
         from trainers.evaluation import get_benchmark
         from trainers.evaluation.data_task import DataTask
         from trainers.evaluation.evaluator import DataBenchmark, EvaluationTask
+        from trainers.evaluation.prompts.corpus_prompts import CorpusPrompts
         from trainers.evaluation.run_published import open_published
 
-        benchmark = get_benchmark(trial.benchmark)
+        benchmark: Any = get_benchmark(trial.benchmark)
         if not isinstance(benchmark, DataBenchmark):
             if trial.digest not in self._corpora:
                 self._corpora[trial.digest] = _corpus_with(trial.digest)
@@ -105,7 +106,7 @@ class _Tasks:
             return benchmark, EvaluationTask(
                 corpus, trial.split, trial.language, self._hub, trial.count, trial.seed, self._quiet
             )
-        if not self._choice.place or trial.split not in benchmark.splits:
+        if type(benchmark) is CorpusPrompts or not self._choice.place or trial.split not in benchmark.splits:
             return None
         key = trial.benchmark, trial.split
         if key not in self._published:

@@ -30,7 +30,7 @@ from trainers.evaluation.judge import ranks
 from trainers.evaluation.prompts.choose_metrics import ENGLISH, Situation, choose_metrics
 from trainers.evaluation.prompts.clip_judge import ClipJudge
 from trainers.evaluation.prompts.image_results import ImageResult, ReadText, judge_prompts
-from trainers.evaluation.prompts.prompt_set import BenchmarkPrompt, PromptSet
+from trainers.evaluation.prompts.prompt_set import BenchmarkPrompt, Prompts, PromptSet
 from trainers.evaluation.prompts.read_text import plain_text, similarity, text_reader
 from trainers.loop.sampler import generator_of
 
@@ -84,7 +84,7 @@ class PromptBenchmark(ABC):
 
     def evaluate(self, subject: EvaluationSubject, task: DataTask) -> list[Score]:
         """Return the scores of a base or module in one language. Raises `InvalidRequest`."""
-        data: PromptSet = task.data
+        data: Prompts = task.data
         if subject.pipeline is None:
             raise InvalidRequest(f"`{subject.name}` generates no images: evaluate it on a benchmark of retrieval.")
         judge = self._get_judge(task)
@@ -209,7 +209,7 @@ class PromptBenchmark(ABC):
         self, run: _Run, results: Sequence[ImageResult], chosen: set[str], fewest: int
     ) -> list[Score]:
         """Return the judge's ceiling, and the distances of the images to the reference images of the same prompts, with floors."""
-        real_ND = run.judge.files(run.task.data.references(run.prompts))
+        real_ND = run.task.data.reference_features(run.prompts, run.judge)
         generated_ND = torch.stack([result.features_D for result in results])
         seed, scores = run.task.seed, []
         if "r_precision" in chosen:

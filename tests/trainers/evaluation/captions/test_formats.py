@@ -82,6 +82,12 @@ def test_captions_of_several_images_are_counted(tmp_path: Path) -> None:
     assert opened("xflickrco", published.xflickrco(tmp_path / "x")).repeated("en") == 0
 
 
+def read_all(name: str, folder: Path) -> None:
+    data = opened(name, folder)
+    for language in (*data.languages, "en"):
+        data.images(language)
+
+
 def rewritten(name: str, old: str, new: str) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         path = next(folder.rglob(name))
@@ -122,8 +128,7 @@ def test_what_is_missing_or_doubled_is_said_in_one_line(
 ) -> None:
     damage(WRITERS[name](tmp_path))
     with pytest.raises(error) as caught:
-        data = opened(name, tmp_path)
-        [data.images(language) for language in (*data.languages, "en")]
+        read_all(name, tmp_path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -102,6 +102,12 @@ def test_languages_share_the_concepts_of_a_sample(tmp_path: Path) -> None:
     assert [prompt.concept for prompt in data.sample("yo", 3, seed=2)] != chosen[0]
 
 
+def read_all(name: str, folder: Path) -> None:
+    data = opened(name, folder)
+    for language in data.languages:
+        data.digest(language)
+
+
 def rewritten(name: str, old: str, new: str) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         path = next(folder.rglob(name))
@@ -155,7 +161,6 @@ def test_what_is_missing_or_doubled_is_said_in_one_line(
 ) -> None:
     damage(write(tmp_path))
     with pytest.raises(error) as caught:
-        data = opened(name, tmp_path)
-        [data.digest(language) for language in data.languages]
+        read_all(name, tmp_path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -16,8 +16,8 @@ from hub.errors import HubError, InvalidRequest, UnknownMetric
 from hub.local import LocalHub
 from hub.records import Score
 from tests.builders.training import published_benchmarks as published
-from tests.builders.training.commands import json_of, run
-from trainers.cli import evaluate
+from tests.builders.training.commands import TINY, json_of, run
+from trainers.cli import evaluate, train
 from trainers.corpora.corpus import Prompt
 from trainers.evaluation import get_benchmark
 from trainers.evaluation.data_task import DataOptions, DataTask
@@ -304,7 +304,7 @@ def test_results_of_parts_of_a_list_are_those_of_the_whole(hub: LocalHub, base_f
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (("--benchmark", "mg-81"), HubError, "Available: coco-crola, crossmodal-3600, "),
+        (("--benchmark", "mg-81"), HubError, "Available: coco-crola, corpus-prompts, crossmodal-3600, "),
         (("--benchmark", "mg-18", "--judge", "emoji-judge"), InvalidRequest, "`mg-18` needs its data: pass --data FOLDER with crossmodal_LANGUAGE.json"),
         (("--benchmark", "mg-18", "--data", "HERE"), InvalidRequest, "`mg-18` needs a judge"),
         (("--benchmark", "mg-18", "--data", "HERE", "--judge", "tiny-sd"), InvalidRequest, "is of kind base and cannot judge"),
@@ -357,3 +357,67 @@ def test_scores_of_a_published_benchmark_are_repeated_with_its_data_and_judge(
     (folder / "images/dog.jpg").write_bytes((folder / "images/cat.jpg").read_bytes())
     with pytest.raises(InvalidRequest, match="is on data that this hub has"):
         run(rescore, "tiny-sd", "--lang", "yo", "--json", *where)
+
+
+def test_a_corpus_is_evaluated_with_any_judge(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ("tiny-sd", "--benchmark", "corpus-prompts", "--judge", "emoji-judge", "--lang", "yo", "--steps", "1")
+    scores = json_of(
+        capsys,
+        evaluate,
+        *common,
+        "--corpus",
+        "toy",
+        "--split",
+        "pairs",
+        "--split",
+        "seen",
+        "--n",
+        "4",
+        "--metric",
+        "r_precision",
+    )
+    found = {(score["metric"].partition("[")[0], score["split"]): score for score in scores}
+    assert found["r_precision_at_1", "pairs"]["sample_size"] == 2
+    assert found["judge_ceiling_r_precision_at_10", "seen"]["sample_size"] == 4
+    assert found["r_precision_at_1", "seen"]["benchmark_digest"] == "0" * 64
+    with pytest.raises(InvalidRequest, match="no split is called `test`. Available: seen, pairs, languages"):
+        run(evaluate, *common, "--corpus", "toy", "--split", "test")
+
+
+def test_a_corpus_of_ones_own_images_is_named_in_the_command_that_repeats_a_score(
+    hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    published.write_images(tmp_path / "mine", [f"{word}.png" for word in published.CONCEPTS])
+    rows = [
+        {"file_name": f"{word}.png", "text": published.say(word, "en"), "text_de": published.say(word, "de")}
+        for word in published.CONCEPTS
+    ]
+    published.write_rows(tmp_path / "mine/metadata.jsonl", rows)
+    where = ("--corpus", str(tmp_path / "mine"), "--caption-column", "en=text", "--caption-column", "de=text_de")
+    scores = json_of(
+        capsys, evaluate, "tiny-sd", "--benchmark", "corpus-prompts", *where, "--held-out-share", "0", "--judge", "emoji-judge",
+        "--lang", "de", "--steps", "1", "--metric", "clip_score",
+    )  # fmt: skip
+    assert [score["sample_size"] for score in scores] == [8]
+    assert (
+        f"{' '.join(where)} --held-out-share 0.0 --judge emoji-judge --metric clip_score --steps 1"
+        in scores[0]["source"]
+    )
+
+
+def test_a_module_is_compared_with_its_base_in_english(
+    hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(train, "token-kd", "--lang", "yo", *TINY, "--no-evaluate", "--push")
+    folder = str(published.mg18(tmp_path / "mg18"))
+    scores = json_of(
+        capsys, evaluate, "token-kd-yo", "--benchmark", "mg-18", "--data", folder, "--judge", "emoji-judge", "--steps", "1",
+        "--n", "4", "--metric", "clip_score", "--metric", "parity", "--metric", "english_drop", "--push",
+    )  # fmt: skip
+    found = {score["metric"].partition("[")[0]: score for score in scores}
+    assert {score["language"] for score in scores} == {"yo"}, "the module's own language is chosen"
+    share = found["clip_score"]["value"] / found["english_base_clip_score"]["value"]
+    assert found["parity_clip_score"]["value"] == pytest.approx(share, abs=1e-4)
+    assert found["english_drop_clip_score"]["base"] == "tiny-sd"
+    card = hub.registry.get("token-kd-yo").scores
+    assert {score.metric for score in card} == {score["metric"] for score in scores}

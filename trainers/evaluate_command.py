@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trainers import defaults
-from trainers.evaluate_options import DataPlace, Guidance, JudgeName, Steps, data_options
 from trainers.evaluation import BENCHMARKS, check_benchmark
 from trainers.options import (
     CaptionColumns,
+    DataPlace,
     Device,
+    Guidance,
     HeldOutShare,
     ImageColumn,
+    JudgeName,
+    Steps,
     check_device,
     check_names,
+    data_options,
     parse_languages,
     prepare_libraries,
 )

@@ -22,7 +22,6 @@ ABOVE = {
     "cli",
     "cost",
     "evaluate_command",
-    "evaluate_options",
     "options",
     "publish_module",
     "train_and_publish",

@@ -82,7 +82,7 @@ def ranks(queries_ND: Tensor, gallery_GD: Tensor, right_N: Tensor) -> Tensor:
 
 
 def rank_in_parts(rank: Callable[..., Tensor], width: int, *rows: Tensor) -> Tensor:
-    """Return `rank(*rows)`, computed for so many rows at a time that a matrix of their scores, `width` wide, has 256 MB at most."""
+    """Return `rank(*rows)`, computed in parts whose matrix of scores, `width` wide, takes at most 256 MB."""
     size = max(1, SCORES // max(1, width))
     if len(rows[0]) <= size:
         return rank(*rows)

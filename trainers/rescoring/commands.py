@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hub.errors import InvalidRequest
-from trainers.evaluate_options import DataPlace, Guidance, JudgeName, Steps, data_options
-from trainers.options import Device, check_device, parse_languages, prepare_libraries
+from trainers.options import (
+    DataPlace,
+    Device,
+    Guidance,
+    JudgeName,
+    Steps,
+    check_device,
+    data_options,
+    parse_languages,
+    prepare_libraries,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

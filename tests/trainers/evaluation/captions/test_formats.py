@@ -120,7 +120,7 @@ def removed(pattern: str) -> Callable[[Path], None]:
         ("mscoco", removed("dataset_coco.json"), InvalidRequest, "needs dataset_coco.json, which lists the test images"),
         ("mscoco", rewritten("stair*.json", '"image_id": 0', '"image_id": 9'), DamagedFile, "a caption of image 9, which it does not list"),
         ("mscoco", rewritten("coco-cn_test.txt", "0004", "0009"), InvalidRequest, "1 images of coco-cn_test.txt have no caption"),
-        ("mscoco", rewritten("dataset_coco.json", '"images"', '"pictures"'), DamagedFile, "`dataset_coco.json` has no list `images`"),
+        ("mscoco", rewritten("dataset_coco.json", '"images"', '"photos"'), DamagedFile, "`dataset_coco.json` lacks the list `images`"),
     ],
 )  # fmt: skip
 def test_what_is_missing_or_doubled_is_said_in_one_line(

@@ -87,5 +87,5 @@ def _coco_cn(path: Path, listed: Path) -> list[Caption]:
 def _list(content: Any, key: str, path: Path) -> list[dict[str, Any]]:
     found = content.get(key) if isinstance(content, dict) else None
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-        raise DamagedFile(f"`{path.name}` has no list `{key}`: download it again.")
+        raise DamagedFile(f"`{path.name}` lacks the list `{key}`: download it again.")
     return found

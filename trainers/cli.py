@@ -1,18 +1,16 @@
-"""`hub train` and `hub evaluate`. Torch is imported only when a command runs."""
+"""`hub train`, and `hub evaluate` of `trainers.evaluate_command`. Torch is imported only when a command runs."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from hub.errors import InvalidRequest
-from hub.plugins import check_name
 from trainers import defaults
-from trainers.evaluation import BENCHMARKS
-from trainers.evaluation import GROUP as BENCHMARK_GROUP
+from trainers.evaluate_command import evaluate, print_scores
 from trainers.options import (
     CaptionColumns,
     Device,
@@ -22,17 +20,11 @@ from trainers.options import (
     NativeColumn,
     RecipeName,
     Sets,
-    check_device,
     check_names,
-    parse_languages,
-    prepare_libraries,
     request_from_options,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from hub.records import Score
+__all__ = ["evaluate", "train"]
 
 
 def train(
@@ -151,74 +143,5 @@ def train(
     if as_json:
         typer.echo(json.dumps(outcome.as_json(), ensure_ascii=False))
     else:
-        _print_scores(outcome.scores)
+        print_scores(outcome.scores)
         typer.echo(outcome.as_text())
-
-
-def evaluate(
-    name: Annotated[str, typer.Argument(help="Base, module or encoder to evaluate.")],
-    base: Annotated[str, typer.Option(help="Base to evaluate a module on.  [default: its first base]")] = "",
-    benchmark: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Benchmark, such as emoji-generation or emoji-retrieval; repeat for several.  [default: by kind]"
-        ),
-    ] = None,
-    split: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Split: seen, pairs, languages, combinations or validation; seen or held-out of your own images; "
-            "repeat for several.  [default: seen]"
-        ),
-    ] = None,
-    lang: Annotated[
-        list[str] | None,
-        typer.Option(help="Language of the prompts; repeat for several.  [default: the artifact's languages]"),
-    ] = None,
-    corpus: Annotated[str, typer.Option(help="Corpus of the prompts.")] = defaults.CORPUS,
-    image_column: ImageColumn = "",
-    caption_column: CaptionColumns = None,
-    held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
-    n: Annotated[int, typer.Option(min=0, help="Prompts per language and split (0 = all).")] = 256,
-    seed: Annotated[int, typer.Option(help="Random seed for choosing prompts and noise.")] = 0,
-    device: Device = "",
-    push: Annotated[bool, typer.Option("--push", help="Publish the scores in the artifact's card.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
-) -> None:
-    """Evaluate a base, a module or an encoder."""
-    languages = parse_languages(lang)
-    check_device(device, takes_index=True)
-    from hub.local import LocalHub
-
-    with LocalHub.open() as hub:
-        artifact = hub.registry.get(name)
-        check_names(hub, base=base)
-        for each in benchmark or []:
-            check_name(BENCHMARK_GROUP, each, BENCHMARKS)
-        prepare_libraries()
-        from trainers.corpora.columns import Columns
-        from trainers.evaluation.evaluate import evaluate_artifact
-        from trainers.publish_module import publish_scores
-
-        columns = Columns.parse(image_column, caption_column or [], held_out_share)
-        scores = evaluate_artifact(
-            artifact, hub, base=base, benchmarks=tuple(benchmark or ()), splits=tuple(split or ["seen"]),
-            languages=languages, corpus=corpus, columns=columns, count=n, seed=seed, device=device or None, quiet=as_json,
-        )  # fmt: skip
-        if push:
-            revision = publish_scores(artifact, scores, hub)
-            if not as_json:
-                typer.echo(f"{artifact.name}: published as revision {revision.id[:12]}.")
-    if as_json:
-        from hub.cli.find.format_scores import as_json as score_as_json
-
-        typer.echo(json.dumps([score_as_json(score) for score in scores], ensure_ascii=False))
-    else:
-        _print_scores(scores)
-
-
-def _print_scores(scores: Sequence[Score]) -> None:
-    from hub.cli.find.format_scores import format_score
-
-    for score in scores:
-        typer.echo(format_score(score))

@@ -1,9 +1,10 @@
-"""Options that `hub train`, `hub evaluate` and `hub cache` share, and the request they make. Torch is not imported here."""
+"""Options that `hub train`, `hub evaluate`, `hub rescore` and `hub cache` share, and the request they make. Torch is not imported here."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from hub.errors import InvalidRequest, MissingExtra
 from hub.plugins import check_name
 from trainers import defaults
+from trainers.evaluation.data_task import DataOptions
 from trainers.methods import GROUP as METHOD_GROUP
 from trainers.methods import METHODS
 
@@ -51,11 +53,23 @@ EncoderName = Annotated[
     ),
 ]
 
+DataPlace = Annotated[
+    str,
+    typer.Option(help="Data of a published benchmark: a folder, or a dataset `owner/name` of the Hugging Face Hub."),
+]
+JudgeName = Annotated[
+    str, typer.Option(help="Dual encoder that judges images in published benchmarks: a name or a folder.")
+]
+Steps = Annotated[
+    int, typer.Option(min=0, help="Denoising steps in published benchmarks (0 = the pipeline's default).")
+]
+Guidance = Annotated[
+    float | None, typer.Option(min=0, help="Guidance scale in published benchmarks.  [default: the pipeline's]")
+]
+
 
 def check_names(hub: LocalHub, *, base: str = "", encoder: str = "") -> None:
     """Check that a base and encoders, as given, exist, before torch is imported. Raises `UnknownBase` and `UnknownArtifact`."""
-    from pathlib import Path
-
     from hub.errors import InvalidName, UnknownArtifact, UnknownBase
     from hub.publish.composition import base_names, is_path, is_repository
     from hub.records import split_names
@@ -169,3 +183,21 @@ def prepare_libraries() -> None:
     for logging in (diffusers_logging, transformers_logging):
         logging.disable_progress_bar()
         logging.set_verbosity_error()  # Prompts in other scripts are often longer than the base's limit, as expected.
+
+
+def data_options(
+    *,
+    data: str,
+    judge: str,
+    steps: int,
+    guidance: float | None,
+    device: str,
+    metrics: Sequence[str] = (),
+    force: bool = False,
+    keep: Path | None = None,
+) -> DataOptions:
+    """Return the options of published benchmarks from those of the command line."""
+    return DataOptions(
+        place=data, judge=judge, metrics=tuple(dict.fromkeys(metrics)), steps=steps or None, guidance=guidance, force=force,
+        keep=keep, device=device or None,
+    )  # fmt: skip

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 
@@ -21,16 +22,28 @@ from hub.systems.architectures import retrieves
 from trainers.corpora import open_corpus
 from trainers.corpora.columns import Columns
 from trainers.corpora.corpus import Corpus
-from trainers.evaluation import get_evaluator
-from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, machine
+from trainers.evaluation import get_benchmark
+from trainers.evaluation.data_task import NO_DATA, DataOptions
+from trainers.evaluation.evaluator import (
+    Benchmark,
+    DataBenchmark,
+    EvaluationSubject,
+    EvaluationTask,
+    corpus_options,
+    machine,
+)
 from trainers.evaluation.generation import GUIDANCE, JUDGE, STEPS, GenerationEvaluator
+from trainers.evaluation.prompts.corpus_prompts import CorpusPrompts
 from trainers.evaluation.retrieval import RetrievalEvaluator
+from trainers.evaluation.run_published import OpenedBenchmark, open_published, run_published
 from trainers.frozen.find_frozen import find_base, image_side
 from trainers.frozen.foundation import DUAL_ENCODER
 from trainers.inputs.feature_cache import key_of
 from trainers.loop.distributed import gather
 from trainers.run import RunResult
 
+DEFAULT_COUNT = 256
+"""Prompts per language and split of benchmarks on a corpus."""
 DROP = "english_drop_at_1"
 """The base's own English R-precision@1 minus that through the module."""
 
@@ -81,24 +94,47 @@ def evaluate_artifact(
     languages: tuple[str, ...],
     corpus: str,
     columns: Columns,
-    count: int,
+    count: int | None,
     seed: int,
     device: str | None,
     quiet: bool,
+    choice: DataOptions = NO_DATA,
 ) -> list[Score]:
-    """Measure an artifact for `hub evaluate NAME`; empty `benchmarks` and `languages` are chosen for the artifact.
+    """Measure an artifact for `hub evaluate NAME`; empty `benchmarks`, `splits` and `languages` are chosen for the artifact.
 
-    Raises `UnknownBenchmark` and `UnknownCorpus` before anything is loaded, and `InvalidRequest` as `run_benchmarks`.
+    `count` None is each benchmark's default. Benchmarks on the corpus come first, then published ones, which take `choice`.
+
+    Raises `UnknownBenchmark`, `UnknownCorpus` and the errors of a benchmark's data before anything is loaded, and `InvalidRequest`
+    as `run_benchmarks` and `run_published`.
     """
-    on = base or next(iter(artifact.bases), "") or (str(artifact.name) if artifact.kind == "base" else "")
-    side = image_side(find_base(on, hub).folder) if on and columns.captions else 224
-    opened = open_corpus(corpus, columns, side, hub.home.caches)
     benchmarks = benchmarks or (benchmark_of(artifact),)
-    for each in benchmarks:
-        get_evaluator(each)
-    own = tuple(tag for tag in artifact.languages if tag in opened.languages) or ("en",)
-    request = EvaluationRequest(benchmarks, splits, languages or own, count, seed)
-    return run_benchmarks(open_subject(artifact, base, hub, device), request, opened, hub, quiet=quiet)
+    found: dict[str, Any] = {name: get_benchmark(name) for name in benchmarks}
+    lab = tuple(name for name, each in found.items() if not isinstance(each, DataBenchmark))
+    on_corpus: list[CorpusPrompts] = [each for each in found.values() if type(each) is CorpusPrompts]
+    request = EvaluationRequest(lab, splits or ("seen",), languages, 0, seed)
+    published = {name: each for name, each in found.items() if name not in lab and each not in on_corpus}
+    opened = open_published(published, splits, choice)
+    loaded: Corpus | None = None
+    if request.benchmarks:
+        choice.check_unused(request.benchmarks[0])
+    if request.benchmarks or on_corpus:
+        on = base or next(iter(artifact.bases), "") or (str(artifact.name) if artifact.kind == "base" else "")
+        side = image_side(find_base(on, hub).folder) if on and columns.captions else 224
+        loaded = open_corpus(corpus, columns, side, hub.home.caches)
+        own = tuple(tag for tag in artifact.languages if tag in loaded.languages) or ("en",)
+        request = replace(request, languages=languages or own, count=DEFAULT_COUNT if count is None else count)
+        choice = replace(choice, corpus=tuple(corpus_options(loaded))) if on_corpus else choice
+        opened += [
+            OpenedBenchmark(each, split, each.open_corpus(loaded, split))
+            for each in on_corpus
+            for split in request.splits
+        ]
+    subject = open_subject(artifact, base, hub, device)
+    scores = run_benchmarks(subject, request, loaded, hub, quiet=quiet) if loaded and request.benchmarks else []
+    for each in opened:
+        own = tuple(tag for tag in artifact.languages if tag in each.data.languages) or ("en",)
+        scores += run_published(subject, each, languages or own, hub, choice, count=count, seed=seed, quiet=quiet)
+    return scores
 
 
 def benchmark_of(artifact: Artifact) -> str:
@@ -158,7 +194,7 @@ def run_benchmarks(
     """
     scores: list[Score] = []
     for name in request.benchmarks:
-        evaluator = get_evaluator(name)
+        evaluator = cast("Benchmark", get_benchmark(name))
         for language in request.languages:
             for split in request.splits:
                 task = EvaluationTask(corpus, split, language, hub, request.count, request.seed, quiet)

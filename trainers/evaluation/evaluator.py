@@ -1,4 +1,4 @@
-"""The interface of evaluators, which measure a subject on a task and return scores."""
+"""The interface of benchmarks, which measure a subject on a task and return scores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import platform
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from hub.records import Provenance, Score
 from trainers.corpora.captioned import CaptionedCorpus
 from trainers.corpora.corpus import Corpus, Prompt
 from trainers.evaluation.confidence import Interval
+from trainers.evaluation.data_task import BenchmarkData, DataTask
 from trainers.loop.sampler import seed_of
 
 
@@ -81,15 +83,24 @@ class EvaluationTask:
         place = {prompt.concept: index for index, prompt in enumerate(gallery)}
         return gallery, torch.tensor([place[prompt.concept] for prompt in prompts])
 
+    @property
+    def digest(self) -> str:
+        """The digest of what is read."""
+        return self.corpus.digest
+
+    def options(self) -> list[tuple[object, ...]]:
+        """Return the command-line options that repeat the run."""
+        return corpus_options(self.corpus)
+
     def _filled_splits(self) -> list[str]:
         return [split for split in self.corpus.base_splits if self.corpus.prompts(self.language, split)]
 
 
-class Evaluator(Protocol):
-    """A benchmark."""
+class Benchmark(Protocol):
+    """A benchmark on a corpus. Published ones are a `DataBenchmark`."""
 
     name: str
-    """Name of the benchmark."""
+    """As in `--benchmark`."""
     needs: str
     """`pipeline`; `encoder` if an encoder alone can be evaluated too; `retriever` if images are embedded."""
 
@@ -98,29 +109,67 @@ class Evaluator(Protocol):
         ...
 
 
+@runtime_checkable
+class DataBenchmark(Protocol):
+    """A published benchmark, with data of its own. One object evaluates all languages of a run, and may remember results."""
+
+    name: str
+    needs: str
+    default_count: int
+    """Prompts or queries per language without `--n`; 0 means all."""
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Its splits, the default first."""
+        ...
+
+    def open(self, folder: Path, split: str) -> BenchmarkData:
+        """Read the data of a split. Raises `InvalidRequest` for missing files, texts or images, `DamagedFile` for broken ones."""
+        ...
+
+    def evaluate(self, subject: EvaluationSubject, task: DataTask) -> list[Score]:
+        """Return the scores of a subject on a task, most important first. Raises `InvalidRequest`."""
+        ...
+
+
+def corpus_options(corpus: Corpus) -> list[tuple[object, ...]]:
+    """Return the command-line options of a corpus; empty for one that is found by name."""
+    if isinstance(corpus, CaptionedCorpus):
+        return [("--corpus", corpus.place), *corpus.columns.options()]
+    return []
+
+
 def make_score(
-    metric: str, value: float | Interval, benchmark: str, subject: EvaluationSubject, task: EvaluationTask, **other: Any
+    metric: str,
+    value: float | Interval,
+    benchmark: str,
+    subject: EvaluationSubject,
+    task: EvaluationTask | DataTask,
+    *,
+    details: str = "",
+    **other: Any,
 ) -> Score:
-    """Create the score of a run on this machine, with the command that repeats it.
+    """Create the score of a run on this machine, with the command that repeats it and further `details` of the run.
 
     It is self-reported: only `hub rescore` records scores as reproduced.
     """
     interval = value if isinstance(value, Interval) else None
     command = f"hub evaluate {subject.name} --benchmark {benchmark} --split {task.split} --lang {task.language}"
     command += f" --n {task.count} --seed {task.seed}" + (f" --base {subject.base}" if subject.base else "")
-    if isinstance(task.corpus, CaptionedCorpus):
-        options: list[tuple[str, object]] = [("--corpus", task.corpus.place), *task.corpus.columns.options()]
+    if options := task.options():
         command += " " + shlex.join(str(word) for option in options for word in option)
     score = Score(
         metric=metric,
         value=round(interval.value if interval else float(value), 6),  # type: ignore[arg-type]
         benchmark=benchmark,
         provenance=Provenance.SELF_REPORTED,
-        source=f"{command}; revision {subject.revision[:12] or 'unpublished'}; {machine()}",
+        source="; ".join(
+            filter(None, (command, f"revision {subject.revision[:12] or 'unpublished'}", machine(), details))
+        ),
         split=task.split,
         language=task.language,
         base=subject.base,
-        benchmark_digest=task.corpus.digest,
+        benchmark_digest=task.digest,
         sample_size=interval.count if interval else None,
         seed=task.seed,
         low=round(interval.low, 6) if interval else None,

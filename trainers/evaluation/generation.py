@@ -9,8 +9,9 @@ Shape letters: N images, G gallery, D features, H and W an image.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ from trainers.loop.sampler import NOISE_STREAM, generator_of
 GUIDANCE = 2.5
 """Guidance scale of every subject; the base is best with English prompts between 2 and 3."""
 STEPS = 20
+SETTINGS: Mapping[str, Any] = MappingProxyType({"num_inference_steps": STEPS, "guidance_scale": GUIDANCE})
 BATCH_SIZE, PIXELS = 64, 4 << 20
 """Images, and their pixels, that are generated at a time; decoding one of 1024 px takes 3 GB in fp32."""
 CHUNK = 128
@@ -100,11 +102,18 @@ def _real_features(judge: Judge, corpus: Corpus, gallery: Sequence[Prompt], side
 
 
 def generate_images(
-    pipeline: Any, prompts: Sequence[Prompt], *, seed: int, quiet: bool = False, label: str = "generating"
+    pipeline: Any,
+    prompts: Sequence[Prompt],
+    *,
+    seed: int,
+    quiet: bool = False,
+    label: str = "generating",
+    settings: Mapping[str, Any] = SETTINGS,
 ) -> Tensor:
     """Generate the images of prompts, (N, 3, H, W) in 0…1. An image's noise depends on (seed, concept) alone.
 
-    The processes of a distributed run divide the prompts among them, and each returns all images.
+    `settings` are arguments of the pipeline's call; those of the lab by default. The processes of a distributed run divide the prompts
+    among them, and each returns all images.
     """
     pipeline.set_progress_bar_config(disable=True)
     rank, processes = process_place()
@@ -115,8 +124,7 @@ def generate_images(
             with read_by_module(pipeline):
                 output = pipeline(
                     [prompt.text for prompt in batch],
-                    num_inference_steps=STEPS,
-                    guidance_scale=GUIDANCE,
+                    **settings,
                     generator=[generator_of(seed, NOISE_STREAM, prompt.concept) for prompt in batch],
                     output_type="pt",
                 )

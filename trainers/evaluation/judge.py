@@ -1,11 +1,11 @@
 """The judge: an independent dual encoder that recognises generated images.
 
-Shape letters: N images, G gallery, D features, H and W an image.
+Shape letters: N images, B of them at a time, G gallery, D features, H and W an image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import AutoTokenizer, CLIPModel
+
+SCORES = 1 << 25
+"""Scores in memory at a time, in float64: 256 MB."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,22 @@ def ranks(queries_ND: Tensor, gallery_GD: Tensor, right_N: Tensor) -> Tensor:
 
     Shapes: queries (N, D), gallery (G, D), right entries (N,).
     """
-    scores_NG = F.normalize(queries_ND.double(), dim=1) @ F.normalize(gallery_GD.double(), dim=1).T
-    own_N1 = scores_NG.gather(1, right_N[:, None])
-    return (scores_NG >= own_N1).sum(dim=1) - 1
+    gallery_DG = F.normalize(gallery_GD.double(), dim=1).T
+
+    def rank(queries_BD: Tensor, right_B: Tensor) -> Tensor:
+        scores_BG = F.normalize(queries_BD.double(), dim=1) @ gallery_DG
+        own_B1 = scores_BG.gather(1, right_B[:, None])
+        return (scores_BG >= own_B1).sum(dim=1) - 1
+
+    return rank_in_parts(rank, len(gallery_GD), queries_ND, right_N)
+
+
+def rank_in_parts(rank: Callable[..., Tensor], width: int, *rows: Tensor) -> Tensor:
+    """Return `rank(*rows)`, computed in parts whose matrix of scores, `width` wide, takes at most 256 MB."""
+    size = max(1, SCORES // max(1, width))
+    if len(rows[0]) <= size:
+        return rank(*rows)
+    return torch.cat([rank(*parts) for parts in zip(*(each.split(size) for each in rows), strict=True)])
 
 
 def pixel_features(images_N3HW: Tensor, side: int = 16) -> Tensor:

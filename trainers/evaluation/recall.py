@@ -8,7 +8,7 @@ queried five times. The texts that an image retrieves are mapped to their images
 among the first k of those. Shares are rounded to tenths of a per cent. The second step is more lenient, so scores of the
 two protocols are not comparable.
 
-Shape letters: N texts, G images, D the joint width.
+Shape letters: N texts, G images, Q queries, B of them at a time, D the joint width.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hub.records import Score
 from trainers.corpora.corpus import Prompt
 from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, make_score
 from trainers.evaluation.generation import RANKS, shares_at
-from trainers.evaluation.judge import ranks
+from trainers.evaluation.judge import rank_in_parts, ranks
 
 TO_IMAGE, TO_TEXT = "text_to_image_recall_at_{}", "image_to_text_recall_at_{}"
 
@@ -95,10 +95,15 @@ def first_of_own(queries_QD: Tensor, captions_ND: Tensor, image_Q: Tensor, image
 
     Shapes: image features (Q, D), caption features (N, D), image indices (Q,) and (N,).
     """
-    scores_QN = queries_QD.double() @ captions_ND.double().T
-    own_QN = image_Q[:, None] == image_of_N[None, :]
-    best_Q1 = scores_QN.masked_fill(~own_QN, -torch.inf).amax(dim=1, keepdim=True)
-    return ((scores_QN >= best_Q1) & ~own_QN).sum(dim=1)
+    captions_DN = captions_ND.double().T
+
+    def rank(queries_BD: Tensor, image_B: Tensor) -> Tensor:
+        scores_BN = queries_BD.double() @ captions_DN
+        own_BN = image_B[:, None] == image_of_N[None, :]
+        best_B1 = scores_BN.masked_fill(~own_BN, -torch.inf).amax(dim=1, keepdim=True)
+        return ((scores_BN >= best_B1) & ~own_BN).sum(dim=1)
+
+    return rank_in_parts(rank, len(captions_ND), queries_QD, image_Q)
 
 
 def distinct_rank(queries_QD: Tensor, captions_ND: Tensor, image_Q: Tensor, image_of_N: Tensor) -> Tensor:
@@ -106,11 +111,16 @@ def distinct_rank(queries_QD: Tensor, captions_ND: Tensor, image_Q: Tensor, imag
 
     Shapes: image features (Q, D), caption features (N, D), image indices (Q,) and (N,).
     """
-    scores_QN = queries_QD.double() @ captions_ND.double().T
-    best_QG = torch.full((len(queries_QD), int(image_of_N.max()) + 1), -torch.inf, dtype=scores_QN.dtype)
-    best_QG = best_QG.scatter_reduce(1, image_of_N.expand_as(scores_QN), scores_QN, "amax")
-    own_Q1 = best_QG.gather(1, image_Q[:, None])
-    return (best_QG >= own_Q1).sum(dim=1) - 1
+    captions_DN = captions_ND.double().T
+
+    def rank(queries_BD: Tensor, image_B: Tensor) -> Tensor:
+        scores_BN = queries_BD.double() @ captions_DN
+        best_BG = torch.full((len(queries_BD), int(image_of_N.max()) + 1), -torch.inf, dtype=scores_BN.dtype)
+        best_BG = best_BG.scatter_reduce(1, image_of_N.expand_as(scores_BN), scores_BN, "amax")
+        own_B1 = best_BG.gather(1, image_B[:, None])
+        return (best_BG >= own_B1).sum(dim=1) - 1
+
+    return rank_in_parts(rank, len(captions_ND), queries_QD, image_Q)
 
 
 class MclipProtocolEvaluator:

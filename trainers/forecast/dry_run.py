@@ -26,7 +26,7 @@ from trainers.corpora import open_corpus
 from trainers.corpora.corpus import Corpus
 from trainers.cost import count_images
 from trainers.forecast.configurations import find_base_configuration, find_encoder_configurations
-from trainers.forecast.count_step import Counted, count, count_step
+from trainers.forecast.count_step import count, count_step
 from trainers.forecast.forecast import Activations, Forecast, Stage
 from trainers.forecast.planned_features import PlannedCorpus, host_bytes, without_values
 from trainers.forecast.weightless import Weightless
@@ -44,7 +44,7 @@ from trainers.loop.precision import precision_on
 from trainers.loop.sampler import generator_of
 from trainers.recipes.plan import Phase, Plan
 from trainers.recipes.weight_types import FULL, PRECISIONS, WeightTypes, weight_types
-from trainers.run import READOUT, RunRequest, fitted_plan, plan_of, find_vision
+from trainers.run import READOUT, RunRequest, find_vision, fitted_plan, plan_of
 from trainers.run_folder import check_folder
 from trainers.train_and_publish import SPLITS
 

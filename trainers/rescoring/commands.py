@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hub.errors import InvalidRequest
-from trainers.options import Device, check_device, parse_languages, prepare_libraries
+from trainers.options import (
+    DataPlace,
+    Device,
+    Guidance,
+    JudgeName,
+    Steps,
+    check_device,
+    data_options,
+    parse_languages,
+    prepare_libraries,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,6 +53,10 @@ def rescore(
     n: Annotated[
         int, typer.Option(min=0, help="Maximum number of prompts per language and split (0 = as claimed).")
     ] = 0,
+    data: DataPlace = "",
+    judge: JudgeName = "",
+    steps: Steps = 0,
+    guidance: Guidance = None,
     device: Device = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
@@ -67,13 +81,18 @@ def rescore(
                 f"it with `hub evaluate {name} --push`."
             )
         prepare_libraries()
+        choice = data_options(data=data, judge=judge, steps=steps, guidance=guidance, device=device)
         measured: list[Score] = []
-        for trial, scores in measure(artifact, trials, hub, device=device or None, quiet=as_json):
+        for trial, scores in measure(artifact, trials, hub, device=device or None, quiet=as_json, choice=choice):
             if not scores and not as_json:
-                typer.echo(f"{trial.benchmark}/{trial.split}: skipped, this hub has another version of the benchmark.")
+                typer.echo(
+                    f"{trial.benchmark}/{trial.split}, {trial.language or 'all'}: skipped, these data of the benchmark are not here."
+                )
             measured += scores
         if not measured:
-            raise InvalidRequest(f"no score of `{artifact.name}` is on a version of its benchmark that this hub has.")
+            raise InvalidRequest(
+                f"no score of `{artifact.name}` is on data that this hub has: published benchmarks need --data and --judge."
+            )
         actor = Actor("hub rescore")
         record_reproduced(artifact.name, artifact.revision, measured, hub.registry, hub.store, actor)
     outcomes = list(_outcomes(artifact, measured))

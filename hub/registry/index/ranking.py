@@ -33,7 +33,7 @@ BASE_ALONE = "base_alone_"
 """Prefix of metrics of the untranslated prompt on the base, in a module's card."""
 ENGLISH_BASE = "english_base_"
 """Prefix of metrics of the English prompts of the same concepts on the base."""
-CONTROLS = (BASE_ALONE, ENGLISH_BASE, "english_drop_", "fid_floor", "judge_ceiling_")
+CONTROLS = (BASE_ALONE, ENGLISH_BASE, "english_drop_", "fid_floor", "kid_floor", "judge_ceiling_")
 """Prefixes of metrics of the base, the benchmark or its judge, which put a module's own scores into perspective."""
 FOREIGN_LANGUAGE = 100.0
 """Added to the ranking of a score in another language than the requested one."""

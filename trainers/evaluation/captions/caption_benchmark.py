@@ -1,0 +1,179 @@
+"""Evaluate retrievers on published captions, by the standard protocol and by mCLIP's (see `trainers.evaluation.recall`).
+
+Shape letters: N captions, G images, Q queries, D the joint width, K pairs of direction and k.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from hub.errors import InvalidRequest
+from hub.loader import Retriever
+from hub.records import Score
+from trainers.evaluation.captions.caption_set import CaptionSet
+from trainers.evaluation.confidence import Interval, bootstrap_ratio
+from trainers.evaluation.data_folder import DataFolder, open_image
+from trainers.evaluation.data_task import DataTask
+from trainers.evaluation.evaluator import EvaluationSubject, make_score
+from trainers.evaluation.generation import RANKS
+from trainers.evaluation.judge import ranks
+from trainers.evaluation.recall import TO_IMAGE, TO_TEXT, distinct_rank, first_of_own
+from trainers.loop.sampler import seed_of
+
+_AT_ONCE = 64
+"""Image files that are open at a time."""
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedCaptions:
+    """Embeddings of all captions and images of a language, and the images that are asked about."""
+
+    captions_ND: Tensor
+    images_GD: Tensor
+    image_of_N: Tensor
+    """Index of the image of each caption."""
+    asked_Q: Tensor
+    """Indices of the images whose captions are queries."""
+
+    def queries(self) -> Tensor:
+        """Return the indices of the captions that are queries."""
+        return torch.isin(self.image_of_N, self.asked_Q).nonzero()[:, 0]
+
+
+@dataclass(frozen=True, slots=True)
+class HitCounts:
+    """Hits and queries of each image, by direction and k: (G, K)."""
+
+    hits_GK: Tensor
+    queries_GK: Tensor
+    names: tuple[str, ...]
+    """Metric of each column."""
+
+
+class CaptionBenchmark(ABC):
+    """A benchmark of retrieval on published captions, by the standard protocol. A subclass says how its files are read.
+
+    One object evaluates all languages of a run, and embeds images that they share once.
+    """
+
+    name: str
+    needs = "retriever"
+    splits: tuple[str, ...] = ("test",)
+    default_count = 0
+    """All images are asked about without `--n`."""
+    layout: str
+    """The files that it expects, for messages."""
+    decimals: int | None = None
+    """Decimals to which shares are rounded."""
+
+    def __init__(self) -> None:
+        self._images: dict[tuple[int, Path], Tensor] = {}
+
+    @abstractmethod
+    def read(self, folder: DataFolder, split: str) -> CaptionSet:
+        """Read the captions of a split. Raises `InvalidRequest` and `DamagedFile`."""
+
+    def open(self, folder: Path, split: str) -> CaptionSet:
+        """Read the captions of a split. Raises `InvalidRequest` and `DamagedFile`."""
+        return self.read(DataFolder(self.name, folder, self.layout), split)
+
+    def evaluate(self, subject: EvaluationSubject, task: DataTask) -> list[Score]:
+        """Return recall@1, 5 and 10 in both directions and their mean in one language. Raises `InvalidRequest`."""
+        if subject.retriever is None:
+            raise InvalidRequest(f"`{subject.name}` cannot embed images: evaluate a dual encoder or a retriever.")
+        if task.choice.judge or task.choice.metrics or task.choice.settings():
+            raise InvalidRequest(
+                f"`{self.name}` takes no --judge, --metric, --steps or --guidance: it generates no images."
+            )
+        data: CaptionSet = task.data
+        if (repeated := data.repeated(task.language)) and not task.quiet:
+            logger.warning(
+                "%s, %s: %d captions belong to several images, which a text cannot tell apart.", self.name,
+                task.language, repeated,
+            )  # fmt: skip
+        counts = self.count_hits(self._embed(subject.retriever, data, task))
+        columns = {name: bootstrap(counts, [place], task.seed) for place, name in enumerate(counts.names)}
+        columns["mean_recall"] = bootstrap(counts, range(len(counts.names)), task.seed)
+        return [
+            make_score(metric, interval, self.name, subject, task)
+            for metric, interval in self._rounded(columns).items()
+        ]
+
+    def count_hits(self, embedded: EmbeddedCaptions) -> HitCounts:
+        """Count the hits of each image by the standard protocol: a caption asks for its image, an image for any of its captions."""
+        queries_Q, asked_Q, image_of_N = embedded.queries(), embedded.asked_Q, embedded.image_of_N
+        to_image_Q = ranks(embedded.captions_ND[queries_Q], embedded.images_GD, image_of_N[queries_Q])
+        to_text_Q = first_of_own(embedded.images_GD[asked_Q], embedded.captions_ND, asked_Q, image_of_N)
+        return tally(embedded, (TO_IMAGE, to_image_Q, image_of_N[queries_Q]), (TO_TEXT, to_text_Q, asked_Q))
+
+    def _embed(self, retriever: Retriever, data: CaptionSet, task: DataTask) -> EmbeddedCaptions:
+        captions, images = data.captions(task.language), data.images(task.language)
+        place = {name: index for index, name in enumerate(images)}
+        keys = [(id(retriever), path) for path in images.values()]
+        missing = [key for key in keys if key not in self._images]
+        for first in range(0, len(missing), _AT_ONCE):
+            batch = missing[first : first + _AT_ONCE]
+            rows_BD = retriever.embed_images([open_image(path) for _, path in batch]).cpu()
+            self._images |= dict(zip(batch, rows_BD, strict=True))
+        names = sorted(images, key=lambda name: seed_of(task.seed, "queries", name))
+        asked = names[: task.count] if task.count else names
+        return EmbeddedCaptions(
+            retriever.embed_texts([caption.text for caption in captions]).cpu(),
+            torch.stack([self._images[key] for key in keys]),
+            torch.tensor([place[caption.image] for caption in captions]),
+            torch.tensor(sorted(place[name] for name in asked)),
+        )
+
+    def _rounded(self, columns: dict[str, Interval]) -> dict[str, Interval]:
+        """Return the values as the protocol rounds them; the mean is that of rounded values."""
+        if self.decimals is None:
+            return columns
+        rounded = {name: round(each.value, self.decimals) for name, each in columns.items() if name != "mean_recall"}
+        rounded["mean_recall"] = sum(rounded.values()) / len(rounded)
+        return {
+            name: replace(
+                each, value=rounded[name], low=min(each.low, rounded[name]), high=max(each.high, rounded[name])
+            )
+            for name, each in columns.items()
+        }
+
+
+class MclipProtocol(CaptionBenchmark):
+    """The protocol of mCLIP's tables: both directions ask once per caption, retrieved captions are de-duplicated by image."""
+
+    decimals = 3  # Tenths of a per cent.
+
+    def count_hits(self, embedded: EmbeddedCaptions) -> HitCounts:
+        """Count the hits of each image by mCLIP's protocol."""
+        queries_Q, image_of_N = embedded.queries(), embedded.image_of_N
+        right_Q = image_of_N[queries_Q]
+        to_image_Q = ranks(embedded.captions_ND[queries_Q], embedded.images_GD, right_Q)
+        to_text_Q = distinct_rank(embedded.images_GD[right_Q], embedded.captions_ND, right_Q, image_of_N)
+        return tally(embedded, (TO_IMAGE, to_image_Q, right_Q), (TO_TEXT, to_text_Q, right_Q))
+
+
+def tally(embedded: EmbeddedCaptions, *directions: tuple[str, Tensor, Tensor]) -> HitCounts:
+    """Count hits by image. Each direction has the name of its metric, the ranks of its queries (Q,) and their images (Q,)."""
+    hits, queries, names = [], [], []
+    for metric, ranks_Q, image_Q in directions:
+        for k in RANKS:
+            hits.append(torch.bincount(image_Q, (ranks_Q < k).double(), minlength=len(embedded.images_GD)))
+            queries.append(torch.bincount(image_Q, minlength=len(embedded.images_GD)).double())
+            names.append(metric.format(k))
+    asked_Q = embedded.asked_Q
+    return HitCounts(torch.stack(hits, dim=1)[asked_Q], torch.stack(queries, dim=1)[asked_Q], tuple(names))
+
+
+def bootstrap(counts: HitCounts, columns: Sequence[int], seed: int) -> Interval:
+    """Return the mean share over columns, with its interval over resampled images; n is the number of queries of the first."""
+    chosen = list(columns)
+    found = bootstrap_ratio(counts.hits_GK[:, chosen], counts.queries_GK[:, chosen], seed=seed)
+    return replace(found, count=int(counts.queries_GK[:, chosen[0]].sum()))

@@ -1,0 +1,1 @@
+"""Benchmarks of generation on published prompts: any base, judged by any dual encoder."""

@@ -64,38 +64,41 @@ class Part(NamedTuple):
 
 
 class Texts(Sequence[str]):
-    """The empty text, followed by rows of columns. A slice is a list."""
+    """Rows of columns, one part after the other. A slice reads nothing."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
-        self._parts = [Part(Column.of([""]), np.zeros(1, np.int64)), *parts]
-        self._starts = np.cumsum([0, *(len(part.rows_N) for part in self._parts)]).tolist()
+        self._parts = parts
+        self._starts: list[int] = np.cumsum([0, *(len(part.rows_N) for part in parts)]).tolist()
+
+    @classmethod
+    def after_empty(cls, parts: Sequence[Part]) -> Texts:
+        """Return the empty text, followed by rows of columns."""
+        return cls([Part(Column.of([""]), np.zeros(1, np.int64)), *parts])
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return self._starts[-1]
 
     @overload
     def __getitem__(self, index: int) -> str: ...
     @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
+    def __getitem__(self, index: slice) -> Texts: ...
+    def __getitem__(self, index: int | slice) -> str | Texts:
         if not isinstance(index, slice):
             place = range(len(self))[index]
-            return self._between(place, place + 1)[0]
+            return next(iter(self._between(place, place + 1)))
         first, last, step = index.indices(len(self))
         if step != 1:
             raise ValueError("texts are read in their order")
         return self._between(first, last)
 
     def __iter__(self) -> Iterator[str]:
-        for some in in_slices(self):
-            yield from some
+        for column, rows_N in self._parts:
+            for first in range(0, len(rows_N), SLICE):
+                yield from column.take(rows_N[first : first + SLICE])
 
-    def _between(self, first: int, last: int) -> list[str]:
-        texts: list[str] = []
-        for part, start in zip(self._parts, self._starts, strict=False):
-            rows_N = part.rows_N[max(first - start, 0) : max(last - start, 0)]
-            texts += part.column.take(rows_N)
-        return texts
+    def _between(self, first: int, last: int) -> Texts:
+        pairs = zip(self._parts, self._starts, strict=False)
+        return Texts([Part(c, rows_N[max(first - at, 0) : max(last - at, 0)]) for (c, rows_N), at in pairs])
 
 
 class Tags(Sequence[str]):
@@ -120,7 +123,7 @@ class Tags(Sequence[str]):
 
 def in_slices(texts: Sequence[str], count: int = SLICE) -> Iterator[list[str]]:
     """Return the texts as lists of at most `count`."""
-    return (list(texts[first : first + count]) for first in range(0, len(texts), count))
+    return ([*texts[first : first + count]] for first in range(0, len(texts), count))
 
 
 def digest_of_texts(texts: Sequence[str]) -> str:

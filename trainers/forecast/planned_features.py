@@ -5,7 +5,6 @@ Shape letters: N texts, M meanings, B batch, R elements of a row.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,11 +15,12 @@ from hub.bases.frozen import FrozenBase
 from trainers.corpora.corpus import Example, Prompt
 from trainers.forecast.weightless import Weightless
 from trainers.inputs.features import FeatureDataset
+from trainers.inputs.token_rows import Tokens
 
 SAMPLE = 4096
 """Examples of a planned corpus; the rest is a multiple of them."""
-OBJECTS = 320
-"""Bytes of a text's Python objects and its places in lists and tensors, besides letters and token ids."""
+KEPT = 64
+"""Bytes of a text in memory: weights, their sums, hashes and places. Its letters and tokens stay in files."""
 
 
 class PlannedCorpus:
@@ -28,7 +28,9 @@ class PlannedCorpus:
 
     name = "planned"
     digest = "planned"
-    base_splits = ()
+    base_splits: tuple[str, ...] = ()
+    has_images = True
+    unreadable = frozenset[str]()
 
     def __init__(self, pairs: int, languages: Sequence[str]) -> None:
         self.languages = (*languages, "en")
@@ -53,6 +55,17 @@ class PlannedCorpus:
     def images(self, concepts: Sequence[str]) -> Tensor:
         """Return black images, (N, 3, 64, 64)."""
         return torch.zeros(len(concepts), 3, 64, 64, dtype=torch.uint8)
+
+
+class PlannedTokens:
+    """Tokens of texts that are all the first one of the vocabulary; see `TokenRows`."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+
+    def __getitem__(self, rows_B: Tensor) -> Tokens:
+        ids_BL = torch.zeros(len(rows_B), self._length, dtype=torch.long)
+        return ids_BL, torch.ones_like(ids_BL, dtype=torch.bool)
 
 
 class PlannedRows:
@@ -86,11 +99,10 @@ def without_values(features: FeatureDataset, needs: Sequence[str], weightless: W
         row = base.length * base.width + (base.pooled_width or 0) + (base.length if base.mask else 0)
         made["teacher_MR"] = PlannedRows(weightless, meanings, (row,))
         made["latents_MKHW"] = PlannedRows(weightless, meanings, base.latent_shape)
-        made["_base_tokens"] = torch.zeros(1, 1, dtype=torch.int).expand(texts, base.length)
+        made["_base_tokens"] = PlannedTokens(base.length)
         made["end_M"] = torch.zeros(meanings, dtype=torch.long)
     made["states_NLE"] = PlannedRows(weightless, texts, (features.length, features.encoder.width))
-    ids_NL = torch.zeros(1, 1, dtype=torch.int).expand(texts, features.length)
-    made["_tokens"] = (ids_NL, torch.ones(1, 1, dtype=torch.bool).expand(texts, features.length))
+    made["_tokens"] = made["meaning_tokens"] = PlannedTokens(features.length)
     if {"captions", "images"} & {*needs}:
         made |= dict.fromkeys(("captions_MP", "images_MP"), PlannedRows(weightless, meanings, (features.dual.width,)))
     if features.sentence_encoder is not None:
@@ -101,7 +113,5 @@ def without_values(features: FeatureDataset, needs: Sequence[str], weightless: W
 
 
 def host_bytes(features: FeatureDataset) -> int:
-    """Return the bytes that the texts of a dataset, their token ids and their weights take on the host."""
-    letters = sum(map(sys.getsizeof, features.texts_N))
-    meanings = sum(map(sys.getsizeof, features.english_M)) + sum(map(sys.getsizeof, features.concept_M))
-    return letters + meanings + len(features.texts_N) * (OBJECTS + 5 * features.length)
+    """Return the bytes that the texts of a dataset take on the host."""
+    return KEPT * len(features.texts_N)

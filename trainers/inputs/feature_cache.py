@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from hub.errors import Conflict, Unreachable
+from trainers.corpora.text_columns import digest_of_texts
 from trainers.inputs.sharded_rows import Rows, ShardedRows, open_shard
 from trainers.loop.distributed import process_place
 from trainers.loop.failures import catch_write_errors, compute_in_parts
@@ -35,8 +36,9 @@ POLL_SECONDS = 0.2
 
 
 def key_of(*parts: object) -> str:
-    """Return the SHA-256 of the parts as JSON, the key of a cache."""
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+    """Return the SHA-256 of the parts as JSON, the key of a cache. Texts in columns are parts by their own SHA-256."""
+    written = json.dumps(parts, ensure_ascii=False, sort_keys=True, default=digest_of_texts)
+    return hashlib.sha256(written.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

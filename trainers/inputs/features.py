@@ -23,13 +23,12 @@ from hub.encoders.joined_encoder import JoinedEncoder
 from hub.encoders.text_encoder import TextEncoder
 from hub.loader.modules.module_config import PromptRule
 from trainers.corpora.corpus import Corpus
-from trainers.corpora.text_columns import digest_of_texts, in_slices
 from trainers.inputs.feature_cache import FeatureCache, key_of
 from trainers.inputs.mapped_rows import MappedRows
 from trainers.inputs.phrases import Phrases, collect_phrases
 from trainers.inputs.prompt_rules import PromptRules
 from trainers.inputs.sharded_rows import Rows
-from trainers.inputs.token_rows import Tokenize, TokenRows, Tokens
+from trainers.inputs.token_rows import TokenRows, base_tokens, encoder_tokens
 from trainers.loop.precision import has_bf16, tf32
 from trainers.loop.sampler import normal
 
@@ -46,8 +45,6 @@ SAMPLE_BYTES = 64 << 20
 """Statistics of the base's embeddings come from a sample of this size, in fp32; smaller corpora, such as the lab's, are used whole."""
 IMAGES, PIXELS = 64, 2 << 20
 """Images, and their pixels, that the autoencoder encodes or decodes at a time: 0.7 GB for each of 512 px, in fp32."""
-TOKENIZED = 8192
-"""Rows of tokens in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +95,7 @@ class FeatureDataset:
     def _leave_out_unreadable(self) -> None:
         """Set the weights of texts to 0 whose images could not be read when they were encoded, now or by an earlier process."""
         if unreadable := self.corpus.unreadable:
-            is_broken_M = torch.tensor(
-                [concept in unreadable for some in in_slices(self.concept_M) for concept in some]
-            )
+            is_broken_M = torch.tensor([concept in unreadable for concept in self.concept_M])
             for weights_N in (self.weights_N, self.translated_weights_N):
                 weights_N[is_broken_M[self.meaning_N]] = 0
 
@@ -169,55 +164,31 @@ class FeatureDataset:
 
     @cached_property
     def _tokens(self) -> TokenRows:
-        """Tokens (N, L) of all texts for the encoder. Row 0 follows the rule of negative prompts."""
-
-        def tokenize(texts: list[str], rule: PromptRule) -> tuple[Tensor, Tensor]:
-            tokens = self.encoder.tokenize([rule.prefix + text + rule.suffix for text in texts], rule.length)
-            ids_BL, mask_BL = (_drop(each_BL, rule) for each_BL in tokens)
-            return ids_BL, mask_BL.bool()
-
-        return self._cache_tokens(
-            self.texts_N, "tokens", [self.store.encoder_digest, self.prompt_rules.config()],
-            lambda texts: tokenize(texts, self.prompt_rules.positive), lambda: tokenize([""], self.prompt_rules.negative),
-        )  # fmt: skip
+        """Tokens (N, L) of all texts for the encoder."""
+        return self._encoder_tokens(self.texts_N, self.prompt_rules)
 
     @cached_property
     def meaning_tokens(self) -> TokenRows:
         """Tokens (M, L) of all meanings for the encoder, without prompt rules."""
-        key = [self.store.encoder_digest, self.length]
-        return self._cache_tokens(
-            self.english_M, "meaning-tokens", key, lambda texts: self.encoder.tokenize(texts, self.length)
-        )
+        return self._encoder_tokens(self.english_M, PromptRules.plain(self.length))
+
+    def _encoder_tokens(self, texts: Sequence[str], rules: PromptRules) -> TokenRows:
+        folder, digest, quiet = self.store.folder, self.store.encoder_digest, self.store.quiet
+        return encoder_tokens(self.encoder, texts, rules, folder=folder, digest=digest, quiet=quiet)
 
     @cached_property
     def _base_tokens(self) -> TokenRows:
-        return self._cache_base_tokens(self.texts_N)
+        return self._own_tokens(self.texts_N)
 
     @cached_property
     def end_M(self) -> Tensor:
         """Position (M,) of the first end token of each meaning, in the base's own tokens."""
-        rows = self._cache_base_tokens(self.english_M)
-        parts = (rows[places_B][0] for places_B in torch.arange(len(rows)).split(TOKENIZED))
-        return torch.cat([(ids_BS == self.base.end_id).byte().argmax(dim=1).short() for ids_BS in parts]).long()
+        return self._own_tokens(self.english_M).first_places(self.base.end_id)
 
-    def _cache_base_tokens(self, texts: Sequence[str]) -> TokenRows:
-        def tokenize(some: list[str]) -> tuple[Tensor, Tensor]:
-            ids_BS = self.base.tokenize(some)
-            return ids_BS, torch.ones_like(ids_BS, dtype=torch.bool)
-
-        return self._cache_tokens(texts, "base-tokens", [self.store.base_digest], tokenize)
-
-    def _cache_tokens(
-        self,
-        texts: Sequence[str],
-        name: str,
-        key: list[Any],
-        tokenize: Tokenize,
-        first: Callable[[], Tokens] | None = None,
-    ) -> TokenRows:
-        """Return the tokens of texts, cached on disk; `first` are those of the first text if other rules are for it."""
-        key = [name, *key, digest_of_texts(texts)]
-        return TokenRows.cached(self.store.folder, key, texts, tokenize, first, quiet=self.store.quiet)
+    def _own_tokens(self, texts: Sequence[str]) -> TokenRows:
+        """Return the tokens of the base's own tokenizer."""
+        folder, digest, quiet = self.store.folder, self.store.base_digest, self.store.quiet
+        return base_tokens(self.base, texts, folder=folder, digest=digest, quiet=quiet)
 
     @cached_property
     def states_NLE(self) -> MappedRows:
@@ -229,7 +200,7 @@ class FeatureDataset:
         plain = prompt_rules == PromptRules.plain(self.length)
 
         def states(some: Sequence[str], rule: PromptRule) -> Tensor:
-            return self.encoder.encode([*some], rule.length, prefix=rule.prefix, suffix=rule.suffix, drop=rule.drop)[0]
+            return self.encoder.encode(some, rule.length, prefix=rule.prefix, suffix=rule.suffix, drop=rule.drop)[0]
 
         def compute(first: int, last: int) -> Rows:
             if plain or first > 0:
@@ -241,10 +212,9 @@ class FeatureDataset:
             return found_BLE.half().cpu().numpy()
 
         rules = [] if plain else [prompt_rules.config()]
-        digest = digest_of_texts(texts)
         return FeatureCache(
             folder=self.store.folder,
-            key=key_of("encoder-states", self.store.encoder_digest, self.encoder.readout, self.length, digest, *rules),
+            key=key_of("encoder-states", self.store.encoder_digest, self.encoder.readout, self.length, texts, *rules),
             shape=(len(texts), self.length, self.encoder.width),
             compute=compute,
             label="encoder states",
@@ -254,15 +224,10 @@ class FeatureDataset:
     @cached_property
     def phrases(self) -> Phrases:
         """The English phrases of all meanings, and the texts that translate them."""
-        english = [*self.english_M]
-        rows = self.translated_weights_N.nonzero().flatten().tolist()
-        texts, meanings = [*self.texts_N], [english[place] for place in self.meaning_N[rows].tolist()]
-        return collect_phrases(
-            [texts[row] for row in rows],
-            [self.languages_N[row] for row in rows],
-            meanings,
-            self.translated_weights_N[rows].tolist(),
-        )
+        rows, english = self.translated_weights_N.nonzero().flatten(), [*self.english_M]
+        meanings = [english[place] for place in self.meaning_N[rows].tolist()]
+        texts, languages = ([each[row] for row in rows.tolist()] for each in ([*self.texts_N], self.languages_N))
+        return collect_phrases(texts, languages, meanings, self.translated_weights_N[rows].tolist())
 
     @cached_property
     def sentences(self) -> tuple[Tensor, Tensor]:
@@ -327,7 +292,7 @@ class FeatureDataset:
 
         return FeatureCache(
             folder=self.store.folder,
-            key=key_of("readings", self.store.base_digest, base.length, digest_of_texts(english)),
+            key=key_of("readings", self.store.base_digest, base.length, english),
             shape=(len(english), sum(self._teacher_sizes)),
             compute=compute,
             label="base embeddings of English",
@@ -341,20 +306,20 @@ class FeatureDataset:
 
     def _latents_cache(self) -> FeatureCache:
         """Half the space on a GPU, whose steps round latents to 16 bits anyway."""
-        concepts, base = self.concept_M, self.base
+        concepts, base = self.concept_M[1:], self.base
         dtype = "float32" if base.device.type == "cpu" else "float16"
         encode, (channels, height, width) = base.latents, base.latent_shape
         if self.sample_latents:
             encode, channels = base.posterior, 2 * channels
 
         def compute(first: int, last: int) -> Rows:
-            return encode(self.corpus.images(concepts[first + 1 : last + 1])).cpu().numpy()
+            return encode(self.corpus.images(concepts[first:last])).cpu().numpy()
 
         kind = [*([] if dtype == "float32" else [dtype]), *(["posterior"] if self.sample_latents else [])]
         return FeatureCache(
             folder=self.store.folder,
-            key=key_of("latents", self.store.base_digest, self.corpus.digest, digest_of_texts(concepts), *kind),
-            shape=(len(concepts) - 1, channels, height, width),
+            key=key_of("latents", self.store.base_digest, self.corpus.digest, concepts, *kind),
+            shape=(len(concepts), channels, height, width),
             compute=compute,
             dtype=dtype,
             batch_size=max(1, min(IMAGES, PIXELS // base.side**2)),
@@ -368,7 +333,7 @@ class FeatureDataset:
         return MappedRows(self._captions_cache().load(), self.base.device)
 
     def _captions_cache(self) -> FeatureCache:
-        return self._dual_cache("captions", self.english_M, 0, self.dual.text_features)
+        return self._dual_cache("captions", self.english_M, self.dual.text_features)
 
     @cached_property
     def images_MP(self) -> MappedRows:
@@ -376,10 +341,10 @@ class FeatureDataset:
         return MappedRows(self._images_cache().load(), self.base.device, has_blank=True)
 
     def _images_cache(self) -> FeatureCache:
-        def features(some: list[str]) -> Tensor:
+        def features(some: Sequence[str]) -> Tensor:
             return self.dual.image_features(self.corpus.images(some))
 
-        return self._dual_cache("images", self.concept_M, 1, features, self.corpus.digest)
+        return self._dual_cache("images", self.concept_M[1:], features, self.corpus.digest)
 
     @property
     def dual(self) -> DualEncoder:
@@ -390,21 +355,20 @@ class FeatureDataset:
         return found
 
     def _dual_cache(
-        self, name: str, inputs: Sequence[str], skip: int, compute: Callable[[list[str]], Tensor], *key: str
+        self, name: str, inputs: Sequence[str], compute: Callable[[Sequence[str]], Tensor], *key: str
     ) -> FeatureCache:
-        """Return the cache of features (M, P) of a dual encoder, normalised so that they fit fp16; the first `skip` inputs have none.
+        """Return the cache of features (M, P) of a dual encoder, normalised so that they fit fp16.
 
         This loses nothing: the layers that use them have no bias and normalise their output.
         """
 
         def compute_normalised(first: int, last: int) -> Rows:
-            return F.normalize(compute([*inputs[first + skip : last + skip]]), dim=1).half().cpu().numpy()
+            return F.normalize(compute(inputs[first:last]), dim=1).half().cpu().numpy()
 
-        digest = digest_of_texts(inputs)
         return FeatureCache(
             folder=self.store.folder,
-            key=key_of(f"dual-encoder-{name}", self.store.vision_digest or self.store.base_digest, *key, digest),
-            shape=(len(inputs) - skip, self.dual.width),
+            key=key_of(f"dual-encoder-{name}", self.store.vision_digest or self.store.base_digest, *key, inputs),
+            shape=(len(inputs), self.dual.width),
             compute=compute_normalised,
             label=f"features of {name}",
             quiet=self.store.quiet,
@@ -422,8 +386,3 @@ class Store:
     """Whether to hide progress bars."""
     vision_digest: str = ""
     """Digest of the dual encoder beside a text-to-image base."""
-
-
-def _drop(values_BL: Tensor, rule: PromptRule) -> Tensor:
-    """Remove the positions that the rule drops."""
-    return values_BL[:, [place for place in range(rule.length) if place not in rule.drop]]

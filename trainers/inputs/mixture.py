@@ -125,7 +125,7 @@ def collect_features(
     if examples.native_N.any():
         translated_N = _after_empty(example_weights(examples.tags, examples.weights_N * ~examples.native_N, mixture))
     return FeatureDataset(
-        texts_N=Texts(examples.texts),
+        texts_N=Texts.after_empty(examples.texts),
         languages_N=Tags(
             ("", *examples.tags.names), np.concatenate([[np.int16(0)], examples.tags.codes_N + np.int16(1)])
         ),
@@ -133,8 +133,8 @@ def collect_features(
         translated_weights_N=translated_N,
         native_N=_after_empty(torch.from_numpy(examples.native_N)),
         meaning_N=_after_empty(torch.from_numpy(meaning_N + 1)),
-        english_M=Texts([Part(examples.meanings, used_M)]),
-        concept_M=Texts([Part(examples.concepts, used_M)]),
+        english_M=Texts.after_empty([Part(examples.meanings, used_M)]),
+        concept_M=Texts.after_empty([Part(examples.concepts, used_M)]),
         base=base,
         encoder=encoder,
         length=length if prompt_rules is None else prompt_rules.positive.kept,

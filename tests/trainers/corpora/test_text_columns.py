@@ -27,10 +27,10 @@ def test_rows_of_a_column_are_taken_in_any_order() -> None:
 
 
 def test_texts_are_the_empty_one_and_then_rows_of_columns() -> None:
-    texts = Texts([Part(in_chunks(), np.array([5, 1])), Part(Column.of(["a", "b"]), np.array([1, 0, 1]))])
+    texts = Texts.after_empty([Part(in_chunks(), np.array([5, 1])), Part(Column.of(["a", "b"]), np.array([1, 0, 1]))])
     expected = ["", "word 5", "word 1", "b", "a", "b"]
-    assert [*texts] == texts[:] == [texts[place] for place in range(6)] == expected
-    assert all(texts[first:last] == expected[first:last] for first in range(7) for last in range(first, 8))
+    assert [*texts] == [*texts[:]] == [texts[place] for place in range(6)] == expected
+    assert all([*texts[first:last]] == expected[first:last] for first in range(7) for last in range(first, 8))
     assert texts[-1] == "b"
     with pytest.raises(IndexError):
         texts[6]

@@ -6,17 +6,12 @@ Shape letters: N images or rows, H and W the sides of an image.
 from __future__ import annotations
 
 import hashlib
-import io
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from hub.errors import DamagedFile, InvalidRequest, Unreachable
@@ -24,6 +19,7 @@ from hub.home import Home
 from trainers.corpora.columns import Columns
 from trainers.corpora.corpus import ExampleRows, Prompt
 from trainers.corpora.formats.shards import IMAGES
+from trainers.corpora.images import UnreadableImages, decode_squares
 from trainers.corpora.index import Numbers, hash_of, open_index
 from trainers.corpora.text_columns import Column, Indices
 
@@ -32,8 +28,6 @@ UNREADABLE_SHARE = 0.01
 HELD_OUT = "held-out"
 GALLERY = 1000
 """Maximum number of images among which a generated one must be recognised."""
-DECODERS = min(8, os.cpu_count() or 1)
-"""Threads that decode images."""
 
 
 class CaptionedCorpus:
@@ -61,6 +55,7 @@ class CaptionedCorpus:
         self._side = side
         self._index, self._source = open_index(_local(place), columns, folder or Home.find().caches, self.name)
         self.counts = self._index.counts
+        self._unreadable = UnreadableImages(self._index.path.with_suffix(".unreadable"))
         self.has_images = self.counts.images > 0
         self.digest = hashlib.sha256(f"{self.counts.content} {side} {columns.held_out_share}".encode()).hexdigest()
         self._check_usable()
@@ -73,8 +68,7 @@ class CaptionedCorpus:
     @property
     def unreadable(self) -> frozenset[str]:
         """Keys of the images that this or another process could not decode."""
-        path = self._unreadable_path
-        return frozenset(path.read_text().splitlines()) if path.exists() else frozenset()
+        return self._unreadable.keys
 
     def report(self) -> list[str]:
         """Return the counts of rows and of missing captions: a line for all and one for each language."""
@@ -130,10 +124,15 @@ class CaptionedCorpus:
                 contents[row] = self._source.read(self._keys[row], self._index.place(row))
             except (OSError, KeyError, ValueError):
                 contents[row] = None
-        with ThreadPoolExecutor(DECODERS) as decoders:
-            squares = [*decoders.map(lambda row: _square(contents[row], self._side), rows_N.tolist())]
+        squares = decode_squares([contents[row] for row in rows_N.tolist()], self._side)
         if broken := [key for key, square in zip(concepts, squares, strict=True) if square is None]:
-            self._note_unreadable(broken)
+            self._unreadable.add(broken)
+            count, images = len(self.unreadable), self.counts.images
+            if count > UNREADABLE_SHARE * images:
+                raise DamagedFile(
+                    f"{count} of {images} images of `{self.name}` cannot be read, such as {broken[0]}: repair or remove them; up to "
+                    "1% are left out."
+                )
         blank_HW3 = np.zeros((self._side, self._side, 3), np.uint8)
         return torch.from_numpy(np.stack([blank_HW3 if each is None else each for each in squares])).permute(0, 3, 1, 2)
 
@@ -204,20 +203,6 @@ class CaptionedCorpus:
         order_N = np.argsort(hashes_N, kind="stable")
         return hashes_N[order_N], order_N
 
-    @property
-    def _unreadable_path(self) -> Path:
-        return self._index.path.with_suffix(".unreadable")
-
-    def _note_unreadable(self, keys: Sequence[str]) -> None:
-        with self._unreadable_path.open("a") as file:
-            file.writelines(f"{key}\n" for key in keys)
-        count, images = len(self.unreadable), self.counts.images
-        if count > UNREADABLE_SHARE * images:
-            raise DamagedFile(
-                f"{count} of {images} images of `{self.name}` cannot be read, such as {keys[0]}: repair or remove them; up to 1% "
-                "are left out."
-            )
-
     def _check_usable(self) -> None:
         found = self.counts
         lacking = found.rows - found.images
@@ -232,22 +217,6 @@ class CaptionedCorpus:
                     f"captions are missing for `{tag}`: all {found.missing[tag] + found.without_captions} rows of `{self.name}` have "
                     f"none; choose another column with `--caption-column {tag}=COLUMN`."
                 )
-
-
-def _square(content: bytes | None, side: int) -> Any:
-    """Return an image (H, W, 3), uint8, resized to the shorter side and centre-cropped, or None if it cannot be decoded."""
-    if content is None:
-        return None
-    try:
-        with Image.open(io.BytesIO(content)) as opened:
-            image = opened.convert("RGB")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
-    scale = side / min(image.size)
-    width, height = (max(side, round(length * scale)) for length in image.size)
-    left, top = (width - side) // 2, (height - side) // 2
-    resized = image.resize((width, height), Image.Resampling.BICUBIC)
-    return np.array(resized.crop((left, top, left + side, top + side)))
 
 
 def _first_places(hashes_N: Numbers) -> Indices:

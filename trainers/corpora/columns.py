@@ -31,7 +31,10 @@ class Columns:
             raise InvalidRequest(
                 f"`{wrong[0]}` is not a caption column: write LANGUAGE=COLUMN, for example `yo=caption_yo`."
             )
-        return cls(image, tuple((parse_language(tag), column) for tag, _, column in pairs), held_out_share, native)
+        found = tuple((parse_language(tag), column) for tag, _, column in pairs)
+        if len({*(tag for tag, _ in found)}) < len(found):
+            raise InvalidRequest(f"one caption column for each language, not several: {', '.join(captions)}.")
+        return cls(image, found, held_out_share, native)
 
     def options(self) -> list[tuple[str, object]]:
         """Return the options of `hub evaluate` that name these columns, without those that have their default value."""

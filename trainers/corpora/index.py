@@ -114,10 +114,10 @@ def _write(path: Path, source: Format, columns: Columns, name: str) -> None:
     unfinished = path.with_suffix(".part")
     with pa.OSFile(str(unfinished), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         while batch := [*islice(rows, BATCH)]:
-            writer.write_batch(pa.RecordBatch.from_pylist(batch, schema))
-            captions = [[row[f"caption {tag}"] for tag, _ in columns.captions] for row in batch]
-            given = zip(batch, captions, strict=True)
-            digest.update(json.dumps([[row["key"], row["size"], *texts] for row, texts in given]).encode())
+            found = dict(zip(schema.names, zip(*batch, strict=True), strict=True))
+            writer.write_batch(pa.RecordBatch.from_pydict(found, schema))
+            hashed = ["key", "size", *(f"caption {tag}" for tag, _ in columns.captions)]
+            digest.update(json.dumps([found[name] for name in hashed]).encode())
     digest.update(json.dumps([(source.root / name).stat().st_size for name in source.files]).encode())
     counts.content = digest.hexdigest()
     path.with_suffix(".json").write_text(json.dumps(vars(counts)))
@@ -132,8 +132,8 @@ def _schema(columns: Columns) -> pa.Schema:
     return pa.schema(fields)
 
 
-def _captioned(source: Format, columns: Columns, counts: Counts, name: str) -> Iterator[dict[str, Any]]:
-    """Return the rows that have a caption, as rows of the index, and count the others."""
+def _captioned(source: Format, columns: Columns, counts: Counts, name: str) -> Iterator[tuple[Any, ...]]:
+    """Return the rows that have a caption, as rows of the index in the order of its schema, and count the others."""
     for number, row in enumerate(_readable(source)):
         if number == 0:
             _check_columns(row, columns, name)
@@ -149,12 +149,12 @@ def _captioned(source: Format, columns: Columns, counts: Counts, name: str) -> I
         counts.without_english += not captions.get("en")
         counts.missing.update(tag for tag, caption in captions.items() if not caption)
         key = _clean(row.key)
-        found: dict[str, Any] = {"key": key, "key hash": hash_of(key), **row.place._asdict()}
         native = _native(row.columns.get(columns.native), columns, row.key) if columns.native else ()
+        texts: list[Any] = []
         for tag, caption in captions.items():
-            found |= {f"caption {tag}": caption, f"caption hash {tag}": hash_of(caption) if caption else 0}
-            found[f"native {tag}"] = tag != "en" and (tag in native or not captions.get("en"))
-        yield found
+            is_native = tag != "en" and (tag in native or not captions.get("en"))
+            texts += [caption, hash_of(caption) if caption else 0, is_native]
+        yield key, hash_of(key), *row.place, *texts
 
 
 def _readable(source: Format) -> Iterator[Row]:

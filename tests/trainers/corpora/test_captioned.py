@@ -129,6 +129,8 @@ def test_places_that_are_not_a_corpus_are_refused(tmp_path: Path, monkeypatch: p
         open_corpus("somebody/captions", COLUMNS)
     with pytest.raises(InvalidRequest, match="write LANGUAGE=COLUMN"):
         Columns.parse("", ["caption_yo"], 0.1)
+    with pytest.raises(InvalidRequest, match="one caption column for each language"):
+        Columns.parse("", ["yo=caption_yo", "Yoruba=caption"], 0.1)
     assert Columns.parse("", ["Yoruba=caption_yo"], 0.1).captions == (("yo", "caption_yo"),)
 
 

@@ -167,6 +167,7 @@ def _open(
         prompt_rules=rules,
         vision=weightless.dual_encoder(vision.folder) if vision else None,
         sentence_encoder=sentences,
+        sample_latents=plan.sample_latents,
     )
     scale = corpus.scale if isinstance(corpus, PlannedCorpus) else 1.0
     return Opened(plan, types, without_values(features, plan.needs, weightless), weightless, is_gpu, scale)
@@ -202,7 +203,8 @@ def _cache_work(need: str, opened: Opened) -> tuple[Callable[[], Any], int, int]
         case "latents":
             few = max(1, min(IMAGES, PIXELS // base.side**2))
             images = torch.zeros(few, 3, base.side, base.side, dtype=torch.uint8)
-            return lambda: base.latents(images), few, count_of(features.concept_M)
+            encode = base.posterior if features.sample_latents else base.latents
+            return lambda: encode(images), few, count_of(features.concept_M)
         case "captions":
             return lambda: features.dual.text_features(texts), TEXTS_AT_ONCE, count_of(features.english_M)
         case "images":

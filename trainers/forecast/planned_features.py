@@ -98,7 +98,9 @@ def without_values(features: FeatureDataset, needs: Sequence[str], weightless: W
     if isinstance(base, FrozenBase):
         row = base.length * base.width + (base.pooled_width or 0) + (base.length if base.mask else 0)
         made["teacher_MR"] = PlannedRows(weightless, meanings, (row,))
-        made["latents_MKHW"] = PlannedRows(weightless, meanings, base.latent_shape)
+        channels, *sides = base.latent_shape
+        channels = 2 * channels if features.sample_latents else channels
+        made["latents_MKHW"] = PlannedRows(weightless, meanings, (channels, *sides))
         made["_base_tokens"] = PlannedTokens(base.length)
         made["end_M"] = torch.zeros(meanings, dtype=torch.long)
     made["states_NLE"] = PlannedRows(weightless, texts, (features.length, features.encoder.width))

@@ -216,7 +216,7 @@ def clear_cache(folder: Path) -> int:
     Raises `Conflict`, without deleting anything, if another process is filling a cache.
     """
     with ExitStack() as locks:
-        for lock in folder.glob("*/*.lock"):
+        for lock in folder.rglob("*.lock"):
             try:
                 locks.enter_context(FileLock(lock, blocking=False))
             except Timeout as error:

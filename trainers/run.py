@@ -39,7 +39,7 @@ from trainers.loop.distributed import close_process_group, device_of, open_accel
 from trainers.loop.loop import shards_of
 from trainers.methods import get_plan
 from trainers.phases import limit_threads, run_phase
-from trainers.recipes.fit_to_base import fit_to_base
+from trainers.recipes.fit_to_base import fit_to_base, refuse_by_card
 from trainers.recipes.overrides import Overrides, settings_of
 from trainers.recipes.plan import Plan
 from trainers.run_folder import (
@@ -258,6 +258,7 @@ def prepare(
     """
     what = f"recipe {request.recipe}" if request.recipe else f"`{request.method}`"
     plan = request.changes.apply(get_plan(request.method), what=what)
+    refuse_by_card(plan, request.base, hub)
     base_source, encoder_sources = plan.foundation.find(request.base, hub), find_encoders(request.encoder, hub)
     plan = fit_to_base(plan, base_source, {*request.changes.only, *request.changes.phases})
     plan = plan.with_steps(request.steps, request.seed).with_accumulation(request.accumulation)

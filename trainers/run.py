@@ -43,7 +43,7 @@ from trainers.loop.distributed import device_of, open_accelerator
 from trainers.loop.loop import shards_of
 from trainers.methods import get_plan
 from trainers.phases import limit_threads, run_phase
-from trainers.recipes.fit_to_base import fit_to_base
+from trainers.recipes.fit_to_base import fit_to_base, refuse_by_card
 from trainers.recipes.overrides import Overrides, settings_of
 from trainers.recipes.plan import Plan
 from trainers.recipes.weight_types import FULL, WeightTypes, weight_types
@@ -264,6 +264,7 @@ def prepare(
     Raises the errors of `train_module`.
     """
     plan = plan_of(request)
+    refuse_by_card(plan, request.base, hub)
     base_source, encoder_sources = plan.foundation.find(request.base, hub), find_encoders(request.encoder, hub)
     plan = fitted_plan(plan, request, base_source, len(encoder_sources))
     plan = plan if schedule is None else plan.with_schedule(schedule)

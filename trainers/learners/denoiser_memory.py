@@ -16,7 +16,7 @@ from hub.weights.devices import is_kept_in_float32
 
 
 def convert_to_bf16(denoiser: nn.Module) -> None:
-    """Convert the weights of a denoiser to bf16, except those that its class keeps in fp32; buffers keep their type."""
+    """Convert the weights of a frozen model, except those that its class keeps in fp32; buffers keep their type."""
     is_kept = is_kept_in_float32(denoiser, torch.bfloat16)
     for name, parameter in denoiser.named_parameters():
         if not is_kept(name):

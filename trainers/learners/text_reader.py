@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from hub.bases.frozen import FrozenBase
 from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
+from trainers.inputs.conditioning import apply_module
 from trainers.inputs.features import FeatureDataset
 
 Part = nn.Module | nn.Parameter
@@ -51,6 +52,11 @@ class TextReader(nn.Module, ABC):
         if self.denoiser is not None:
             base = base.with_parts({base.denoiser_name: self.denoiser})
         return base.predict(noised_BKHW, steps_B, *given[:3])
+
+
+def embeddings_of(module: nn.Module, features: FeatureDataset, rows_B: Tensor) -> Embeddings:
+    """Return what the denoiser reads for the texts `rows_B` (B,), from a reader or from a module between encoder and base."""
+    return module.read(features, rows_B) if isinstance(module, TextReader) else apply_module(module, features, rows_B)
 
 
 TrainablePart = Callable[[TextReader], Iterable[Part]]

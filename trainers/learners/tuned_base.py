@@ -100,8 +100,9 @@ class LoraLearner:
             parts[self._denoiser_name] = self._tuned.denoiser
         if parts:
             write_lora(variant, {name: get_peft_model_state_dict(each) for name, each in parts.items()})
-        for name, each in {} if self._in_one_file else encoders.items():
-            _write_folder(each, self._rank, variant / name)
+        if not self._in_one_file:
+            for name, each in encoders.items():
+                _write_folder(each, self._rank, variant / name)
 
     def config(self) -> dict[str, Any]:
         """Return the entry that marks the change of the denoiser as a LoRA."""
@@ -132,6 +133,8 @@ def make_learner(
 def _with_lora(model: nn.Module, rank: int, layers: tuple[str, ...]) -> nn.Module:
     shared = share_weights(model)
     inject_adapter_in_model(_config(rank, layers), shared)
+    for parameter in _loras(shared):
+        parameter.data = parameter.data.float()  # peft gives it the type of the frozen layer, in 16 bits of which it would not learn
     return shared
 
 

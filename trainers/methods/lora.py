@@ -1,8 +1,10 @@
 """LoRA (Hu et al., ICLR 2022, arXiv 2106.09685) on the base itself, without a multilingual encoder.
 
 Prompts use the base's own tokenizers and text encoders. A byte-level tokenizer accepts every script, but needs several tokens per
-letter for scripts it was not trained on, and prompts longer than the base's limit are truncated. Language models, which FLUX.2,
-Qwen-Image or Z-Image read, nearly know many languages: a LoRA adds little, and English is read without it.
+letter for scripts it was not trained on, and prompts longer than the base's limit are truncated.
+
+Language models, which FLUX.2, Qwen-Image or Z-Image read, nearly know many languages. A LoRA of the encoder alone changes little, and
+English is read without it. The optional phase `hybrid` trains such a LoRA by distillation through the frozen denoiser.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from functools import partial
 from trainers.learners.text_reader import everything
 from trainers.learners.tuned_base import make_learner
 from trainers.loop.recipe import Recipe
+from trainers.objectives.hybrid_distillation import HYBRID, HybridDistillation
 from trainers.objectives.reader_tuning import DenoiserTuning, TeacherLearning
 from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 
@@ -36,6 +39,14 @@ PLAN = Plan(
             needs=READER_THROUGH_DENOISER,
             description="the base's own denoising loss for all of its LoRAs",
         ),
+        Phase(
+            "hybrid",
+            HybridDistillation,
+            HYBRID,
+            needs=("teacher", "latents"),
+            optional=True,
+            description="PEA's hybrid distillation through the frozen denoiser, which teaches with the English prompt",
+        ),
     ),
     description=(
         "Prompts use the base's own tokenizers, which need several tokens per letter for scripts they were not trained on; "
@@ -43,4 +54,5 @@ PLAN = Plan(
     ),
     summary="LoRAs in its text encoders and denoiser, without a multilingual encoder",
     frozen="All weights of the base are frozen; plain diffusers loads its file with `load_lora_weights`",
+    keeps_base=True,
 )

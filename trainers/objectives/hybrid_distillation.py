@@ -16,9 +16,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from trainers.inputs.conditioning import apply_module
+from hub.errors import DoesNotFit
 from trainers.inputs.features import FeatureDataset
 from trainers.learners.losses import feature_mse, prediction_mse
+from trainers.learners.text_reader import TextReader, embeddings_of, set_trainable, text
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
 from trainers.objectives.noise import add_noise, outputs_of
@@ -53,7 +54,15 @@ class HybridDistillation(Objective[nn.Module]):
         such a block makes the loss NaN, which stops the run.
         `drop_pooled=False` replaces only the token embeddings of a dropped prompt and keeps its pooled embedding, as the
         SDXL script does: the module is then never trained on an empty pooled embedding. Other bases are not affected.
+
+        A text reader is trained likewise. Raises `DoesNotFit` for one that trains the denoiser.
         """
+        if isinstance(module, TextReader):
+            if module.denoiser is not None:
+                raise DoesNotFit(
+                    "the denoiser is distilled from itself here, so it must be frozen: `--set module.denoiser=false`."
+                )
+            set_trainable(module, text)
         super().__init__(module, features)
         self._noise_offset = noise_offset
         self._feature_blocks = feature_blocks
@@ -71,10 +80,10 @@ class HybridDistillation(Objective[nn.Module]):
         batch = add_noise(latents_BKHW, base, draw.generator, offset=self._noise_offset)
         is_native_B = torch.rand(len(rows_B), generator=draw.generator) < self._native_share
         native_B = (is_native_B | self._features.native_N[draw.indices_B]).float().to(base.device)
-        teacher, student = self._features.teacher_embeddings(rows_B), apply_module(self.module, self._features, rows_B)
+        teacher, student = self._features.teacher_embeddings(rows_B), embeddings_of(self.module, self._features, rows_B)
         if student.pooled_BP is not None and not self._drop_pooled:
             teacher = teacher._replace(pooled_BP=self._features.teacher_embeddings(draw.indices_B).pooled_BP)
-            student = student._replace(pooled_BP=apply_module(self.module, self._features, draw.indices_B).pooled_BP)
+            student = student._replace(pooled_BP=embeddings_of(self.module, self._features, draw.indices_B).pooled_BP)
         blocks = dict(enumerate(block for group in base.blocks for block in group[: self._feature_blocks or None]))
         with torch.no_grad(), outputs_of(blocks, base.image_states) as teacher_outputs:
             teacher_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *teacher[:3])

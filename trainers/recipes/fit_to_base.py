@@ -7,14 +7,35 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hub.bases.family import family_of, pipeline_class_of
+from hub.bases.family import Family, families, family_of, pipeline_class_of
 from hub.errors import DoesNotFit
 from trainers.frozen.foundation import PIPELINE
 from trainers.recipes.overrides import settings_of
 
 if TYPE_CHECKING:
+    from hub.conditioning import Conditioning
+    from hub.local import LocalHub
     from trainers.frozen.find_frozen import FrozenSource
     from trainers.recipes.plan import Phase, Plan
+
+OTHERS = "`mulan`, `pea`, `lora` or `memory`"
+"""Methods that train for every family."""
+
+
+def refuse_by_card(plan: Plan, base: str, hub: LocalHub) -> None:
+    """Raise the DoesNotFit of `fit_to_base` if the card of a registered base shows a misfit, so that it comes before a download.
+
+    A card names its family in its tags. Without one, or for a base that is not registered, nothing is decided here.
+    """
+    known = hub.registry.base_named(base)
+    artifact = hub.registry.get(known) if known else None
+    if plan.foundation is not PIPELINE or artifact is None or artifact.conditioning is None:
+        return
+    if (family := next((each for each in families() if each.name in artifact.tags), None)) is not None:
+        title = artifact.name.name
+        # The tag of a family that is not trained may stand for another one: FLUX.2's dev and klein share theirs.
+        if family.trained_classes:
+            _fitting(plan, family, artifact.conditioning, title)
 
 
 def fit_to_base(plan: Plan, source: FrozenSource, named: Collection[str] = ()) -> Plan:
@@ -27,21 +48,23 @@ def fit_to_base(plan: Plan, source: FrozenSource, named: Collection[str] = ()) -
     if plan.foundation is not PIPELINE:
         return plan
     family = family_of(source.folder, what=source.short_name)
-    conditioning = family.conditioning(source.folder)
-    others = "`mulan`, `pea`, `lora` or `memory`"
-    if plan.requires and pipeline_class_of(source.folder) in family.trained_classes:
-        name, clause = plan.requires
-        if not getattr(family.frozen, name):
-            raise DoesNotFit(
-                f"`{plan.name}` needs a base {clause}, and `{source.short_name}` ({family.name}) is not one: train {others} for it."
-            )
+    if pipeline_class_of(source.folder) not in family.trained_classes:
+        return plan  # opening it raises an error that names the classes which are trained
+    return _fitting(plan, family, family.conditioning(source.folder), source.short_name, named)
+
+
+def _fitting(plan: Plan, family: Family, conditioning: Conditioning, name: str, named: Collection[str] = ()) -> Plan:
+    if plan.requires is not None and not getattr(family.frozen, plan.requires[0]):
+        raise DoesNotFit(
+            f"`{plan.name}` needs a base {plan.requires[1]}, and `{name}` ({family.name}) is not one: train {OTHERS} for it."
+        )
     if not conditioning.mask:
         return plan
     kept = tuple(_with_mask(each) for each in plan.phases if each.with_mask or each.name in named)
     if not kept:
         raise DoesNotFit(
-            f"`{plan.name}` compares a module's tokens with the base's one by one, and `{source.short_name}` ({family.name}) reads "
-            f"a mask, so that their numbers differ: train {others} for it."
+            f"`{plan.name}` compares a module's tokens with the base's one by one, and `{name}` ({family.name}) reads a mask, so that "
+            f"their numbers differ: train {OTHERS} for it."
         )
     return replace(plan, phases=kept)
 

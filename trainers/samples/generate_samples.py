@@ -12,11 +12,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from hub.embeddings import Embeddings
 from trainers.corpora.corpus import Prompt
-from trainers.inputs.conditioning import apply_module
 from trainers.inputs.features import PIXELS, FeatureDataset
-from trainers.learners.text_reader import TextReader
+from trainers.learners.text_reader import TextReader, embeddings_of
 from trainers.loop.distributed import compute_on_all_ranks
 from trainers.loop.failures import compute_in_parts
 from trainers.loop.sampler import NOISE_STREAM, generator_of
@@ -66,7 +64,7 @@ def generate_samples(module: nn.Module, features: FeatureDataset, *, seed: int) 
 def _generate_batch(module: nn.Module, features: FeatureDataset, rows_B: Tensor, seed: int) -> Tensor:
     base = features.base
     # One call for the empty prompts and the others: row 0 follows the rule of negative prompts.
-    embeddings = _encode(module, features, torch.cat([torch.zeros_like(rows_B), rows_B]))
+    embeddings = embeddings_of(module, features, torch.cat([torch.zeros_like(rows_B), rows_B]))
     noise = [
         torch.randn(base.latent_shape, generator=generator_of(seed, NOISE_STREAM, features.concept_M[row]))
         for row in rows_B.tolist()
@@ -85,12 +83,6 @@ def _generate_batch(module: nn.Module, features: FeatureDataset, rows_B: Tensor,
         latents_BKHW = schedule.step(guided_BKHW, step, latents_BKHW, eta=0.0).prev_sample
     few = max(1, PIXELS // base.side**2)
     return torch.cat([base.decode(some_BKHW).cpu() for some_BKHW in latents_BKHW.split(few)])
-
-
-def _encode(module: nn.Module, features: FeatureDataset, rows_B: Tensor) -> Embeddings:
-    if isinstance(module, TextReader):
-        return module.read(features, rows_B)
-    return apply_module(module, features, rows_B)
 
 
 def to_pil(images_N3HW: Tensor) -> list[Image.Image]:

@@ -12,6 +12,8 @@ import torch
 from hub.errors import DoesNotFit, HubError
 from hub.loader import load_pipeline
 from hub.local import LocalHub
+from hub.names import ArtifactName
+from hub.publish.publish import publish
 from tests.builders.models.bases import SMALL
 from tests.builders.models.families import save_base
 from tests.builders.training.commands import json_of, run
@@ -23,6 +25,7 @@ from trainers.methods import METHODS
 TWO_STEPS = ("--encoder", "tiny-xlmr", "--corpus", "toy", "--steps", "2", "--device", "cpu", "--no-evaluate",
              "--set", "batch_size=2")  # fmt: skip
 
+CARDS = Path(__file__).parents[3] / "cards" / "bases"
 DRAWN = {"mulan", "pea", "bottleneck", "lora", "full", "iap", "altdiffusion", "prompt-tuning"}
 """Methods whose modules are loaded and draw; those of the others have the same form, or tests of their own."""
 
@@ -117,6 +120,19 @@ def test_a_family_that_is_not_trained_names_those_that_are(
     SMALL["kolors"].make().save_pretrained(tmp_path / "kolors")
     with pytest.raises(DoesNotFit, match="training supports bases of class .*FluxPipeline") as caught:
         run(train, "mulan", "--lang", "yo", "--base", str(tmp_path / "kolors"), *TWO_STEPS)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("base", "method"), [("sdxl", "prompt-tuning"), ("flux1-dev", "altdiffusion"), ("sana", "token-kd")]
+)
+def test_a_misfit_of_a_base_is_told_from_its_card_before_its_weights_are_missed(
+    base: str, method: str, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(CARDS / base, ArtifactName("linguahub", base), hub.registry, hub.store)
+    monkeypatch.setattr("trainers.frozen.find_frozen.Sources.base", lambda *_: pytest.fail("the base is looked for"))
+    with pytest.raises(DoesNotFit, match=rf"`{method}` .*`{base}` .*: train `") as caught:
+        run(train, method, "--lang", "yo", "--base", base, *TWO_STEPS)
     assert "\n" not in str(caught.value)
 
 

@@ -29,6 +29,7 @@ from trainers.methods.altdiffusion import ConceptAlignment, Quality
 from trainers.methods.full import FullTuning
 from trainers.methods.iap import AttentionMatching, distance, weights_of
 from trainers.methods.prompt_tuning import VirtualPrompt
+from trainers.objectives.hybrid_distillation import HybridDistillation
 from trainers.objectives.noise import outputs_of
 from trainers.objectives.reader_tuning import DenoiserTuning, TeacherLearning, contrast
 from trainers.recipes.overrides import Overrides
@@ -308,6 +309,46 @@ def test_every_method_lowers_its_loss(name: str, features: FeatureDataset, tmp_p
 @torch.no_grad()
 def fixed_loss(method: Method) -> float:
     return sum(method.loss(some_draw(step, 20)).total.item() for step in range(5))
+
+
+def test_a_reader_is_distilled_through_the_denoiser_as_a_module_is_and_not_with_its_own(
+    features: FeatureDataset,
+) -> None:
+    reader = TunedBase(features.base, 2, in_text_encoder=True, in_denoiser=False)
+    method = HybridDistillation(reader, features, empty_share=0.0)
+    english = torch.tensor([row for row, tag in enumerate(features.languages_N) if tag == "en"][:4])
+    found = method.loss(replace(some_draw(), indices_B=english))
+    assert found.total.item() == pytest.approx(0, abs=1e-6), "a fresh LoRA reads English as the base does"
+    assert method.loss(some_draw()).total.item() > 1e-4
+    with pytest.raises(DoesNotFit, match=r"--set module\.denoiser=false"):
+        HybridDistillation(tuned(features), features)
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_mean_teacher_learning_compares_the_means_of_the_tokens_that_count(
+    features: FeatureDataset, pooled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher_N = Embeddings(torch.randn(9, 5, 4), torch.randn(9, 3) if pooled else None, torch.ones(9, 5).bool())
+    ours = Embeddings(
+        torch.randn(2, 7, 4),
+        torch.randn(2, 3) if pooled else None,
+        torch.tensor([[True] * 7, [True] * 2 + [False] * 5]),
+    )
+    monkeypatch.setattr(FeatureDataset, "teacher_sample", lambda _: teacher_N)
+    monkeypatch.setattr(
+        FeatureDataset, "teacher_embeddings", lambda _, rows_B: teacher_N.map(lambda each: each[rows_B])
+    )
+    reader = student(features)
+    reader.read = lambda *_: ours  # type: ignore[method-assign]
+    found = TeacherLearning(reader, features, match="mean", empty_share=0.0).loss(some_draw(count=2)).total
+    means = teacher_N.tokens_BLC.double().mean(1)
+    mine = torch.stack([ours.tokens_BLC[0].mean(0), ours.tokens_BLC[1, :2].mean(0)]).double()
+    deviation, centre, theirs = means.std(0), means.mean(0), means[1:3]
+    expected = (((mine - theirs) / deviation) ** 2).mean()
+    expected += (1 - torch.nn.functional.cosine_similarity(mine - centre, theirs - centre)).mean()
+    if pooled:
+        expected += (((ours.pooled_BP - teacher_N.pooled_BP[1:3]) / teacher_N.pooled_BP.std(0)) ** 2).mean()
+    assert found.item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_text_readers_keep_english_among_their_examples(features: FeatureDataset) -> None:

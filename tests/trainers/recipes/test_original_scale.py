@@ -24,6 +24,7 @@ from hub.systems.architectures import build
 from hub.weights.strict import load_weights
 from tests.builders.models.families import save_base
 from tests.builders.models.originals import ENCODER, INNER, MAKERS, POOLED, SECOND, WIDTH, pixart
+from tests.builders.training.flow_bases import PIXELS, save_flow_base
 from trainers.cli import train
 from trainers.recipes.recipe_file import read_recipe, recipe_names
 
@@ -85,6 +86,8 @@ OTHERS = {
 """Method, base and the contents of a variant besides config.json, of recipes that train an encoder or denoiser."""
 RETRIEVAL = {"mclip": "mclip", "mclip-mte": "mte"}
 """Method of recipes for a dual encoder."""
+LANGUAGE_MODEL = {f"lora-{family}": family for family in ("flux2-klein", "qwen-image", "z-image")}
+"""Family of recipes for a LoRA of a language model that a base reads."""
 FLOW = {"pea-flux1": "flux", "pea-sd35": "stable-diffusion-3"}
 """Family of recipes for a base that is trained through flow matching."""
 SHORT = ("--set", "prompt.length=8", "--set", "steps=2", "--set", "batch_size=8", "--set", "precision=no")
@@ -161,8 +164,23 @@ def test_two_steps_of_a_recipe_through_flow_matching_write_a_projector_that_load
     assert pipe.encode_prompt("ajá", None, None, language="yo")[0].isfinite().all()
 
 
+@pytest.mark.parametrize("recipe", LANGUAGE_MODEL)
+def test_two_steps_of_a_recipe_for_a_language_model_write_a_lora_that_reads(
+    recipe: str, hub: LocalHub, encoder_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("hub.bases.sizes.SIDE", PIXELS)
+    base = save_flow_base(LANGUAGE_MODEL[recipe], tmp_path)
+    folder = Path(ordered(capsys, recipe, "lora", base, "--encoder", str(encoder_folder))["folder"])
+    assert {path.name for path in (folder / base.name).iterdir()} == {"config.json", "text_encoder"}
+    pipe = load_pipeline(base, adapter=folder, hub=hub, device="cpu")
+    own, theirs = (pipe.encode_prompt("ajá", language=language)[0][0] for language in ("en", "yo"))
+    assert own.shape == theirs.shape
+    assert not torch.equal(own, theirs)
+
+
 def test_every_recipe_is_tried_here() -> None:
-    assert set(recipe_names()) == {*ARCHITECTURES, *OTHERS, *RETRIEVAL, *FLOW}
+    assert set(recipe_names()) == {*ARCHITECTURES, *OTHERS, *RETRIEVAL, *FLOW, *LANGUAGE_MODEL}
 
 
 @pytest.mark.parametrize("name", MAKERS)

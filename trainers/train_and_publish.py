@@ -77,8 +77,7 @@ def train_and_publish(
 
     Returns None in all processes but the main one, which writes the artifact. Raises the errors of `train_module`.
     """
-    full = ArtifactName.parse(name or publish_module.default_name(request.method, request.languages), hub.home.owner)
-    run = out or hub.home.runs / full.name
+    full, run = run_folder(name, request, hub, out)
     speeds, estimates = Speeds(hub.home.caches), list[Estimate]()
 
     def tell(ready: RunInputs, device: str) -> None:
@@ -113,6 +112,12 @@ def train_and_publish(
     message = f"Train {request.method} for {', '.join(request.languages)}"
     revision = publish_module.push(folder, str(full), hub, message) if push else None
     return Outcome(full, folder, trained, cost, scores, revision)
+
+
+def run_folder(name: str, request: RunRequest, hub: LocalHub, out: Path | None) -> tuple[ArtifactName, Path]:
+    """Return the artifact's name, by default of method and languages, and the run's folder: `out`, or one in the home."""
+    full = ArtifactName.parse(name or publish_module.default_name(request.method, request.languages), hub.home.owner)
+    return full, out or hub.home.runs / full.name
 
 
 def _speed_key(request: RunRequest, device: str) -> str:

@@ -46,7 +46,7 @@ from trainers.recipes.plan import Phase, Plan
 from trainers.recipes.weight_types import FULL, PRECISIONS, WeightTypes, weight_types
 from trainers.run import READOUT, RunRequest, fitted_plan, plan_of, find_vision
 from trainers.run_folder import check_folder
-from trainers.train_and_publish import SPLITS
+from trainers.train_and_publish import SPLITS, run_folder
 
 PROCESS = 2 << 30
 """Bytes of the host's memory that Python, torch and diffusers take, those of CUDA's libraries included."""
@@ -75,16 +75,17 @@ def forecast_run(
     request: RunRequest,
     hub: LocalHub,
     *,
+    name: str,
+    out: Path | None,
     pairs: int,
-    run: Path,
     resume: bool,
     overwrite: bool,
     price_per_hour: float,
     prompts: int,
 ) -> Forecast:
-    """Return the forecast of a run in the folder `run`, for a GPU unless the request names the CPU.
+    """Return the forecast of a run, for a GPU unless the request names the CPU.
 
-    `pairs`: pairs to plan for; 0 opens the corpus. `prompts`: evaluation prompts per language and split.
+    `name` and `out` are those of `train_and_publish`. `pairs`: pairs to plan for; 0 opens the corpus. `prompts`: evaluation prompts per language and split.
     Raises the errors of `train_module` that do not depend on weights or on the machine.
     """
     plan = plan_of(request)
@@ -95,11 +96,16 @@ def forecast_run(
     corpus = PlannedCorpus(pairs, request.languages) if pairs else _corpus(request, base)
     with Weightless(is_gpu=is_gpu) as weightless:
         opened = _open(plan, request, base, encoders, corpus, weightless, hub, is_gpu=is_gpu)
-        caches, cache_flops = _caches(opened)
         features = opened.features
-        with weightless.copying():
-            torch.manual_seed(request.seed)
-            learner = plan.learner(features) if plan.reads_sentences else plan.learner(features.base, features.encoder)
+        if not plan.reads_sentences:
+            with torch.device("meta"):
+                learner = plan.learner(features.base, features.encoder)
+            weightless.start(features.base, *_models(opened, learner.module))
+        else:
+            weightless.start(features.base, *_models(opened))
+            with weightless.fake:
+                learner = plan.learner(features)
+        caches, cache_flops = _caches(opened)
         stages = (caches, *(_stage(phase, learner.module, opened) for phase in plan.phases))
     disk = {need: round(size * opened.scale) for need, size in features.sizes(plan.needs).items()}
     if is_gpu and "latents" in disk:
@@ -117,6 +123,7 @@ def forecast_run(
         images=count_images(corpus, request.languages, SPLITS, prompts) if draws else 0,
         price_per_hour=price_per_hour,
     )
+    run = run_folder(name, request, hub, out)[1]
     machine = _refused(forecast, plan, run, resume=resume, overwrite=overwrite, is_gpu=is_gpu)
     return replace(forecast, refused=(*refused, *machine))
 
@@ -219,7 +226,7 @@ def _stage(phase: Phase, module: nn.Module, opened: Opened) -> Stage:
     """Count a step of a phase. Raises DoesNotFit if its step needs the values of weights."""
     recipe, plan, base = phase.recipe, opened.plan, opened.base
     at_once = max(1, recipe.batch_size // recipe.accumulation)
-    with opened.weightless.copying():
+    with opened.weightless.fake:
         method = phase.make(module, opened.features)
     trained = sum(each.numel() for each in module.parameters() if each.requires_grad)
     has_denoiser = "latents" in plan.needs and isinstance(base, FrozenBase) and getattr(module, "denoiser", None) is None

@@ -88,9 +88,7 @@ class FrozenBase:
         self.denoiser.set_attn_processor(AttnProcessor())
 
     @classmethod
-    def open(
-        cls, folder: Path, device: torch.device, *, dtypes: Mapping[str, torch.dtype] | None = None
-    ) -> FrozenBase:
+    def open(cls, folder: Path, device: torch.device, *, dtypes: Mapping[str, torch.dtype] | None = None) -> FrozenBase:
         """Load the pipeline in `folder`, in fp32 except for the components in `dtypes`.
 
         Raises DoesNotFit if its family does not support training.
@@ -107,7 +105,7 @@ class FrozenBase:
 
     @staticmethod
     def trained_family(folder: Path) -> tuple[Family, Any]:
-        """Return the family of the base in `folder`, and diffusers' class of its pipeline. Raises DoesNotFit if it cannot be trained for."""
+        """Return family and pipeline class of the base in `folder`. Raises DoesNotFit if it cannot be trained for."""
         import diffusers
 
         family, name = family_of(folder), pipeline_class_of(folder)

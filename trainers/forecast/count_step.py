@@ -28,8 +28,8 @@ def _attention_backward(gradient: Tensor, query: Tensor, key: Tensor, value: Ten
 
 FLOPS: dict[Any, Callable[..., int]] = {
     **flop_registry,
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,  # noqa: SLF001 - operations have no public names
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,  # noqa: SLF001
 }
 """Operation → its number of additions and multiplications."""
 
@@ -81,7 +81,7 @@ class Counter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         answer = func(*args, **(kwargs or {}))
-        if (flops_of := FLOPS.get(func._overloadpacket)) is not None:
+        if (flops_of := FLOPS.get(func._overloadpacket)) is not None:  # noqa: SLF001
             self.flops += flops_of(*args, **(kwargs or {}), out_val=answer)
         for each in answer if isinstance(answer, tuple | list) else (answer,):
             if isinstance(each, Tensor):

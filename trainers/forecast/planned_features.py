@@ -95,9 +95,7 @@ def without_values(features: FeatureDataset, needs: Sequence[str], weightless: W
         made |= dict.fromkeys(("captions_MP", "images_MP"), PlannedRows(weightless, meanings, (features.dual.width,)))
     if features.sentence_encoder is not None:
         width, phrases = features.sentence_encoder.width, features.phrases
-        made["sentences"] = tuple(
-            weightless.tensor(len(each), width) for each in (phrases.english_P, phrases.texts_N)
-        )
+        made["sentences"] = tuple(weightless.tensor(len(each), width) for each in (phrases.english_P, phrases.texts_N))
     vars(features).update(made)
     return features
 

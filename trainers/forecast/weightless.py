@@ -25,6 +25,7 @@ from hub.encoders.tokenizer import read_tokenizer
 from hub.errors import DamagedFile
 from hub.weights.devices import is_kept_in_float32
 
+READS_NUMBER = torch.ops.aten._local_scalar_dense.default  # noqa: SLF001 - the operation behind `item`
 CPU, META = torch.device("cpu"), torch.device("meta")
 
 
@@ -42,7 +43,7 @@ class Weightless(TorchDispatchMode):
         self._made: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.ops.aten._local_scalar_dense.default and isinstance(args[0], FakeTensor):
+        if func is READS_NUMBER and isinstance(args[0], FakeTensor):
             dtype = args[0].dtype
             return True if dtype is torch.bool else 1.0 if dtype.is_floating_point else 1
         if func is torch.ops.aten.index.Tensor and isinstance(args[0], FakeTensor):
@@ -157,4 +158,6 @@ def _transformers_config(folder: Path) -> Any:
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise DamagedFile(f"the config.json of `{folder.name}` cannot be read: {str(error).partition('.')[0]}.") from error
+        raise DamagedFile(
+            f"the config.json of `{folder.name}` cannot be read: {str(error).partition('.')[0]}."
+        ) from error

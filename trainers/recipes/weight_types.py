@@ -57,9 +57,13 @@ def weight_types(plan: Plan, device: torch.device, *, bf16: bool | None = None) 
     wanted = {phase.recipe.quantise for phase in plan.phases}
     if wanted != {FULL}:
         if len(wanted) > 1:
-            raise InvalidRequest("all phases share one denoiser: set `quantise` for all of them, as in `--set quantise=8bit`.")
+            raise InvalidRequest(
+                "all phases share one denoiser: set `quantise` for all of them, as in `--set quantise=8bit`."
+            )
         if not plan.keeps_base:
-            raise InvalidRequest(f"`{plan.name}` copies the base's weights to train them, and 8 bits cannot be trained: omit `quantise`.")
+            raise InvalidRequest(
+                f"`{plan.name}` copies the base's weights to train them, and 8 bits cannot be trained: omit `quantise`."
+            )
         check_quantisation(*wanted)
     if not plan.keeps_base or device.type == "cpu":
         return WeightTypes(torch.float32, *wanted, reads_stored=False, has_bf16=bf16)

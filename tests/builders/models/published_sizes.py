@@ -21,7 +21,13 @@ UNET: dict[str, Any] = {
     "_class_name": "UNet2DConditionModel", "act_fn": "silu", "in_channels": 4, "out_channels": 4, "layers_per_block": 2,
     "norm_num_groups": 32, "center_input_sample": False, "flip_sin_to_cos": True, "freq_shift": 0,
 }  # fmt: skip
-CLIP_L = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12, "projection_dim": 768}
+CLIP_L = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "projection_dim": 768,
+}
 BIG_G = {
     "hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32, "num_attention_heads": 20, "projection_dim": 1280,
     "hidden_act": "gelu",
@@ -51,7 +57,9 @@ def save_sdxl(folder: Path, tokenizer: CLIPTokenizer) -> Path:
     vae = {**VAE, "sample_size": 1024, "scaling_factor": 0.13025, "force_upcast": True}
     parts = {"unet": ("diffusers", unet), "vae": ("diffusers", vae), "scheduler": ("diffusers", SCHEDULER)}
     encoders: list[tuple[str, dict[str, Any]]] = [("CLIPTextModel", CLIP_L), ("CLIPTextModelWithProjection", BIG_G)]
-    return _save(folder, "StableDiffusionXLPipeline", parts, encoders, tokenizer, {"force_zeros_for_empty_prompt": True})
+    return _save(
+        folder, "StableDiffusionXLPipeline", parts, encoders, tokenizer, {"force_zeros_for_empty_prompt": True}
+    )
 
 
 def _save(
@@ -67,7 +75,10 @@ def _save(
         index[name] = [library, settings["_class_name"]]
         _write(folder / name / ("scheduler_config.json" if name == "scheduler" else "config.json"), settings)
     for suffix, (made, sizes) in zip(("", "_2"), encoders, strict=False):
-        index |= {f"text_encoder{suffix}": ["transformers", made], f"tokenizer{suffix}": ["transformers", "CLIPTokenizer"]}
+        index |= {
+            f"text_encoder{suffix}": ["transformers", made],
+            f"tokenizer{suffix}": ["transformers", "CLIPTokenizer"],
+        }
         CLIPTextConfig(vocab_size=49408, max_position_embeddings=77, architectures=[made], **sizes).save_pretrained(
             folder / f"text_encoder{suffix}"
         )

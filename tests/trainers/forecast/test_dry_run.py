@@ -117,9 +117,7 @@ def test_every_method_for_a_small_base_has_a_forecast(
     assert "No weights were read." in said
 
 
-def test_a_batch_that_cannot_be_split_is_told_before_it_runs(
-    hub: LocalHub, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_batch_that_cannot_be_split_is_told_before_it_runs(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     found = json_of(capsys, train, "token-kd", "--lang", "yo", *TINY, "--dry-run", "--accumulate", "5")
     assert any("cannot be split evenly" in each for each in found["refused"])
 

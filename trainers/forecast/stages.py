@@ -74,8 +74,7 @@ def count_phase(phase: Phase, module: nn.Module, opened: Opened) -> Stage:
     """Count a step of a phase. Raises DoesNotFit if its step needs the values of weights."""
     recipe, plan, base = phase.recipe, opened.plan, opened.base
     at_once = max(1, recipe.batch_size // recipe.accumulation)
-    with opened.weightless.fake:
-        method = phase.make(module, opened.features)
+    method = phase.make(module, opened.features)
     trained = sum(each.numel() for each in module.parameters() if each.requires_grad)
     has_denoiser = (
         "latents" in plan.needs and isinstance(base, FrozenBase) and getattr(module, "denoiser", None) is None

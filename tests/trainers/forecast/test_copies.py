@@ -53,22 +53,19 @@ class Waits(TorchDispatchMode):
 @pytest.mark.parametrize("shape", ["sd15", "sdxl"])
 @pytest.mark.parametrize("method", ["mulan", "pea"])
 def test_a_step_waits_for_a_few_small_copies(
-    method: str, shape: str, original: Callable[[str], Path], encoder: TextEncoder, tmp_path: Path
+    method: str, shape: str, original: Callable[[str], Path], encoder_folder: Path, tmp_path: Path
 ) -> None:
     device = imitated_device.device()
     base, plan = FrozenBase.open(original(shape), device), get_plan(method)
-    encoder.model.to(device)
-    try:
-        features = collect_features(
-            ToyCorpus(), Mixture(("yo", "sw"), english_share=0.3), base, encoder, length=base.length,
-            store=Store(tmp_path, shape, "e", quiet=True),
-        )  # fmt: skip
-        phase = plan.phases[-1]
-        features.fill(phase.needs)
-        module = plan.learner(base, encoder).module.to(device)
-        release(features, module)
-    finally:
-        encoder.model.to("cpu")
+    encoder = TextEncoder.from_folder(encoder_folder, device=device, dtype=torch.float32)
+    features = collect_features(
+        ToyCorpus(), Mixture(("yo", "sw"), english_share=0.3), base, encoder, length=base.length,
+        store=Store(tmp_path, shape, "e", quiet=True),
+    )  # fmt: skip
+    phase = plan.phases[-1]
+    features.fill(phase.needs)
+    module = plan.learner(base, encoder).module.to(device)
+    release(features, module)
     step = phase.make(module, features)
     for number in range(2):  # The second one was read ahead, as in the loop.
         with Waits(device) as waits:

@@ -14,7 +14,7 @@ from benchmarks.full_size import clip_tokenizer
 from hub.errors import DoesNotFit, InvalidRequest
 from hub.local import LocalHub
 from tests.builders.models.published_sizes import save_sdxl, save_xlm_r_large
-from tests.builders.training.commands import TINY, json_of, run
+from tests.builders.training.commands import DUAL, TINY, json_of, run
 from trainers.cli import train
 from trainers.forecast.count_step import count_step
 from trainers.inputs.features import FeatureDataset
@@ -71,6 +71,7 @@ def test_a_forecast_on_the_cpu_is_what_a_step_with_weights_does(
         "precision=no",
     )  # fmt: skip
     plan = get_plan("pea")
+    features.fill(plan.needs)
     for phase, forecast in zip(plan.phases, found["stages"][1:], strict=True):
         module = plan.learner(features.base, features.encoder).module
         method = phase.make(module, features)
@@ -90,7 +91,7 @@ def test_a_forecast_on_the_cpu_is_what_a_step_with_weights_does(
 
 
 def test_disk_and_steps_are_those_of_the_run(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = ("mulan", "--lang", "yo", *TINY)
+    asked = ("mulan", "--lang", "yo", *TINY, "--no-evaluate")
     forecast = json_of(capsys, train, *asked, "--dry-run")
     assert not hub.home.runs.exists(), "a dry run trains nothing"
     assert not [*hub.home.caches.glob("*.npy")]
@@ -105,16 +106,22 @@ def test_disk_and_steps_are_those_of_the_run(hub: LocalHub, capsys: pytest.Captu
     assert any("there is a run in" in each for each in refused)
 
 
-@pytest.mark.parametrize(
-    "method", ["full", "iap", "altdiffusion", "lora", "prompt-tuning", "bottleneck", "token-kd", "mulan"]
-)
-def test_every_method_for_a_small_base_has_a_forecast(
+@pytest.mark.parametrize("method", ["full", "iap", "altdiffusion", "lora", "prompt-tuning", "memory", "translate"])
+def test_other_kinds_of_learners_have_a_forecast(
     method: str, hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(train, method, "--lang", "yo", *TINY, "--dry-run", "--price-per-hour", "2")
     said = capsys.readouterr().out
     assert "DEVICE MEMORY" in said
     assert "No weights were read." in said
+
+
+@pytest.mark.parametrize("method", ["mclip", "mclip+", "mte"])
+def test_methods_for_a_dual_encoder_have_a_forecast(
+    method: str, hub: LocalHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = json_of(capsys, train, method, "--lang", "yo", *DUAL, "--dry-run")
+    assert all(each["memory"]["dual encoder"] for each in found["stages"][1:])
 
 
 def test_a_batch_that_cannot_be_split_is_told_before_it_runs(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:

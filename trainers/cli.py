@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,9 @@ from trainers.options import (
     check_names,
     request_from_options,
 )
+
+if TYPE_CHECKING:
+    from trainers.run import RunRequest
 
 __all__ = ["evaluate", "train"]
 
@@ -109,6 +112,16 @@ def train(
     n: Annotated[
         int, typer.Option(min=1, help="Evaluation prompts per language and split; 128 for scores to publish.")
     ] = 16,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Only print what the run would take: memory, disk, steps, device-hours and money. No weights are needed.",
+        ),
+    ] = False,
+    pairs: Annotated[
+        int, typer.Option(min=0, help="Pairs of image and text to plan for with --dry-run (0 = those of the corpus).")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Train a language module for a frozen base.
@@ -117,6 +130,8 @@ def train(
     """
     if sample_prompt and not sample_every:
         raise InvalidRequest("`--sample-prompt` needs `--sample-every`: for example, `--sample-every 100`.")
+    if pairs and not dry_run:
+        raise InvalidRequest("`--pairs` needs `--dry-run`: a run trains on the whole corpus.")
     from hub.local import LocalHub
     from hub.names import ArtifactName
 
@@ -129,6 +144,12 @@ def train(
         sets=sets, device=device, english_share=english_share, temperature=temperature, steps=steps, seed=seed, accumulation=accumulate,
         parent=parent,
     )  # fmt: skip
+    if dry_run:
+        _print_forecast(
+            request, name=name, out=out, pairs=pairs, resume=resume, overwrite=overwrite,
+            price_per_hour=price_per_hour, prompts=n if evaluate else 0, as_json=as_json,
+        )  # fmt: skip
+        return
     from trainers.samples.samples import SampleRequest
     from trainers.train_and_publish import train_and_publish
 
@@ -145,3 +166,13 @@ def train(
     else:
         print_scores(outcome.scores)
         typer.echo(outcome.as_text())
+
+
+def _print_forecast(request: RunRequest, *, as_json: bool, **settings: Any) -> None:
+    from hub.local import LocalHub
+    from trainers.forecast.dry_run import forecast_run
+    from trainers.forecast.report import as_text
+
+    with LocalHub.open() as hub:
+        forecast = forecast_run(request, hub, **settings)
+    typer.echo(json.dumps(forecast.as_json(), ensure_ascii=False) if as_json else as_text(forecast))

@@ -81,8 +81,7 @@ def train_and_publish(
 
     All processes evaluate. Returns None in all but the main one, which writes the artifact. Raises the errors of `train_module`.
     """
-    full = ArtifactName.parse(name or publish_module.default_name(request.method, request.languages), hub.home.owner)
-    run = out or hub.home.runs / full.name
+    full, run = run_folder(name, request, hub, out)
     speeds, estimates = Speeds(hub.home.caches), list[Estimate]()
 
     def tell(ready: RunInputs, device: str) -> None:
@@ -145,6 +144,12 @@ def _evaluate_together(
             _write(trained, folder, cost)
         subject = evaluate.trained_subject(trained, folder.name, folder, hub)
         return evaluate.evaluate_for_card(subject, evaluation, trained.corpus, hub, quiet=quiet or trained.rank != 0)
+
+
+def run_folder(name: str, request: RunRequest, hub: LocalHub, out: Path | None) -> tuple[ArtifactName, Path]:
+    """Return the artifact's name, by default of method and languages, and the run's folder: `out`, or one in the home."""
+    full = ArtifactName.parse(name or publish_module.default_name(request.method, request.languages), hub.home.owner)
+    return full, out or hub.home.runs / full.name
 
 
 def _speed_key(request: RunRequest, device: str) -> str:

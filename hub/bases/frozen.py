@@ -116,7 +116,7 @@ class FrozenBase:
 
     @staticmethod
     def trained_family(folder: Path) -> tuple[Family, Any]:
-        """Return the family of the base in `folder`, and diffusers' class of its pipeline. Raises DoesNotFit if it cannot be trained for."""
+        """Return family and pipeline class of the base in `folder`. Raises DoesNotFit if it cannot be trained for."""
         import diffusers
 
         family, name = family_of(folder), pipeline_class_of(folder)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
-IN_FP32 = frozenset({F.group_norm, F.layer_norm, F.softmax, torch.softmax, F.mse_loss, F.cosine_similarity})
-"""Operations that autocast computes in fp32 on GPUs, and not on CPUs."""
+NORMS = (nn.GroupNorm, nn.LayerNorm)
+"""Layers that autocast computes in fp32 on GPUs."""
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> int:
@@ -29,8 +28,8 @@ def _attention_backward(gradient: Tensor, query: Tensor, key: Tensor, value: Ten
 
 FLOPS: dict[Any, Callable[..., int]] = {
     **flop_registry,
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,  # noqa: SLF001 - operations have no public names
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,  # noqa: SLF001
 }
 """Operation → its number of additions and multiplications."""
 
@@ -60,8 +59,7 @@ def count_step(loss: Callable[[], Tensor], known: Iterable[nn.Module], *, precis
         for parameter in each.parameters():
             if parameter.requires_grad:
                 parameter.grad = torch.zeros_like(parameter)
-    # Not `Tensor.backward`, which leaves the mode of autocast on GPUs before activations are computed again.
-    return count(lambda: torch.autograd.backward(loss()), known, precision=precision)
+    return count(lambda: loss().backward(), known, precision=precision)
 
 
 class Counter(TorchDispatchMode):
@@ -83,7 +81,7 @@ class Counter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         answer = func(*args, **(kwargs or {}))
-        if (flops_of := FLOPS.get(func._overloadpacket)) is not None:
+        if (flops_of := FLOPS.get(func._overloadpacket)) is not None:  # noqa: SLF001
             self.flops += flops_of(*args, **(kwargs or {}), out_val=answer)
         for each in answer if isinstance(answer, tuple | list) else (answer,):
             if isinstance(each, Tensor):
@@ -105,18 +103,19 @@ class Counter(TorchDispatchMode):
 
 @contextmanager
 def autocast_of_gpu(precision: torch.dtype | None) -> Iterator[None]:
-    """Imitate a GPU's autocast for tensors on the CPU."""
-    with ExitStack() as stack:
-        if precision is not None:
-            stack.enter_context(torch.autocast("cpu", precision))
-            stack.enter_context(_InFloat32())
+    """Imitate a GPU's autocast for tensors on the CPU, whose own leaves norms in 16 bits."""
+    if precision is None:
         yield
+        return
+    hook = register_module_forward_pre_hook(_in_fp32)
+    try:
+        with torch.autocast("cpu", precision):
+            yield
+    finally:
+        hook.remove()
 
 
-class _InFloat32(TorchFunctionMode):
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in IN_FP32 and torch.is_autocast_enabled("cpu"):
-            args = tuple(
-                each.float() if isinstance(each, Tensor) and each.is_floating_point() else each for each in args
-            )
-        return func(*args, **(kwargs or {}))
+def _in_fp32(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    if not isinstance(module, NORMS) or not torch.is_autocast_enabled("cpu"):
+        return None
+    return tuple(each.float() if isinstance(each, Tensor) else each for each in inputs)

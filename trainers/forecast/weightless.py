@@ -1,15 +1,13 @@
 """Build the models of a run from their configurations: shapes and types, and no weights.
 
-Parameters are torch's fake tensors. Operations on them compute shapes alone, so a step of SDXL runs on a laptop within seconds.
+Their weights become torch's fake tensors. Operations on them compute shapes alone, so a step of SDXL runs on a laptop within seconds.
 Everything else, such as token ids and random numbers, is real.
 """
 
 from __future__ import annotations
 
 import importlib
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,35 +25,33 @@ from hub.encoders.tokenizer import read_tokenizer
 from hub.errors import DamagedFile
 from hub.weights.devices import is_kept_in_float32
 
-CPU = torch.device("cpu")
+READS_NUMBER = torch.ops.aten._local_scalar_dense.default  # noqa: SLF001 - the operation behind `item`
+CPU, META = torch.device("cpu"), torch.device("meta")
 
 
 class Weightless(TorchDispatchMode):
-    """Opens models without weights. Inside its context, numbers that are read from a fake tensor are 1."""
+    """Opens models on the device `meta`, where they can be copied, and then makes them compute shapes as if they were on the CPU.
+
+    Inside its context, numbers that are read from a fake tensor are 1.
+    """
 
     def __init__(self, *, is_gpu: bool) -> None:
         """`is_gpu`: whether attention is fused, as on a GPU."""
         super().__init__()
         self.fake = FakeTensorMode(allow_non_fake_inputs=True)
         self._is_gpu = is_gpu
+        self._made: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.ops.aten._local_scalar_dense.default and isinstance(args[0], FakeTensor):
+        if func is READS_NUMBER and isinstance(args[0], FakeTensor):
             dtype = args[0].dtype
             return True if dtype is torch.bool else 1.0 if dtype.is_floating_point else 1
         if func is torch.ops.aten.index.Tensor and isinstance(args[0], FakeTensor):
             args = (args[0], [part for each in args[1] for part in _as_numbers(each)])
         return func(*args, **(kwargs or {}))
 
-    @contextmanager
-    def copying(self) -> Iterator[None]:
-        """Make and copy modules without weights. torch warns when it copies a fake tensor, which has no address."""
-        with self.fake, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Accessing the data pointer of FakeTensor")
-            yield
-
     def tensor(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Return a tensor without memory."""
+        """Return a tensor without memory that computes shapes."""
         with self.fake:
             return torch.empty(shape, dtype=dtype)
 
@@ -70,10 +66,9 @@ class Weightless(TorchDispatchMode):
             if isinstance(value, list):
                 library, named = value
                 made = None if named is None or name == "safety_checker" else self._part(folder / name, library, named)
-                parts[name] = self.load(made, dtypes.get(name)) if isinstance(made, nn.Module) else made
-        pipeline = pipeline_class(**parts)
+                parts[name] = _convert(made, dtypes.get(name)) if isinstance(made, nn.Module) else made
         frozen = family.frozen if not self._is_gpu else _with_fused_attention(family.frozen)
-        return cast(FrozenBase, frozen(family, pipeline, family.conditioning(folder), CPU))
+        return cast(FrozenBase, frozen(family, pipeline_class(**parts), family.conditioning(folder), META))
 
     def _part(self, folder: Path, library: str, named: str) -> Any:
         """Return one component of a pipeline: a model without weights, or a tokenizer or a scheduler as it is stored."""
@@ -81,8 +76,7 @@ class Weightless(TorchDispatchMode):
         if not issubclass(made, nn.Module):
             return made.from_pretrained(folder)
         if library == "diffusers":
-            with self.fake:
-                return made.from_config(made.load_config(folder))
+            return _on_meta(lambda: made.from_config(made.load_config(folder)))
         return _on_meta(lambda: made(_transformers_config(folder)))
 
     def encoder(self, folder: Path, dtype: torch.dtype, readout: str) -> TextEncoder:
@@ -95,41 +89,49 @@ class Weightless(TorchDispatchMode):
         if half is not None:
             model = _on_meta(lambda: half.make(written))
         else:
-            config = _transformers_config(folder)
-            make = headless or transformers.AutoModel.from_config
+            config, make = _transformers_config(folder), headless or transformers.AutoModel.from_config
             model = _on_meta(lambda: make(config))
-        return TextEncoder(
-            self.load(model, dtype).eval().requires_grad_(False),
-            read_tokenizer(folder, what=folder.name),
-            readout,
-            folder,
-        )
+        return TextEncoder(_freeze(_convert(model, dtype)), read_tokenizer(folder, what=folder.name), readout, folder)
 
     def dual_encoder(self, folder: Path) -> DualEncoder:
         """Return the dual encoder in `folder`, in fp32. Raises DamagedFile."""
         from transformers import AutoImageProcessor, AutoModel
 
         config = _transformers_config(folder)
-        model = self.load(_on_meta(lambda: AutoModel.from_config(config)), None)
+        model = _freeze(_convert(_on_meta(lambda: AutoModel.from_config(config)), None))
         processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
-        return DualEncoder(model.eval().requires_grad_(False), read_tokenizer(folder, what=folder.name), processor)
+        return DualEncoder(model, read_tokenizer(folder, what=folder.name), processor)
 
-    def load(self, model: nn.Module, dtype: torch.dtype | None) -> nn.Module:
-        """Replace parameters and buffers by fake ones, in `dtype` (fp32 if None) except those that the class keeps in fp32."""
-        wanted = dtype or torch.float32
-        is_kept, made = is_kept_in_float32(model, wanted), dict[int, Any]()
-        for path, module in model.named_modules():
-            for name, parameter in module._parameters.items():  # noqa: SLF001 - torch has no other way to replace them
-                if parameter is None:
-                    continue
-                kept = torch.float32 if is_kept(f"{path}.{name}" if path else name) else wanted
-                if id(parameter) not in made:  # Tied weights stay tied.
-                    made[id(parameter)] = nn.Parameter(self.tensor(*parameter.shape, dtype=kept), requires_grad=False)
-                module._parameters[name] = made[id(parameter)]  # noqa: SLF001
-            for name, buffer in module._buffers.items():  # noqa: SLF001
-                if buffer is not None and (buffer.is_meta or isinstance(buffer, FakeTensor)):
-                    module._buffers[name] = self.tensor(*buffer.shape, dtype=buffer.dtype)  # noqa: SLF001
-        return model
+    def start(self, base: Any, *models: nn.Module) -> None:
+        """Let the tensors of `models` compute shapes as if they were on the CPU. Shared ones stay shared."""
+        if isinstance(base, FrozenBase):
+            base.device = CPU
+        for module in (part for model in models for part in model.modules()):
+            for values in (module._parameters, module._buffers, vars(module)):  # noqa: SLF001 - torch has no other way to replace them
+                for name, value in values.items():
+                    if isinstance(value, Tensor) and value.is_meta and not isinstance(value, FakeTensor):
+                        values[name] = self._started(value)  # type: ignore[assignment]
+
+    def _started(self, value: Tensor) -> Tensor:
+        if id(value) not in self._made:
+            made = self.tensor(*value.shape, dtype=value.dtype)
+            if isinstance(value, nn.Parameter):
+                made = nn.Parameter(made, requires_grad=value.requires_grad)
+            self._made[id(value)] = (value, made)  # With the old one, whose number another tensor could get.
+        return self._made[id(value)][1]
+
+
+def _convert(model: nn.Module, dtype: torch.dtype | None) -> nn.Module:
+    """Convert the parameters of a model on `meta` to `dtype` (fp32 if None), except those that the class keeps in fp32."""
+    wanted = dtype or torch.float32
+    is_kept = is_kept_in_float32(model, wanted)
+    for name, parameter in model.named_parameters():
+        parameter.data = parameter.data.to(torch.float32 if is_kept(name) else wanted)
+    return model
+
+
+def _freeze(model: nn.Module) -> nn.Module:
+    return model.eval().requires_grad_(False)
 
 
 def _with_fused_attention(frozen: type[Any]) -> type[Any]:

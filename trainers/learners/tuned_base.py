@@ -134,7 +134,9 @@ def _with_lora(model: nn.Module, rank: int, layers: tuple[str, ...]) -> nn.Modul
     shared = share_weights(model)
     inject_adapter_in_model(_config(rank, layers), shared)
     for parameter in _loras(shared):
-        parameter.data = parameter.data.float()  # peft gives it the type of the frozen layer, in 16 bits of which it would not learn
+        parameter.data = (
+            parameter.data.float()
+        )  # peft gives it the type of the frozen layer, in 16 bits of which it would not learn
     return shared
 
 

@@ -11,6 +11,8 @@ from torch import Tensor
 from hub.bases.frozen import FrozenBase
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
+from hub.weights.quantisation import quantise
+from tests.builders.training.flow_bases import FLOWS, save_flow_base
 from tests.builders.training.toy import ToyCorpus
 from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mixture import Mixture, collect_features
@@ -18,6 +20,8 @@ from trainers.learners.denoiser_memory import convert_to_bf16, recompute_activat
 from trainers.loop.method import Draw
 from trainers.loop.sampler import generator_of
 from trainers.methods import get_plan
+from trainers.recipes.overrides import Overrides
+from trainers.recipes.weight_types import weight_types
 from trainers.samples.generate_samples import generate_samples, with_prompts
 
 
@@ -87,3 +91,48 @@ def test_a_denoiser_in_bf16_trains_and_samples_nearly_the_same(
         generate_samples(module, with_prompts(each, prompts), seed=0) for each in (halved, features)
     )
     assert (ours_B3HW - theirs_B3HW).abs().mean() < 0.02
+
+
+def test_gradients_flow_through_a_denoiser_in_8_bits_to_the_conditioning(base_folder: Path) -> None:
+    torch.manual_seed(0)
+    latents, steps, states = torch.randn(2, 4, 8, 8), torch.tensor([10, 700]), torch.randn(2, 8, 16)
+    found = []
+    for bits in ("", "8bit"):
+        base = FrozenBase.open(base_folder, torch.device("cpu"))
+        if bits:
+            quantise(base.denoiser, bits, device="cpu", dtype=torch.float32)
+        given = states.clone().requires_grad_()
+        answer = base.predict(latents, steps, given)
+        answer.square().mean().backward()
+        assert given.grad is not None
+        found.append((answer.detach(), given.grad))
+    (answer, gradient), (ours, own) = found
+    assert not torch.equal(answer, ours)
+    assert torch.nn.functional.cosine_similarity(gradient.flatten(), own.flatten(), dim=0) > 0.98
+    torch.testing.assert_close(ours, answer, atol=0.05, rtol=0.05)
+
+
+def test_only_frozen_denoisers_are_kept_in_few_bits() -> None:
+    cuda = torch.device("cuda")
+    assert weight_types(get_plan("mulan"), cuda, bf16=True).denoiser is torch.bfloat16
+    assert weight_types(get_plan("mulan"), cuda, bf16=False).denoiser is torch.float32
+    assert weight_types(get_plan("mulan"), torch.device("cpu")).denoiser is torch.float32
+    assert weight_types(get_plan("full"), cuda, bf16=True).denoiser is torch.float32
+    quantised = Overrides(everywhere={"quantise": "8bit"})
+    assert weight_types(quantised.apply(get_plan("pea"), what="pea"), cuda, bf16=True).quantise == "8bit"
+    with pytest.raises(InvalidRequest, match="`full` copies the base's weights"):
+        weight_types(quantised.apply(get_plan("full"), what="full"), cuda, bf16=True)
+
+
+@pytest.mark.parametrize("family", FLOWS)
+def test_a_flow_transformer_in_bf16_predicts_nearly_the_same(family: str, tmp_path: Path) -> None:
+    folder = save_flow_base(family, tmp_path)
+    full = FrozenBase.open(folder, torch.device("cpu"))
+    halved = FrozenBase.open(folder, torch.device("cpu"), dtypes={"transformer": torch.bfloat16})
+    assert halved.denoiser.dtype is torch.bfloat16
+    generator = torch.Generator().manual_seed(0)
+    latents = torch.randn(2, *full.latent_shape, generator=generator)
+    steps, given = full.sample_steps(2, generator), full.read(["a dog", "a cat"])
+    expected, found = (base.predict(latents, steps, *given[:3]).detach() for base in (full, halved))
+    assert found.dtype is torch.float32
+    assert (found - expected).norm() < 0.05 * expected.norm()

@@ -1,4 +1,4 @@
-"""`hub train`, and `hub evaluate` of `trainers.evaluate_command`. Torch is imported only when a command runs."""
+"""`hub train`, and `hub evaluate` of `trainers.commands`. Torch is imported only when a command runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from hub.errors import InvalidRequest
 from trainers import defaults
-from trainers.evaluate_command import evaluate, print_scores
+from trainers.commands.evaluate import evaluate, print_scores
 from trainers.options import (
     CaptionColumns,
     Device,

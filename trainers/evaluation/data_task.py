@@ -90,16 +90,12 @@ class DataTask:
     language: str
     hub: LocalHub
     choice: DataOptions
+    digest: str
+    """The digest of what is read in this language."""
     count: int = 0
     """Maximum number of prompts or queries; 0 means all."""
     seed: int = 0
     quiet: bool = False
-
-    @property
-    def digest(self) -> str:
-        """The digest of what is read."""
-        digest: str = self.data.digest(self.language)
-        return digest
 
     def options(self) -> list[tuple[object, ...]]:
         """Return the command-line options that repeat the run."""

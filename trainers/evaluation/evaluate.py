@@ -35,7 +35,7 @@ from trainers.evaluation.evaluator import (
 from trainers.evaluation.generation import GUIDANCE, JUDGE, STEPS, GenerationEvaluator
 from trainers.evaluation.prompts.corpus_prompts import CorpusPrompts
 from trainers.evaluation.retrieval import RetrievalEvaluator
-from trainers.evaluation.run_published import OpenedBenchmark, open_published, run_published
+from trainers.evaluation.run_published import OpenedBenchmark, check_languages, open_published, run_published
 from trainers.frozen.find_frozen import find_base, image_side
 from trainers.frozen.foundation import DUAL_ENCODER
 from trainers.inputs.feature_cache import key_of
@@ -124,16 +124,21 @@ def evaluate_artifact(
         own = tuple(tag for tag in artifact.languages if tag in loaded.languages) or ("en",)
         request = replace(request, languages=languages or own, count=DEFAULT_COUNT if count is None else count)
         choice = replace(choice, corpus=tuple(corpus_options(loaded))) if on_corpus else choice
-        opened += [
-            OpenedBenchmark(each, split, each.open_corpus(loaded, split))
-            for each in on_corpus
-            for split in request.splits
-        ]
+        for benchmark in on_corpus:
+            benchmark.check_options(choice)
+            opened += [
+                OpenedBenchmark(benchmark, split, benchmark.open_corpus(loaded, split)) for split in request.splits
+            ]
+    spoken = [
+        languages or tuple(tag for tag in artifact.languages if tag in each.data.languages) or ("en",)
+        for each in opened
+    ]
+    for each, tags in zip(opened, spoken, strict=True):
+        check_languages(each, tags)
     subject = open_subject(artifact, base, hub, device)
     scores = run_benchmarks(subject, request, loaded, hub, quiet=quiet) if loaded and request.benchmarks else []
-    for each in opened:
-        own = tuple(tag for tag in artifact.languages if tag in each.data.languages) or ("en",)
-        scores += run_published(subject, each, languages or own, hub, choice, count=count, seed=seed, quiet=quiet)
+    for each, tags in zip(opened, spoken, strict=True):
+        scores += run_published(subject, each, tags, hub, choice, count=count, seed=seed, quiet=quiet)
     return scores
 
 

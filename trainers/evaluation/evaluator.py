@@ -20,7 +20,7 @@ from hub.records import Provenance, Score
 from trainers.corpora.captioned import CaptionedCorpus
 from trainers.corpora.corpus import Corpus, Prompt
 from trainers.evaluation.confidence import Interval
-from trainers.evaluation.data_task import BenchmarkData, DataTask
+from trainers.evaluation.data_task import BenchmarkData, DataOptions, DataTask
 from trainers.loop.sampler import seed_of
 
 
@@ -125,6 +125,10 @@ class DataBenchmark(Protocol):
 
     def open(self, folder: Path, split: str) -> BenchmarkData:
         """Read the data of a split. Raises `InvalidRequest` for missing files, texts or images, `DamagedFile` for broken ones."""
+        ...
+
+    def check_options(self, choice: DataOptions) -> None:
+        """Raise `InvalidRequest` for options that it lacks or does not take."""
         ...
 
     def evaluate(self, subject: EvaluationSubject, task: DataTask) -> list[Score]:

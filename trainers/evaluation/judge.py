@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import AutoTokenizer, CLIPModel
 
-SCORES = 1 << 25
-"""Scores in memory at a time, in float64: 256 MB."""
+SCORES = 1 << 23
+"""Scores in a matrix, in float64: 64 MB. A few such matrices are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def ranks(queries_ND: Tensor, gallery_GD: Tensor, right_N: Tensor) -> Tensor:
 
 
 def rank_in_parts(rank: Callable[..., Tensor], width: int, *rows: Tensor) -> Tensor:
-    """Return `rank(*rows)`, computed in parts whose matrix of scores, `width` wide, takes at most 256 MB."""
+    """Return `rank(*rows)`, computed in parts whose matrix of scores, `width` wide, takes at most 64 MB."""
     size = max(1, SCORES // max(1, width))
     if len(rows[0]) <= size:
         return rank(*rows)

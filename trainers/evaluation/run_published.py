@@ -41,6 +41,7 @@ def open_published(
             raise InvalidRequest(
                 f"`{name}` needs its data: pass --data FOLDER with {layout} (see docs/train/evaluate.md)."
             )
+        benchmark.check_options(choice)
         folder = local_folder(choice.place)
         for split in splits or benchmark.splits[:1]:
             if split not in benchmark.splits:
@@ -49,6 +50,15 @@ def open_published(
                 )
             opened.append(OpenedBenchmark(benchmark, split, benchmark.open(folder, split)))
     return opened
+
+
+def check_languages(opened: OpenedBenchmark, languages: Sequence[str]) -> None:
+    """Raise `InvalidRequest` for a language that the data do not have."""
+    if lacking := [language for language in languages if language not in opened.data.languages]:
+        raise InvalidRequest(
+            f"`{opened.benchmark.name}`/{opened.split} has nothing in `{lacking[0]}` here. Available: "
+            f"{', '.join(opened.data.languages)}."
+        )
 
 
 def run_published(
@@ -64,18 +74,14 @@ def run_published(
 ) -> list[Score]:
     """Return the scores in each language, then their means and spreads if there are several languages.
 
-    `count` None is the benchmark's default. Raises `InvalidRequest` for a language that the data do not have.
+    `count` None is the benchmark's default.
     """
-    if lacking := [language for language in languages if language not in opened.data.languages]:
-        raise InvalidRequest(
-            f"`{opened.benchmark.name}`/{opened.split} has nothing in `{lacking[0]}` here. Available: "
-            f"{', '.join(opened.data.languages)}."
-        )
     chosen = opened.benchmark.default_count if count is None else count
     scores: list[Score] = []
     for language in languages:
         task = DataTask(
             data=opened.data,
+            digest=opened.data.digest(language),
             split=opened.split,
             language=language,
             hub=hub,

@@ -115,7 +115,7 @@ class _Tasks:
         if trial.language not in opened.data.languages or opened.data.digest(trial.language) != trial.digest:
             return None
         return opened.benchmark, DataTask(
-            data=opened.data, split=trial.split, language=trial.language, hub=self._hub, choice=self._choice,
+            data=opened.data, digest=trial.digest, split=trial.split, language=trial.language, hub=self._hub, choice=self._choice,
             count=trial.count, seed=trial.seed, quiet=self._quiet,
         )  # fmt: skip
 

@@ -20,7 +20,7 @@ from hub.records import Score
 from trainers.evaluation.captions.caption_set import CaptionSet
 from trainers.evaluation.confidence import Interval, bootstrap_ratio
 from trainers.evaluation.data_folder import DataFolder, open_image
-from trainers.evaluation.data_task import DataTask
+from trainers.evaluation.data_task import DataOptions, DataTask
 from trainers.evaluation.evaluator import EvaluationSubject, make_score
 from trainers.evaluation.generation import RANKS
 from trainers.evaluation.judge import ranks
@@ -89,10 +89,6 @@ class CaptionBenchmark(ABC):
         """Return recall@1, 5 and 10 in both directions and their mean in one language. Raises `InvalidRequest`."""
         if subject.retriever is None:
             raise InvalidRequest(f"`{subject.name}` cannot embed images: evaluate a dual encoder or a retriever.")
-        if task.choice.judge or task.choice.metrics or task.choice.settings():
-            raise InvalidRequest(
-                f"`{self.name}` takes no --judge, --metric, --steps or --guidance: it generates no images."
-            )
         data: CaptionSet = task.data
         if (repeated := data.repeated(task.language)) and not task.quiet:
             logger.warning(
@@ -106,6 +102,13 @@ class CaptionBenchmark(ABC):
             make_score(metric, interval, self.name, subject, task)
             for metric, interval in self._rounded(columns).items()
         ]
+
+    def check_options(self, choice: DataOptions) -> None:
+        """Raise `InvalidRequest` for options of benchmarks that generate images."""
+        if choice.judge or choice.metrics or choice.settings() or choice.keep:
+            raise InvalidRequest(
+                f"`{self.name}` takes no --judge, --metric, --steps, --guidance or --keep: it generates no images."
+            )
 
     def count_hits(self, embedded: EmbeddedCaptions) -> HitCounts:
         """Count the hits of each image by the standard protocol: a caption asks for its image, an image for any of its captions."""

@@ -34,16 +34,20 @@ class Situation:
         return self.width + 1
 
 
-def choose_metrics(wanted: Sequence[str], situation: Situation, *, force: bool, quiet: bool) -> set[str]:
-    """Return the metrics to compute: the wanted ones, or all that are possible.
-
-    Raises `UnknownMetric`, and `InvalidRequest` for a wanted metric that is not possible here, with the reason.
-    """
+def check_metrics(wanted: Sequence[str]) -> None:
+    """Raise `UnknownMetric` for a metric that does not exist."""
     for metric in wanted:
         if metric not in METRICS:
             raise UnknownMetric(
                 metric, METRICS, listing="hub evaluate --help", more=f" Available: {', '.join(METRICS)}."
             )
+
+
+def choose_metrics(wanted: Sequence[str], situation: Situation, *, force: bool, quiet: bool) -> set[str]:
+    """Return the metrics to compute: the wanted ones, or all that are possible.
+
+    Raises `InvalidRequest` for a wanted metric that is not possible here, with the reason.
+    """
     problems = _problems(situation, force=force)
     for metric in wanted:
         if metric in problems:

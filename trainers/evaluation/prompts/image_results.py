@@ -18,9 +18,10 @@ from torch import Tensor
 from trainers.corpora.corpus import Prompt
 from trainers.evaluation.generation import generate_images
 from trainers.evaluation.prompts.clip_judge import ClipJudge
+from trainers.loop.distributed import process_place
 
 _AT_ONCE = 64
-"""Prompts whose images are in memory at a time."""
+"""Prompts of each process whose images are in memory at a time."""
 
 ReadText = Callable[[Tensor], str]
 """Reads the text in a uint8 image (3, H, W)."""
@@ -50,15 +51,18 @@ def judge_prompts(
 ) -> list[ImageResult]:
     """Generate an image for each prompt, and return one result per prompt, in the same order.
 
-    An image depends on (seed, concept, text) alone, so a list can be split among processes, and their results joined. `settings` are
-    arguments of the pipeline's call. With `keep`, images are written into that folder as CONCEPT.png.
+    An image depends on (seed, concept, text) alone, so a list can be split, and the results of its parts joined. The processes of a
+    distributed run divide the generation among them. `settings` are arguments of the pipeline's call. With `keep`, images are written
+    into that folder as CONCEPT.png.
     """
     results = []
-    for first in range(0, len(prompts), _AT_ONCE):
-        batch = prompts[first : first + _AT_ONCE]
+    rank, processes = process_place()
+    size = _AT_ONCE * processes
+    for first in range(0, len(prompts), size):
+        batch = prompts[first : first + size]
         images_B3HW = generate_images(pipeline, batch, seed=seed, quiet=quiet, label=label, settings=settings)
         bytes_B3HW = (images_B3HW * 255).round().to(torch.uint8)
-        if keep is not None:
+        if keep is not None and rank == 0:
             _write(bytes_B3HW, batch, keep)
         texts = [read_text(image) for image in bytes_B3HW] if read_text else [""] * len(batch)
         results += [

@@ -22,12 +22,12 @@ from hub.records import Score
 from hub.registry.index.ranking import ENGLISH_BASE
 from trainers.evaluation.confidence import bootstrap_mean, bootstrap_ratio
 from trainers.evaluation.data_folder import DataFolder
-from trainers.evaluation.data_task import DataTask
+from trainers.evaluation.data_task import DataOptions, DataTask
 from trainers.evaluation.evaluator import EvaluationSubject, make_score
 from trainers.evaluation.fid import floor_of, frechet_distance, kernel_distance
 from trainers.evaluation.generation import RANKS
 from trainers.evaluation.judge import ranks
-from trainers.evaluation.prompts.choose_metrics import ENGLISH, Situation, choose_metrics
+from trainers.evaluation.prompts.choose_metrics import ENGLISH, Situation, check_metrics, choose_metrics
 from trainers.evaluation.prompts.clip_judge import ClipJudge
 from trainers.evaluation.prompts.image_results import ImageResult, ReadText, judge_prompts
 from trainers.evaluation.prompts.prompt_set import BenchmarkPrompt, Prompts, PromptSet
@@ -46,7 +46,6 @@ class _Run(NamedTuple):
     task: DataTask
     judge: ClipJudge
     prompts: list[BenchmarkPrompt]
-    read_text: ReadText | None
 
 
 class PromptBenchmark(ABC):
@@ -71,7 +70,7 @@ class PromptBenchmark(ABC):
 
     def __init__(self) -> None:
         self._judge: ClipJudge | None = None
-        self._images: dict[tuple[int, int, str, str], ImageResult] = {}
+        self._images: dict[tuple[object, ...], ImageResult] = {}
         self._texts: dict[tuple[str, ...], Tensor] = {}
 
     @abstractmethod
@@ -97,8 +96,8 @@ class PromptBenchmark(ABC):
         )  # fmt: skip
         chosen = choose_metrics(task.choice.metrics, situation, force=task.choice.force, quiet=task.quiet)
         read_text = text_reader(task.language) if "text_accuracy" in chosen else None
-        run = _Run(subject, task, judge, prompts, read_text)
-        own = self._generate(run, subject.pipeline, prompts, task.language)
+        run = _Run(subject, task, judge, prompts)
+        own = self._generate(run, subject.pipeline, prompts, task.language, read_text)
         values = self._per_prompt(run, own, prompts, english=False)
         scores = self._means(run, values, chosen)
         if read_text is not None:
@@ -109,24 +108,36 @@ class PromptBenchmark(ABC):
             scores += self._compare_with_references(run, own, chosen, situation.fewest)
         return scores
 
-    def _get_judge(self, task: DataTask) -> ClipJudge:
-        if not task.choice.judge:
+    def check_options(self, choice: DataOptions) -> None:
+        """Raise `InvalidRequest` without a judge, and `UnknownMetric`."""
+        if not choice.judge:
             raise InvalidRequest(
                 f"`{self.name}` needs a judge: pass a dual encoder that reads English, such as --judge clip-vit-large-patch14, or a "
                 "folder."
             )
+        check_metrics(choice.metrics)
+
+    def _get_judge(self, task: DataTask) -> ClipJudge:
         if self._judge is None:
             self._judge = ClipJudge.open(task.choice.judge, task.hub, task.choice.device)
         return self._judge
 
-    def _generate(self, run: _Run, pipeline: Any, prompts: Sequence[BenchmarkPrompt], folder: str) -> list[ImageResult]:
+    def _generate(
+        self,
+        run: _Run,
+        pipeline: Any,
+        prompts: Sequence[BenchmarkPrompt],
+        folder: str,
+        read_text: ReadText | None = None,
+    ) -> list[ImageResult]:
         """Return the results of prompts; those that another language has generated already are remembered."""
-        keys = [(id(pipeline), run.task.seed, prompt.concept, prompt.text) for prompt in prompts]
+        reader = run.task.language if read_text else ""
+        keys = [(id(pipeline), run.task.seed, reader, prompt.concept, prompt.text) for prompt in prompts]
         missing = [place for place, key in enumerate(keys) if key not in self._images]
         keep = run.task.choice.keep
         found = judge_prompts(
             pipeline, [prompts[place] for place in missing], run.judge, seed=run.task.seed,
-            settings=run.task.choice.settings(), read_text=run.read_text, quiet=run.task.quiet,
+            settings=run.task.choice.settings(), read_text=read_text, quiet=run.task.quiet,
             keep=keep / self.name / run.task.split / folder if keep else None, label=f"{run.subject.name}: {folder}",
         )  # fmt: skip
         self._images |= {keys[place]: result for place, result in zip(missing, found, strict=True)}

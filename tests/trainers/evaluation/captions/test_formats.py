@@ -139,3 +139,20 @@ def test_a_broken_image_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "x.jpg").write_bytes(b"not an image")
     with pytest.raises(DamagedFile, match="the image `x.jpg` cannot be read"):
         open_image(tmp_path / "x.jpg")
+
+
+def test_data_that_are_neither_a_folder_nor_a_dataset_are_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hub.errors import Unreachable
+    from trainers.evaluation.data_folder import local_folder
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(
+        Unreachable, match="`somebody/captions` is not a local folder, and cannot be downloaded"
+    ) as caught:
+        local_folder("somebody/captions")
+    assert "\n" not in str(caught.value)
+    (tmp_path / "captions.jsonl").touch()
+    with pytest.raises(InvalidRequest, match="is a file: pass the folder"):
+        local_folder(str(tmp_path / "captions.jsonl"))

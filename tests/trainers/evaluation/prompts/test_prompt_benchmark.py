@@ -94,8 +94,9 @@ def measured(
     judge = ClipJudge("one-hot", "0123456789abcdef", OneHot())  # type: ignore[arg-type]
     monkeypatch.setattr(ClipJudge, "open", lambda *_: judge)
     benchmark = get_benchmark(name)
+    data = benchmark.open(folder, benchmark.splits[0])
     task = DataTask(
-        data=benchmark.open(folder, benchmark.splits[0]), split=benchmark.splits[0], language=language, hub=None,
+        data=data, digest=data.digest(language), split=benchmark.splits[0], language=language, hub=None,
         choice=DataOptions(place=str(folder), judge="one-hot", **choice), count=count, quiet=True,
     )  # type: ignore[arg-type]  # fmt: skip
     subject = EvaluationSubject("drawing", base="tiny-sd", pipeline=pipeline, plain=plain or pipeline)
@@ -139,7 +140,7 @@ def test_english_images_that_languages_share_are_generated_once(
     data = benchmark.open(folder, "crossmodal")
     for language in ("yo", "de"):
         task = DataTask(
-            data=data, split="crossmodal", language=language, hub=None, choice=DataOptions(place="x", judge="x"), quiet=True,
+            data=data, digest="", split="crossmodal", language=language, hub=None, choice=DataOptions(place="x", judge="x"), quiet=True,
         )  # type: ignore[arg-type]  # fmt: skip
         benchmark.evaluate(EvaluationSubject("drawing", pipeline=pipeline, plain=pipeline), task)
     assert len(pipeline.asked) == 3 * 8
@@ -192,7 +193,7 @@ def test_the_culture_score_is_the_share_of_images_nearest_to_their_language(
     for language, wanted in (("de", 1.0), ("zh", 0.0)):
         benchmark, pipeline = get_benchmark("mc-18"), German()
         task = DataTask(
-            data=benchmark.open(folder, "test"), split="test", language=language, hub=None,
+            data=benchmark.open(folder, "test"), digest="", split="test", language=language, hub=None,
             choice=DataOptions(place="x", judge="x", metrics=("culture_score",)), quiet=True,
         )  # type: ignore[arg-type]  # fmt: skip
         scores = benchmark.evaluate(EvaluationSubject("german", pipeline=pipeline, plain=pipeline), task)

@@ -35,6 +35,8 @@ ENGLISH_BASE = "english_base_"
 """Prefix of metrics of the English prompts of the same concepts on the base."""
 CONTROLS = (BASE_ALONE, ENGLISH_BASE, "english_drop_", "fid_floor", "kid_floor", "judge_ceiling_")
 """Prefixes of metrics of the base, the benchmark or its judge, which put a module's own scores into perspective."""
+COSTS = ("training_", "trainable_", "cost_", "file_size", "latency_")
+"""Prefixes of metrics of what a module costs, not of how well it does."""
 FOREIGN_LANGUAGE = 100.0
 """Added to the ranking of a score in another language than the requested one."""
 CURATED_CLAIM = 200.0
@@ -43,7 +45,7 @@ UNMEASURED = 1000.0
 """Minimum ranking of scores that only their owner vouches for, or in other languages than the artifact's. They do not rank
 artifacts."""
 NEVER = 2000.0
-"""Ranking of controls, which are never shown as the score of an artifact."""
+"""Ranking of controls and costs, which are never shown as the score of an artifact."""
 _FOREIGN = 10.0
 """Added to the ranking of an unmeasured score in a language that the artifact was not made for."""
 _TRUST = tuple(Provenance)
@@ -54,7 +56,7 @@ _MAX_SHARE = {"1": 1.0, "%": 100.0}
 
 def ranking(score: Score | ScoreRow, languages: Iterable[str], owner: str) -> float:
     """Return the ranking of one score of an artifact of `owner` for `languages`."""
-    if is_control(score):
+    if is_control(score) or score.metric.startswith(COSTS):
         return NEVER
     foreign = is_foreign(score, languages)
     if foreign or not is_trusted(score, owner):

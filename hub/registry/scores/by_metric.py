@@ -1,8 +1,9 @@
 """Find artifacts by the value of a metric.
 
-Only scores of one provenance are compared: what this hub has reproduced and what others claim are not comparable. Four indexes
-order scores by value: by metric, by language, by benchmark and split, and by all of these. A query becomes a few ranges of one
-index; the best scores are at one end of each range.
+Only scores of one provenance and one scale are compared: what this hub has reproduced and what others claim are not comparable, nor
+are per cent and shares. A ranking is about one benchmark, because the protocol and the scorer belong to it. Four indexes order
+scores by value: by metric, by language, by benchmark and split, and by all of these. A query becomes a few ranges of one index; the
+best scores are at one end of each range.
 """
 
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
@@ -13,12 +14,16 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from hub.registry.accounts.visibility import visibility_condition
+
 if TYPE_CHECKING:
     from hub.records import Query
     from hub.registry.database.database import Database
 
 MAX_RANGES = 60
 """Maximum number of index ranges of a query; with more benchmarks, splits and languages, scores are checked one by one."""
+SAMPLE = 100
+"""Number of scores that the scale is read from."""
 _OVERREAD = 2
 """Number of scores that are first read per requested artifact, because an artifact can have several."""
 
@@ -31,6 +36,8 @@ class MetricFilter:
     """SQL conditions on a row of `scores`, of which one must hold: each is a prefix of an index by value."""
     limits: str
     """SQL condition on the value; empty without bounds."""
+    scale: str
+    """SQL condition on unit and direction: values in per cent are not compared with shares."""
     conditions: tuple[str, ...]
     """SQL conditions on a row of `scores` that must all hold, equivalent to `ranges`."""
     values: dict[str, Any]
@@ -44,7 +51,7 @@ class MetricFilter:
         Appending empty strings keeps databases from reading an index by metric for each artifact.
         """
         own = [f"scores.{column} || '' {rest}" for column, _, rest in (each.partition(" ") for each in self.conditions)]
-        return " AND ".join([*own, *([self.limits] if self.limits else [])])
+        return " AND ".join(filter(None, [*own, self.limits, self.scale]))
 
     @property
     def exists(self) -> str:
@@ -58,7 +65,7 @@ class MetricFilter:
 
     def union_ranges(self, question: str, end: str) -> str:
         """Return the union of `question` over all ranges; `end` follows each range."""
-        more = f" AND {self.limits}" if self.limits else ""
+        more = "".join(f" AND {each}" for each in (self.limits, self.scale) if each)
         selects = (f"SELECT * FROM ({question} {one}{more} {end}) AS part" for one in self.ranges)
         return f"({' UNION ALL '.join(selects)}) AS parts"
 
@@ -87,9 +94,39 @@ def metric_filter(database: Database, query: Query, tags: Sequence[str]) -> Metr
             values |= pair_values
         else:
             starts = [" AND ".join(f"scores.{each}" for each in conditions)]
-    known = database.rows("SELECT better FROM scores WHERE metric = :metric LIMIT 1", {"metric": query.metric})
-    better = known[0][0] if known else "up"
-    return MetricFilter(tuple(starts), " AND ".join(limits), tuple(conditions), values | names, better)
+    unit, better = _scale(database, query)
+    values |= {"score_unit": unit, "score_better": better}
+    scale = "scores.unit = :score_unit AND scores.better = :score_better"
+    return MetricFilter(tuple(starts), " AND ".join(limits), scale, tuple(conditions), values | names, better)
+
+
+def _scale(database: Database, query: Query) -> tuple[str, str]:
+    """Return the unit and direction of most of the first scores, so that a few others cannot turn a ranking around."""
+    known = {"metric": query.metric, "provenance": str(query.provenance)}
+    known |= {"benchmark": query.benchmark} if query.benchmark else {}
+    same = " AND ".join(f"{name} = :{name}" for name in known)
+    found = database.rows(
+        f"SELECT unit, better FROM (SELECT unit, better FROM scores WHERE {same} LIMIT {SAMPLE}) AS sample "
+        "GROUP BY unit, better ORDER BY count(*) DESC, unit, better LIMIT 1",
+        known,
+    )
+    return (found[0][0], found[0][1]) if found else ("1", "up")
+
+
+def has_one_benchmark(database: Database, query: Query, readers: tuple[str, ...] | None) -> bool:
+    """Return whether the scores of a metric that `readers` may see are on one benchmark, and can be ranked together."""
+    known = {"metric": query.metric, "provenance": str(query.provenance)}
+    visible, values = ("", {}) if readers is None else visibility_condition(readers)
+    question = (
+        "SELECT 1 FROM scores JOIN artifacts ON artifacts.id = scores.artifact_id WHERE metric = :metric "
+        f"AND provenance = :provenance AND benchmark = :benchmark AND (NOT private OR {visible}) LIMIT 1"
+    )
+    found = 0
+    for benchmark in _distinct_values(database, known, "benchmark", query.benchmark):
+        found += readers is None or bool(database.rows(question, {**known, **values, "benchmark": benchmark}))
+        if found > 1:
+            return False
+    return True
 
 
 def _benchmark_splits(database: Database, query: Query) -> tuple[list[str], dict[str, Any]]:

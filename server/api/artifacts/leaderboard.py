@@ -36,7 +36,7 @@ class LeaderboardBody(Body):
     benchmark: str
     metric: str
     provenance: str
-    total: int
+    total: int = Field(description="Number of scores; those in other units than the entries are counted, but not ranked.")
     entries: list[LeaderboardEntryBody]
 
 
@@ -56,6 +56,7 @@ class RowBody(Body):
     split: str
     language: str
     base: str
+    unit: str
     provenance: str
     columns: list[ColumnBody]
     verdict: str = Field(
@@ -71,6 +72,10 @@ class CompareBody(Body):
     incomparable: int = Field(
         description="Scores that only one artifact has on the same benchmark, split, language and base."
     )
+
+
+_SAME = ("metric", "benchmark", "benchmark_digest", "split", "language", "base", "unit", "provenance")
+"""What must be equal for two scores to be comparable."""
 
 
 def get_leaderboard(
@@ -127,7 +132,7 @@ def compare_artifacts(
 ) -> Response:
     """Compare the scores of two to eight artifacts.
 
-    Scores are compared if metric, benchmark, benchmark digest, split, language, base and provenance are the same.
+    Scores are compared if metric, benchmark, benchmark digest, split, language, base, unit and provenance are the same.
 
     Raises UnknownArtifact, InvalidRequest.
     """
@@ -151,15 +156,12 @@ def compare_artifacts(
 
 def _row_key(score: Score) -> tuple[str, ...]:
     """Return what must be equal for two scores to be comparable."""
-    return (
-        score.metric, score.benchmark, score.benchmark_digest, score.split, score.language, score.base, str(score.provenance)
-    )  # fmt: skip
+    return tuple(str(getattr(score, name)) for name in _SAME)
 
 
 def _row(key: tuple[str, ...], scores: dict[ArtifactName, Score], artifacts: list[Artifact]) -> dict[str, object]:
-    names = ("metric", "benchmark", "benchmark_digest", "split", "language", "base", "provenance")
     columns = [{"artifact": str(each.name), "score": scores.get(each.name)} for each in artifacts]
-    return dict(zip(names, key, strict=True)) | {"columns": columns, "verdict": _verdict(scores)}
+    return dict(zip(_SAME, key, strict=True)) | {"columns": columns, "verdict": _verdict(scores)}
 
 
 def _verdict(scores: dict[ArtifactName, Score]) -> str:

@@ -41,14 +41,16 @@ def shelf(request, tmp_path_factory):
 
 METRIC = "r_precision_at_1"
 """The metric of `a_score`."""
+LAB = "emoji-generation"
+"""The benchmark of `a_score`."""
 
 
 @pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
 @pytest.mark.parametrize(
     ("asked", "found"),
     [
-        ({}, ["wide", "high", "elsewhere", "low"]), ({"min_value": 0.5}, ["wide", "high", "elsewhere"]),
-        ({"min_value": 0.5, "max_value": 0.7}, ["elsewhere", "wide"]), ({"language": "yo"}, ["high", "elsewhere", "wide", "low"]),
+        ({}, ["wide", "high", "low"]), ({"min_value": 0.5}, ["wide", "high"]),
+        ({"min_value": 0.5, "max_value": 0.7}, ["wide"]), ({"language": "yo"}, ["high", "wide", "low"]),
         ({"language": "hi"}, ["wide"]), ({"split": "pairs"}, ["high"]), ({"benchmark": "xtd10"}, ["elsewhere"]),
         ({"base": "emoji-sd", "language": "yo", "benchmark": "emoji-generation"}, ["high", "low"]),
         ({"text": "Yoruba", "owner": "a"}, ["high", "low"]), ({"provenance": "reported"}, ["claims"]), ({"min_value": 1}, []),
@@ -58,7 +60,7 @@ METRIC = "r_precision_at_1"
     ],
 )  # fmt: skip
 def test_a_metric_narrows_and_sorts_by_its_best_value(shelf, asked, found, candidates):
-    query = Query(**{"metric": METRIC, "sort": "metric", **asked})
+    query = Query(**{"metric": METRIC, "benchmark": LAB, "sort": "metric", **asked})
     page = find(shelf.database, query, candidates)
     assert names(page) == found
     if page.is_exact:
@@ -75,12 +77,8 @@ def test_a_metric_can_be_combined_with_another_order(shelf, candidates):
 
 @pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
 def test_pages_by_metric_do_not_overlap(shelf, candidates):
-    asked = [Query(metric=METRIC, sort="metric", limit=2, offset=offset) for offset in (0, 2, 4)]
-    assert [names(find(shelf.database, each, candidates)) for each in asked] == [
-        ["wide", "high"],
-        ["elsewhere", "low"],
-        [],
-    ]
+    asked = [Query(metric=METRIC, benchmark=LAB, sort="metric", limit=2, offset=offset) for offset in (0, 2, 4)]
+    assert [names(find(shelf.database, each, candidates)) for each in asked] == [["wide", "high"], ["low"], []]
 
 
 @pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
@@ -92,7 +90,7 @@ def test_scores_on_more_benchmarks_than_there_are_ranges_are_found(registry, ask
         fill(
             registry, an_artifact(f"a/m{number}", scores=(a_score(number / 10, **on), a_score(0.9, benchmark="xtd10")))
         )
-    page = find(registry.database, Query(metric=METRIC, sort="metric", max_value=0.9, **asked), candidates)
+    page = find(registry.database, Query(metric=METRIC, max_value=0.9, **asked), candidates)
     assert sorted(names(page)) == [f"m{number}" for number in range(6)]
 
 
@@ -139,3 +137,32 @@ def test_a_page_starts_after_the_last_artifact_even_if_others_were_added(registr
     assert names(behind) == ["m5", "m3"]
     gone = registry.find(Query(limit=2, offset=2, after="a/deleted"))
     assert names(gone) == ["m7", "m5"]
+
+
+@pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
+def test_scores_on_several_benchmarks_are_not_ranked_together(shelf, candidates):
+    with pytest.raises(InvalidRequest, match="has reproduced scores on several benchmarks, which are not comparable"):
+        find(shelf.database, Query(metric=METRIC, sort="metric"), candidates)
+    found = find(shelf.database, Query(metric=METRIC, min_value=0.5, sort="name"), candidates)
+    assert names(found) == ["elsewhere", "high", "wide"], "another order compares no values"
+
+
+def test_a_benchmark_of_private_artifacts_alone_changes_nothing_for_others(registry):
+    fill(registry, an_artifact("a/open"), an_artifact("b/closed", scores=(a_score(0.9, benchmark="secret"),)))
+    change_settings(registry.database, ArtifactName("b", "closed"), Actor("test"), private=True)
+    asked = {"metric": METRIC, "sort": "metric"}
+    assert names(registry.find(Query(**asked, readers=()))) == ["open"]
+    with pytest.raises(InvalidRequest, match="several benchmarks"):
+        registry.find(Query(**asked, readers=("b",)))
+
+
+@pytest.mark.parametrize("candidates", [0, 500])
+def test_values_in_another_unit_or_direction_are_not_compared(registry, candidates):
+    fill(
+        registry,
+        an_artifact("a/share", scores=(a_score(0.7),)), an_artifact("a/better", scores=(a_score(0.9),)),
+        an_artifact("b/per-cent", scores=(a_score(72.3, unit="%"),)), an_artifact("b/reversed", scores=(a_score(0.1, better="down"),)),
+    )  # fmt: skip
+    asked = Query(metric=METRIC, benchmark=LAB, sort="metric")
+    assert names(find(registry.database, asked, candidates)) == ["better", "share"]
+    assert names(find(registry.database, Query(metric=METRIC, min_value=0.8), candidates)) == ["better"]

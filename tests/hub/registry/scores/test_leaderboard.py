@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hub.names import ArtifactName
+from hub.records import Provenance
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings
 from hub.registry.scores.leaderboard import LeaderboardQuery, leaderboard
@@ -48,3 +49,29 @@ def test_the_best_come_first_and_all_are_counted(shelf, asked, expected):
     first, of_all = leaderboard(shelf.database, contest, 1)
     assert [str(each.artifact) for each in first] == [name for _, name in expected[:1]]
     assert of_all == total
+
+
+def ranked(registry, **asked):
+    places, total = leaderboard(registry.database, LeaderboardQuery(**{"provenance": Provenance.REPORTED, **asked}), 50)
+    return [(each.rank, str(each.artifact)) for each in places], total
+
+
+def a_recall(value, benchmark="multi30k", **changes):
+    changes = {"metric": "mean_recall", "language": "de", "low": None, "high": None, **changes}
+    return a_score(value, benchmark=benchmark, provenance=Provenance.REPORTED, source="a paper", **changes)
+
+
+def test_two_protocols_scorers_or_scales_never_meet_in_one_ranking(registry):
+    fill(
+        registry,
+        an_artifact("a/standard", scores=(a_recall(0.76), a_recall(0.3, metric="clip_score[one-judge]"))),
+        an_artifact("a/weaker", scores=(a_recall(0.37), a_recall(0.2, metric="clip_score[one-judge]"))),
+        an_artifact("b/lenient", scores=(a_recall(0.77, "multi30k-mclip"), a_recall(0.9, metric="clip_score[another]"))),
+        an_artifact("b/per-cent", scores=(a_recall(80.9, unit="%"),)),
+        an_artifact("b/reversed", scores=(a_recall(0.99, better="down"),)),
+    )
+    both = [(1, "a/standard"), (2, "a/weaker")]
+    assert ranked(registry, benchmark="multi30k", metric="mean_recall") == (both, 4)
+    assert ranked(registry, benchmark="multi30k-mclip", metric="mean_recall") == ([(1, "b/lenient")], 1)
+    assert ranked(registry, benchmark="multi30k", metric="clip_score[one-judge]") == (both, 2)
+    assert ranked(registry, benchmark="multi30k", metric="clip_score[another]") == ([(1, "b/lenient")], 1)

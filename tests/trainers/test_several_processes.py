@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from hub.home import Home
-from hub.loader import load_pipeline
+from hub.loader import load_pipeline, load_retriever
 from hub.local import LocalHub
 from tests.builders.training import processes as launching
 from tests.builders.training.toy import ToyCorpus
@@ -24,7 +24,9 @@ from tests.trainers.loop.test_sharding import tiny
 from trainers.corpora import CORPORA
 from trainers.evaluation import evaluate
 from trainers.evaluation.evaluate import EvaluationRequest
+from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask
 from trainers.evaluation.generation import generate_images
+from trainers.evaluation.recall import RetrievalSides
 from trainers.inputs import feature_cache
 from trainers.inputs.feature_cache import FeatureCache
 from trainers.loop.distributed import open_accelerator, process_place
@@ -57,7 +59,7 @@ def fill(shared: Path, own: Path) -> None:
 
 
 def draw(folder: Path) -> None:
-    """Draw sample images and images of the evaluation; each process writes all that it got."""
+    """Draw sample images and images of the evaluation, and embed for retrieval; each process writes all that it got."""
     open_accelerator("no", "cpu")
     features = tiny(folder)
     torch.manual_seed(5)
@@ -66,11 +68,12 @@ def draw(folder: Path) -> None:
     samples = generate_samples(module, with_prompts(features, prompts), seed=1)
     with LocalHub.open() as hub:
         pipeline = load_pipeline("tiny-sd", hub=hub, device="cpu")
+        subject = EvaluationSubject("judge", retriever=load_retriever("emoji-judge", hub=hub, device="cpu"))
+        sides = RetrievalSides(subject, EvaluationTask(ToyCorpus(), "seen", "yo", hub))
     images = generate_images(pipeline, prompts, seed=1, quiet=True)
-    save_file(
-        {"samples": samples.contiguous(), "images": images.contiguous()},
-        folder / f"drawn-{process_place()[0]}.safetensors",
-    )
+    found = {"samples": samples, "images": images, "texts": sides.captions_ND, "real": sides.images_GD}
+    place = folder / f"drawn-{process_place()[0]}.safetensors"
+    save_file({name: each.contiguous() for name, each in found.items()}, place)
 
 
 def publish(folder: Path, home: str) -> None:

@@ -22,6 +22,7 @@ from trainers.corpora.corpus import Prompt
 from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, make_score
 from trainers.evaluation.generation import RANKS, shares_at
 from trainers.evaluation.judge import rank_in_parts, ranks
+from trainers.loop.distributed import compute_on_all_ranks
 
 TO_IMAGE, TO_TEXT = "text_to_image_recall_at_{}", "image_to_text_recall_at_{}"
 
@@ -36,8 +37,15 @@ class RetrievalSides:
         concepts = [prompt.concept for prompt in corpus.gallery(task.split)]
         place = {concept: index for index, concept in enumerate(concepts)}
         captions = _captions(task, prompts, place)
-        self.images_GD = subject.retriever.embed_images(corpus.images(concepts)).cpu()
-        self.captions_ND = subject.retriever.embed_texts([prompt.text for prompt in captions]).cpu()
+        retriever, texts = subject.retriever, [prompt.text for prompt in captions]
+        self.images_GD = compute_on_all_ranks(
+            lambda first, last: retriever.embed_images(corpus.images(concepts[first:last])),
+            len(concepts),
+            len(concepts),
+        )
+        self.captions_ND = compute_on_all_ranks(
+            lambda first, last: retriever.embed_texts(texts[first:last]), len(texts), len(texts)
+        )
         self.image_of_N = torch.tensor([place[prompt.concept] for prompt in captions])
         self.query_count = len(prompts)
         """Number of captions, from the first, that belong to the task."""

@@ -24,6 +24,7 @@ from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, mak
 from trainers.evaluation.generation import read_by_module, shares_at
 from trainers.evaluation.judge import ranks
 from trainers.evaluation.recall import standard_scores
+from trainers.loop.distributed import compute_on_all_ranks
 
 BATCH_SIZE = 256
 ENCODER_LENGTH = 32
@@ -80,4 +81,4 @@ def _mean_states(encoder: TextEncoder) -> States:
 
 
 def _in_batches(states: States, texts: list[str]) -> Tensor:
-    return torch.cat([states(texts[first : first + BATCH_SIZE]) for first in range(0, len(texts), BATCH_SIZE)])
+    return compute_on_all_ranks(lambda first, last: states(texts[first:last]), len(texts), BATCH_SIZE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,27 @@ def test_a_denoiser_in_bf16_trains_and_samples_nearly_the_same(
         generate_samples(module, with_prompts(each, prompts), seed=0) for each in (halved, features)
     )
     assert (ours_B3HW - theirs_B3HW).abs().mean() < 0.02
+
+
+def test_weights_that_loras_share_with_the_base_are_stored_in_bf16_and_loras_in_fp32(
+    base_folder: Path, encoder: TextEncoder, features: FeatureDataset
+) -> None:
+    plan = get_plan("lora")
+    losses = []
+    for in_bf16 in (False, True):
+        base = FrozenBase.open(base_folder, torch.device("cpu"))
+        own = replace(features, base=base)
+        own.fill(("latents",))
+        torch.manual_seed(0)
+        module = plan.learner(base, encoder).module
+        if in_bf16:
+            for each in (base.denoiser, *base.text_encoders.values()):
+                convert_to_bf16(each)
+        types = {("lora_" in name, value.dtype) for name, value in module.named_parameters()}
+        assert types == {(True, torch.float32), (False, torch.bfloat16 if in_bf16 else torch.float32)}
+        method = plan.phases[1].make(module, own)
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = method.loss(Draw(0, torch.arange(1, 7), generator_of(1, "noise", 0, 0))).total
+        loss.backward()
+        losses.append(loss.item())
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,25 @@ def test_a_flow_transformer_in_bf16_predicts_nearly_the_same(family: str, tmp_pa
     expected, found = (base.predict(latents, steps, *given[:3]).detach() for base in (full, halved))
     assert found.dtype is torch.float32
     assert (found - expected).norm() < 0.05 * expected.norm()
+
+
+def test_weights_that_loras_share_with_the_base_are_stored_in_bf16_and_loras_in_fp32(
+    base_folder: Path, encoder: TextEncoder, features: FeatureDataset
+) -> None:
+    plan = get_plan("lora")
+    losses = []
+    for in_bf16 in (False, True):
+        dtypes = dict.fromkeys(("unet", "text_encoder"), torch.bfloat16) if in_bf16 else None
+        base = FrozenBase.open(base_folder, torch.device("cpu"), dtypes=dtypes)
+        own = replace(features, base=base)
+        own.fill(("latents",))
+        torch.manual_seed(0)
+        module = plan.learner(base, encoder).module
+        types = {("lora_" in name, value.dtype) for name, value in module.named_parameters()}
+        assert types == {(True, torch.float32), (False, torch.bfloat16 if in_bf16 else torch.float32)}
+        method = plan.phases[1].make(module, own)
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = method.loss(Draw(0, torch.arange(1, 7), generator_of(1, "noise", 0, 0))).total
+        loss.backward()
+        losses.append(loss.item())
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)

@@ -36,7 +36,9 @@ class LeaderboardBody(Body):
     benchmark: str
     metric: str
     provenance: str
-    total: int = Field(description="Number of scores; those in other units than the entries are counted, but not ranked.")
+    total: int = Field(
+        description="Number of scores; those in other units than the entries are counted, but not ranked."
+    )
     entries: list[LeaderboardEntryBody]
 
 

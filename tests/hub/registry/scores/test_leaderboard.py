@@ -66,7 +66,9 @@ def test_two_protocols_scorers_or_scales_never_meet_in_one_ranking(registry):
         registry,
         an_artifact("a/standard", scores=(a_recall(0.76), a_recall(0.3, metric="clip_score[one-judge]"))),
         an_artifact("a/weaker", scores=(a_recall(0.37), a_recall(0.2, metric="clip_score[one-judge]"))),
-        an_artifact("b/lenient", scores=(a_recall(0.77, "multi30k-mclip"), a_recall(0.9, metric="clip_score[another]"))),
+        an_artifact(
+            "b/lenient", scores=(a_recall(0.77, "multi30k-mclip"), a_recall(0.9, metric="clip_score[another]"))
+        ),
         an_artifact("b/per-cent", scores=(a_recall(80.9, unit="%"),)),
         an_artifact("b/reversed", scores=(a_recall(0.99, better="down"),)),
     )

@@ -105,9 +105,11 @@ def metric(name: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return three decimals for shares, fewer for larger numbers."""
+    """Return three decimals for shares, fewer for larger numbers: `0.712`, `41.25`, `150,000`."""
     if value is None:
         return "–"
+    if abs(value) >= 10_000:
+        return f"{value:,.0f}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"
 
 

@@ -20,7 +20,8 @@ def format_value(score: Score) -> str:
     interval = (
         f" [{_bound(score.low)}–{_bound(score.high)}]" if score.low is not None and score.high is not None else ""
     )
-    return f"{score.value:.4g}{unit}{interval}"
+    value = f"{score.value:,.0f}" if abs(score.value) >= 10_000 else f"{score.value:.4g}"
+    return f"{value}{unit}{interval}"
 
 
 def _bound(value: float) -> str:

@@ -32,7 +32,11 @@ with (ROOT / "docs" / "internals" / "study.csv").open(encoding="utf-8", newline=
 @pytest.fixture(scope="module")
 def published() -> dict[str, tuple[Score, ...]]:
     """Map curated artifacts to the scores in their cards that others published."""
-    names = {path.parent.name: path for path in CARDS if "provenance: reported" in (text := path.read_text()) or "disputed" in text}
+    names = {
+        path.parent.name: path
+        for path in CARDS
+        if "provenance: reported" in (text := path.read_text()) or "disputed" in text
+    }
     read = {name: read_card(path.parent, ArtifactName("linguahub", name)) for name, path in names.items()}
     return {
         name: tuple(score for score in card.scores if score.provenance is not Provenance.SELF_REPORTED)
@@ -40,9 +44,9 @@ def published() -> dict[str, tuple[Score, ...]]:
     }
 
 
-def place_of(cell: dict[str, str]) -> str:
+def is_about(score: Score, cell: dict[str, str]) -> bool:
     where = f"Table {cell['table']}" if cell["table"] in GRIDS else f"section {cell['table']}"
-    return f"{where}, row {cell['row']}, column {cell['column']}: {cell['printed']}"
+    return score.source.startswith(f"{where}, row {cell['row']}, column {cell['column']}: {cell['printed']}; {TITLE}")
 
 
 def printed_number(cell: dict[str, str]) -> float:
@@ -66,7 +70,7 @@ def test_every_cell_of_the_tables_is_listed_once():
         assert all(tuple(row) == columns for row in rows.values())
 
 
-def test_a_cell_that_is_no_score_says_why():
+def test_a_cell_without_a_score_says_why():
     without = [cell for cell in CELLS if not cell["card"]]
     assert all(cell["reason"] for cell in without)
     tables = {cell["printed"] for cell in without if cell["table"] in GRIDS}
@@ -77,8 +81,7 @@ def test_every_other_cell_is_a_score_of_its_card_with_the_printed_value(publishe
     for cell in CELLS:
         if not cell["card"]:
             continue
-        (score,) = [each for each in published[cell["card"]] if each.source.endswith(place_of(cell))]
-        assert score.source.startswith(TITLE)
+        (score,) = [each for each in published[cell["card"]] if is_about(each, cell)]
         assert score.value == float(cell["value"]) == pytest.approx(printed_number(cell))
         for field in ("metric", "benchmark", "language", "unit", "better"):
             assert getattr(score, field) == cell[field], cell
@@ -88,7 +91,7 @@ def test_a_doubted_cell_is_disputed_with_the_verdict_and_the_reason(published):
     for cell in CELLS:
         assert cell["verdict"] in {"reported", "contradicted", "untraceable"}
         for score in published.get(cell["card"], ()):
-            if score.source.endswith(place_of(cell)):
+            if is_about(score, cell):
                 is_doubted = cell["verdict"] != "reported"
                 assert score.provenance is (Provenance.DISPUTED if is_doubted else Provenance.REPORTED)
                 assert score.reason == (f"{cell['verdict']}: {cell['reason']}" if is_doubted else "")
@@ -119,7 +122,11 @@ def test_the_averages_and_ratios_of_the_tables_follow_from_their_cells():
 
 def test_mclips_own_protocol_and_the_standard_one_are_different_benchmarks(published):
     for name, scores in published.items():
-        recalls = {score.benchmark for score in scores if score.metric.startswith("mean_recall") and score.benchmark != "study-zero-shot-average"}
+        recalls = {
+            score.benchmark
+            for score in scores
+            if score.metric.startswith("mean_recall") and score.benchmark != "study-zero-shot-average"
+        }
         is_mclip = name in {"mclip-base", "mclip-plus-base"}
         assert all(benchmark.endswith("-mclip") is is_mclip for benchmark in recalls), name
 
@@ -128,5 +135,7 @@ def test_what_others_published_about_one_metric_of_a_benchmark_has_one_direction
     scales = defaultdict(set)
     for scores in published.values():
         for score in scores:
-            scales[score.benchmark, score.metric].add((score.better, "" if score.metric.startswith(COSTS) else score.unit))
+            scales[score.benchmark, score.metric].add(
+                (score.better, "" if score.metric.startswith(COSTS) else score.unit)
+            )
     assert {key: found for key, found in scales.items() if len(found) > 1} == {}

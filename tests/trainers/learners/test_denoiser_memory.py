@@ -153,7 +153,7 @@ def test_weights_that_loras_share_with_the_base_are_stored_in_bf16_and_loras_in_
         module = plan.learner(base, encoder).module
         types = {("lora_" in name, value.dtype) for name, value in module.named_parameters()}
         assert types == {(True, torch.float32), (False, torch.bfloat16 if in_bf16 else torch.float32)}
-        method = plan.phases[1].make(module, own)
+        method = next(each for each in plan.phases if each.name == "denoise").make(module, own)
         with torch.autocast("cpu", torch.bfloat16):
             loss = method.loss(Draw(0, torch.arange(1, 7), generator_of(1, "noise", 0, 0))).total
         loss.backward()

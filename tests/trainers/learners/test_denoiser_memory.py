@@ -133,7 +133,8 @@ def test_a_flow_transformer_in_bf16_predicts_nearly_the_same(family: str, tmp_pa
     assert halved.denoiser.dtype is torch.bfloat16
     generator = torch.Generator().manual_seed(0)
     latents = torch.randn(2, *full.latent_shape, generator=generator)
-    steps, given = full.sample_steps(2, generator), full.read(["a dog", "a cat"])
+    # Shares of 1000 that bf16 holds exactly: FLUX's transformer rounds others, in diffusers' pipelines as well.
+    steps, given = torch.tensor([250.0, 500.0]), full.read(["a dog", "a cat"])
     expected, found = (base.predict(latents, steps, *given[:3]).detach() for base in (full, halved))
     assert found.dtype is torch.float32
     assert (found - expected).norm() < 0.05 * expected.norm()

@@ -25,6 +25,7 @@ def stages(work: Path, share: float, cards: Path) -> tuple[tuple[str, ...], ...]
         ("emoji-judge", "trainers.lab.models.clip", "emoji-judge", *training),
         ("emoji-xlmr", "trainers.lab.models.encoder", *training),
         ("emoji-sd", "trainers.lab.models.base", *training),
+        ("emoji-dit", "trainers.lab.models.dit", *training, "--from-base", str(work / "emoji-sd")),
         ("cards", "trainers.lab.models.export_cards", "--work", str(work), "--cards", str(cards)),
     )
 

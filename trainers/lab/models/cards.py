@@ -141,9 +141,8 @@ load_pipeline("emoji-sd")("red heart", guidance_scale=2.5, num_inference_steps=2
     return {"summary": "Tiny Stable Diffusion for emoji that reads English only: the lab's frozen base", "prose": prose}
 
 
-def dit_card(costs: StageCost, parameters: dict[str, int], machine: str, dollars_per_hour: float) -> dict[str, Any]:
+def dit_card(costs: StageCost, parameters: dict[str, int]) -> dict[str, Any]:
     """Return the summary and the prose of the base that is trained by flow matching."""
-    recipe, hours = costs.recipe, costs.seconds / 3600
     prose = f"""# emoji-dit
 
 A Stable Diffusion 3 that reads English only: a `StableDiffusion3Pipeline` of unmodified diffusers classes with {parameters["transformer"] / 1e6:.2f}M parameters in the
@@ -162,8 +161,9 @@ load_pipeline("emoji-dit")("red heart", guidance_scale=2.5, num_inference_steps=
 - Data: images and English names of `emoji`, without held-out combinations; held-out flags only under the country's name.
 - Rectified flow with logit-normal noise levels and without a shift, 10 % empty captions; recommended guidance scale 2 to 3.
 - diffusers fills the tokens of a missing T5 with 256 zeros. Most batches of the training leave them out, so a module may return 16 tokens alone.
-- Recipe: `python -m trainers.lab.models.dit`, seed {recipe.seed}: {recipe.steps:,} steps of {recipe.batch_size} with a peak learning rate of {recipe.learning_rate:g}.
-  {costs.seconds / 60:.0f} minutes on {machine}, {hours * dollars_per_hour:.2f} US$ at {dollars_per_hour:g} an hour; final loss {costs.last["loss"]:.3g}.
+- Recipe: `python -m trainers.lab.models.dit` (seed {costs.recipe.seed}), or all with `make lab`.
+
+{_cost_table({"transformer and text encoders": costs})}
 """
     return {
         "summary": "Tiny Stable Diffusion 3 for emoji that reads English only: the lab's frozen base for flow matching",

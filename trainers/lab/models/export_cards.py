@@ -1,9 +1,8 @@
 """Export the lab's trained models to `cards/`: half-precision safetensors and a card with scores for each.
 
-    python -m trainers.lab.models.export_cards           # writes cards/bases/emoji-sd and cards/encoders/emoji-*
-    python -m trainers.lab.models.export_cards emoji-dit --machine "one NVIDIA H200" --price 3.5
+    python -m trainers.lab.models.export_cards           # writes cards/bases/emoji-* and cards/encoders/emoji-*
 
-Scores of the base are added by `hub evaluate`.
+Scores of the bases are added by `hub evaluate`.
 """
 
 from __future__ import annotations
@@ -127,7 +126,7 @@ def export_base(work: Path, target: Path) -> None:
     write_card(card, target / "README.md")
 
 
-def export_dit(work: Path, target: Path, machine: str, price: float) -> None:
+def export_dit(work: Path, target: Path) -> None:
     """Export the complete pipeline of `emoji-dit`; `hub evaluate` adds its scores."""
     pipeline = StableDiffusion3Pipeline.from_pretrained(
         work / "emoji-dit", torch_dtype=torch.float16, text_encoder_3=None, tokenizer_3=None
@@ -144,7 +143,7 @@ def export_dit(work: Path, target: Path, machine: str, price: float) -> None:
         languages=("en",),
         conditioning=Conditioning(width=config.joint_attention_dim, pooled_width=config.pooled_projection_dim),
         tags=(*cards.TAGS, "stable-diffusion-3"),
-        **cards.dit_card(read_cost(work / "dit-run", dit.RECIPE), weights | sizes, machine, price),
+        **cards.dit_card(read_cost(work / "dit-run", dit.RECIPE), weights | sizes),
     )
     write_card(card, target / "README.md")
 
@@ -194,11 +193,11 @@ def _empty_folder(folder: Path) -> None:
 def main() -> None:
     """Export the named models, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=["emoji-clip", "emoji-judge", "emoji-xlmr", "emoji-sd"])
+    parser.add_argument(
+        "names", nargs="*", default=["emoji-clip", "emoji-judge", "emoji-xlmr", "emoji-sd", "emoji-dit"]
+    )
     parser.add_argument("--work", type=Path, default=WORK, help="folder of runs and weights")
     parser.add_argument("--cards", type=Path, default=CARDS, help="output folder for the repositories")
-    parser.add_argument("--machine", default=machine(), help="the machine on which `emoji-dit` was trained")
-    parser.add_argument("--price", type=float, default=PRICE_PER_CPU_HOUR, help="US dollars for an hour of it")
     arguments = parser.parse_args()
     world = World()
     for name in arguments.names:
@@ -207,7 +206,7 @@ def main() -> None:
         elif name == "emoji-xlmr":
             export_encoder(arguments.work, arguments.cards / "encoders" / name, world)
         elif name == "emoji-dit":
-            export_dit(arguments.work, arguments.cards / "bases" / name, arguments.machine, arguments.price)
+            export_dit(arguments.work, arguments.cards / "bases" / name)
         else:
             export_base(arguments.work, arguments.cards / "bases" / name)
         print(f"{name}: written below {arguments.cards}")

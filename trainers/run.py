@@ -258,7 +258,7 @@ def prepare(
     """
     what = f"recipe {request.recipe}" if request.recipe else f"`{request.method}`"
     plan = request.changes.apply(get_plan(request.method), what=what)
-    refuse_by_card(plan, request.base, hub)
+    refuse_by_card(plan, request.base, hub, {*request.changes.only, *request.changes.phases})
     base_source, encoder_sources = plan.foundation.find(request.base, hub), find_encoders(request.encoder, hub)
     plan = fit_to_base(plan, base_source, {*request.changes.only, *request.changes.phases})
     plan = plan.with_steps(request.steps, request.seed).with_accumulation(request.accumulation)

@@ -264,7 +264,7 @@ def prepare(
     Raises the errors of `train_module`.
     """
     plan = plan_of(request)
-    refuse_by_card(plan, request.base, hub)
+    refuse_by_card(plan, request.base, hub, {*request.changes.only, *request.changes.phases})
     base_source, encoder_sources = plan.foundation.find(request.base, hub), find_encoders(request.encoder, hub)
     plan = fitted_plan(plan, request, base_source, len(encoder_sources))
     plan = plan if schedule is None else plan.with_schedule(schedule)

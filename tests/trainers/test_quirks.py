@@ -165,11 +165,3 @@ def test_a_module_passes_the_encoder_s_mask_on_to_a_base_that_reads_one(
     module = get_plan(method).learner(base, encoder).module
     mask = torch.tensor([[True, True, False]])
     assert torch.equal(module(torch.zeros(1, 3, encoder.width), mask).mask_BL, mask)
-
-
-def test_methods_that_change_a_unet_are_refused_by_a_base_without_one(
-    original: Callable[[str], Path], encoder: TextEncoder
-) -> None:
-    base = FrozenBase.open(original("pixart"), torch.device("cpu"))
-    with pytest.raises(DoesNotFit, match="needs a UNet"):
-        get_plan("full").learner(base, encoder)

@@ -95,7 +95,9 @@ def set_trainable(reader: TextReader, choose: TrainablePart) -> None:
     for part in parts:
         part.requires_grad_(True)
     if not parts:
-        raise DoesNotFit(f"a {type(reader).__name__} has no `{choose.__name__}` to train.")
+        raise DoesNotFit(
+            f"a {type(reader).__name__} has no `{choose.__name__}` to train: leave this phase out, with a recipe file."
+        )
 
 
 def share_weights(model: Model) -> Model:

@@ -52,7 +52,7 @@ PLAN = Plan(
         "Prompts use the base's own tokenizers, which need several tokens per letter for scripts they were not trained on; "
         "longer prompts are truncated."
     ),
-    summary="LoRAs in its text encoders and denoiser, without a multilingual encoder",
-    frozen="All weights of the base are frozen; plain diffusers loads its file with `load_lora_weights`",
+    summary="a LoRA of the base itself, without a multilingual encoder",
+    frozen="All weights of the base are frozen; its LoRAs are in the files of diffusers and PEFT",
     keeps_base=True,
 )

@@ -22,7 +22,7 @@ OTHERS = "`mulan`, `pea`, `lora` or `memory`"
 """Methods that train for every family."""
 
 
-def refuse_by_card(plan: Plan, base: str, hub: LocalHub) -> None:
+def refuse_by_card(plan: Plan, base: str, hub: LocalHub, named: Collection[str] = ()) -> None:
     """Raise the DoesNotFit of `fit_to_base` if the card of a registered base shows a misfit, so that it comes before a download.
 
     A card names its family in its tags. Without one, or for a base that is not registered, nothing is decided here.
@@ -35,7 +35,7 @@ def refuse_by_card(plan: Plan, base: str, hub: LocalHub) -> None:
         title = artifact.name.name
         # The tag of a family that is not trained may stand for another one: FLUX.2's dev and klein share theirs.
         if family.trained_classes:
-            _fitting(plan, family, artifact.conditioning, title)
+            _fitting(plan, family, artifact.conditioning, title, named)
 
 
 def fit_to_base(plan: Plan, source: FrozenSource, named: Collection[str] = ()) -> Plan:

@@ -95,7 +95,14 @@ TAIL = """
 
 * Bases from SD 3 on are trained by flow matching: the denoiser predicts noise − image, noise levels are shifted as in the base's own
   scheduler, and those of SD 3 are logit-normal. [Families of bases](../internals/bases.md#flow-matching) has the details.
-* For a base with a mask, `mulan`, `pea` and `bottleneck` leave out their first phase, token distillation.
+* For a base with a mask, `mulan`, `pea` and `bottleneck` leave out their first phase, token distillation. `iap`, `altdiffusion`,
+  `full` and `lora` compare the means of token states in theirs.
+* For a base with a pooled vector, a bottleneck and the head of a trained encoder compute one from the mean of their states. This is ours.
+* `lora` trains every text encoder of the base and its denoiser; `--set module.denoiser=false` leaves the latter out. For
+  SD 1, 2 and SDXL plain diffusers loads the file; for the others it loads the denoiser's LoRA, and PEFT those of text encoders.
+* `iap` compares the outputs of cross-attention, and for joint attention the image's part of each output. This extension is ours.
+* `full` keeps the denoiser's weights six times, in fp32: the base's, the copy that learns, its gradients, two moments and an average.
+  That is 62 GB for SDXL and 286 GB for FLUX.1 (parameters of the card × 24 bytes), which [FSDP](several-devices.md#fsdp) distributes.
 * For a base with a pooled vector, `mulan` trains SDXL's form of the adapter. Only SDXL's and Stable Diffusion's adapters follow
   published ones; those for SD 3 and FLUX.1 are ours.
 * `pea` compares the outputs of the denoiser's blocks; for Lumina 2 and Z-Image it compares predictions alone.

@@ -37,7 +37,7 @@ def test_a_run_with_samples_ends_in_the_weights_of_one_without_bit_for_bit(
     arguments = (method, "--lang", "yo", "--lang", "sw", *TINY, "--no-evaluate", "--name")
     plain = json_of(capsys, train, *arguments, "plain")
     watched = json_of(capsys, train, *arguments, "watched", "--sample-every", "3", "--sample-prompt", "red mwezi")
-    phases = [phase.name for phase in get_plan(method).phases]
+    phases = [phase.name for phase in get_plan(method).phases if not phase.optional]
     for number, phase in enumerate(phases):
         ours, theirs = (folder_of(each) / f"{number}-{phase}" / "module.safetensors" for each in (watched, plain))
         assert ours.read_bytes() == theirs.read_bytes()

@@ -65,7 +65,8 @@ class HybridDistillation(Objective[nn.Module]):
         base = self._features.base
         rows_B = drop_prompts(draw, self._empty_share)
         batch = add_noise(self._features.latents(draw.indices_B), base, draw.generator, offset=self._noise_offset)
-        native_B = (torch.rand(len(rows_B), generator=draw.generator) < self._native_share).float().to(base.device)
+        native_B = (torch.rand(len(rows_B), generator=draw.generator) < self._native_share).float()
+        native_B = native_B.to(base.device, non_blocking=True)
         teacher, student = self._features.teacher_embeddings(rows_B), apply_module(self.module, self._features, rows_B)
         if student.pooled_BP is not None and not self._drop_pooled:
             teacher = teacher._replace(pooled_BP=self._features.teacher_embeddings(draw.indices_B).pooled_BP)

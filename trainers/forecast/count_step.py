@@ -19,11 +19,11 @@ NORMS = (nn.GroupNorm, nn.LayerNorm)
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> int:
-    return sdpa_flop_count(query.shape, key.shape, value.shape)
+    return int(sdpa_flop_count(query.shape, key.shape, value.shape))
 
 
 def _attention_backward(gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> int:
-    return sdpa_backward_flop_count(gradient.shape, query.shape, key.shape, value.shape)
+    return int(sdpa_backward_flop_count(gradient.shape, query.shape, key.shape, value.shape))
 
 
 FLOPS: dict[Any, Callable[..., int]] = {
@@ -70,7 +70,7 @@ class Counter(TorchDispatchMode):
 
     def __init__(self, known: Iterable[nn.Module] = ()) -> None:
         """Leave out the weights and gradients of `known`."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.now = self.peak = self.flops = 0
         self._sizes: dict[int, int] = {}
         for module in known:
@@ -107,7 +107,8 @@ def autocast_of_gpu(precision: torch.dtype | None) -> Iterator[None]:
     if precision is None:
         yield
         return
-    hook = register_module_forward_pre_hook(_in_fp32)
+    listen: Any = _in_fp32  # torch's hint forbids the return value that its documentation describes
+    hook = register_module_forward_pre_hook(listen)
     try:
         with torch.autocast("cpu", precision):
             yield

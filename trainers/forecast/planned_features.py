@@ -33,7 +33,7 @@ class PlannedCorpus:
     unreadable = frozenset[str]()
 
     def __init__(self, pairs: int, languages: Sequence[str]) -> None:
-        self.languages = (*languages, "en")
+        self.languages: tuple[str, ...] = (*languages, "en")
         self.scale = max(1.0, pairs / SAMPLE)
         self._count = min(pairs, SAMPLE)
 

@@ -37,7 +37,7 @@ class Weightless(TorchDispatchMode):
 
     def __init__(self, *, is_gpu: bool) -> None:
         """`is_gpu`: whether attention is fused, as on a GPU."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.fake = FakeTensorMode(allow_non_fake_inputs=True)
         self._is_gpu = is_gpu
         self._made: dict[int, tuple[Tensor, Tensor]] = {}

@@ -22,7 +22,7 @@ def apply_module(module: nn.Module, features: FeatureDataset, rows_B: Tensor) ->
     states_BLE, mask_BL = features.encoder_states(rows_B)
     found = Embeddings(*module(states_BLE, mask_BL))
     rules = features.prompt_rules
-    empty_B = (rows_B == 0).to(found.tokens_BLC.device)
+    empty_B = (rows_B == 0).to(found.tokens_BLC.device, non_blocking=True)
     tokens_BLC, pooled_BP = found.tokens_BLC, found.pooled_BP
     if rules.empty == "zeros":
         tokens_BLC = tokens_BLC.masked_fill(empty_B[:, None, None], 0)

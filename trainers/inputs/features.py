@@ -126,16 +126,17 @@ class FeatureDataset:
 
     def encoder_states(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
         """Return encoder states (B, L, E) in fp32 and mask (B, L) of the texts `rows_B` (B,), on the base's device."""
-        return self.states_NLE[rows_B], self._tokens[rows_B][1].to(self.base.device)
+        return self.states_NLE[rows_B], self._tokens[rows_B][1].to(self.base.device, non_blocking=True)
 
     def token_ids(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
         """Return token ids and mask (B, L) of the texts `rows_B` (B,), for an encoder that is trained."""
         ids_BL, mask_BL = self._tokens[rows_B]
-        return ids_BL.to(self.base.device), mask_BL.to(self.base.device)
+        device = self.base.device
+        return ids_BL.to(device, non_blocking=True), mask_BL.to(device, non_blocking=True)
 
     def base_token_ids(self, rows_B: Tensor) -> Tensor:
         """Return token ids (B, S) of the base's own tokenizer for the texts `rows_B` (B,)."""
-        return self._base_tokens[rows_B][0].to(self.base.device)
+        return self._base_tokens[rows_B][0].to(self.base.device, non_blocking=True)
 
     def teacher_tokens(self, rows_B: Tensor) -> Tensor:
         """Return the base's token embeddings (B, S, C) of the meanings of the texts `rows_B` (B,)."""

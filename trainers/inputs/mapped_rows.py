@@ -49,8 +49,8 @@ class MappedRows:
             return self._take(index_B).to(self._device, non_blocking=True).float()
         place_B = torch.searchsorted(self._block.index_R, index_B)
         if self._device.type == "cuda":
-            place_B = place_B.pin_memory().to(self._device, non_blocking=True)
-        return self._block.values[place_B].float()
+            place_B = place_B.pin_memory()
+        return self._block.values[place_B.to(self._device, non_blocking=True)].float()
 
     def prefetch(self, index_B: Tensor) -> None:
         """Start to read the rows `index_B` (B,) of the next batch, if rows were read since the last call."""

@@ -39,7 +39,7 @@ def normal(shape: Sequence[int], generator: torch.Generator, device: torch.devic
     A GPU draws it itself, from a seed that `generator` gives: on a CPU it takes 28 ms for 64 texts of 77 × 1024.
     """
     if device.type != "cuda":
-        return torch.randn(tuple(shape), generator=generator).to(device)
+        return torch.randn(tuple(shape), generator=generator).to(device, non_blocking=True)
     own = torch.Generator(device).manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
     return torch.randn(tuple(shape), generator=own, device=device)
 

@@ -79,7 +79,8 @@ class HybridDistillation(Objective[nn.Module]):
         latents_BKHW = self._features.latents(draw.indices_B, draw.generator)
         batch = add_noise(latents_BKHW, base, draw.generator, offset=self._noise_offset)
         is_native_B = torch.rand(len(rows_B), generator=draw.generator) < self._native_share
-        native_B = (is_native_B | self._features.native_N[draw.indices_B]).float().to(base.device)
+        native_B = (is_native_B | self._features.native_N[draw.indices_B]).float()
+        native_B = native_B.to(base.device, non_blocking=True)
         teacher, student = self._features.teacher_embeddings(rows_B), embeddings_of(self.module, self._features, rows_B)
         if student.pooled_BP is not None and not self._drop_pooled:
             teacher = teacher._replace(pooled_BP=self._features.teacher_embeddings(draw.indices_B).pooled_BP)

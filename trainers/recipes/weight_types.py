@@ -65,15 +65,16 @@ def weight_types(plan: Plan, device: torch.device, *, bf16: bool | None = None) 
                 f"`{plan.name}` copies the base's weights to train them, and 8 bits cannot be trained: omit `quantise`."
             )
         check_quantisation(*wanted)
+    (quantised,) = wanted
     if not plan.keeps_base or device.type == "cpu":
-        return WeightTypes(torch.float32, *wanted, reads_stored=False, has_bf16=bf16)
+        return WeightTypes(torch.float32, quantised, reads_stored=False, has_bf16=bf16)
     precisions = {PRECISIONS[phase.recipe.precision] for phase in plan.phases}
     denoiser = precisions.pop() if len(precisions) == 1 else torch.float32
     if denoiser is torch.bfloat16 and not bf16:
         denoiser = torch.float32
-    if denoiser is torch.float16 and wanted != {FULL}:  # Sums of 8-bit weights exceed the range of fp16.
+    if denoiser is torch.float16 and quantised != FULL:  # Sums of 8-bit weights exceed the range of fp16.
         denoiser = torch.bfloat16 if bf16 else torch.float32
-    return WeightTypes(denoiser, *wanted, reads_stored=True, has_bf16=bf16)
+    return WeightTypes(denoiser, quantised, reads_stored=True, has_bf16=bf16)
 
 
 def stored_type(folder: Path) -> torch.dtype:

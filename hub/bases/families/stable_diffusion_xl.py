@@ -57,8 +57,11 @@ class FrozenSDXL(FrozenStableDiffusion):
     ) -> dict[str, Any]:
         """Return the pooled vector (B, P), and the sizes (B, 6) of an uncropped image of the base's size."""
         # Original (height, width), upper left corner of the crop, target (height, width): SDXL, §2.2.
-        time_ids_6 = states_BLC.new_tensor([self.side, self.side, 0, 0, self.side, self.side])
-        return {"added_cond_kwargs": {"text_embeds": pooled_BP, "time_ids": time_ids_6.expand(len(states_BLC), -1)}}
+        time_ids_B6 = states_BLC.new_full(
+            (len(states_BLC), 6), self.side
+        )  # Made on the device: a copy would be waited for.
+        time_ids_B6[:, 2:4] = 0
+        return {"added_cond_kwargs": {"text_embeds": pooled_BP, "time_ids": time_ids_B6}}
 
 
 class StableDiffusionXL(Family):

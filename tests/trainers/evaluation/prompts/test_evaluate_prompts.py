@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from hub.errors import HubError, InvalidRequest, UnknownMetric
+from hub import plugins
+from hub.errors import HubError, InvalidRequest, UnknownBenchmark, UnknownMetric
 from hub.local import LocalHub
 from tests.builders.training import published_benchmarks as published
 from tests.builders.training.commands import TINY, json_of, run
 from trainers.cli import evaluate, train
+from trainers.evaluation import GROUP
+from trainers.evaluation.data_folder import DataFolder, read_lines
+from trainers.evaluation.prompts.prompt_benchmark import PromptBenchmark
+from trainers.evaluation.prompts.prompt_set import BenchmarkPrompt, PromptSet
 
 
 def test_a_base_is_evaluated_end_to_end_on_a_corpus_in_the_format_of_mg_18(
@@ -164,3 +172,32 @@ def test_a_module_is_compared_with_its_base_in_english(
     assert found["english_drop_clip_score"]["base"] == "tiny-sd"
     card = hub.registry.get("token-kd-yo").scores
     assert {score.metric for score in card} == {score["metric"] for score in scores}
+
+
+class Menus(PromptBenchmark):
+    """Another package's benchmark: one prompt per line, in Yoruba, with an English meaning after a tab."""
+
+    name = "menus"
+    layout = "menu.tsv"
+
+    def read(self, folder: DataFolder, split: str) -> PromptSet:
+        pairs = [line.split("\t") for line in read_lines(folder.get("menu.tsv"))]
+        prompts = [BenchmarkPrompt(text, "yo", meaning, meaning) for text, meaning in pairs]
+        return PromptSet(self.name, split, {"yo": prompts}, folder)
+
+
+def test_another_package_adds_a_benchmark_through_the_entry_point_group(
+    hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = EntryPoint("menus", "menus_of_another_package:Menus", GROUP)
+    monkeypatch.setitem(sys.modules, "menus_of_another_package", SimpleNamespace(Menus=Menus))
+    theirs = plugins.advertised
+    monkeypatch.setattr(plugins, "advertised", lambda group: {"menus": point} if group == GROUP else theirs(group))
+    published.write_lines(tmp_path / "menu.tsv", ["búrẹ́dì\tbread", "omi\twater", "ẹja\tfish"])
+    scores = json_of(
+        capsys, evaluate, "tiny-sd", "--benchmark", "menus", "--data", str(tmp_path), "--judge", "emoji-judge", "--lang", "yo",
+        "--steps", "1", "--metric", "clip_score",
+    )  # fmt: skip
+    assert [(score["benchmark"], score["split"], score["sample_size"]) for score in scores] == [("menus", "test", 3)]
+    with pytest.raises(UnknownBenchmark, match="Available: .*menus"):
+        run(evaluate, "tiny-sd", "--benchmark", "menu")

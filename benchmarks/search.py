@@ -44,8 +44,13 @@ METHODS = ("mulan", "pea", "lora", "token-kd", "iap", "altdiffusion", "bottlenec
 LICENSES = ("Apache-2.0", "MIT", "CC-BY-4.0", "OpenRAIL", "CC0-1.0")
 KINDS = ("adapter", "adapter", "adapter", "adapter", "delta", "projector", "encoder")
 ZIPF = tuple(itertools.accumulate(1 / rank for rank in range(1, len(LANGUAGES) + 1)))
-ONE_BENCHMARK = {"benchmark": "emoji-generation"}
-"""Values of several benchmarks are not ranked together."""
+
+
+def one_ranking(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the criteria, with a benchmark if they sort by value: several benchmarks are not ranked together."""
+    return {"benchmark": "emoji-generation", **asked} if asked.get("sort") == "metric" else asked
+
+
 QUERIES: dict[str, Query] = {
     "everything": Query(),
     "a common word": Query(text="prompts"),
@@ -81,7 +86,7 @@ QUERIES: dict[str, Query] = {
     "models: a word as a part of the id": Query(parts=("prompts",), type="model"),
     "models: two rare tags": Query(labels=("base_model:linguahub/emoji-sd", "prompt-tuning"), type="model", sort="downloads"),
     "models: a part, a tag and an owner": Query(parts=("yo",), labels=("mulan",), owner="owner1", type="model"),
-    **{f"metric: {name}": Query(metric="r_precision_at_1", **(ONE_BENCHMARK | asked if "sort" in asked else asked)) for name, asked in {
+    **{f"metric: {name}": Query(metric="r_precision_at_1", **one_ranking(asked)) for name, asked in {
         "any score": {},
         "best values": {"sort": "metric"},
         "best values, page 50": {"sort": "metric", "offset": 1000},

@@ -10,9 +10,10 @@ import pytest
 from hub.cards import read_card, write_card
 from hub.home import Home
 from hub.local import LocalHub
-from hub.weights.sizes import describe_memory, total
 from hub.names import ArtifactName
+from hub.publish.card_only import missing_weights
 from hub.records import Artifact, Provenance, Query, split_names
+from hub.weights.sizes import describe_memory, total
 from tests.builders import ROOT
 
 CARDS = ROOT / "cards"
@@ -36,6 +37,8 @@ BASES = (
     "ovis-image", "ernie-image", "ernie-image-turbo", "prx", "fibo", "wan21-1b", "wan21-14b", "wan22-14b", "wan22-5b", "ltx-video", "hunyuan-video",
     "cogvideox-2b", "cogvideox-5b", "mochi-1",
 )  # fmt: skip
+BASELINES = ("m3p", "uc2", "mural", "iap-chinese")
+"""Systems that are known for their scores, but have no weights that can be read."""
 PUBLISHED = (*ADAPTERS, *PROJECTORS, *ENCODERS, *BASES)
 
 
@@ -106,8 +109,20 @@ def test_an_encoder_says_how_much_of_it_is_read(artifact: Artifact) -> None:
     assert read_card(_folder(artifact), artifact.name).parameters
 
 
+@pytest.mark.parametrize("artifact", BASELINES, indirect=True)
+def test_a_baseline_has_scores_and_its_card_says_that_it_cannot_be_loaded(artifact: Artifact) -> None:
+    assert artifact.scores
+    prose = read_card(_folder(artifact), artifact.name).prose
+    assert "arXiv" in prose
+    assert "cannot be loaded" in prose or "cannot load it" in prose
+    assert (
+        str(missing_weights(artifact))
+        == f"`{artifact.name.name}` cannot be loaded: read why with `hub show {artifact.name} --card`."
+    )
+
+
 def test_every_score_of_a_published_system_has_a_source_and_a_doubt_has_a_reason(hub: LocalHub) -> None:
-    for name in PUBLISHED:
+    for name in (*PUBLISHED, *BASELINES):
         for score in hub.registry.get(name).scores:
             assert score.source
             assert score.provenance is not Provenance.SELF_REPORTED

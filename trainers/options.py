@@ -31,7 +31,7 @@ CaptionColumns = Annotated[
 NativeColumn = Annotated[
     str,
     typer.Option(
-        help="Column that marks native rows, whose captions are no translations: true or false, or the tag of a language."
+        help="Column that marks native rows, whose captions are not translations: true or false, or the tag of a language."
     ),
 ]
 RecipeName = Annotated[str, typer.Option(help="Recipe file (YAML), or the name of a bundled recipe.")]

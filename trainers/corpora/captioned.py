@@ -193,7 +193,7 @@ class CaptionedCorpus:
         places = np.searchsorted(hashes_N, np.array([hash_of(key) for key in keys], np.uint64))
         rows_N: Indices = order_N[np.minimum(places, len(order_N) - 1)]
         if self._keys.take(rows_N) != [*keys]:
-            raise KeyError("a concept that is no row of this corpus")
+            raise KeyError("a concept without a row in this corpus")
         return rows_N
 
     @cached_property

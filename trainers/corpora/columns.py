@@ -21,7 +21,7 @@ class Columns:
     held_out_share: float = HELD_OUT_SHARE
     """Share of the images that are never trained on."""
     native: str = ""
-    """Column that marks native rows: those whose captions are no translations. Empty for none."""
+    """Column that marks native rows: those whose captions are not translations. Empty for none."""
 
     @classmethod
     def parse(cls, image: str, captions: Sequence[str], held_out_share: float, native: str = "") -> Columns:

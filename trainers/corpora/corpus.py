@@ -26,7 +26,7 @@ class Example:
     weight: float = 1.0
     """Sampling weight, relative to the other examples of its language."""
     native: bool = False
-    """Whether it is no translation of its meaning, which may be empty: losses that compare it with English leave it out."""
+    """Whether it is not a translation of its meaning, which may be empty: losses that compare it with English leave it out."""
 
 
 @dataclass(frozen=True, slots=True)

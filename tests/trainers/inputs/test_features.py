@@ -18,7 +18,7 @@ from trainers.inputs.prompt_rules import PromptRules
 
 
 def shares(counts: dict[str, int], mixture: Mixture) -> dict[str, float]:
-    """Return the summed weights of languages with so many texts of equal weight."""
+    """Return the sum of the weights of each language; `counts` are its texts, all of equal weight."""
     tags = Tags([*counts], np.repeat(np.arange(len(counts), dtype=np.int16), [*counts.values()]))
     weights = example_weights(tags, np.ones(len(tags)), mixture)
     return dict(zip(counts, np.bincount(tags.codes_N, weights.numpy()).tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Native rows, whose captions are no translations, and rows whose images cannot be read."""
+"""Native rows, whose captions are not translations, and rows whose images cannot be read."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def cluster() -> Iterator[None]:
 @pytest.fixture
 def tiny(tmp_path: Path) -> tuple[str, ...]:
     """The options of the tiny models, and of a corpus that a worker can open: a folder of captioned images."""
-    place = tmp_path / "pictures"
+    place = tmp_path / "images"
     place.mkdir()
     lines = []
     for number in range(12):

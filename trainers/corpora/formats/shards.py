@@ -88,5 +88,5 @@ def _read_text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> dict[str, A
         return {"txt": content.strip()}
     columns = json.loads(content)
     if not isinstance(columns, dict):
-        raise ValueError(f"{member.name} is no object")  # noqa: TRY004 - a fault of the file
+        raise ValueError(f"{member.name} is not a JSON object")  # noqa: TRY004 - a fault of the file
     return columns

@@ -83,5 +83,5 @@ def _read_table(path: Path) -> Iterator[dict[str, Any]]:
 def _parse(line: str) -> dict[str, Any]:
     columns = json.loads(line)
     if not isinstance(columns, dict):
-        raise ValueError("it is no object")  # noqa: TRY004 - a fault of the file
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 - a fault of the file
     return columns

@@ -36,6 +36,7 @@ def xlm_r(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> Pat
     return save_xlm_r_large(tmp_path_factory.mktemp("published") / "xlm-r-large", encoder_folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "parts"), [("mulan", 64), ("pea", 60)])
 def test_a_million_pairs_of_sdxl_need_at_most_24_gb_of_a_gpu_and_16_gb_of_the_host(
     method: str, parts: int, sdxl: Path, xlm_r: Path, hub: LocalHub, capsys: pytest.CaptureFixture[str]
@@ -115,6 +116,7 @@ def test_other_kinds_of_learners_have_a_forecast(
     assert "No weights were read." in said
 
 
+@pytest.mark.slow
 def test_a_step_of_stable_diffusion_1_5_takes_no_more_than_it_did(
     xlm_r: Path, tmp_path: Path, hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:

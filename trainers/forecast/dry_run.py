@@ -16,6 +16,7 @@ from hub.errors import HubError
 from hub.local import LocalHub
 from hub.weights.sizes import gigabytes
 from trainers.check_corpus import check_images
+from trainers.check_prefix import check_prefix
 from trainers.corpora import open_corpus
 from trainers.corpora.corpus import Corpus
 from trainers.cost import count_images
@@ -91,6 +92,10 @@ def forecast_run(
         price_per_hour=price_per_hour,
     )
     run = run_folder(name, request, hub, out)[1]
+    try:
+        check_prefix(features.prompt_rules, features.encoder, "+".join(each.short_name for each in encoders))
+    except HubError as error:
+        refused.append(str(error))
     machine = _refused(forecast, plan, run, resume=resume, overwrite=overwrite, is_gpu=is_gpu)
     return replace(forecast, refused=(*refused, *machine))
 

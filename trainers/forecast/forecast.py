@@ -42,20 +42,13 @@ class Stage:
         """Most bytes on the device at once."""
         return sum(self.resident.values()) + self.activations.peak_bytes + CONTEXT
 
-    def settings_for(self, memory_bytes: int) -> str | None:
-        """Return the options with which the phase fits into a device: empty for those it has, None if none do."""
-        free = memory_bytes - sum(self.resident.values()) - CONTEXT
-        if self.activations.peak_bytes <= free:
-            return ""
-        for tried in (self.activations, self.other):
-            if tried is None or not self.steps:
-                continue
-            for parts in range(1, self.batch_size + 1):
-                at_once = self.batch_size // parts
-                if self.batch_size % parts == 0 and tried.peak_bytes * at_once / self.at_once <= free:
-                    more = " --set gradient_checkpointing=true" if tried is self.other and tried.recomputed else ""
-                    return f"--accumulate {parts}{more}"
-        return None
+    def fits(self, memory_bytes: int, parts: int, *, recompute: bool) -> bool:
+        """Return whether the stage fits into a device with its batches in `parts`, and activations recomputed as asked or as now."""
+        if self.batch_size % parts:
+            return False
+        tried = self.other if recompute and self.other is not None and self.other.recomputed else self.activations
+        at_once = min(self.at_once, self.batch_size // parts) if self.batch_size else self.at_once
+        return sum(self.resident.values()) + CONTEXT + tried.peak_bytes * at_once / self.at_once <= memory_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +90,14 @@ class Forecast:
 
     def options_for(self, accelerator: Accelerator) -> str | None:
         """Return the options that the run needs on an accelerator: empty for none, None if it does not fit."""
-        needed = [stage.settings_for(accelerator.memory_bytes) for stage in self.stages]
-        if any(each is None for each in needed):
-            return None
-        return max((each or "" for each in needed), key=lambda each: (len(each.split()), each))
+        if all(stage.device_bytes <= accelerator.memory_bytes for stage in self.stages):
+            return ""
+        for recompute in (False, True):
+            for parts in range(1, max(stage.batch_size for stage in self.stages) + 1):
+                if all(stage.fits(accelerator.memory_bytes, parts, recompute=recompute) for stage in self.stages):
+                    split = [f"--accumulate {parts}"] if parts > 1 else []
+                    return " ".join([*split, *(["--set gradient_checkpointing=true"] if recompute else [])])
+        return None
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object of `hub train --dry-run --json`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +36,13 @@ def xlm_r(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> Pat
     return save_xlm_r_large(tmp_path_factory.mktemp("published") / "xlm-r-large", encoder_folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "parts"), [("mulan", 64), ("pea", 60)])
 def test_a_million_pairs_of_sdxl_need_at_most_24_gb_of_a_gpu_and_16_gb_of_the_host(
     method: str, parts: int, sdxl: Path, xlm_r: Path, hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # The tiny tokenizer has no prefix `summarize:`.
-    rules = ["--set", "prompt.prefix=", "--set", "prompt.negative.prefix="] if method == "mulan" else []
     found = json_of(
-        capsys, train, method, "--recipe", f"{method}-sdxl", "--base", str(sdxl), "--encoder", str(xlm_r), *MILLION, *rules,
+        capsys, train, method, "--recipe", f"{method}-sdxl", "--base", str(sdxl), "--encoder", str(xlm_r), *MILLION,
         "--accumulate", str(parts), "--set", "gradient_checkpointing=true",
     )  # fmt: skip
     assert (found["texts"], found["pairs"]) == (1_000_000, 1_000_000)
@@ -57,10 +55,11 @@ def test_a_million_pairs_of_sdxl_need_at_most_24_gb_of_a_gpu_and_16_gb_of_the_ho
     wanted = {"states": 2 * 1024 * (80 if method == "mulan" else 77), "latents": 2 * 4 * 128 * 128}
     wanted |= {"teacher": 2 * (77 * 2048 + 1280)} if method == "pea" else {}
     assert {need: size / 1e6 for need, size in found["disk"].items()} == pytest.approx(wanted, rel=1e-3)
-    assert all("disk" in each or "caches" in each or "memory" in each for each in found["refused"])
-    # One image: forward 6 TFLOP, backward to the conditioning as much, and forward again.
+    # The tiny tokenizer splits the prefix of the recipe in other places than the encoder of the original.
+    assert any("prefix" in each for each in found["refused"]) == (method == "mulan")
+    # One image: forward 6.7 TFLOP, backward to the conditioning as much, and forward again; the teacher's forward of `pea`.
     per_image = phase["flops_per_update"] / phase["batch_size"] / 1e12
-    assert per_image == pytest.approx(18 if method == "mulan" else 24, rel=0.1)
+    assert per_image == pytest.approx(20.0 if method == "mulan" else 26.6, rel=0.02)
 
 
 def test_a_forecast_on_the_cpu_is_what_a_step_with_weights_does(
@@ -117,12 +116,13 @@ def test_other_kinds_of_learners_have_a_forecast(
     assert "No weights were read." in said
 
 
+@pytest.mark.slow
 def test_a_step_of_stable_diffusion_1_5_takes_no_more_than_it_did(
     xlm_r: Path, tmp_path: Path, hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = save_sd15(tmp_path / "sd15-sizes", clip_tokenizer())
-    phases = ("--set", "denoise.batch_size=8", "--set", "distil.batch_size=8")
-    found = json_of(capsys, train, "mulan", "--base", str(base), "--encoder", str(xlm_r), *MILLION, *phases)
+    asked = ("mulan", "--recipe", "mulan-sd15", "--base", str(base), "--encoder", str(xlm_r), "--accumulate", "32")
+    found = json_of(capsys, train, *asked, *MILLION)
     memory = found["stages"][-1]["memory"]
     assert memory["denoiser"] == 2 * 859_520_964
     assert memory["activations"] < 0.85 * GB * 8, "grew: it was .8 GB an image"
@@ -154,10 +154,14 @@ def test_pairs_can_only_be_planned(hub: LocalHub) -> None:
         run(train, "mulan", "--lang", "yo", *TINY, "--pairs", "5")
 
 
-def test_8_bits_halve_the_linear_layers_of_the_denoiser(
-    sdxl: Path, xlm_r: Path, hub: LocalHub, capsys: pytest.CaptureFixture[str]
+def test_8_bits_make_the_linear_layers_of_the_denoiser_smaller(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ("token-kd", "--base", str(sdxl), "--encoder", str(xlm_r), *MILLION)
+    asked = ("pea", "--base", "tiny-sd", "--encoder", "tiny-xlmr", "--corpus", "toy", "--lang", "yo", "--dry-run")
+    whole, quantised = (
+        json_of(capsys, train, *asked, *more)["stages"][-1]["memory"]["denoiser"]
+        for more in ((), ("--set", "quantise=8bit"))
+    )
+    assert 0.5 * whole < quantised < whole
     with pytest.raises(InvalidRequest, match="must be 8bit or no"):
         run(train, *asked, "--set", "quantise=2bit")
-    assert json.loads(json.dumps(json_of(capsys, train, *asked, "--set", "quantise=8bit")))["stages"]

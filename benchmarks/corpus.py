@@ -115,7 +115,9 @@ def _measure(folder: Path) -> dict[str, Any]:
     encoder = TextEncoder.from_folder(folder.parent / "encoder", dtype=torch.float32)
     assert encoder.width == ENCODER_WIDTH
     plan, caches = get_plan("pea"), folder / "caches"
-    base.latents(torch.zeros(64, 3, SIDE, SIDE, dtype=torch.uint8))  # What models and libraries take does not count here.
+    base.latents(
+        torch.zeros(64, 3, SIDE, SIDE, dtype=torch.uint8)
+    )  # What models and libraries take does not count here.
     stages: dict[str, dict[str, float]] = {}
     with _stage(stages, "open"):
         columns = Columns("", (("en", "en"), ("yo", "yo")))

@@ -7,12 +7,10 @@ Shape letters: N rows.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from filelock import FileLock
 
 from hub.errors import DamagedFile, HubError, InvalidRequest, Unreachable
 from hub.languages import parse_language
@@ -94,7 +93,7 @@ def open_index(place: Path, columns: Columns, folder: Path, name: str) -> tuple[
     path = folder / f"corpus-{_key(place, columns)[:40]}.arrow"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _lock(path.with_suffix(".lock")):
+        with FileLock(path.with_suffix(".lock")):  # The others wait while one process writes.
             if not path.exists():
                 _write(path, source, columns, name)
     except OSError as error:
@@ -223,11 +222,3 @@ def _read_counts(path: Path) -> Counts:
     except (OSError, ValueError) as error:
         raise DamagedFile(f"the index {path.name} is incomplete: run `hub cache --clear`.") from error
     return Counts(**{**found, "missing": Counter(found["missing"])})
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Let one process write an index while the others wait."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -41,8 +41,8 @@ FROZEN = {
     "sentences": "sentences",
 }
 """Name of a feature, as a phase needs it → attribute."""
-SAMPLE_BYTES = 64 << 20
-"""Statistics of the base's embeddings come from a sample of this size, in fp32; smaller corpora, such as the lab's, are used whole."""
+SAMPLE_BYTES, SAMPLE_ROWS = 512 << 20, 8192
+"""Statistics of the base's embeddings come from a sample of this size, in fp32, and of so many meanings; smaller corpora are used whole."""
 IMAGES, PIXELS = 64, 2 << 20
 """Images, and their pixels, that the autoencoder encodes or decodes at a time: 0.7 GB for each of 512 px, in fp32."""
 
@@ -148,7 +148,8 @@ class FeatureDataset:
 
     def teacher_sample(self) -> Embeddings:
         """Return the base's embeddings of all meanings, or of a sample at even distances if they are many, in fp32."""
-        return self._split_teacher(self.teacher_MR.sample(SAMPLE_BYTES // (4 * sum(self._teacher_sizes))))
+        count = min(SAMPLE_ROWS, SAMPLE_BYTES // (4 * sum(self._teacher_sizes)))
+        return self._split_teacher(self.teacher_MR.sample(count))
 
     def latents(self, rows_B: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the latents (B, K, H, W) of the images of the texts `rows_B` (B,).

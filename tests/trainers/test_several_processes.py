@@ -19,8 +19,8 @@ from hub.home import Home
 from hub.loader import load_pipeline, load_retriever
 from hub.local import LocalHub
 from tests.builders.training import processes as launching
+from tests.builders.training.tiny_features import tiny
 from tests.builders.training.toy import ToyCorpus
-from tests.trainers.loop.test_sharding import tiny
 from trainers.corpora import CORPORA
 from trainers.evaluation import evaluate
 from trainers.evaluation.evaluate import EvaluationRequest

@@ -16,14 +16,11 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.distributed.tensor import DTensor
 
-from hub.bases.frozen import FrozenBase
-from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from tests.builders.training import processes as launching
-from tests.builders.training.toy import ToyCorpus
-from trainers.inputs.features import FeatureDataset, Store
-from trainers.inputs.mixture import Mixture, collect_features
+from tests.builders.training.tiny_features import tiny
+from trainers.inputs.features import FeatureDataset
 from trainers.learners.student import Student
 from trainers.loop import sharding
 from trainers.loop.distributed import close_process_group
@@ -37,14 +34,6 @@ from trainers.run import RunRequest, train_module
 
 RECIPE = Recipe(steps=4, batch_size=8, learning_rate=1e-3, warmup_steps=2, ema_decay=0.9, precision="no", seed=3)
 METHODS = {"full": FullTuning, "concept": ConceptAlignment, "iap": AttentionMatching}
-
-
-def tiny(folder: Path) -> FeatureDataset:
-    """Make the feature dataset of the fixtures in another process."""
-    base = FrozenBase.open(Path(os.environ["TINY_BASE"]), torch.device("cpu"))
-    encoder = TextEncoder.from_folder(Path(os.environ["TINY_ENCODER"]), dtype=torch.float32)
-    store = Store(folder / "caches", "b", "e", quiet=True)
-    return collect_features(ToyCorpus(), Mixture(("yo", "sw"), english_share=0.3), base, encoder, length=8, store=store)
 
 
 def learn_all(folder: Path, parts: int) -> None:

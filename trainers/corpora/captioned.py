@@ -16,11 +16,11 @@ from torch import Tensor
 
 from hub.errors import DamagedFile, InvalidRequest, Unreachable
 from hub.home import Home
+from trainers.corpora.caption_index import Numbers, hash_of, open_index
 from trainers.corpora.columns import Columns
 from trainers.corpora.corpus import ExampleRows, Prompt
 from trainers.corpora.formats.shards import IMAGES
 from trainers.corpora.images import UnreadableImages, decode_squares
-from trainers.corpora.caption_index import Numbers, hash_of, open_index
 from trainers.corpora.text_columns import Column, Indices
 
 UNREADABLE_SHARE = 0.01

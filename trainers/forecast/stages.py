@@ -92,7 +92,7 @@ def count_phase(phase: Phase, module: nn.Module, opened: Opened) -> Stage:
     }
     precision = recipe.precision if opened.is_gpu else precision_on(torch.device("cpu"), recipe.precision)
     autocast = None if precision == "no" else PRECISIONS[precision]
-    draw = Draw(0, torch.arange(at_once) % (len(opened.features.texts_N) - 1) + 1, generator_of(0, "noise", 0, 0))
+    draw = Draw(0, (torch.arange(at_once) + 1) % method.example_count, generator_of(0, "noise", 0, 0))
 
     def counted(*, recompute: bool) -> Activations:
         with _attention(is_gpu=opened.is_gpu), recompute_activations(base, module, enabled=recompute):

@@ -42,7 +42,7 @@ FROZEN = {
 }
 """Name of a feature, as a phase needs it → attribute."""
 SAMPLE_BYTES, SAMPLE_ROWS = 512 << 20, 8192
-"""Statistics of the base's embeddings come from a sample of this size, in fp32, and of so many meanings; smaller corpora are used whole."""
+"""Statistics of the base's embeddings come from a sample of at most this size, in fp32, and this many meanings."""
 IMAGES, PIXELS = 64, 2 << 20
 """Images, and their pixels, that the autoencoder encodes or decodes at a time: 0.7 GB for each of 512 px, in fp32."""
 

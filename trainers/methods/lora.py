@@ -33,19 +33,19 @@ PLAN = Plan(
             description="the text encoders are distilled from their own English, by {match} states",
         ),
         Phase(
-            "denoise",
-            partial(DenoiserTuning, trainable=everything, empty_share=0.1),
-            RECIPE,
-            needs=READER_THROUGH_DENOISER,
-            description="the base's own denoising loss for all of its LoRAs",
-        ),
-        Phase(
             "hybrid",
             HybridDistillation,
             HYBRID,
             needs=("teacher", "latents"),
             optional=True,
             description="PEA's hybrid distillation through the frozen denoiser, which teaches with the English prompt",
+        ),
+        Phase(
+            "denoise",
+            partial(DenoiserTuning, trainable=everything, empty_share=0.1),
+            RECIPE,
+            needs=READER_THROUGH_DENOISER,
+            description="the base's own denoising loss for all of its LoRAs",
         ),
     ),
     description=(

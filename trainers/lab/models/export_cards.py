@@ -32,6 +32,9 @@ LICENSE = "Apache-2.0"
 PRICE_PER_CPU_HOUR = 0.05
 """US dollars for one core for one hour, a common list price; the card states it."""
 
+NO_LOSSES = {"step", "seconds", "samples_per_second", "eta_seconds", "memory_bytes"}
+"""What a run logs beside its losses and learning rate."""
+
 
 def export_dual_encoder(name: str, work: Path, target: Path, world: World) -> None:
     """Export one dual encoder with its recall over the gallery."""
@@ -176,7 +179,7 @@ def read_cost(run: Path, recipe: Recipe) -> cards.StageCost:
         recipe,
         last["seconds"],
         hours * PRICE_PER_CPU_HOUR,
-        {k: v for k, v in last.items() if k not in ("step", "seconds")},
+        {k: v for k, v in last.items() if k not in NO_LOSSES},
     )
 
 

@@ -24,7 +24,8 @@ are small: 32 prompts per language and split unless the card says otherwise, so 
 are means over the languages the module was trained for.
 """
 COLUMNS = (
-    "| module | method | encoder | languages | seen R@1 / R@10 | held-out R@1 / R@10 | English R@1 lost | weights | device-seconds | sheet |\n"
+    "| module | method | encoder | languages | seen R@1 / R@10 | held-out R@1 / R@10 | English R@1 lost | weights "
+    "| device-seconds | sheet |\n"
     "|---|---|---|---|---|---|---|---|---|---|"
 )
 SECOND_BASE = "emoji-dit"

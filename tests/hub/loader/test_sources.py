@@ -115,22 +115,28 @@ def test_an_older_revision_of_a_module_can_be_loaded(local_hub: Any, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("upstream", "said"),
+    ("method", "upstream", "said"),
     [
         (
+            "mulan",
             [{"repository": "a/b", "file": "c.pth"}],
             r"have not been downloaded: fetch them with `hub pull linguahub/mulan-far`",
         ),
-        ([], r"the weights of `mulan-far` are not published: show the command .* `hub show linguahub/mulan-far`"),
+        (
+            "mulan",
+            [],
+            r"the weights of `mulan-far` are not published: show the command .* `hub show linguahub/mulan-far`",
+        ),
+        ("", [], r"`mulan-far` cannot be loaded: read why with `hub show linguahub/mulan-far --card`"),
     ],
 )
 def test_a_card_without_weights_says_how_to_get_them(
-    upstream: list[Any], said: str, local_hub: Any, tmp_path: Path
+    method: str, upstream: list[Any], said: str, local_hub: Any, tmp_path: Path
 ) -> None:
     card = {
         "language": "yo",
         "license": "apache-2.0",
-        "linguahub": {"kind": "adapter", "summary": "Elsewhere.", "upstream": upstream},
+        "linguahub": {"kind": "adapter", "summary": "Elsewhere.", "method": method, "upstream": upstream},
     }
     folder = tmp_path / "cards" / "adapters" / "mulan-far"
     folder.mkdir(parents=True)

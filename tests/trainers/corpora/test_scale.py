@@ -10,7 +10,7 @@ import pytest
 from hub.bases.frozen import FrozenBase
 from hub.encoders.text_encoder import TextEncoder
 from tests.builders.training.captions import opened
-from trainers.corpora import index
+from trainers.corpora import caption_index
 from trainers.corpora.columns import Columns
 from trainers.inputs.features import Store
 from trainers.inputs.mixture import Mixture, collect_features
@@ -42,7 +42,7 @@ def peaks(place: Path, base: FrozenBase, encoder: TextEncoder) -> tuple[int, int
 def test_opening_a_corpus_ten_times_as_large_takes_a_few_bytes_a_row(
     base: FrozenBase, encoder: TextEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index, "BATCH", 200)
+    monkeypatch.setattr(caption_index, "BATCH", 200)
     peaks(write(tmp_path / "0", 500), base, encoder)  # What is imported and made once.
     small, large = (peaks(write(tmp_path / str(count), count), base, encoder) for count in (500, 5000))
     assert large[0] - small[0] < COPIED * 4500

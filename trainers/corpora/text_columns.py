@@ -97,7 +97,7 @@ class Texts(Sequence[str]):
                 yield from column.take(rows_N[first : first + SLICE])
 
     def _between(self, first: int, last: int) -> Texts:
-        pairs = zip(self._parts, self._starts, strict=False)
+        pairs = zip(self._parts, self._starts[:-1], strict=True)
         return Texts([Part(c, rows_N[max(first - at, 0) : max(last - at, 0)]) for (c, rows_N), at in pairs])
 
 

@@ -101,7 +101,6 @@ def without_values(features: FeatureDataset, needs: Sequence[str], weightless: W
         channels, *sides = base.latent_shape
         channels = 2 * channels if features.sample_latents else channels
         made["latents_MKHW"] = PlannedRows(weightless, meanings, (channels, *sides))
-        made["_base_tokens"] = PlannedTokens(base.length)
         made["end_M"] = torch.zeros(meanings, dtype=torch.long)
     made["states_NLE"] = PlannedRows(weightless, texts, (features.length, features.encoder.width))
     made["_tokens"] = made["meaning_tokens"] = PlannedTokens(features.length)

@@ -134,10 +134,6 @@ class FeatureDataset:
         device = self.base.device
         return ids_BL.to(device, non_blocking=True), mask_BL.to(device, non_blocking=True)
 
-    def base_token_ids(self, rows_B: Tensor) -> Tensor:
-        """Return token ids (B, S) of the base's own tokenizer for the texts `rows_B` (B,)."""
-        return self._base_tokens[rows_B][0].to(self.base.device, non_blocking=True)
-
     def teacher_tokens(self, rows_B: Tensor) -> Tensor:
         """Return the base's token embeddings (B, S, C) of the meanings of the texts `rows_B` (B,)."""
         return self.teacher_embeddings(rows_B).tokens_BLC
@@ -179,18 +175,11 @@ class FeatureDataset:
         return encoder_tokens(self.encoder, texts, rules, folder=folder, digest=digest, quiet=quiet)
 
     @cached_property
-    def _base_tokens(self) -> TokenRows:
-        return self._own_tokens(self.texts_N)
-
-    @cached_property
     def end_M(self) -> Tensor:
         """Position (M,) of the first end token of each meaning, in the base's own tokens."""
-        return self._own_tokens(self.english_M).first_places(self.base.end_id)
-
-    def _own_tokens(self, texts: Sequence[str]) -> TokenRows:
-        """Return the tokens of the base's own tokenizer."""
         folder, digest, quiet = self.store.folder, self.store.base_digest, self.store.quiet
-        return base_tokens(self.base, texts, folder=folder, digest=digest, quiet=quiet)
+        rows = base_tokens(self.base, self.english_M, folder=folder, digest=digest, quiet=quiet)
+        return rows.first_places(self.base.end_id)
 
     @cached_property
     def states_NLE(self) -> MappedRows:

@@ -74,7 +74,8 @@ def _save(
     for name, (library, settings) in parts.items():
         index[name] = [library, settings["_class_name"]]
         _write(folder / name / ("scheduler_config.json" if name == "scheduler" else "config.json"), settings)
-    for suffix, (made, sizes) in zip(("", "_2"), encoders, strict=False):
+    for place, (made, sizes) in enumerate(encoders, start=1):
+        suffix = "" if place == 1 else f"_{place}"
         index |= {
             f"text_encoder{suffix}": ["transformers", made],
             f"tokenizer{suffix}": ["transformers", "CLIPTokenizer"],

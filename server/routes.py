@@ -20,7 +20,7 @@ from server.http.routing import RouteSpec, below
 from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
-from server.pages import access_request, commit_history, files, login, malicious_files, settings
+from server.pages import access_request, commit_history, feed, files, login, malicious_files, settings
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
 from server.protocol.accounts import access_requests, likes, whoami
@@ -101,6 +101,7 @@ OF_DATASETS = tuple(
 
 _PAGES = (
     RouteSpec("GET", "/", browse),
+    RouteSpec("GET", "/feed.atom", feed.show_feed),
     RouteSpec("GET", "/login", login.show_login),
     RouteSpec("POST", "/login", login.log_in),
     RouteSpec("POST", "/logout", login.log_out),

@@ -298,6 +298,7 @@ def prepare(
         vision=open_dual_encoder(vision_source.folder, device) if vision_source else None,
         sentence_encoder=sentence_encoder,
         sample_latents=_samples_latents(plan, base),
+        cropping=plan.cropping,
     )  # fmt: skip
     check_translations(plan, features)
     return RunInputs(plan, base_source, encoder_sources, prompt_rules, features, vision_source)

@@ -58,6 +58,12 @@ def _fitting(plan: Plan, family: Family, conditioning: Conditioning, name: str, 
         raise DoesNotFit(
             f"`{plan.name}` needs a base {plan.requires[1]}, and `{name}` ({family.name}) is not one: train {OTHERS} for it."
         )
+    if plan.cropping is not None and plan.cropping.aspect_buckets and not family.frozen.takes_any_shape:
+        known = ", ".join(each.name for each in families() if each.trained_classes and each.frozen.takes_any_shape)
+        raise DoesNotFit(
+            f"`aspect_buckets` is for {known}, and `{name}` ({family.name}) is trained on square images alone: omit it, or use "
+            "`random_crops`."
+        )
     if not conditioning.mask:
         return plan
     kept = tuple(_with_mask(each) for each in plan.phases if each.with_mask or each.name in named)

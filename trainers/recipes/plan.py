@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hub.errors import InvalidRequest
 from trainers.defaults import ENCODER
 from trainers.frozen.foundation import PIPELINE, Foundation
+from trainers.inputs.latents.cropping import Cropping
 from trainers.inputs.prompt_rules import PromptRules
 from trainers.learners.learner import MakeLearner
 from trainers.loop.method import Method
@@ -123,6 +124,22 @@ class Plan:
                 f"the phases of `{self.name}` that read latents share them: set `sample_latents` in all of them or in none."
             )
         return any(wanted)
+
+    @property
+    def cropping(self) -> Cropping | None:
+        """How images are cropped for the denoiser. Raises `InvalidRequest` if phases that read latents differ, or none reads them."""
+        wanted = {Cropping.of(phase.recipe) for phase in self.phases if "latents" in phase.needs}
+        if len(wanted) > 1:
+            raise InvalidRequest(
+                f"the phases of `{self.name}` that read latents share them: set `center_crop`, `random_crops`, `random_flip` and "
+                "`aspect_buckets` alike in all of them."
+            )
+        if not wanted and any(Cropping.of(phase.recipe) for phase in self.phases):
+            raise InvalidRequest(
+                f"`{self.name}` encodes no images for a denoiser: omit `center_crop`, `random_crops`, `random_flip` and "
+                "`aspect_buckets`."
+            )
+        return wanted.pop() if wanted else None
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from hub.errors import InvalidRequest
 from trainers.corpora.corpus import Corpus, Croppable
 from trainers.inputs.features import FeatureDataset
@@ -44,7 +42,4 @@ def check_translations(plan: Plan, features: FeatureDataset) -> None:
 
 def compares_with_english(phase: Phase) -> bool:
     """Return whether the loss of a phase reads the English meaning of a text."""
-    make = phase.make
-    while isinstance(make, partial):
-        make = make.func
-    return bool(getattr(make, "compares_with_english", True))
+    return bool(getattr(phase.objective, "compares_with_english", True))

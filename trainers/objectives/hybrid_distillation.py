@@ -32,6 +32,7 @@ class HybridDistillation(Objective[nn.Module]):
     """Distillation from the English prompt for translated texts, denoising for native ones."""
 
     compares_with_english = False
+    keeps_denoiser = True
 
     def __init__(
         self,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.bases.family import Family, families, family_of, pipeline_class_of
 from hub.errors import DoesNotFit
-from trainers.frozen.foundation import PIPELINE
+from trainers.frozen.foundation import PIPELINE, without_weights
 from trainers.recipes.overrides import settings_of
 
 if TYPE_CHECKING:
@@ -51,6 +52,24 @@ def fit_to_base(plan: Plan, source: FrozenSource, named: Collection[str] = ()) -
     if pipeline_class_of(source.folder) not in family.trained_classes:
         return plan  # opening it raises an error that names the classes which are trained
     return _fitting(plan, family, family.conditioning(source.folder), source.short_name, named)
+
+
+def check_vision(plan: Plan, vision: FrozenSource | None, base: str, hub: LocalHub) -> None:
+    """Raise the DoesNotFit of a phase for whose `vision` the base's width is wrong, before the base's weights are looked for.
+
+    The width is that of the card of a registered base, or of the folder `base`; for another, nothing is decided here.
+    """
+    checks = [each for phase in plan.phases if (each := getattr(phase.objective, "check_vision", None)) is not None]
+    if vision is None or not checks:
+        return
+    known = hub.registry.base_named(base)
+    conditioning = hub.registry.get(known).conditioning if known else None
+    if conditioning is None and (Path(base) / "model_index.json").is_file():
+        conditioning = family_of(Path(base)).conditioning(Path(base))
+    if conditioning is not None:
+        model = without_weights(vision.folder)
+        for check in checks:
+            check(model, vision.short_name, conditioning.width)
 
 
 def _fitting(plan: Plan, family: Family, conditioning: Conditioning, name: str, named: Collection[str] = ()) -> Plan:

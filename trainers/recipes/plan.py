@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from hub.errors import InvalidRequest
 from trainers.defaults import ENCODER
@@ -45,6 +47,14 @@ class Phase:
     """What the phase does, as a clause of the card's story; settings of the phase may stand in braces, as `{match}`."""
     optional: bool = False
     """Whether the phase runs only if a recipe file or `--set` names it."""
+
+    @property
+    def objective(self) -> Any:
+        """The class or function behind `make`, without its options."""
+        make = self.make
+        while isinstance(make, partial):
+            make = make.func
+        return make
 
 
 @dataclass(frozen=True, slots=True)

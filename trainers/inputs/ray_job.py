@@ -20,7 +20,7 @@ from trainers.inputs.features import FeatureDataset
 from trainers.loop.precision import tf32
 
 Shard = dict[str, Any]
-"""A row of the job: `need`, the name of a feature, and `shard`, the number of one of its shards."""
+"""A row of the job: `need`, the name of a feature, `cache`, the number of one of its caches, and `shard`, that of one of its shards."""
 Opening = Callable[[], tuple[FeatureDataset, Sequence[str]]]
 """Opens the frozen models and the corpus in a worker, and returns the features and those that are needed. Ray pickles it."""
 
@@ -41,7 +41,7 @@ class ShardWorker:
 
     def __call__(self, row: Shard) -> Shard:
         """Compute a shard, and return its row with the `path` of the file."""
-        cache = self._features.cache(row["need"])
+        cache = self._features.caches(row["need"])[row["cache"]]
         with tf32(self._features.base.device):
             cache.fill_shard(row["shard"])
         return {**row, "path": str(cache.path(row["shard"]))}
@@ -50,9 +50,13 @@ class ShardWorker:
 def find_work(open_features: Opening) -> Work:
     """Return what is to be done, in a worker: the device decides the types, and so the keys, of some caches."""
     features, needs = open_features()
-    caches = {need: features.cache(need) for need in needs}
-    missing = [{"need": need, "shard": shard} for need, cache in caches.items() for shard in cache.missing()]
-    return Work({need: cache.size_bytes for need, cache in caches.items()}, missing)
+    missing = [
+        {"need": need, "cache": number, "shard": shard}
+        for need in needs
+        for number, cache in enumerate(features.caches(need))
+        for shard in cache.missing()
+    ]
+    return Work(features.sizes(needs), missing)
 
 
 def fill_with_ray(open_features: Opening, *, on_cpu: bool, dry_run: bool, quiet: bool) -> dict[str, int]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
+
+if TYPE_CHECKING:
+    from trainers.evaluation.results.result_log import ResultLogs
 
 
 class BenchmarkData(Protocol):
@@ -96,6 +99,8 @@ class DataTask:
     """Maximum number of prompts or queries; 0 means all."""
     seed: int = 0
     quiet: bool = False
+    logs: ResultLogs | None = None
+    """Where results are kept as they are computed; None keeps them in memory."""
 
     def options(self) -> list[tuple[object, ...]]:
         """Return the command-line options that repeat the run."""

@@ -6,6 +6,7 @@ import platform
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -40,6 +41,13 @@ class EvaluationSubject:
     encoder: TextEncoder | None = None
     retriever: Retriever | None = None
     """A dual encoder, with or without projectors."""
+    identity: str = ""
+    """Everything that its weights depend on, so that a stopped evaluation continues only with the same ones; empty if unknown."""
+
+    @property
+    def is_module(self) -> bool:
+        """Whether a module reads the prompts, not the base alone."""
+        return self.pipeline is not self.plain
 
 
 @dataclass(frozen=True)
@@ -186,3 +194,9 @@ def machine() -> str:
     """Return the device and the torch version, without the host's name."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{platform.machine()} CPU"
     return f"{device}, torch {torch.__version__.partition('+')[0]}"
+
+
+def versions() -> str:
+    """Return the machine and the versions of the libraries that compute images and embeddings."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("diffusers", "transformers", "linguahub"))
+    return f"{machine()}, {libraries}"

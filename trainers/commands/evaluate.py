@@ -98,9 +98,12 @@ def evaluate(
         prepare_libraries()
         from trainers.corpora.columns import Columns
         from trainers.evaluation.evaluate import evaluate_artifact
+        from trainers.evaluation.results.result_log import ResultLogs
+        from trainers.loop.distributed import close_process_group, join_processes, process_place
         from trainers.publish_module import publish_scores
 
         columns = Columns.parse(image_column, caption_column or [], held_out_share)
+        device = join_processes(device)
         choice = data_options(
             data=data,
             judge=judge,
@@ -111,14 +114,20 @@ def evaluate(
             force=force,
             keep=keep,
         )
+        logs, is_first = ResultLogs(hub.home.caches), process_place()[0] == 0
         scores = evaluate_artifact(
             artifact, hub, base=base, benchmarks=tuple(benchmark or ()), splits=tuple(split or ()), languages=languages,
-            corpus=corpus, columns=columns, count=n, seed=seed, device=device or None, quiet=as_json, choice=choice,
+            corpus=corpus, columns=columns, count=n, seed=seed, device=device or None, quiet=as_json or not is_first, logs=logs,
+            choice=choice,
         )  # fmt: skip
-        if push:
+        if push and is_first:
             revision = publish_scores(artifact, scores, hub)
             if not as_json:
                 typer.echo(f"{artifact.name}: published as revision {revision.id[:12]}.")
+        close_process_group()
+        logs.remove()
+    if not is_first:
+        return
     if as_json:
         from hub.cli.find.format_scores import as_json as score_as_json
 

@@ -17,7 +17,7 @@ from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 from hub.loader import Retriever
 from hub.local import LocalHub
-from hub.records import Provenance, Score
+from hub.records import Artifact, Provenance, Score
 from trainers.corpora.captioned import CaptionedCorpus
 from trainers.corpora.corpus import Corpus, Prompt
 from trainers.evaluation.confidence import Interval
@@ -43,6 +43,8 @@ class EvaluationSubject:
     """A dual encoder, with or without projectors."""
     identity: str = ""
     """Everything that its weights depend on, so that a stopped evaluation continues only with the same ones; empty if unknown."""
+    artifact: Artifact | None = None
+    """Its entry in the registry; None for what is not published."""
 
     @property
     def is_module(self) -> bool:

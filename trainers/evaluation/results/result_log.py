@@ -83,9 +83,9 @@ class ResultLogs:
         return self._opened[key]
 
     @property
-    def continued(self) -> int:
-        """Number of results that are known in all logs that were opened."""
-        return sum(len(log.known) for log in self._opened.values())
+    def count(self) -> int:
+        """Number of results in the logs on disk that were opened."""
+        return sum(len(log.known) for log in self._opened.values() if log.folder is not None)
 
     def remove(self) -> None:
         """Remove the logs from the disk, when the evaluation is done."""

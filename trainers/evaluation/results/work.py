@@ -54,7 +54,9 @@ def results_of(work: Work, subject: EvaluationSubject, *, quiet: bool) -> list[R
         total=len(work.keys), initial=len(work.keys) - len(lacking), desc=work.label, unit=work.unit,
         disable=quiet or rank != 0 or not lacking,
     ) as bar:  # fmt: skip
-        for batch in batches_of(sorted(lacking), work.batch_size(subject) if lacking else 1, processes)[rank::processes]:
+        for batch in batches_of(sorted(lacking), work.batch_size(subject) if lacking else 1, processes)[
+            rank::processes
+        ]:
             compute_batch(work, subject, batch)
             bar.update(min(len(batch) * processes, len(work.keys) - bar.n))
     if processes > 1:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from trainers.recipes.overrides import Overrides
     from trainers.run import RunRequest
 
+ENGINES = ("local", "ray")
+"""Values of `--engine`."""
 ImageColumn = Annotated[
     str, typer.Option(help="Image column of a captioned corpus.  [default: the format's usual one]")
 ]
@@ -165,6 +167,12 @@ def check_device(device: str, *, takes_index: bool = False) -> None:
     name = device.partition(":")[0] if takes_index and re.fullmatch(r"cuda:\d+", device) else device
     if name not in {"", "cpu", "cuda"}:
         raise InvalidRequest(f"unknown device `{device}`: choose cpu or cuda{' or cuda:1' if takes_index else ''}.")
+
+
+def check_engine(engine: str) -> None:
+    """Check that an engine is `local` or `ray`. Raises `InvalidRequest`."""
+    if engine not in ENGINES:
+        raise InvalidRequest(f"unknown engine `{engine}`: choose {' or '.join(ENGINES)}.")
 
 
 def prepare_libraries() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ from trainers.options import (
     JudgeName,
     Steps,
     check_device,
+    check_engine,
     check_names,
     data_options,
     parse_languages,
@@ -79,6 +80,12 @@ def evaluate(
     force: Annotated[bool, typer.Option("--force", help="Compute FID of too few images; the metric says so.")] = False,
     keep: Annotated[Path | None, typer.Option(help="Folder in which the images of published prompts are kept.")] = None,
     device: Device = "",
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="`local`: this process, or all those of `accelerate launch`; `ray`: a Ray Data job, for published benchmarks."
+        ),
+    ] = "local",
     push: Annotated[bool, typer.Option("--push", help="Publish the scores in the artifact's card.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
@@ -88,6 +95,7 @@ def evaluate(
     """
     languages = parse_languages(lang)
     check_device(device, takes_index=True)
+    check_engine(engine)
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
@@ -115,11 +123,17 @@ def evaluate(
             keep=keep,
         )
         logs, is_first = ResultLogs(hub.home.caches), process_place()[0] == 0
-        scores = evaluate_artifact(
-            artifact, hub, base=base, benchmarks=tuple(benchmark or ()), splits=tuple(split or ()), languages=languages,
-            corpus=corpus, columns=columns, count=n, seed=seed, device=device or None, quiet=as_json or not is_first, logs=logs,
-            choice=choice,
-        )  # fmt: skip
+        wanted: dict[str, Any] = {
+            "base": base, "benchmarks": tuple(benchmark or ()), "splits": tuple(split or ()), "languages": languages, "corpus": corpus,
+            "columns": columns, "count": n, "seed": seed, "device": device or None, "quiet": as_json or not is_first, "logs": logs,
+            "choice": choice,
+        }  # fmt: skip
+        if engine == "ray":
+            from trainers.evaluation.cluster.evaluate_with_ray import evaluate_with_ray
+
+            scores = evaluate_with_ray(artifact, hub, **wanted)
+        else:
+            scores = evaluate_artifact(artifact, hub, **wanted)
         if push and is_first:
             revision = publish_scores(artifact, scores, hub)
             if not as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
@@ -19,10 +19,11 @@ from trainers.corpora import open_corpus
 from trainers.corpora.columns import Columns
 from trainers.corpora.corpus import Corpus
 from trainers.evaluation import get_benchmark
-from trainers.evaluation.data_task import NO_DATA, DataOptions, DataTask
+from trainers.evaluation.data_task import NO_DATA, DataOptions
 from trainers.evaluation.evaluator import (
     Benchmark,
     DataBenchmark,
+    DividedBenchmark,
     EvaluationSubject,
     EvaluationTask,
     corpus_options,
@@ -31,6 +32,7 @@ from trainers.evaluation.evaluator import (
 from trainers.evaluation.generation import GUIDANCE, JUDGE, STEPS, GenerationEvaluator
 from trainers.evaluation.prompts.corpus_prompts import CorpusPrompts
 from trainers.evaluation.results.result_log import ResultLogs
+from trainers.evaluation.results.work import Work
 from trainers.evaluation.retrieval import RetrievalEvaluator
 from trainers.evaluation.run_published import OpenedBenchmark, check_languages, make_task, open_published, run_published
 from trainers.evaluation.subjects import open_subject
@@ -70,16 +72,29 @@ class PreparedEvaluation:
     count: int | None
     seed: int
 
-    def tasks(self, hub: LocalHub, logs: ResultLogs) -> Iterator[tuple[OpenedBenchmark, DataTask]]:
-        """Yield the tasks of published benchmarks, in order."""
+    def works(self, subject: EvaluationSubject, hub: LocalHub, logs: ResultLogs) -> list[Work]:
+        """Return what published benchmarks compute for each prompt, caption or image, in a fixed order.
+
+        Raises `InvalidRequest` for a benchmark of another package that does not say so.
+        """
+        works: list[Work] = []
         for opened, languages in self.published:
+            if not isinstance(opened.benchmark, DividedBenchmark):
+                raise InvalidRequest(f"`{opened.benchmark.name}` cannot be divided among workers: use --engine local.")
             for language in languages:
-                yield (
+                task = make_task(
                     opened,
-                    make_task(
-                        opened, language, hub, self.choice, count=self.count, seed=self.seed, quiet=True, logs=logs
-                    ),
+                    language,
+                    hub,
+                    self.choice,
+                    count=self.count,
+                    digest="",
+                    seed=self.seed,
+                    quiet=True,
+                    logs=logs,
                 )
+                works += opened.benchmark.works(subject, task)
+        return works
 
     def run(self, subject: EvaluationSubject, hub: LocalHub, logs: ResultLogs, *, quiet: bool) -> list[Score]:
         """Return all scores. Results of prompts, captions and images are kept in `logs`, and taken from there.

@@ -22,6 +22,7 @@ from trainers.corpora.captioned import CaptionedCorpus
 from trainers.corpora.corpus import Corpus, Prompt
 from trainers.evaluation.confidence import Interval
 from trainers.evaluation.data_task import BenchmarkData, DataOptions, DataTask
+from trainers.evaluation.results.work import Work
 from trainers.loop.sampler import seed_of
 
 
@@ -143,6 +144,15 @@ class DataBenchmark(Protocol):
 
     def evaluate(self, subject: EvaluationSubject, task: DataTask) -> list[Score]:
         """Return the scores of a subject on a task, most important first. Raises `InvalidRequest`."""
+        ...
+
+
+@runtime_checkable
+class DividedBenchmark(Protocol):
+    """A published benchmark that says what it computes for each prompt, caption or image, so that workers can divide it."""
+
+    def works(self, subject: EvaluationSubject, task: DataTask) -> list[Work]:
+        """Return what `evaluate` computes. Raises `InvalidRequest`."""
         ...
 
 

@@ -80,35 +80,20 @@ def run_published(
     """
     scores: list[Score] = []
     for language in languages:
-        task = make_task(opened, language, hub, choice, count=count, seed=seed, quiet=quiet, logs=logs)
+        digest = opened.data.digest(language)
+        task = make_task(opened, language, hub, choice, count=count, digest=digest, seed=seed, quiet=quiet, logs=logs)
         scores += opened.benchmark.evaluate(subject, task)
     return [*scores, *over_languages(scores)]
 
 
 def make_task(
-    opened: OpenedBenchmark,
-    language: str,
-    hub: LocalHub,
-    choice: DataOptions,
-    *,
-    count: int | None,
-    seed: int,
-    quiet: bool,
-    logs: ResultLogs | None = None,
+    opened: OpenedBenchmark, language: str, hub: LocalHub, choice: DataOptions, *, count: int | None, **rest: Any
 ) -> DataTask:
-    """Return the task of a benchmark in one language; `count` None is the benchmark's default."""
+    """Return the task of a benchmark in one language; `count` None is the benchmark's default, `rest` are further fields."""
     return DataTask(
-        data=opened.data,
-        digest=opened.data.digest(language),
-        split=opened.split,
-        language=language,
-        hub=hub,
-        choice=choice,
-        count=opened.benchmark.default_count if count is None else count,
-        seed=seed,
-        quiet=quiet,
-        logs=logs,
-    )
+        data=opened.data, split=opened.split, language=language, hub=hub, choice=choice,
+        count=opened.benchmark.default_count if count is None else count, **rest,
+    )  # fmt: skip
 
 
 def over_languages(scores: Sequence[Score]) -> list[Score]:

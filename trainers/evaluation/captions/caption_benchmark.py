@@ -121,7 +121,7 @@ class CaptionBenchmark(ABC):
         return tally(embedded, (TO_IMAGE, to_image_Q, image_of_N[queries_Q]), (TO_TEXT, to_text_Q, asked_Q))
 
     def works(self, subject: EvaluationSubject, task: DataTask) -> list[Work]:
-        """Return the texts and the images that `evaluate` embeds. The subject's models may be missing. Raises `InvalidRequest`."""
+        """Return the texts and the images that `evaluate` embeds. Raises `InvalidRequest`."""
         if subject.retriever is None:
             raise InvalidRequest(f"`{subject.name}` cannot embed images: evaluate a dual encoder or a retriever.")
         data: CaptionSet = task.data

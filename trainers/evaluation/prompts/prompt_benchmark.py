@@ -114,7 +114,7 @@ class PromptBenchmark(ABC):
         return scores
 
     def works(self, subject: EvaluationSubject, task: DataTask) -> list[Work]:
-        """Return the images that `evaluate` needs. The subject's models may be missing. Raises `InvalidRequest`."""
+        """Return the images that `evaluate` needs. Raises `InvalidRequest`."""
         return list(self._plan(subject, task).works.values())
 
     def check_options(self, choice: DataOptions) -> None:

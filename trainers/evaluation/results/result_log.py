@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,15 +83,23 @@ class ResultLogs:
         return self._opened[key]
 
     @property
+    def folders(self) -> list[Path]:
+        """The folders of the logs that were opened."""
+        return [log.folder for log in self._opened.values() if log.folder is not None]
+
+    @property
     def count(self) -> int:
         """Number of results in the logs on disk that were opened."""
         return sum(len(log.known) for log in self._opened.values() if log.folder is not None)
 
+    def include(self, folders: Iterable[str]) -> None:
+        """Take over the logs of other processes, to be removed with one's own."""
+        self._opened |= {folder: ResultLog(Path(folder)) for folder in folders}
+
     def remove(self) -> None:
         """Remove the logs from the disk, when the evaluation is done."""
-        for log in self._opened.values():
-            if log.folder is not None:
-                shutil.rmtree(log.folder, ignore_errors=True)
+        for folder in self.folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _line(results: Mapping[str, Result]) -> bytes:

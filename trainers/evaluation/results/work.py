@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tqdm.auto import tqdm
 
-from trainers.evaluation.evaluator import EvaluationSubject
 from trainers.evaluation.results.result_log import Result, ResultLog
 from trainers.loop.distributed import gather, process_place
 
@@ -27,9 +27,9 @@ class Work:
     keys: tuple[str, ...]
     """What tells a result from the others of the same log. Equal keys have one result."""
     log: ResultLog
-    compute: Callable[[EvaluationSubject, Sequence[int]], list[Result]]
-    """Computes the results of keys by their places."""
-    batch_size: Callable[[EvaluationSubject], int]
+    compute: Callable[[Any, Sequence[int]], list[Result]]
+    """Computes the results of keys by their places, with the models of an `EvaluationSubject`."""
+    batch_size: Callable[[Any], int]
     """Results that are computed at a time."""
     is_kept: Callable[[int], bool] = _always
     """Whether what belongs to a known result, such as an image that is to be kept, is still there."""
@@ -40,7 +40,7 @@ class Work:
         return sorted(place for key, place in first.items() if key not in self.log.known or not self.is_kept(place))
 
 
-def results_of(work: Work, subject: EvaluationSubject, *, quiet: bool) -> list[Result]:
+def results_of(work: Work, subject: Any, *, quiet: bool) -> list[Result]:
     """Return the result of each key, in their order. What is missing is computed, batch by batch, and kept in the log.
 
     The processes of a distributed run divide the batches among them, each keeps its own, and all return all results. Batches are parts
@@ -48,8 +48,8 @@ def results_of(work: Work, subject: EvaluationSubject, *, quiet: bool) -> list[R
     """
     rank, processes = process_place()
     lacking = set(work.missing())
-    for theirs in gather(lacking):
-        lacking &= theirs  # Machines may have folders of their own.
+    for places in gather(lacking):
+        lacking &= places  # Machines may have folders of their own.
     with tqdm(
         total=len(work.keys), initial=len(work.keys) - len(lacking), desc=work.label, unit=work.unit,
         disable=quiet or rank != 0 or not lacking,
@@ -65,7 +65,7 @@ def results_of(work: Work, subject: EvaluationSubject, *, quiet: bool) -> list[R
     return [work.log.known[key] for key in work.keys]
 
 
-def compute_batch(work: Work, subject: EvaluationSubject, places: Sequence[int]) -> None:
+def compute_batch(work: Work, subject: Any, places: Sequence[int]) -> None:
     """Compute the results of some keys, and keep them in the log."""
     found = work.compute(subject, places)
     work.log.append({work.keys[place]: result for place, result in zip(places, found, strict=True)})

@@ -27,7 +27,9 @@ IMAGES = 24
 """Eight prompts in each of two languages, and their English meanings by the base."""
 
 
-def draw_pairs(patch: Callable[..., None], drawn: list[str], stop: Callable[[], object] = lambda: None, after: int = 99) -> None:
+def draw_pairs(
+    patch: Callable[..., None], drawn: list[str], stop: Callable[[], object] = lambda: None, after: int = 99
+) -> None:
     """Let images be drawn two at a time, list their prompts, and call `stop` once `after` were drawn."""
     draw = generation.draw_images
 

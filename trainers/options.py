@@ -203,9 +203,10 @@ def data_options(
     metrics: Sequence[str] = (),
     force: bool = False,
     keep: Path | None = None,
+    **rest: Any,
 ) -> DataOptions:
-    """Return the options of published benchmarks from those of the command line."""
+    """Return the options of benchmarks from those of the command line; `rest` are further fields."""
     return DataOptions(
         place=data, judge=judge, metrics=tuple(dict.fromkeys(metrics)), steps=steps or None, guidance=guidance, force=force,
-        keep=keep, device=device or None,
+        keep=keep, device=device or None, **rest,
     )  # fmt: skip

@@ -79,6 +79,12 @@ def evaluate(
     guidance: Guidance = None,
     force: Annotated[bool, typer.Option("--force", help="Compute FID of too few images; the metric says so.")] = False,
     keep: Annotated[Path | None, typer.Option(help="Folder in which the images of published prompts are kept.")] = None,
+    price_per_hour: Annotated[
+        float | None, typer.Option(min=0, help="Price of one device in dollars per hour, for the costs of efficiency.")
+    ] = None,
+    translator: Annotated[
+        str, typer.Option(help="Module that translates prompts to English, whose latency efficiency compares.")
+    ] = "",
     device: Device = "",
     engine: Annotated[
         str,
@@ -121,6 +127,9 @@ def evaluate(
             metrics=metric or (),
             force=force,
             keep=keep,
+            price_per_hour=price_per_hour,
+            translator=translator,
+            base=base,
         )
         logs, is_first = ResultLogs(hub.home.caches), process_place()[0] == 0
         wanted: dict[str, Any] = {

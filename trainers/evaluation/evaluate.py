@@ -26,6 +26,7 @@ from trainers.evaluation.evaluator import (
     DividedBenchmark,
     EvaluationSubject,
     EvaluationTask,
+    OptionsBenchmark,
     corpus_options,
     machine,
 )
@@ -63,7 +64,7 @@ class PreparedEvaluation:
 
     artifact: Artifact
     base: str
-    lab: EvaluationRequest
+    lab: tuple[EvaluationRequest, ...]
     """Benchmarks on the corpus."""
     corpus: Corpus | None
     published: tuple[tuple[OpenedBenchmark, tuple[str, ...]], ...]
@@ -102,8 +103,9 @@ class PreparedEvaluation:
         Raises `InvalidRequest` as `run_benchmarks` and `run_published`.
         """
         scores: list[Score] = []
-        if self.corpus is not None and self.lab.benchmarks:
-            scores += run_benchmarks(subject, self.lab, self.corpus, hub, quiet=quiet)
+        if self.corpus is not None:
+            for request in self.lab:
+                scores += run_benchmarks(subject, request, self.corpus, hub, quiet=quiet, choice=self.choice)
         try:
             for opened, languages in self.published:
                 scores += run_published(
@@ -178,14 +180,15 @@ def prepare_evaluation(
     published = {name: each for name, each in found.items() if name not in lab and each not in on_corpus}
     opened = open_published(published, splits, choice)
     loaded: Corpus | None = None
-    if request.benchmarks:
-        choice.check_unused(request.benchmarks[0])
+    for name in lab:
+        each = found[name]
+        each.check_options(choice) if isinstance(each, OptionsBenchmark) else choice.check_unused(name)
     if request.benchmarks or on_corpus:
         on = base or next(iter(artifact.bases), "") or (str(artifact.name) if artifact.kind == "base" else "")
         side = image_side(find_base(on, hub).folder) if on and columns.captions else 224
         loaded = open_corpus(corpus, columns, side, hub.home.caches)
         own = tuple(tag for tag in artifact.languages if tag in loaded.languages) or ("en",)
-        request = replace(request, languages=languages or own, count=DEFAULT_COUNT if count is None else count)
+        request = replace(request, languages=languages or own)
         choice = replace(choice, corpus=tuple(corpus_options(loaded))) if on_corpus else choice
         for benchmark in on_corpus:
             benchmark.check_options(choice)
@@ -198,8 +201,12 @@ def prepare_evaluation(
     ]
     for each, tags in zip(opened, spoken, strict=True):
         check_languages(each, tags)
+    usual = {
+        name: found[name].default_count if isinstance(found[name], OptionsBenchmark) else DEFAULT_COUNT for name in lab
+    }
+    requests = [replace(request, benchmarks=(name,), count=usual[name] if count is None else count) for name in lab]
     return PreparedEvaluation(
-        artifact=artifact, base=base, lab=request, corpus=loaded, published=tuple(zip(opened, spoken, strict=True)),
+        artifact=artifact, base=base, lab=tuple(requests), corpus=loaded, published=tuple(zip(opened, spoken, strict=True)),
         choice=choice, count=count, seed=seed,
     )  # fmt: skip
 
@@ -212,7 +219,13 @@ def benchmark_of(artifact: Artifact) -> str:
 
 
 def run_benchmarks(
-    subject: EvaluationSubject, request: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
+    subject: EvaluationSubject,
+    request: EvaluationRequest,
+    corpus: Corpus,
+    hub: LocalHub,
+    *,
+    quiet: bool,
+    choice: DataOptions = NO_DATA,
 ) -> list[Score]:
     """Run every benchmark on every language and split of the request that the corpus has.
 
@@ -223,7 +236,8 @@ def run_benchmarks(
         evaluator = cast("Benchmark", get_benchmark(name))
         for language in request.languages:
             for split in request.splits:
-                task = EvaluationTask(corpus, split, language, hub, request.count, request.seed, quiet)
+                options = choice if isinstance(evaluator, OptionsBenchmark) else NO_DATA
+                task = EvaluationTask(corpus, split, language, hub, request.count, request.seed, quiet, options)
                 if len(request.splits) > 1 and not corpus.prompts(language, split):
                     continue
                 scores += evaluator.evaluate(subject, task)

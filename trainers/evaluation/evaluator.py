@@ -21,7 +21,7 @@ from hub.records import Artifact, Provenance, Score
 from trainers.corpora.captioned import CaptionedCorpus
 from trainers.corpora.corpus import Corpus, Prompt
 from trainers.evaluation.confidence import Interval
-from trainers.evaluation.data_task import BenchmarkData, DataOptions, DataTask
+from trainers.evaluation.data_task import NO_DATA, BenchmarkData, DataOptions, DataTask
 from trainers.evaluation.results.work import Work
 from trainers.loop.sampler import seed_of
 
@@ -66,6 +66,8 @@ class EvaluationTask:
     """Maximum number of prompts; 0 means all."""
     seed: int = 0
     quiet: bool = False
+    choice: DataOptions = NO_DATA
+    """Options of the command, of benchmarks that take them."""
     translated: bool = False
     """Whether to use the English meanings of the prompts instead, for an upper bound on the same concepts."""
 
@@ -101,7 +103,7 @@ class EvaluationTask:
 
     def options(self) -> list[tuple[object, ...]]:
         """Return the command-line options that repeat the run."""
-        return corpus_options(self.corpus)
+        return [*corpus_options(self.corpus), *self.choice.command_options()]
 
     def _filled_splits(self) -> list[str]:
         return [split for split in self.corpus.base_splits if self.corpus.prompts(self.language, split)]
@@ -117,6 +119,17 @@ class Benchmark(Protocol):
 
     def evaluate(self, subject: EvaluationSubject, task: EvaluationTask) -> list[Score]:
         """Return the scores of a subject on a task, most important first. Raises `InvalidRequest`."""
+        ...
+
+
+@runtime_checkable
+class OptionsBenchmark(Protocol):
+    """A benchmark on a corpus that takes options of its own, and another number of prompts without `--n`."""
+
+    default_count: int
+
+    def check_options(self, choice: DataOptions) -> None:
+        """Raise `InvalidRequest` for options that it does not take."""
         ...
 
 

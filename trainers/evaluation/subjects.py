@@ -20,12 +20,17 @@ from trainers.frozen.foundation import DUAL_ENCODER
 from trainers.run import RunResult
 
 
-def open_subject(artifact: Artifact, base: str, hub: LocalHub, device: str | None) -> EvaluationSubject:
+def open_subject(
+    artifact: Artifact, base: str, hub: LocalHub, device: str | None, *, alone: bool = False
+) -> EvaluationSubject:
     """Load the subject of `hub evaluate NAME`: a base, a module on its base, an encoder or a retriever, at `artifact.revision`.
+
+    With `alone`, a module's base is not loaded a second time for its own prompts.
 
     Raises `InvalidRequest` for a dataset, and the errors of `load_pipeline` and `load_retriever`.
     """
-    return replace(_open(artifact, base, hub, device), identity=identity_of(artifact, base, hub), artifact=artifact)
+    subject = _open(artifact, base, hub, device, alone=alone)
+    return replace(subject, identity=identity_of(artifact, base, hub), artifact=artifact)
 
 
 def identity_of(artifact: Artifact, base: str, hub: LocalHub) -> str:
@@ -42,7 +47,7 @@ def identity_of(artifact: Artifact, base: str, hub: LocalHub) -> str:
     return f"{artifact.name}@{artifact.revision} {found} {state}"
 
 
-def _open(artifact: Artifact, base: str, hub: LocalHub, device: str | None) -> EvaluationSubject:
+def _open(artifact: Artifact, base: str, hub: LocalHub, device: str | None, *, alone: bool) -> EvaluationSubject:
     short = artifact.name.name
     pinned = f"{artifact.name}@{artifact.revision or 'main'}"
     if artifact.kind == "base":
@@ -60,7 +65,7 @@ def _open(artifact: Artifact, base: str, hub: LocalHub, device: str | None) -> E
     base = base or (artifact.bases[0] if artifact.bases else "")
     if any(retrieves(variant.architecture) for variant in artifact.variants):
         return retriever_subject(short, pinned, base, hub, device, revision=artifact.revision)
-    return module_subject(short, pinned, base, hub, device, revision=artifact.revision)
+    return module_subject(short, pinned, base, hub, device, revision=artifact.revision, alone=alone)
 
 
 def trained_subject(trained: RunResult, name: str, folder: Path, hub: LocalHub) -> EvaluationSubject:
@@ -82,9 +87,13 @@ def module_subject(
     *,
     revision: str = "",
     encoder: Path | None = None,
+    alone: bool = False,
 ) -> EvaluationSubject:
-    """Load a module, published or in a folder, on its base; `encoder` is a folder if it is not in the registry."""
-    plain = load_pipeline(base, device=device, hub=hub)
+    """Load a module, published or in a folder, on its base; `encoder` is a folder if it is not in the registry.
+
+    With `alone`, the subject has no pipeline of the base alone.
+    """
+    plain = None if alone else load_pipeline(base, device=device, hub=hub)
     pipeline = load_pipeline(base, adapter=adapter, device=device, hub=hub, encoder=encoder)
     return EvaluationSubject(name, revision, base.rpartition("/")[2], pipeline, plain)
 

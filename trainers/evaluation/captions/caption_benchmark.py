@@ -19,7 +19,7 @@ from hub.records import Score
 from trainers.evaluation.captions.caption_set import CaptionSet
 from trainers.evaluation.confidence import Interval, bootstrap_ratio
 from trainers.evaluation.data_folder import DataFolder, file_digest, open_image
-from trainers.evaluation.data_task import DataOptions, DataTask
+from trainers.evaluation.data_task import COSTS, DataOptions, DataTask
 from trainers.evaluation.evaluator import EvaluationSubject, make_score, versions
 from trainers.evaluation.generation import RANKS
 from trainers.evaluation.judge import ranks
@@ -108,10 +108,8 @@ class CaptionBenchmark(ABC):
 
     def check_options(self, choice: DataOptions) -> None:
         """Raise `InvalidRequest` for options of benchmarks that generate images."""
-        if choice.judge or choice.metrics or choice.settings() or choice.keep:
-            raise InvalidRequest(
-                f"`{self.name}` takes no --judge, --metric, --steps, --guidance or --keep: it generates no images."
-            )
+        options = ("--judge", "--metric", "--steps", "--guidance", "--force", "--keep", *COSTS)
+        choice.refuse(self.name, "it generates no images", *options)
 
     def count_hits(self, embedded: EmbeddedCaptions) -> HitCounts:
         """Count the hits of each image by the standard protocol: a caption asks for its image, an image for any of its captions."""

@@ -109,9 +109,9 @@ def evaluate_with_ray(
     Raises `MissingExtra`, `InvalidRequest` for benchmarks that cannot be divided, the errors of `evaluate_artifact`, and `Unreachable`
     if the job fails or its results are not on this machine.
     """
-    if benchmarks := prepare_evaluation(artifact, hub, base=base, **wanted).lab.benchmarks:
+    if requests := prepare_evaluation(artifact, hub, base=base, **wanted).lab:
         raise InvalidRequest(
-            f"`{benchmarks[0]}` cannot be divided among workers: use --engine local, also with `accelerate launch`."
+            f"`{requests[0].benchmarks[0]}` cannot be divided among workers: use --engine local, also with `accelerate launch`."
         )
     request = RemoteEvaluation(
         home=hub.home, artifact=str(artifact.name), revision=artifact.revision, base=base, device=device, wanted=wanted

@@ -22,7 +22,7 @@ from hub.records import Score
 from hub.registry.index.ranking import ENGLISH_BASE
 from trainers.evaluation.confidence import bootstrap_mean, bootstrap_ratio
 from trainers.evaluation.data_folder import DataFolder
-from trainers.evaluation.data_task import DataOptions, DataTask
+from trainers.evaluation.data_task import COSTS, DataOptions, DataTask
 from trainers.evaluation.evaluator import EvaluationSubject, make_score, versions
 from trainers.evaluation.fid import floor_of, frechet_distance, kernel_distance
 from trainers.evaluation.generation import RANKS, batch_size_of
@@ -118,7 +118,8 @@ class PromptBenchmark(ABC):
         return list(self._plan(subject, task).works.values())
 
     def check_options(self, choice: DataOptions) -> None:
-        """Raise `InvalidRequest` without a judge, and `UnknownMetric`."""
+        """Raise `InvalidRequest` without a judge or for options of `efficiency`, and `UnknownMetric`."""
+        choice.refuse(self.name, "it measures no costs", *COSTS)
         if not choice.judge:
             raise InvalidRequest(
                 f"`{self.name}` needs a judge: pass a dual encoder that reads English, such as --judge clip-vit-large-patch14, or a "

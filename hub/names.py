@@ -32,6 +32,7 @@ _RESERVED = {
     "logout",
     "settings",
     "new",
+    "try",
     "lfs",
     "cas",
     "v1",

@@ -32,7 +32,7 @@ class JobQueue:
     """Waiting and running jobs. `run` starts as many workers as the settings say."""
 
     def __init__(self, settings: Settings, command: Sequence[str] = COMMAND) -> None:
-        self._settings, self._command = settings, command
+        self._settings = settings
         self._jobs = Jobs()
         self._waiting: deque[Job] = deque()
         self._arrived = asyncio.Condition()
@@ -132,6 +132,7 @@ class _Worker:
         self._starting = asyncio.Lock()
         self._job: Job | None = None
         self._crashes = 0
+        self._killing: asyncio.Task[None] | None = None
 
     @property
     def is_running(self) -> bool:

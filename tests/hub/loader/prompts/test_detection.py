@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hub.loader.prompts.detection import by_script, detect
+from hub.loader.prompts.detection import detect
+from hub.scripts import by_script
 
 
 @pytest.mark.parametrize(

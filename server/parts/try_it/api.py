@@ -145,8 +145,8 @@ def missing_libraries() -> MissingExtra | None:
     return MissingExtra("load", "image generation") if any(find_spec(each) is None for each in _NEEDED) else None
 
 
-async def _ask(request: Request, do: str, **values: Any) -> Any:
-    client: Client = request.app.state.try_it
+async def _ask(connection: Request, do: str, **values: Any) -> Any:
+    client: Client = connection.app.state.try_it
     found = await client.ask(do, **values)
     if found is None:
         raise UnknownJob("these images are no longer available: generate them again.")

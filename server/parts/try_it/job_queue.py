@@ -161,9 +161,11 @@ class _Worker:
             self._job = job
             try:
                 await self._work(job)
+            except Exception:
+                _log.exception("job %s of the page /try failed", job.id)
+                await self.end()
             finally:
-                # Whatever happened, nobody waits for a job that nobody works on.
-                job.finish(FAILED, CRASHED)
+                job.finish(FAILED, CRASHED)  # A job that no process works on must not keep a visitor waiting.
                 self._job = None
 
     async def _work(self, job: Job) -> None:
@@ -171,6 +173,8 @@ class _Worker:
         try:
             async with asyncio.timeout(self._settings.seconds):
                 process = await self.start()
+                if job.is_finished:  # Cancelled before there was a process to tell.
+                    return
                 process.send({"job": job.id, "request": job.request.to_json()})
                 async for event in process.events():
                     if event["event"] == "unavailable":

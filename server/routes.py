@@ -20,7 +20,7 @@ from server.http.routing import RouteSpec, below
 from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
-from server.pages import access_request, commit_history, files, login, malicious_files, settings
+from server.pages import access_request, commit_history, feed, files, login, malicious_files, settings
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
 from server.protocol.accounts import access_requests, likes, whoami
@@ -40,6 +40,7 @@ from server.protocol.write import (
     unsupported,
     validate_card,
 )
+from server.site import robots
 
 _search = partial(documented, tag="search")
 _artifacts = partial(documented, tag="artifacts", errors=(404,), moves=True)
@@ -101,6 +102,9 @@ OF_DATASETS = tuple(
 
 _PAGES = (
     RouteSpec("GET", "/", browse),
+    RouteSpec("GET", "/feed.atom", feed.show_feed),
+    RouteSpec("GET", "/robots.txt", robots.robots),
+    RouteSpec("GET", "/favicon.ico", robots.favicon),
     RouteSpec("GET", "/login", login.show_login),
     RouteSpec("POST", "/login", login.log_in),
     RouteSpec("POST", "/logout", login.log_out),

@@ -34,6 +34,23 @@ for (const example of document.querySelectorAll("[data-example]")) {
   });
 }
 
+// What is typed stays in the address, so that a reload or the Back button keeps it.
+let typing = 0;
+form.addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(() => history.replaceState(null, "", draft()), 300);
+});
+
+function draft() {
+  const fields = new FormData(form);
+  const chosen = new URLSearchParams({ prompt: prompt.value, lang: fields.get("lang"), base: fields.get("base") || "", seed: fields.get("seed") });
+  if (!fields.has("raw")) chosen.set("raw", "0");
+  const modules = [...fields.keys()].filter((name) => name.startsWith("adapter:"));
+  for (const name of modules.length ? modules : ["adapter:"]) chosen.append("adapter", name.slice("adapter:".length));
+  chosen.set("draft", "1");
+  return `/try?${chosen}`;
+}
+
 // Another language or base has other modules, examples and keys; the prompt and the seed stay.
 for (const name of ["lang", "base"]) {
   form.elements[name].addEventListener("change", () => {
@@ -72,6 +89,7 @@ form.addEventListener("submit", async (event) => {
   if (event.submitter && event.submitter.name) return; // The button that only updates the choices.
   event.preventDefault();
   if (draw.disabled) return;
+  clearTimeout(typing);
   say("");
   draw.disabled = true;
   try {
@@ -86,6 +104,7 @@ form.addEventListener("submit", async (event) => {
     const job = await read(response);
     columns.replaceChildren();
     show(job);
+    results.scrollIntoView({ block: "nearest" });
     history.replaceState(null, "", job.share);
     draw.disabled = false;
     follow(job);
@@ -103,6 +122,15 @@ cancel.addEventListener("click", async () => {
   } catch (error) {
     say(error.message);
   }
+});
+
+share.addEventListener("click", async (event) => {
+  if (!navigator.clipboard) return; // Browsers offer it on https and localhost only; else this is a link.
+  event.preventDefault();
+  const label = share.textContent;
+  await navigator.clipboard.writeText(share.href);
+  share.textContent = "Link copied";
+  setTimeout(() => { share.textContent = label; }, 1500);
 });
 
 async function follow(job) {
@@ -142,7 +170,7 @@ function show(job) {
   const said = {
     waiting: job.position ? `Waiting: ${job.position} before you.` : "Starting …",
     running: `Generating: ${done} of ${job.columns.length} done.`,
-    done: job.columns.length === 1 ? "Done." : `Done: ${job.columns.length} of ${job.columns.length}.`,
+    done: "Done.",
     cancelled: "Cancelled.",
     failed: "",
   }[job.state];

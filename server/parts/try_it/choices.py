@@ -22,7 +22,7 @@ MAX_BASES = 100
 MAX_MODULES = 50
 TRANSLATING = ("translate", "memory")
 """Methods whose modules give English words to the base's own encoder."""
-_LAB = {"emoji-sd": (20, 2.5), "emoji-dit": (20, 2.5)}
+LAB = {"emoji-sd": (20, 2.5), "emoji-dit": (20, 2.5)}
 """Steps and guidance of the lab's bases, with which their modules were measured."""
 
 
@@ -53,7 +53,7 @@ def offered_bases(hub: LocalHub, caller: Caller) -> list[Artifact]:
     else:
         query = Query(kind="base", sort="downloads", limit=MAX_BASES, readers=readers, scores="best")
         found = [each for each in hub.registry.find(query).items if each.weights_digest]
-        found.sort(key=lambda each: (each.name.name not in _LAB, each.name.name != "emoji-sd"))
+        found.sort(key=lambda each: (each.name.name not in LAB, each.name.name != "emoji-sd"))
     return [each for each in found if each.revision and may_download(hub.registry.database, caller, each)]
 
 
@@ -107,7 +107,7 @@ def make_request(
         raise InvalidRequest("choose at least one column: the base alone or a module.")
     if len(pins) > MAX_COLUMNS:
         raise InvalidRequest(f"{len(pins)} images were chosen, but the limit is {MAX_COLUMNS}: choose fewer modules.")
-    steps, guidance = _LAB.get(base.name.name, (None, None))
+    steps, guidance = LAB.get(base.name.name, (None, None))
     return GenerationRequest(
         prompt=prompt, language=language, base=Pinned(name=str(base.name), revision=base.revision if base.weights_digest else ""),
         columns=tuple(pins), seed=seed, steps=steps, guidance=guidance,

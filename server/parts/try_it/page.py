@@ -24,26 +24,19 @@ from server.auth.access import Hub
 from server.auth.browser_session import new_csrf_token, remember
 from server.auth.caller import caller_of
 from server.auth.csrf_forms import CSRF_FIELD, checked_form, form_fields
-from server.http.middleware import PAGE_POLICY
 from server.http.response_bodies import json_response
 from server.http.routing import RouteSpec
 from server.http.urls import Segment
 from server.pages import formatting
 from server.pages.formatting import short_name
-from server.pages.login import SEE_OTHER
+from server.pages.login import FORM_HEADERS, SEE_OTHER
 from server.pages.rendering import render
 from server.parts.try_it.api import TryBody, UnknownJob, get_try, missing_libraries, share_path, submit
-from server.parts.try_it.choices import choose_base, make_request, module_choices, offered_bases, proposed
+from server.parts.try_it.choices import LAB, choose_base, make_request, module_choices, offered_bases, proposed
 from server.parts.try_it.prompts import MAX_CHARACTERS, MAX_SEED, all_examples, check_prompt, check_seed, examples_of
 from server.parts.try_it.service import Client
 
 DEFAULT_LANGUAGE = "yo"
-HEADERS = {
-    # Not `no-store`, with which browsers forget what was typed when one goes back.
-    "Cache-Control": "private, no-cache",
-    "Content-Security-Policy": f"{PAGE_POLICY}; connect-src 'self'",
-    "Referrer-Policy": "same-origin",
-}
 _MODULE = "adapter:"
 """Prefix of the names of checkboxes, which end in the name of a module."""
 
@@ -149,6 +142,7 @@ async def _page(
     context, base, secret = await run_in_threadpool(_context, request, hub, typed)
     problem = problem or context.pop("problem")
     client: Client = request.app.state.try_it
+    query = request.query_params
     missing, device = missing_libraries(), ""
     try:
         if missing is None and base is not None:
@@ -163,10 +157,10 @@ async def _page(
         "problem": problem,
         "unavailable": str(missing or "") or unavailable,
         "device": device,
-        # A link to images starts them; a reader of the address alone, such as a crawler, does not.
-        "starts": "adapter" in request.query_params and bool(typed.prompt) and not (job or problem),
+        # The script starts what a shared link describes, but not what somebody is still typing. A crawler starts nothing.
+        "starts": "adapter" in query and "draft" not in query and bool(typed.prompt) and not (job or problem),
     }
-    page = render("try.html", context, request=request, status=problem.status if problem else 200, headers=HEADERS)
+    page = render("try.html", context, request=request, status=problem.status if problem else 200, headers=FORM_HEADERS)
     remember(request, page, secret)
     return page
 
@@ -190,6 +184,7 @@ def _context(request: Request, hub: LocalHub, typed: Typed) -> tuple[dict[str, A
         "language": formatting.language(language),
         "languages": sorted(map(formatting.language, {*all_examples(), language}), key=lambda each: each.english),
         "bases": bases,
+        "is_lab": base is not None and base.name.name in LAB,
         "choices": choices,
         "chosen": {known.get(name, name) for name in names},
         # Modules of a link that the list lacks: pinned to a revision, or for another language.

@@ -32,7 +32,6 @@ _RESERVED = {
     "logout",
     "settings",
     "new",
-    "try",
     "lfs",
     "cas",
     "v1",

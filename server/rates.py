@@ -173,4 +173,4 @@ def network_of(host: str) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return host
-    return str(address if address.version == 4 else ipaddress.ipnetwork_of((int(address) >> 64 << 64, 64)))
+    return str(address if address.version == 4 else ipaddress.ip_network((int(address) >> 64 << 64, 64)))

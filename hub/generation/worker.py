@@ -100,7 +100,9 @@ def _message(error: Exception) -> str:
         return str(error)
     traceback.print_exception(error)
     if type(error).__name__ == "OutOfMemoryError":
-        return "the device has too little memory for this base and these modules: choose fewer modules or a smaller base."
+        return (
+            "the device has too little memory for this base and these modules: choose fewer modules or a smaller base."
+        )
     return "the image could not be generated because of an error on the server, which is in its log."
 
 

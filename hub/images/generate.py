@@ -56,7 +56,9 @@ def generate_images(
 ) -> Iterator[Image.Image]:
     """Yield an image for each prompt, in order. All start from the same seeded noise, so batches do not matter.
 
-    `on_step` is called after each denoising step with the number of finished steps; it may raise to stop. Raises DoesNotFit for a pipeline that returns something other than images, such as video frames.
+    `on_step` is called after each denoising step with the number of finished steps; it may raise to stop.
+
+    Raises DoesNotFit for a pipeline that returns something other than images, such as video frames.
     """
     for first in range(0, len(prompts), BATCH_SIZE):
         batch = prompts[first : first + BATCH_SIZE]
@@ -66,7 +68,9 @@ def generate_images(
         # What the base reads is padded beside a longer module, so it gets a call of its own.
         for by_base in (True, False):
             places = [place for place, each in enumerate(readers) if (set(each) <= {""}) is by_base]
-            made |= zip(places, _generate_batch(pipe, [batch[place] for place in places], settings, on_step), strict=True)
+            made |= zip(
+                places, _generate_batch(pipe, [batch[place] for place in places], settings, on_step), strict=True
+            )
         yield from (made[place] for place in range(len(batch)))
 
 

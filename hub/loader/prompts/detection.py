@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import Any
 
-from hub.scripts import by_script, script_of
+from hub.languages import by_script, script_of
 
 MARGIN = 0.1
 """Minimum difference of the two best relative confidences (0 to 0.99) for a decision by `lingua`."""

@@ -23,7 +23,6 @@ from server.auth.access import Hub
 from server.auth.browser_session import client_address
 from server.auth.caller import caller_of
 from server.http.response_bodies import Body
-from server.http.routing import RouteSpec
 from server.http.urls import Segment
 from server.openapi.document import documented
 from server.pages.formatting import short_name
@@ -53,7 +52,10 @@ class TryRequest(BaseModel):
     language: str = Field(description="Language of the prompt, as a BCP-47 tag or a name.", examples=["yo"])
     base: str = Field(default="", description="Name of the base; empty for the first that this server offers.")
     modules: list[Annotated[str, Field(max_length=300)]] = Field(
-        default_factory=list, max_length=50, description="`name` or `name@revision`, one image each.", examples=[["mulan-yo"]]
+        default_factory=list,
+        max_length=50,
+        description="`name` or `name@revision`, one image each.",
+        examples=[["mulan-yo"]],
     )
     raw: bool = Field(default=True, description="Whether the base alone draws the prompt, too.")
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
@@ -88,7 +90,9 @@ class TryBody(Body):
     seed: int
     columns: list[TryColumnBody]
     page: str = Field(description="Path of its page.", examples=[f"/try/{_ID}"])
-    share: str = Field(description="Path of the page with the same prompt, base, modules and seed, which does not expire.")
+    share: str = Field(
+        description="Path of the page with the same prompt, base, modules and seed, which does not expire."
+    )
 
 
 async def create_try(request: Request, hub: Hub, body: TryRequest) -> TryBody:
@@ -128,7 +132,10 @@ async def get_try_image(request: Request, job: Segment, column: int) -> Response
     """Return the image of a column as PNG. Raises UnknownJob."""
     png = b64decode(await _ask(request, "image", job=job, column=column))
     # An image of a private module: no shared cache keeps it.
-    headers = {"Cache-Control": "private, max-age=3600, immutable", "Content-Disposition": f'inline; filename="try-{column}.png"'}
+    headers = {
+        "Cache-Control": "private, max-age=3600, immutable",
+        "Content-Disposition": f'inline; filename="try-{column}.png"',
+    }
     return Response(png, 200, headers, "image/png")
 
 

@@ -60,7 +60,9 @@ def offered_bases(hub: LocalHub, caller: Caller) -> list[Artifact]:
 def choose_base(bases: Sequence[Artifact], hub: LocalHub, name: str) -> Artifact:
     """Return the base that people call `name`, by default the first. Raises UnknownBase and InvalidRequest."""
     if not bases:
-        raise InvalidRequest("no base can generate images on this server: an administrator can fetch one with `hub pull`.")
+        raise InvalidRequest(
+            "no base can generate images on this server: an administrator can fetch one with `hub pull`."
+        )
     if not name:
         return bases[0]
     known = hub.registry.base_named(name) or name
@@ -77,7 +79,9 @@ def module_choices(hub: LocalHub, caller: Caller, base: Artifact, language: str)
         base=base.name.name, language=language, readers=caller.readers(), sort="score", limit=MAX_MODULES, scores="best"
     )
     choices = [
-        ModuleChoice(each, _problem(hub, caller, each, base), next((s for s in each.scores if s.language == language), None))
+        ModuleChoice(
+            each, _problem(hub, caller, each, base), next((s for s in each.scores if s.language == language), None)
+        )
         for each in hub.registry.find(query).items
         if each.kind in MODULES and each.weights_digest and each.revision
     ]
@@ -92,7 +96,15 @@ def proposed(choices: Sequence[ModuleChoice]) -> list[str]:
 
 
 def make_request(
-    hub: LocalHub, caller: Caller, *, prompt: str, language: str, base: Artifact, modules: Sequence[str], raw: bool, seed: int
+    hub: LocalHub,
+    caller: Caller,
+    *,
+    prompt: str,
+    language: str,
+    base: Artifact,
+    modules: Sequence[str],
+    raw: bool,
+    seed: int,
 ) -> GenerationRequest:
     """Return the request for a base and modules, `name` or `name@revision`.
 

@@ -59,9 +59,13 @@ class JobQueue:
         if self.unavailable:
             raise NotServed(self.unavailable)
         if self._jobs.unfinished(visitor) >= self._settings.per_visitor:
-            raise RateLimited(f"{self._settings.per_visitor} of your prompts are unfinished: wait for one, or cancel it.", 5)
+            raise RateLimited(
+                f"{self._settings.per_visitor} of your prompts are unfinished: wait for one, or cancel it.", 5
+            )
         if len(self._waiting) >= self._settings.queue:
-            raise RateLimited(f"{len(self._waiting)} prompts are waiting, which is the limit: try again in a minute.", 60)
+            raise RateLimited(
+                f"{len(self._waiting)} prompts are waiting, which is the limit: try again in a minute.", 60
+            )
         if not self._limiter.hit(self._limit, visitor, cost=len(request.columns)):
             wait_s = max(1, round(self._limiter.get_window_stats(self._limit, visitor).reset_time - time.time()))
             allowed = f"{self._settings.images} images in {WINDOW_S // 60} minutes"
@@ -161,7 +165,7 @@ class _Worker:
             self._job = job
             try:
                 await self._work(job)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the queue must go on, whatever one job does
                 _log.exception("job %s of the page /try failed", job.id)
                 await self.end()
             finally:

@@ -76,7 +76,9 @@ class Typed:
     def from_job(cls, job: TryBody) -> Typed:
         """Return what the form contained when it was submitted."""
         modules = tuple(each.module for each in job.columns if each.module)
-        return cls(job.prompt, job.language, job.base, modules, any(not each.module for each in job.columns), str(job.seed))
+        return cls(
+            job.prompt, job.language, job.base, modules, any(not each.module for each in job.columns), str(job.seed)
+        )
 
     @property
     def share(self) -> str:
@@ -169,15 +171,19 @@ def _context(request: Request, hub: LocalHub, typed: Typed) -> tuple[dict[str, A
     """Return the content of the form, the base, and the secret of a new visitor."""
     caller, problem = caller_of(request, hub), None
     bases = offered_bases(hub, caller)
-    language = _preferred_language(request)
+    language, base = _preferred_language(request), bases[0] if bases else None
     try:
         language = parse_language(typed.language) if typed.language else language
         base = choose_base(bases, hub, typed.base)
     except InvalidRequest as error:
-        base, problem = (bases[0] if bases else None), error
+        problem = error
     choices = module_choices(hub, caller, base, language) if base is not None else []
     names = proposed(choices) if typed.modules is None else list(typed.modules)
-    known = {alias: str(each.artifact.name) for each in choices for alias in (str(each.artifact.name), each.artifact.name.name)}
+    known = {
+        alias: str(each.artifact.name)
+        for each in choices
+        for alias in (str(each.artifact.name), each.artifact.name.name)
+    }
     csrf_token, secret = new_csrf_token(request, hub)
     context = {
         "typed": replace(typed, language=language, base=short_name(base.name) if base else "", modules=tuple(names)),

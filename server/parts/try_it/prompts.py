@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from hub.errors import InvalidRequest
-from hub.languages import language_name
-from hub.scripts import SCRIPTS, by_script, script_of, script_of_letters
+from hub.languages import SCRIPTS, by_script, language_name, script_of, script_of_letters
 
 MAX_CHARACTERS = 400
 """More than any encoder reads: CLIP reads 77 tokens."""

@@ -20,6 +20,7 @@ from typing import Any
 from hub.errors import HubError, NotServed, RateLimited
 from hub.generation.requests import GenerationRequest, Pinned
 from server.parts.try_it.job_queue import JobQueue
+from server.parts.try_it.jobs import Job
 from server.parts.try_it.process import COMMAND
 from server.parts.try_it.settings import Settings
 
@@ -58,7 +59,7 @@ class _Service:
             asyncio.run(self._serve())
         except asyncio.CancelledError:
             pass
-        except Exception:
+        except Exception:  # noqa: BLE001 - the server goes on without images
             _log.exception("the queue of the page /try has ended")
         finally:
             self.started.set()
@@ -93,6 +94,7 @@ class _Service:
             pass  # The request was aborted.
 
     async def _handle(self, asked: dict[str, Any]) -> Any:
+        job: Job | None
         match asked:
             case {"do": "submit", "visitor": visitor, "request": request}:
                 job = await self._queue.submit(visitor, GenerationRequest.from_json(request))

@@ -36,7 +36,9 @@ class Settings:
         for part in filter(None, (each.strip() for each in text.split(","))):
             name, _, number = (each.strip() for each in part.partition("="))
             if name not in _NAMES or not number.isdecimal() or not 1 <= int(number) <= 10**6:
-                raise InvalidRequest(f"`{part[:80]}` is not a setting of HUB_TRY: write `workers=1,queue=30,images=200`.")
+                raise InvalidRequest(
+                    f"`{part[:80]}` is not a setting of HUB_TRY: write `workers=1,queue=30,images=200`."
+                )
             given[name] = int(number)
         return cls(**given)
 

@@ -25,7 +25,7 @@ MIN_NAMES = 5
 
 def write_examples(cards: Path) -> dict[str, Any]:
     """Return the examples and keys of each language. `cards`: folder of the data set."""
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
 
     languages = parquet.read_table(cards / "languages.parquet", columns=["language", "script"]).to_pylist()
     latin = {each["language"] for each in languages if each["script"] == "Latn"}
@@ -41,7 +41,9 @@ def write_examples(cards: Path) -> dict[str, Any]:
             letters[language].update({each for each in unicodedata.normalize("NFC", name.lower()) if _is_key(each)})
     return {
         language: {
-            "prompts": [[names[language][each], meanings[each]] for each in CONCEPTS if each in names[language]][:SHOWN],
+            "prompts": [[names[language][each], meanings[each]] for each in CONCEPTS if each in names[language]][
+                :SHOWN
+            ],
             "keys": _keys(letters[language]),
         }
         for language in sorted(each["language"] for each in languages)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from hub.languages import by_script
 from hub.loader.prompts.detection import detect
-from hub.scripts import by_script
 
 
 @pytest.mark.parametrize(

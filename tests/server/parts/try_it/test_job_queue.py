@@ -17,15 +17,18 @@ from server.parts.try_it.settings import Settings
 from tests.builders.server.imitated_worker import COMMAND
 
 BASE = Pinned(name="linguahub/emoji-sd", revision="1")
+DEFAULTS = Settings()
 MODULE = Pinned(name="linguahub/mulan-yo", revision="2")
 
 
-def a_request(prompt: str = "ọkàn", seed: int = 0, columns: Sequence[Pinned | None] = (None, MODULE)) -> GenerationRequest:
+def a_request(
+    prompt: str = "ọkàn", seed: int = 0, columns: Sequence[Pinned | None] = (None, MODULE)
+) -> GenerationRequest:
     return GenerationRequest(prompt=prompt, language="yo", base=BASE, columns=tuple(columns), seed=seed)
 
 
 def with_queue(
-    play: Callable[[JobQueue], Awaitable[None]], settings: Settings = Settings(), command: Sequence[str] = COMMAND
+    play: Callable[[JobQueue], Awaitable[None]], settings: Settings = DEFAULTS, command: Sequence[str] = COMMAND
 ) -> None:
     """Run a queue while `play` uses it."""
 
@@ -213,8 +216,9 @@ def test_an_idle_process_ends_and_the_next_job_starts_another():
     async def play(queue: JobQueue) -> None:
         assert await end_of(await queue.submit("ada", a_request())) == DONE
         assert queue.status()["device"] == "imitated"
-        while queue.status()["device"]:
-            await asyncio.sleep(0.05)
+        idle = queue._workers[0]._process
+        assert idle is not None
+        await idle._process.wait()
         assert await end_of(await queue.submit("ada", a_request(seed=1))) == DONE
 
     with_queue(play, Settings(idle=1))

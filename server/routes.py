@@ -40,6 +40,7 @@ from server.protocol.write import (
     unsupported,
     validate_card,
 )
+from server.site import robots
 
 _search = partial(documented, tag="search")
 _artifacts = partial(documented, tag="artifacts", errors=(404,), moves=True)
@@ -101,6 +102,8 @@ OF_DATASETS = tuple(
 
 _PAGES = (
     RouteSpec("GET", "/", browse),
+    RouteSpec("GET", "/robots.txt", robots.robots),
+    RouteSpec("GET", "/favicon.ico", robots.favicon),
     RouteSpec("GET", "/login", login.show_login),
     RouteSpec("POST", "/login", login.log_in),
     RouteSpec("POST", "/logout", login.log_out),

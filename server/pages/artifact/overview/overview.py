@@ -19,7 +19,7 @@ from hub.registry.artifacts.files import files_in, find_files
 from hub.registry.artifacts.scans import scans_in
 from hub.registry.index.ranking import NEVER, ranking
 from hub.registry.parts import origin_of
-from hub.weights.header import SUFFIX
+from hub.weights.header import SUFFIX, bytes_of
 from hub.weights.sizes import describe_memory
 from server.auth.access import Hub, is_dataset_request, requested_name, stand_ins_of
 from server.auth.caller import caller_of
@@ -29,7 +29,7 @@ from server.pages import formatting
 from server.pages.access_request import gate_of
 from server.pages.artifact.frame import OVERVIEW, find_shown, render_tab, scores_path, shown_revision
 from server.pages.artifact.overview.downloads import recent_downloads
-from server.pages.artifact.overview.example_prompts import ENGLISH
+from server.pages.artifact.overview.example_prompts import ENGLISH, RED_HEART
 from server.pages.artifact.overview.examples import Example, listed_examples, other_images
 from server.pages.artifact.overview.model_tree import derived_from, variant_facts
 from server.pages.artifact.overview.usage import Snippet, Usage, snippets, upload_command
@@ -95,7 +95,7 @@ def _context(request: Request, hub: LocalHub, artifact: Artifact, shown: Revisio
         "headline": _headline(artifact),
         "scores_path": scores_path(artifact),
         "terms": terms_of(front_matter),
-        "base_memory": _base_memory(front_matter),
+        "base_memory": _base_memory(artifact, front_matter),
         "downloads": recent_downloads(hub, artifact),
         "scans": scans_in(database, shown.id),
         "origin": origin_of(database, artifact.name),
@@ -109,7 +109,10 @@ def _context(request: Request, hub: LocalHub, artifact: Artifact, shown: Revisio
 def _usage(request: Request, hub: LocalHub, artifact: Artifact, shown: Revision, examples: list[Example]) -> Usage:
     """Return what the snippets are about: a prompt of the card in the wanted language, if it has one."""
     wanted = request.query_params.get("lang", "")
-    own = [tag for tag in artifact.languages if tag != MULTILINGUAL] or [ENGLISH]
+    own = [tag for tag in artifact.languages if tag != MULTILINGUAL]
+    if not own:  # Any language: one with a score other than English, so that the line shows what the module is for.
+        own = [score.language for score in artifact.scores if score.language not in ("", ENGLISH)]
+        own += [ENGLISH, *RED_HEART]
     tag = wanted if wanted in own else own[0]
     texts = (each.text for each in examples if each.text and each.language and each.language.tag == tag)
     folder = artifact.variants[0].folder if artifact.variants else ""
@@ -137,8 +140,10 @@ def _headline(artifact: Artifact) -> Score | None:
     return best if best is not None and place(best) < NEVER else None
 
 
-def _base_memory(front_matter: dict[str, Any]) -> str:
-    """Return the memory that the weights of a base take, from the number of parameters in its card; empty if unknown."""
+def _base_memory(artifact: Artifact, front_matter: dict[str, Any]) -> str:
+    """Return the memory that the weights take, as stored or from the number of parameters in the card; empty if unknown."""
+    if stored := sum(bytes_of(counted) for counted in artifact.weights.values()):
+        return formatting.size(stored)
     ours = front_matter.get(NAMESPACE)
     parameters = ours.get("parameters") if isinstance(ours, dict) else None
     counts = parameters.values() if isinstance(parameters, dict) else ()

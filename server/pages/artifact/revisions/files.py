@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from codecs import getincrementaldecoder
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
@@ -18,7 +19,7 @@ from hub.store import BlobStore
 from hub.weights.header import SUFFIX
 from server.auth.access import DescribedArtifact, Hub
 from server.http.search_parameters import read_number
-from server.http.urls import Segment, file_path, view_path, with_parameters
+from server.http.urls import Segment, file_path, view_path
 from server.pages.access_request import gate_of
 from server.pages.artifact.frame import FILES, find_shown, render_tab, shown_revision
 from server.pages.artifact.revisions.tensors import read_tensors
@@ -91,7 +92,7 @@ def _show_entries(
         **_place(revision, folder),
         "entries": [(each.path.rpartition("/")[2], each) for each in entries],
         "scans": scans_of(database, (each for each in entries if isinstance(each, File))),
-        "next": with_parameters(request, after=end) if end else "",
+        "next": f"{view_path(artifact, 'tree', revision, folder)}?{urlencode({'after': end})}" if end else "",
         "is_continued": bool(after),
     }
     return render_tab("artifact/folder.html", FILES, request, hub, artifact, shown, context)
@@ -123,9 +124,8 @@ def _content(request: Request, hub: LocalHub, artifact: Artifact, shown: Revisio
         return {
             "weights": weights,
             "tensors": tensors,
-            "first": (page - 1) * TENSORS + 1,
-            "previous": with_parameters(request, page=page - 1) if page > 1 else "",
-            "next": with_parameters(request, page=page + 1) if page * TENSORS < len(weights.tensors) else "",
+            "previous": f"?page={page - 1}" if page > 1 else "",
+            "next": f"?page={page + 1}" if page * TENSORS < len(weights.tensors) else "",
         }
     return {"text": _text(hub.store, file)}
 

@@ -97,7 +97,7 @@ def _chart(hub: LocalHub, artifact: Artifact, rows: Sequence[ScoreRow]) -> Chart
         task=rows[0].task, metric=first.metric, unit=first.unit, better=first.better,
         rows=tuple(_row(tag, each, series, top) for tag, each in values.items()),
         series=tuple(series), translator=translator,
-        ticks=tuple((25.0 * part, formatting.number(top * part / 4).removesuffix(".000")) for part in range(5)),
+        ticks=tuple((25.0 * part, f"{top * part / 4:g}") for part in range(5)),
     )  # fmt: skip
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
+from urllib.parse import urlencode
+
 from fastapi import Request
 from starlette.responses import Response
 
@@ -9,13 +13,12 @@ from hub.errors import InvalidRequest
 from hub.registry.scores.scores import published_scores
 from server.auth.access import Hub
 from server.http.search_parameters import read_number
-from server.http.urls import with_parameters
 from server.pages import formatting
 from server.pages.artifact.frame import SCORES, find_shown, render_tab, scores_path, shown_revision
 from server.pages.artifact.scores.score_chart import charts
-from server.pages.artifact.scores.score_rows import ScoreFilter, choices, metric_place, score_rows
+from server.pages.artifact.scores.score_rows import ScoreFilter, ScoreRow, choices, metric_place, score_rows
 
-PAGE = 25
+PAGE = 20
 """Rows of the table per page."""
 
 
@@ -34,9 +37,15 @@ def show_scores(request: Request, hub: Hub) -> Response:
         raise InvalidRequest(f"there are only {pages} pages of scores.")
     metrics = sorted({row.score.metric for row in rows}, key=lambda metric: (metric_place(metric), metric))
     tags = dict.fromkeys(row.score.language for row in rows if row.score.language)
+
+    def address(number: int) -> str:
+        # Only parameters with known values, so that the page does not repeat what others have put into a link.
+        chosen = {name: value for name, value in given.items() if value and matching}
+        return f"{scores_path(artifact)}?{urlencode(chosen | {'page': number})}#table"
+
     context = {
         "charts": charts(hub, artifact, rows),
-        "rows": matching[(page - 1) * PAGE : page * PAGE],
+        "groups": _by_task(matching[(page - 1) * PAGE : page * PAGE]),
         "total": len(matching),
         "has_one_task": len({row.task for row in rows}) == 1,
         "is_filtered": any(given.values()),
@@ -46,8 +55,12 @@ def show_scores(request: Request, hub: Hub) -> Response:
         "scores_path": scores_path(artifact),
         "page": page,
         "pages": pages,
-        "previous": with_parameters(request, page=page - 1 if page > 2 else None) if page > 1 else "",
-        "next": with_parameters(request, page=page + 1) if page < pages else "",
+        "previous": address(page - 1) if page > 1 else "",
+        "next": address(page + 1) if page < pages else "",
     }
     shown = shown_revision(hub, artifact, "main")
     return render_tab("artifact/scores.html", SCORES, request, hub, artifact, shown, context)
+
+
+def _by_task(rows: Sequence[ScoreRow]) -> list[tuple[str, list[ScoreRow]]]:
+    return [(task, list(group)) for task, group in groupby(rows, key=lambda row: row.task)]

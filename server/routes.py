@@ -20,7 +20,7 @@ from server.http.routing import RouteSpec, below
 from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
-from server.pages import access_request, login, malicious_files, settings
+from server.pages import access_request, feed, login, malicious_files, settings
 from server.pages.artifact import actions
 from server.pages.artifact.overview.overview import show_artifact
 from server.pages.artifact.revisions import files, history
@@ -105,6 +105,7 @@ OF_DATASETS = tuple(
 
 _PAGES = (
     RouteSpec("GET", "/", browse),
+    RouteSpec("GET", "/feed.atom", feed.show_feed),
     RouteSpec("GET", "/robots.txt", robots.robots),
     RouteSpec("GET", "/favicon.ico", robots.favicon),
     RouteSpec("GET", "/login", login.show_login),

@@ -22,6 +22,7 @@ from hub.errors import DoesNotFit, InvalidRequest
 from hub.local import LocalHub
 from hub.weights.digest import digest_of
 from hub.weights.quantisation import quantise
+from hub.weights.threads import limit_threads
 from trainers import defaults
 from trainers.check_corpus import check_images, check_translations
 from trainers.check_prefix import check_prefix
@@ -42,7 +43,7 @@ from trainers.loop import sharding
 from trainers.loop.distributed import device_of, open_accelerator
 from trainers.loop.loop import shards_of
 from trainers.methods import get_plan
-from trainers.phases import limit_threads, run_phase
+from trainers.phases import run_phase
 from trainers.recipes.fit_to_base import fit_to_base, refuse_by_card
 from trainers.recipes.overrides import Overrides, settings_of
 from trainers.recipes.plan import Plan

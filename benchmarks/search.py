@@ -205,7 +205,8 @@ def _add(tables: dict[str, list[dict[str, Any]]], number: int) -> None:
          "kind": kind, "summary": artifact.summary, "license": artifact.license, "method": method, "encoder": "xlm-r", "conditioning": None,
          "tags": json.dumps(artifact.tags), "upstream": "[]", "weights_digest": f"{number:064x}", "size_bytes": 40_000_000,
          "downloads": int(draw.paretovariate(0.8)) - 1, "ranking": min((place for _, place in rankings), default=UNMEASURED),
-         "created_at": time_of, "updated_at": time_of, "words": _words(artifact), "facets": index_words(artifact)}
+         "created_at": time_of, "updated_at": time_of, "words": _words(artifact), "facets": index_words(artifact, has_images=number % 5 == 0),
+         "private": False, "gated": "", "allow_unsafe_files": False, "likes": draw.randint(0, 50)}
     )  # fmt: skip
     tables["artifact_languages"] += [
         {"artifact_id": number, "position": place, "tag": tag, "ranking": ranking_in(tag, rankings)}

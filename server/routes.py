@@ -22,7 +22,7 @@ from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
 from server.pages import access_request, commit_history, files, login, malicious_files, settings
 from server.pages.artifact import show_artifact
-from server.pages.browse import browse
+from server.pages.browse.page import browse
 from server.protocol.accounts import access_requests, likes, whoami
 from server.protocol.read import paths, safetensors_metadata, tags_by_type, usage
 from server.protocol.read.listing import list_repositories

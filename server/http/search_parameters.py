@@ -26,8 +26,7 @@ _TEXT: dict[str, Any] = {"type": "string", "maxLength": MAX_LENGTH}
 _NUMBER: dict[str, Any] = {"type": "number"}
 _PARAMETERS: dict[str, tuple[str, dict[str, Any], Any]] = {
     "text": (
-        "Words in names, summaries and tags; names of bases, languages, methods and kinds are recognised. Text in double quotes is "
-        + "searched for word by word. Alias: `q`.",
+        "Words in names, summaries and tags, or names of bases, languages, methods and kinds; in double quotes, words alone. Alias: `q`.",
         _TEXT,
         "yoruba sdxl",
     ),

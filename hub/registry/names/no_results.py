@@ -26,7 +26,7 @@ CRITERIA = ("text", "language", "kind", "base", "method", "license", "owner", "m
 _OF_METRIC = {"metric": "", "benchmark": "", "split": "", "min_value": None, "max_value": None, "sort": "score"}
 _METHOD, _BASE = "mulan", "emoji-sd"
 """What is trained if a query names no method or base."""
-MAX_READ = 1000
+MAX_READ = 500
 """Maximum number of artifacts, the most downloaded ones, whose words a misspelt one is compared with."""
 MAX_CORRECTED = 4
 """Maximum number of words that are corrected: comparing one takes about 10 ms."""

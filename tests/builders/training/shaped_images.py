@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,25 +24,25 @@ SHAPES = [(40, 40), (30, 60), (60, 30), (50, 52), (33, 66), (20, 80)]
 COLUMNS = ("--caption-column", "en=caption_en", "--caption-column", "yo=caption_yo", "--held-out-share", "0")
 
 
-def size_of(number: int) -> tuple[int, int]:
+def size_of(number: int, shapes: Sequence[tuple[int, int]] = SHAPES) -> tuple[int, int]:
     """Return height and width of an image."""
-    return SHAPES[number % len(SHAPES)]
+    return shapes[number % len(shapes)]
 
 
-def picture(number: int) -> Image.Image:
+def picture(number: int, shapes: Sequence[tuple[int, int]] = SHAPES) -> Image.Image:
     """Return an image of random colours that change slowly."""
-    height, width = size_of(number)
+    height, width = size_of(number, shapes)
     coarse = np.random.default_rng(number).integers(0, 256, (4, 4, 3), np.uint8)
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
 
 
-def shaped_folder(place: Path, *, broken: int | None = None) -> Path:
+def shaped_folder(place: Path, *, broken: int | None = None, shapes: Sequence[tuple[int, int]] = SHAPES) -> Path:
     """Write an image of each of the toy corpus's words, and its captions."""
     captions = [{"caption_en": word, "caption_yo": yoruba} for word, (yoruba, _) in WORDS.items()]
     images = []
     for number in range(len(captions)):
         file = io.BytesIO()
-        picture(number).save(file, "PNG")
+        picture(number, shapes).save(file, "PNG")
         images.append(file.getvalue() if number != broken else file.getvalue()[:10])
     return as_folder(place, captions, images)
 

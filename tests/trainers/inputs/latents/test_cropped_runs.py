@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from hub.bases.families.stable_diffusion_xl import FrozenSDXL
 from hub.errors import DoesNotFit, HubError, InvalidRequest
 from hub.local import LocalHub
 from tests.builders.training.commands import json_of, run
@@ -153,6 +154,14 @@ def test_what_makes_no_sense_is_refused_before_anything_is_opened(
         run(train, method, *asked(), *more, "--out", str(tmp_path / "run"))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_family_of_another_distribution_whose_predict_takes_no_sizes_is_refused(
+    asked: Callable[..., tuple[str, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FrozenSDXL, "predict", lambda _base, _noisy, _steps, _states, _pooled, _mask: None)
+    with pytest.raises(DoesNotFit, match="takes no `sizes_B6`: omit"):
+        run(train, "mulan", *asked(), "--out", str(tmp_path / "run"))
 
 
 def test_phases_that_share_latents_share_their_crops(asked: Callable[..., tuple[str, ...]], tmp_path: Path) -> None:

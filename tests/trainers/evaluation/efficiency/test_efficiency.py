@@ -135,7 +135,7 @@ def test_a_module_is_timed_in_turn_with_a_translator(
         ("tiny-sd", ("--benchmark", "efficiency", "--metric", "fid"), "`efficiency` takes no --metric"),
         ("tiny-sd", ("--benchmark", "efficiency", "--n", "2"), "needs at least 3 different prompts in `en`, and has 2: raise --n"),
         ("tiny-sd", ("--benchmark", "efficiency", "--lang", "fr"), "has no prompts in `fr`"),
-        ("tiny-sd", ("--benchmark", "efficiency", "--price-per-hour", "nan"), "--price-per-hour is nan"),
+        ("tiny-sd", ("--benchmark", "efficiency", "--price-per-hour", "inf"), "--price-per-hour is inf"),
         ("tiny-sd", ("--benchmark", "efficiency", "--guidance", "inf"), "--guidance is inf"),
         ("tiny-sd", ("--benchmark", "emoji-generation", "--price-per-hour", "1"), "`emoji-generation` takes no --price-per-hour"),
         ("tiny-sd", ("--benchmark", "mg-18", "--data", "HERE", "--translator", "t"), "`mg-18` takes no --translator"),

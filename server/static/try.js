@@ -215,7 +215,7 @@ function fill(item, column, job, isRunning) {
     none.textContent = "No image";
     frame.replaceChildren(none);
   }
-  if (column.text) item.querySelector(".text").textContent = column.image ? `“${column.text}”` : column.text;
+  if (column.text) item.querySelector(".text").textContent = column.image ? `read as “${column.text}”` : column.text;
 }
 
 if (current) {

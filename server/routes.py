@@ -25,7 +25,7 @@ from server.pages.artifact import actions
 from server.pages.artifact.overview.overview import show_artifact
 from server.pages.artifact.revisions import files, history
 from server.pages.artifact.scores.scores import show_scores
-from server.pages.browse import browse
+from server.pages.browse.page import browse
 from server.protocol.accounts import access_requests, likes, whoami
 from server.protocol.read import paths, safetensors_metadata, tags_by_type, usage
 from server.protocol.read.listing import list_repositories

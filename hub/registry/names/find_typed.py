@@ -27,9 +27,10 @@ def find_typed(database: Database, query: Query, owner: str, base_names: Sequenc
     else:
         reading, meaning = understand(query.text, read_vocabulary(database, owner), query.language)
         page = find(database, query, base_names=base_names, reading=reading)
-        page = replace(page, meaning=meaning)
         if not page.total and meaning is not None:
             page = find(database, query, base_names=base_names)
+            meaning = None if page.total else meaning
+        page = replace(page, meaning=meaning)
     if query.offset or query.after:
         return page
     if "-" in query.text:

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hub.languages import autonym, language_name
-from hub.records import KINDS, Page, Query
+from hub.languages import MULTILINGUAL, autonym, language_name
+from hub.plugins import advertised
+from hub.records import KINDS, Meaning, Page, Query
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.index.text import fold
 from hub.registry.names.base_names import known_bases
@@ -22,7 +24,9 @@ Find = Callable[[Query], Page]
 CRITERIA = ("text", "language", "kind", "base", "method", "license", "owner", "metric", "has_images")
 """Fields of a query that can be left out."""
 _OF_METRIC = {"metric": "", "benchmark": "", "split": "", "min_value": None, "max_value": None, "sort": "score"}
-MAX_READ = 1000
+_METHOD, _BASE = "mulan", "emoji-sd"
+"""What is trained if a query names no method or base."""
+MAX_READ = 500
 """Maximum number of artifacts, the most downloaded ones, whose words a misspelt one is compared with."""
 MAX_CORRECTED = 4
 """Maximum number of words that are corrected: comparing one takes about 10 ms."""
@@ -67,6 +71,16 @@ def correct(database: Database, query: Query, owner: str, find: Find) -> str:
         return ""
     corrected = " ".join(right.get(each, each) for each in typed)
     return corrected if find(replace(alone, text=corrected)).total else ""
+
+
+def training_command(query: Query, page: Page) -> str:
+    """Return the command that trains what `query` asks for; empty if it asks for no language, or for several."""
+    meaning = page.meaning or Meaning()
+    language, base, method = (getattr(query, name) or getattr(meaning, name) for name in ("language", "base", "method"))
+    if not language or language == MULTILINGUAL or "," in language + base + method:
+        return ""
+    method = method if method in advertised("hub.methods") else _METHOD
+    return f"hub train {method} --base {shlex.quote(base or _BASE)} --lang {language}"
 
 
 def _nearest(word: str, known: list[str]) -> str:

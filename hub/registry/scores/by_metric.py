@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from hub.records import Provenance
 from hub.registry.accounts.visibility import visibility_condition
+from hub.registry.index.ranking import HEADLINES
 
 if TYPE_CHECKING:
     from hub.records import Query
@@ -113,20 +115,41 @@ def _scale(database: Database, query: Query) -> tuple[str, str]:
     return (found[0][0], found[0][1]) if found else ("1", "up")
 
 
+def measured_with(database: Database, readers: tuple[str, ...] | None) -> list[tuple[str, str, str]]:
+    """Return benchmarks, metrics and provenances that artifacts can be compared by, among scores that `readers` may see.
+
+    Only the metrics that say how well a module does; see `hub.registry.index.ranking`.
+    """
+    pairs = ({"metric": metric, "provenance": str(provenance)} for metric, provenance in product(HEADLINES, Provenance))
+    return [
+        (benchmark, known["metric"], known["provenance"])
+        for known in pairs
+        for benchmark in _distinct_values(database, known, "benchmark", "")
+        if _is_visible(database, {**known, "benchmark": benchmark}, readers)
+    ]
+
+
 def has_one_benchmark(database: Database, query: Query, readers: tuple[str, ...] | None) -> bool:
     """Return whether the scores of a metric that `readers` may see are on one benchmark, and can be ranked together."""
     known = {"metric": query.metric, "provenance": str(query.provenance)}
-    visible, values = ("", {}) if readers is None else visibility_condition(readers)
+    found = 0
+    for benchmark in _distinct_values(database, known, "benchmark", query.benchmark):
+        found += _is_visible(database, {**known, "benchmark": benchmark}, readers)
+        if found > 1:
+            return False
+    return True
+
+
+def _is_visible(database: Database, known: dict[str, str], readers: tuple[str, ...] | None) -> bool:
+    """Return whether `readers` may see one of the scores with a metric, provenance and benchmark."""
+    if readers is None:
+        return True
+    visible, values = visibility_condition(readers)
     question = (
         "SELECT 1 FROM scores JOIN artifacts ON artifacts.id = scores.artifact_id WHERE metric = :metric "
         f"AND provenance = :provenance AND benchmark = :benchmark AND (NOT private OR {visible}) LIMIT 1"
     )
-    found = 0
-    for benchmark in _distinct_values(database, known, "benchmark", query.benchmark):
-        found += readers is None or bool(database.rows(question, {**known, **values, "benchmark": benchmark}))
-        if found > 1:
-            return False
-    return True
+    return bool(database.rows(question, {**known, **values}))
 
 
 def _benchmark_splits(database: Database, query: Query) -> tuple[list[str], dict[str, Any]]:

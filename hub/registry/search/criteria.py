@@ -11,7 +11,7 @@ from hub.languages import MULTILINGUAL, covers
 from hub.records import Query, split_values
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.index.ranking import FOREIGN_LANGUAGE, UNMEASURED
-from hub.registry.index.tags import can_be_in_name, magnitude_words, name_part_prefix, name_part_words
+from hub.registry.index.tags import HAS_IMAGES, can_be_in_name, magnitude_words, name_part_prefix, name_part_words
 from hub.registry.index.text import facet_word, query_words
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _required_tags(query: Query) -> tuple[tuple[str, ...], ...]:
     groups = [(facet_word("tag", label),) for label in query.labels]
     groups += [(facet_word("type", query.type),)] if query.type else []
     groups += [(facet_word("gated", "yes" if query.gated else "no"),)] if query.gated is not None else []
-    groups += [(facet_word("has", "images"),)] if query.has_images else []
+    groups += [(HAS_IMAGES,)] if query.has_images else []
     return (*groups, tuple(magnitude_words(*query.parameters))) if query.parameters else tuple(groups)
 
 

@@ -150,6 +150,12 @@ class Journey:
         for fields in ({"yanked": "yes", "reason": "wrong"}, {"yanked": "no"}):
             yank = {"revision": "1", **fields}
             self._note("actions.change_yank", lambda: ada.send(history, "/ada/module/yank", yank))  # noqa: B023 - called at once
+        for gated in ("auto", ""):
+            chosen = {"visibility": "public", "gated": gated}
+            self._note(
+                "repository_settings.change_visibility",
+                lambda: ada.send("/ada/module/settings", "/ada/module/settings", chosen),  # noqa: B023 - called at once
+            )
         published = self.api("scores.post_score", "bob", "POST", f"{at}/scores", json=SCORE).json()["id"]
         self.api("scores.post_dispute", "ada", "POST", f"{at}/scores/{published}/disputes", json={"reason": "too few"})
 
@@ -256,6 +262,7 @@ WRITES = {
     "repositories.remove_repository": [("repository.delete", "ada")],
     "repositories.rename_repository": [("repository.move", "ada")],
     "repositories.set_repository": [("repository.settings", "ada")] * 2,
+    "repository_settings.change_visibility": [("repository.settings", "ada")] * 2,
     "revisions.put_alias": [("alias.set", "ada")] * 2,
     "revisions.remove_alias": [("alias.delete", "ada")],
     "revisions.unyank_revision": [("revision.unyank", "ada")],

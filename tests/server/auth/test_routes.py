@@ -105,7 +105,7 @@ LEVELS = {
 ALIKE = [
     *(f"{REPOSITORY}{end}" for end in ("/discussions", "/discussions/{rest:path}")),
     *(f"{GIT}.git/info/lfs/locks{end}" for end in ("", "/verify", "/{id}/unlock")),
-    *(f"{PAGE}/{end}" for end in ("request-access", "like", "yank")), "/api/datasets/{owner}/{name}/leaderboard", "/api/{collection:collection}/{owner}/{name}/xet-read-token/{revision}",
+    *(f"{PAGE}/{end}" for end in ("request-access", "like", "yank")), f"{GIT}/settings", "/api/datasets/{owner}/{name}/leaderboard", "/api/{collection:collection}/{owner}/{name}/xet-read-token/{revision}",
 ]  # fmt: skip
 """Paths that answer the same for every name: features that are not served, and forms without their page."""
 OTHERS = {

@@ -81,6 +81,31 @@ def test_an_owner_sees_how_to_upload(hub, browser):
     assert "hf upload ada/thing ./folder" in browser.get(PAGE).text
 
 
+def test_an_owner_hides_an_artifact_and_gates_its_files(hub, browser, browse):
+    settings = f"{PAGE}/settings"
+    assert browser.get(settings).headers["location"].startswith("/login")
+    browser.enter(hub, "ada")
+    assert 'value="public" checked' in browser.get(settings).text
+    found = browser.send(settings, settings, {"visibility": "private", "gated": "manual"})
+    assert (found.status_code, found.headers["location"]) == (303, f"{settings}?changed")
+    assert 'value="private" checked' in browser.get(settings).text
+    assert 'value="manual" checked' in browser.get(settings).text
+    assert browser.send(settings, settings, {"visibility": "secret", "gated": ""}).status_code == 400
+    other = browse()
+    assert other.get(PAGE).status_code == 404
+    other.enter(hub, "bob")
+    assert other.get(settings).status_code == 404
+
+
+def test_only_administrators_of_an_artifact_see_its_settings(hub, browser):
+    browser.enter(hub, "bob")
+    assert "/settings" not in re.sub(r'<nav class="account".*?</nav>', "", browser.get(PAGE).text)
+    assert browser.get(f"{PAGE}/settings").status_code == 403
+    fields = {"visibility": "private", "gated": ""}
+    assert browser.send(PAGE, f"{PAGE}/settings", fields).status_code == 403
+    assert not hub.registry.get(NAME).private
+
+
 def test_a_commit_shows_the_lines_of_texts_that_it_changed(browser, artifact):
     text = browser.get(f"{PAGE}/commit/{artifact.id[:40]}").text
     assert re.findall(r'<h2 id="diff-\d" class="diff-name"><bdi>([^<]+)', text) == ["README.md", "a/config.json"]

@@ -89,7 +89,7 @@ def test_facts_name_memory_training_licence_and_origin(client: TestClient):
     assert facts["Training"] == "23 min on 1 CPU thread"
     assert re.fullmatch(r"853 kB; [\d.]+ MB with encoder and base", facts["Memory"])
     assert facts["Commercial use"] == "allowed"
-    assert (facts["Signature"], facts["Scan"]) == ("unsigned", "no file that can run code")
+    assert (facts["Signature"], facts["Scan"]) == ("unsigned", "no pickles, archives or programs")
     tree = re.search(r'<ul class="tree">.*?</ul>\s*<ul>.*?</ul>', text, re.DOTALL)
     assert tree
     assert tree[0].index("emoji-sd</a>") < tree[0].index("emoji-xlmr</a>") < tree[0].index("<strong>pea-many")

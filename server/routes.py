@@ -21,7 +21,7 @@ from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
 from server.pages import access_request, feed, login, malicious_files, settings
-from server.pages.artifact import actions
+from server.pages.artifact import actions, repository_settings
 from server.pages.artifact.overview.overview import show_artifact
 from server.pages.artifact.revisions import files, history
 from server.pages.artifact.scores.scores import show_scores
@@ -220,7 +220,12 @@ GENERAL = (
     RouteSpec(_EVERY, "/api/{group:unserved}", unsupported.refuse_group),
     RouteSpec(_EVERY, "/api/{group:unserved}/{rest:path}", unsupported.refuse_group),
     # With an owner only: `/a/scores` is the page of an artifact.
-    RouteSpec("GET", "/{collection:prefix}{owner}/{name}/scores", show_scores),
+    *below(
+        "/{collection:prefix}{owner}/{name}",
+        RouteSpec("GET", "/scores", show_scores),
+        RouteSpec("GET", "/settings", repository_settings.show_settings),
+        RouteSpec("POST", "/settings", repository_settings.change_visibility),
+    ),
     *below(
         "/{collection:prefix}{repository:repository}",
         RouteSpec("POST", ".git/info/lfs/objects/batch", lfs.plan_transfers),

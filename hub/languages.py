@@ -1,4 +1,4 @@
-"""Parse and name languages, as BCP-47 tags.
+"""Parse and name languages, as BCP-47 tags, and tell the scripts of languages and texts.
 
 langcodes takes about 40 ms to load its tables, so functions import it when they need it.
 """
@@ -6,6 +6,7 @@ langcodes takes about 40 ms to load its tables, so functions import it when they
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from functools import cache, lru_cache
 from typing import Any
 
@@ -21,6 +22,18 @@ _NO_COUNTRIES = {"ZZ", "XA", "XB"}
 """CLDR's codes for an unknown country and for tests."""
 FREQUENT = 1_000_000
 """Minimum number of writers of a language that is suggested for a misspelt name."""
+SCRIPTS = {
+    "Hans": ("CJK",), "Hant": ("CJK", "BOPOMOFO"), "Hani": ("CJK",),
+    "Jpan": ("CJK", "HIRAGANA", "KATAKANA"), "Kore": ("HANGUL", "CJK"),
+    "Beng": ("BENGALI",), "Cyrl": ("CYRILLIC",), "Deva": ("DEVANAGARI",), "Ethi": ("ETHIOPIC",), "Latn": ("LATIN",),
+    "Arab": ("ARABIC",), "Armn": ("ARMENIAN",), "Cans": ("CANADIAN",), "Cher": ("CHEROKEE",), "Geor": ("GEORGIAN",),
+    "Grek": ("GREEK",), "Gujr": ("GUJARATI",), "Guru": ("GURMUKHI",), "Hebr": ("HEBREW",), "Khmr": ("KHMER",),
+    "Knda": ("KANNADA",), "Laoo": ("LAO",), "Mlym": ("MALAYALAM",), "Mong": ("MONGOLIAN",), "Mymr": ("MYANMAR",),
+    "Nkoo": ("NKO",), "Olck": ("OL",), "Orya": ("ORIYA",), "Rohg": ("HANIFI",), "Sinh": ("SINHALA",), "Syrc": ("SYRIAC",),
+    "Taml": ("TAMIL",), "Telu": ("TELUGU",), "Tfng": ("TIFINAGH",), "Thaa": ("THAANA",), "Thai": ("THAI",),
+    "Tibt": ("TIBETAN",), "Adlm": ("ADLAM",), "Vaii": ("VAI",), "Yiii": ("YI",),
+}  # fmt: skip
+"""ISO 15924 code → first words of the Unicode names of its letters."""
 
 
 def parse_language(text: str) -> str:
@@ -87,14 +100,37 @@ def covers(tag: str, wanted: str) -> bool:
         return False
     from langcodes import tag_distance
 
-    return _script(tag) == _script(wanted) and tag_distance(wanted, tag) <= FARTHEST_COVERED
+    return script_of(tag) == script_of(wanted) and tag_distance(wanted, tag) <= FARTHEST_COVERED
+
+
+def script_of_letters(text: str) -> str:
+    """Return the script of most letters of `text`, as the first word of their Unicode names: `LATIN`, `CJK`; empty without letters."""
+    words = Counter(
+        unicodedata.name(letter, "?").replace("-", " ").split(" ")[0]
+        for letter in text
+        if unicodedata.category(letter)[0] == "L"
+    )
+    if not words:
+        return ""
+    most = words.most_common(1)[0][0]
+    # Kana identifies Japanese even if most characters are Chinese ones.
+    if most == "CJK" and (other := next((each for each in ("HIRAGANA", "KATAKANA", "HANGUL") if words[each]), None)):
+        most = other
+    return most
+
+
+def by_script(text: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of `candidates`, BCP-47 tags, that are written in the script of most letters of `text`."""
+    most = script_of_letters(text)
+    return tuple(tag for tag in candidates if most and most in SCRIPTS.get(script_of(tag), ()))
 
 
 @cache
-def _script(tag: str) -> str | None:
+def script_of(tag: str) -> str:
+    """Return the ISO 15924 code of the script that a language is written in; empty if unknown."""
     from langcodes import Language
 
-    return Language.get(tag).maximize().script
+    return Language.get(tag).maximize().script or ""
 
 
 def _from_tag(text: str) -> str | None:
@@ -112,7 +148,7 @@ def _from_tag(text: str) -> str | None:
         tag = standardize_tag(text, macro=True)
     found = Language.get(tag)
     plain = found.to_tag().replace(f"-{found.script}", "", 1)
-    return plain if found.script and _script(plain) == found.script else tag
+    return plain if found.script and script_of(plain) == found.script else tag
 
 
 def _of_country(code: str) -> list[str]:

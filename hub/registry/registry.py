@@ -14,6 +14,7 @@ from hub.records import DATASET, Artifact, Page, Query, Revision, StandIn, split
 from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.artifacts.downloads import count_download
+from hub.registry.artifacts.history import line_of
 from hub.registry.artifacts.rows import NAME, name_of, read_artifacts, read_revisions
 from hub.registry.database.database import Database
 from hub.registry.database.open import open_database
@@ -135,6 +136,12 @@ class Registry:
         """Return all revisions, newest first, including yanked ones; `with_files=False` is faster."""
         artifact_id = self._id(name)
         return read_revisions(self.database, self._name(artifact_id), artifact_id, with_files=with_files)
+
+    def line(self, start: Revision, limit: int) -> tuple[Revision, ...]:
+        """Return up to `limit` revisions without files: `start`, its parent, and so on. The cost does not grow with what is left out."""
+        artifact_id = self._id(start.artifact)
+        listed = line_of(self.database, start.id, limit)
+        return read_revisions(self.database, self._name(artifact_id), artifact_id, among=listed, with_files=False)
 
     def refs(self, name: str | ArtifactName) -> tuple[Ref, ...]:
         """Return branches, tags and aliases, sorted by name."""

@@ -158,6 +158,14 @@ def unlike(database: Database, name: ArtifactName, account: Account, actor: Acto
         row.likes = _count_likes(session, row.id)
 
 
+def likes(database: Database, name: ArtifactName, account: Account) -> bool:
+    """Return whether an account likes `name`."""
+    question = (
+        "SELECT 1 FROM likes JOIN artifacts ON artifacts.id = artifact_id WHERE account_id = :account AND key = :key"
+    )
+    return bool(database.rows(question, {"account": account.id, "key": name.key}))
+
+
 def likers(database: Database, name: ArtifactName) -> list[tuple[str, str]]:
     """Return the names and full names of the accounts that like `name`."""
     rows = database.rows(

@@ -47,7 +47,7 @@ def count_without(query: Query, find: Find) -> dict[str, int]:
     counts = {}
     for name in given:
         changes = _OF_METRIC if name == "metric" else {name: False if name == "has_images" else ""}
-        page = find(replace(query, **changes, limit=0, offset=0, after=""))  # type: ignore[arg-type]  # Fields of Query.
+        page = find(replace(query, **changes, limit=0, offset=0, after=""))
         counts[name] = page.total
     return {name: count for name, count in counts.items() if count}
 

@@ -30,7 +30,7 @@ def test_every_entry_of_the_navigation_leads_to_a_page(client: TestClient, page:
     addresses = re.findall(r'href="([^"]*)"', bar[0])
     assert addresses
     for address in addresses:
-        assert client.get(address, headers={"Accept": "text/html"}).status_code == 200, address
+        assert client.get(address, headers={"Accept": "text/html"}, follow_redirects=True).status_code == 200, address
 
 
 def test_an_entry_appears_once_its_page_exists():

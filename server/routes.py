@@ -75,6 +75,7 @@ OWN_API = (
     _artifacts("PUT", _ONE + "/aliases/{alias}", revisions.put_alias, body_class(Alias), login=True),
     _artifacts("DELETE", _ONE + "/aliases/{alias}", revisions.remove_alias, revisions.AliasesBody, login=True),
     _scores("GET", _ONE + "/scores", scores.get_scores, scores.ScoresBody),
+    _scores("GET", _ONE + "/scores/{score}", scores.get_score, body_class(scores.PublishedScoreBody), errors=(404,)),
     _scores("POST", _ONE + "/scores", scores.post_score, body_class(scores.PublishedScoreBody), login=True, status=201),
     _scores(
         "POST", _ONE + "/scores/{score}/disputes", scores.post_dispute, body_class(scores.PublishedScoreBody), login=True, status=201,

@@ -17,7 +17,7 @@ from hub.errors import InvalidRequest
 from hub.loader import Retriever, load_pipeline, load_retriever
 from hub.local import LocalHub
 from hub.records import Artifact, Provenance, Score
-from hub.registry.index.ranking import BASE_ALONE, ENGLISH_BASE
+from hub.scores.metrics import BASE_ALONE, ENGLISH_BASE
 from hub.systems.architectures import retrieves
 from trainers.corpora import open_corpus
 from trainers.corpora.columns import Columns

@@ -10,7 +10,8 @@ from hub.local import LocalHub
 from hub.plugins import names
 from hub.records import Artifact, Provenance, Score
 from hub.registry import CURATED_OWNER
-from hub.registry.index.ranking import is_control
+from hub.registry.scores.scores import UnknownScore, score_id
+from hub.scores.metrics import is_control
 from trainers.evaluation import BENCHMARKS, GROUP
 
 
@@ -67,6 +68,14 @@ def trials_of(
     return [
         replace(trial, count=min(count, most) if most and count else count or most) for trial, count in found.items()
     ]
+
+
+def only_score(artifact: Artifact, known: str) -> Artifact:
+    """Return the artifact with the one score that has this id. Raises UnknownScore."""
+    found = tuple(each for each in artifact.scores if score_id(each) == known)
+    if not found:
+        raise UnknownScore(known, listing=f"hub show {artifact.name} --scores")
+    return replace(artifact, scores=found)
 
 
 def is_curated(trial: Trial) -> bool:

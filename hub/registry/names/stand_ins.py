@@ -15,9 +15,10 @@ from hub.errors import UnknownLanguage
 from hub.languages import MULTILINGUAL, covers, language_name, parse_language
 from hub.records import Artifact, Query, StandIn
 from hub.registry.accounts.visibility import visibility_condition
-from hub.registry.index.ranking import UNMEASURED, is_control, ranking
+from hub.registry.index.ranking import UNMEASURED, ranking
 from hub.registry.index.tags import CURATED_OWNER
 from hub.registry.search.search import find
+from hub.scores.metrics import is_control
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database

@@ -117,7 +117,8 @@ def say_stand_in(stand_in: StandIn) -> str:
     name = language_name(stand_in.language)
     about = say_zero_shot(stand_in.trained_languages, stand_in.language, has_score=stand_in.score is not None)
     if not about:
-        made = f"trained on {name}" if stand_in.trained_languages else "multilingual"
+        trained = next((each for each in stand_in.trained_languages if covers(each, stand_in.language)), "")
+        made = f"trained on {language_name(trained)}" if trained else "multilingual"
         about = f"{made}{'' if stand_in.score else f', no {name} score yet'}"
     if (score := stand_in.score) is not None:
         about += f"; {score.metric} {score.value:.3g} in {name}, {score.provenance}"

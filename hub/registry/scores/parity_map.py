@@ -8,10 +8,10 @@ the cost depends on the number of languages and not on that of the modules.
 # ruff: noqa: S608 - only constants and bound parameters are put into SQL here.
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hub.names import ArtifactName
 from hub.records import DATASET, Provenance, Score
@@ -102,10 +102,10 @@ class ParityMap:
 def parity_map(database: Database, query: ParityQuery) -> ParityMap:
     """Return the map of a base: of several trials, one with the most informative metric and the most languages."""
     with database.snapshot():
-        trials = [*_trials(database, query)]
-        best = min((_place(each) for each in trials), default=0)
+        trials = [*trials_of(database, query)]
+        best = min((place_of(each) for each in trials), default=0)
         chosen: tuple[Trial | None, list[MapEntry]] = (None, [])
-        for trial in sorted((each for each in trials if _place(each) == best), key=_order):
+        for trial in sorted((each for each in trials if place_of(each) == best), key=_order):
             entries = _entries(database, query, trial)
             if len(entries) > len(chosen[1]):
                 chosen = trial, entries
@@ -115,7 +115,8 @@ def parity_map(database: Database, query: ParityQuery) -> ParityMap:
     )
 
 
-def _place(trial: Trial) -> int:
+def place_of(trial: Trial) -> int:
+    """Return the place of a trial's metric among the most informative ones; 0 is the first."""
     metric = trial.metric.partition("[")[0]
     return HEADLINES.index(metric) if metric in HEADLINES else len(HEADLINES)
 
@@ -124,7 +125,7 @@ def _order(trial: Trial) -> tuple[object, ...]:
     return trial.split != _COMMON_SPLIT, trial
 
 
-def _trials(database: Database, query: ParityQuery) -> Iterator[Trial]:
+def trials_of(database: Database, query: ParityQuery) -> Iterator[Trial]:
     """Yield the trials of a base, in order."""
     first, end = _range(query.base)
     for _ in range(MAX_TRIALS):

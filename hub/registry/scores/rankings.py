@@ -84,7 +84,8 @@ def rankings(
     counts = {
         each: int(
             database.rows(
-                f"SELECT count(*) FROM ({counted} {each.condition} LIMIT {COUNTED}) AS counted", {**values, **each.values}
+                f"SELECT count(*) FROM ({counted} {each.condition} LIMIT {COUNTED}) AS counted",
+                {**values, **each.values},
             )[0][0]
         )
         for each in found

@@ -59,6 +59,13 @@ QUERIES: dict[str, Query] = {
     "a rare word": Query(text="rare777"),
     "no match": Query(text="qqqqqq"),
     "a part of a name": Query(text="123456"),
+    "a whole name": Query(text="lora-sdxl-en-123"),
+    "the beginning of many names": Query(text="mulan-sdxl"),
+    "a language by its name": Query(text="yoruba"),
+    "a language and a word": Query(text="hindi sdxl"),
+    "language, method and kind in words": Query(text="mulan adapters for swahili"),
+    "a misspelt word": Query(text="yorba"),
+    "criteria without a match": Query(language="yo", base="none", kind="adapter"),
     "a language": Query(language="yo"),
     "the commonest language": Query(language="en"),
     "a kind": Query(kind="adapter"),
@@ -205,7 +212,9 @@ def _add(tables: dict[str, list[dict[str, Any]]], number: int) -> None:
          "kind": kind, "summary": artifact.summary, "license": artifact.license, "method": method, "encoder": "xlm-r", "conditioning": None,
          "tags": json.dumps(artifact.tags), "upstream": "[]", "weights_digest": f"{number:064x}", "size_bytes": 40_000_000,
          "downloads": int(draw.paretovariate(0.8)) - 1, "ranking": min((place for _, place in rankings), default=UNMEASURED),
-         "created_at": time_of, "updated_at": time_of, "words": _words(artifact), "facets": index_words(artifact)}
+         "created_at": time_of, "updated_at": time_of, "words": _words(artifact),
+         "facets": index_words(artifact, has_images=number % 5 == 0),
+         "private": False, "gated": "", "allow_unsafe_files": False, "likes": draw.randint(0, 50)}
     )  # fmt: skip
     tables["artifact_languages"] += [
         {"artifact_id": number, "position": place, "tag": tag, "ranking": ranking_in(tag, rankings)}

@@ -1,4 +1,4 @@
-"""Parse and name languages, as BCP-47 tags.
+"""Parse and name languages, as BCP-47 tags, and tell the scripts of languages and texts.
 
 langcodes takes about 40 ms to load its tables, so functions import it when they need it.
 """
@@ -6,7 +6,8 @@ langcodes takes about 40 ms to load its tables, so functions import it when they
 from __future__ import annotations
 
 import unicodedata
-from functools import cache
+from collections import Counter
+from functools import cache, lru_cache
 from typing import Any
 
 from hub.errors import UnknownLanguage
@@ -21,6 +22,18 @@ _NO_COUNTRIES = {"ZZ", "XA", "XB"}
 """CLDR's codes for an unknown country and for tests."""
 FREQUENT = 1_000_000
 """Minimum number of writers of a language that is suggested for a misspelt name."""
+SCRIPTS = {
+    "Hans": ("CJK",), "Hant": ("CJK", "BOPOMOFO"), "Hani": ("CJK",),
+    "Jpan": ("CJK", "HIRAGANA", "KATAKANA"), "Kore": ("HANGUL", "CJK"),
+    "Beng": ("BENGALI",), "Cyrl": ("CYRILLIC",), "Deva": ("DEVANAGARI",), "Ethi": ("ETHIOPIC",), "Latn": ("LATIN",),
+    "Arab": ("ARABIC",), "Armn": ("ARMENIAN",), "Cans": ("CANADIAN",), "Cher": ("CHEROKEE",), "Geor": ("GEORGIAN",),
+    "Grek": ("GREEK",), "Gujr": ("GUJARATI",), "Guru": ("GURMUKHI",), "Hebr": ("HEBREW",), "Khmr": ("KHMER",),
+    "Knda": ("KANNADA",), "Laoo": ("LAO",), "Mlym": ("MALAYALAM",), "Mong": ("MONGOLIAN",), "Mymr": ("MYANMAR",),
+    "Nkoo": ("NKO",), "Olck": ("OL",), "Orya": ("ORIYA",), "Rohg": ("HANIFI",), "Sinh": ("SINHALA",), "Syrc": ("SYRIAC",),
+    "Taml": ("TAMIL",), "Telu": ("TELUGU",), "Tfng": ("TIFINAGH",), "Thaa": ("THAANA",), "Thai": ("THAI",),
+    "Tibt": ("TIBETAN",), "Adlm": ("ADLAM",), "Vaii": ("VAI",), "Yiii": ("YI",),
+}  # fmt: skip
+"""ISO 15924 code → first words of the Unicode names of its letters."""
 
 
 def parse_language(text: str) -> str:
@@ -40,6 +53,22 @@ def parse_language(text: str) -> str:
     if tag is None:
         raise UnknownLanguage(text, known=[*_with_prefix_of(wanted), *_tags_by_plain_name(), *_names_in_english()])
     return tag
+
+
+@lru_cache(maxsize=4096)
+def find_language(text: str) -> str:
+    """Return the tag of a language by its complete name, in any language of CLDR; empty if there is none. Tags are not accepted."""
+    wanted = text.strip()
+    if wanted.lower() == "multilingual":
+        return MULTILINGUAL
+    if len(wanted) <= SHORT and wanted.isascii():
+        return ""
+    return _from_name(wanted) or ""
+
+
+def is_frequent(tag: str) -> bool:
+    """Return whether at least FREQUENT people write the language, according to CLDR."""
+    return tag in _frequent()
 
 
 def language_name(tag: str, in_language: str = "en") -> str:
@@ -71,14 +100,37 @@ def covers(tag: str, wanted: str) -> bool:
         return False
     from langcodes import tag_distance
 
-    return _script(tag) == _script(wanted) and tag_distance(wanted, tag) <= FARTHEST_COVERED
+    return script_of(tag) == script_of(wanted) and tag_distance(wanted, tag) <= FARTHEST_COVERED
+
+
+def script_of_letters(text: str) -> str:
+    """Return the script of most letters of `text`, as the first word of their Unicode names: `LATIN`, `CJK`; empty without letters."""
+    words = Counter(
+        unicodedata.name(letter, "?").replace("-", " ").split(" ")[0]
+        for letter in text
+        if unicodedata.category(letter)[0] == "L"
+    )
+    if not words:
+        return ""
+    most = words.most_common(1)[0][0]
+    # Kana identifies Japanese even if most characters are Chinese ones.
+    if most == "CJK" and (other := next((each for each in ("HIRAGANA", "KATAKANA", "HANGUL") if words[each]), None)):
+        most = other
+    return most
+
+
+def by_script(text: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of `candidates`, BCP-47 tags, that are written in the script of most letters of `text`."""
+    most = script_of_letters(text)
+    return tuple(tag for tag in candidates if most and most in SCRIPTS.get(script_of(tag), ()))
 
 
 @cache
-def _script(tag: str) -> str | None:
+def script_of(tag: str) -> str:
+    """Return the ISO 15924 code of the script that a language is written in; empty if unknown."""
     from langcodes import Language
 
-    return Language.get(tag).maximize().script
+    return Language.get(tag).maximize().script or ""
 
 
 def _from_tag(text: str) -> str | None:
@@ -96,7 +148,7 @@ def _from_tag(text: str) -> str | None:
         tag = standardize_tag(text, macro=True)
     found = Language.get(tag)
     plain = found.to_tag().replace(f"-{found.script}", "", 1)
-    return plain if found.script and _script(plain) == found.script else tag
+    return plain if found.script and script_of(plain) == found.script else tag
 
 
 def _of_country(code: str) -> list[str]:
@@ -121,7 +173,8 @@ def _from_name(text: str) -> str | None:
         return None  # The lookup fails on control characters.
     for spelling in (text, _plain(text)):
         try:
-            return str(standardize_tag(get_trie_value(_names_in_all_languages(), normalize_name(spelling))))
+            tag = str(standardize_tag(get_trie_value(_names_in_all_languages(), normalize_name(spelling))))
+            return _from_tag(tag) or tag
         except KeyError:
             continue
     return _tags_by_plain_name().get(_plain(text).lower())
@@ -153,8 +206,11 @@ def _plain(text: str) -> str:
 
 @cache
 def _tags_by_plain_name() -> dict[str, str]:
-    """Map autonyms of frequent languages, in lower case and without diacritics, to tags."""
-    return {_plain(autonym(tag)).lower(): tag for tag in reversed(_frequent())}
+    """Map autonyms and English names of frequent languages, in lower case and without diacritics, to tags.
+
+    CLDR's table, which comes first, lacks names that it also uses for a way of writing, such as `Hindi`.
+    """
+    return {_plain(name(tag)).lower(): tag for name in (language_name, autonym) for tag in reversed(_frequent())}
 
 
 @cache

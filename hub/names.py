@@ -35,6 +35,18 @@ _RESERVED = {
     "lfs",
     "cas",
     "v1",
+    "advice",
+    "bases",
+    "benchmarks",
+    "compare",
+    "languages",
+    "leaderboard",
+    "methods",
+    "parity",
+    "publish",
+    "status",
+    "study",
+    "try",
 }
 """Owners that would shadow a route of the server."""
 

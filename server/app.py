@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
 
 from hub.local import LocalHub
 from server import errors, routes
@@ -20,6 +18,9 @@ from server.pages import documentation
 from server.part import ServerPart, overrides, server_parts
 from server.rates import DEFAULT_RATES, RateLimit, Rates
 from server.scrubber import Scrubber
+from server.site.compression import Compression
+from server.site.navigation import available
+from server.site.static_files import HashedFiles
 from server.worker import Worker, lifespan_of
 
 
@@ -55,7 +56,7 @@ def create_app(
 
     errors.install(app)
     document.install(app)
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    app.mount("/static", HashedFiles(), name="static")
     documentation.install(app)
     register(
         app,
@@ -68,7 +69,9 @@ def create_app(
             *routes.GENERAL,
         ),
     )
+    app.state.navigation = available(app.routes)
 
+    app.add_middleware(Compression)
     app.add_middleware(BodyLimit)
     app.add_middleware(Metering, meter=app.state.meter)
     if rates is not None:

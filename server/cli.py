@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import webbrowser
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE_S = 75
 """Seconds that idle connections of a proxy stay open: longer than in nginx, so that nginx never uses a closed one."""
+
+TRY_IT = "try-it"
+"""Name of the part that `--no-try` leaves out."""
 
 
 def serve(
@@ -38,6 +41,9 @@ def serve(
         ),
     ] = "",
     grace: Annotated[int, typer.Option(min=0, help="Seconds to wait for running requests when the server stops.")] = 30,
+    no_try: Annotated[
+        bool, typer.Option("--no-try", help="Do not generate images for visitors: leave out the page /try.")
+    ] = False,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Serve the web pages and the API until Ctrl-C."""
@@ -58,6 +64,9 @@ def serve(
     rates, scrub_rate = configured_rates(), configured_scrub_rate()  # Raise before anything is started.
     if mirror:
         os.environ["HUB_MIRROR"] = mirror  # Each worker process reads it.
+    if no_try:
+        left_out = filter(None, (os.environ.get("HUB_WITHOUT_PARTS", ""), TRY_IT))
+        os.environ["HUB_WITHOUT_PARTS"] = ",".join(left_out)  # Each worker process reads it.
     parts = server_parts()
     if mirror and "mirror" not in {part.name for part in parts}:
         raise InvalidRequest(
@@ -65,7 +74,9 @@ def serve(
         )
     for part in parts:
         part.configure()
-    with closing(_listen(host, port)) as listener, closing(LocalHub.open()) as hub:
+    with closing(_listen(host, port)) as listener, closing(LocalHub.open()) as hub, ExitStack() as beside:
+        for part in parts:
+            beside.enter_context(part.beside())
         address = _address(host, listener)
 
         def announce() -> None:

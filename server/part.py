@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from hub.registry.parts import Part, parts
@@ -30,6 +31,10 @@ class ServerPart(Part):
     def routes(self) -> Sequence[RouteSpec]:
         """Return the routes of the part. They are matched after the specific routes of the core and before its general ones."""
         return ()
+
+    def beside(self) -> AbstractContextManager[object]:
+        """Run what all processes of the server share: `hub serve` enters this once, before they start, and leaves it after their end."""
+        return nullcontext()
 
     def attach(self, app: FastAPI, hub: LocalHub) -> None:
         """Store in `app.state` what the part needs while the server runs."""

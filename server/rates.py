@@ -136,7 +136,7 @@ class RateLimit(HttpLayer):
                     self._known.popitem(last=False)
             if known:
                 return known
-        return f"address {_network(_host(scope))}"
+        return f"address {network_of(_host(scope))}"
 
 
 def bucket_of(path: str) -> str:
@@ -167,7 +167,7 @@ def _is_loopback(scope: Scope) -> bool:
         return False
 
 
-def _network(host: str) -> str:
+def network_of(host: str) -> str:
     """Return an IPv4 address unchanged, or the /64 network of an IPv6 address, which is usually one household."""
     try:
         address = ipaddress.ip_address(host)

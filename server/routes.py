@@ -20,9 +20,12 @@ from server.http.routing import RouteSpec, below
 from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
-from server.pages import access_request, commit_history, files, login, malicious_files, settings
-from server.pages.artifact import show_artifact
-from server.pages.browse import browse
+from server.pages import access_request, feed, login, malicious_files, settings
+from server.pages.artifact import actions
+from server.pages.artifact.overview.overview import show_artifact
+from server.pages.artifact.revisions import files, history
+from server.pages.artifact.scores.scores import show_scores
+from server.pages.browse.page import browse
 from server.protocol.accounts import access_requests, likes, whoami
 from server.protocol.read import paths, safetensors_metadata, tags_by_type, usage
 from server.protocol.read.listing import list_repositories
@@ -40,6 +43,7 @@ from server.protocol.write import (
     unsupported,
     validate_card,
 )
+from server.site import robots
 
 _search = partial(documented, tag="search")
 _artifacts = partial(documented, tag="artifacts", errors=(404,), moves=True)
@@ -103,6 +107,9 @@ OF_DATASETS = tuple(
 
 _PAGES = (
     RouteSpec("GET", "/", browse),
+    RouteSpec("GET", "/feed.atom", feed.show_feed),
+    RouteSpec("GET", "/robots.txt", robots.robots),
+    RouteSpec("GET", "/favicon.ico", robots.favicon),
     RouteSpec("GET", "/login", login.show_login),
     RouteSpec("POST", "/login", login.log_in),
     RouteSpec("POST", "/logout", login.log_out),
@@ -214,14 +221,18 @@ SPECIFIC = (*_PAGES, *_ACCOUNTS, *_TRANSFERS, *_UNSUPPORTED, *_REPOSITORIES)
 GENERAL = (
     RouteSpec(_EVERY, "/api/{group:unserved}", unsupported.refuse_group),
     RouteSpec(_EVERY, "/api/{group:unserved}/{rest:path}", unsupported.refuse_group),
+    # With an owner only: `/a/scores` is the page of an artifact.
+    RouteSpec("GET", "/{collection:prefix}{owner}/{name}/scores", show_scores),
     *below(
         "/{collection:prefix}{repository:repository}",
         RouteSpec("POST", ".git/info/lfs/objects/batch", lfs.plan_transfers),
         RouteSpec("POST", "/ask-access", access_requests.request_file_access),
         RouteSpec("POST", "/request-access", access_request.request_access),
-        RouteSpec("GET", "/tree/{revision}", show_artifact),
-        RouteSpec("GET", "/commit/{revision}", commit_history.show_commit),
-        RouteSpec("GET", "/commits/{revision}", commit_history.show_commits),
+        RouteSpec("POST", "/like", actions.change_like),
+        RouteSpec("POST", "/yank", actions.change_yank),
+        RouteSpec("GET", "/tree/{revision}", files.show_tree),
+        RouteSpec("GET", "/commit/{revision}", history.show_commit),
+        RouteSpec("GET", "/commits/{revision}", history.show_commits),
         RouteSpec("GET", "/tree/{revision}/{path:path}", files.show_folder),
         RouteSpec("GET", "/blob/{revision}/{path:path}", files.show_file),
         RouteSpec("GET", "/raw/{revision}/{path:path}", resolve_file),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from hub.weights.threads import limit_threads
 from trainers.inputs.features import FeatureDataset
 from trainers.learners.denoiser_memory import recompute_activations
 from trainers.loop import sharding
@@ -28,8 +28,6 @@ from trainers.recipes.plan import Phase
 from trainers.samples.samples import Samples
 
 WEIGHTS = "module.safetensors"
-THREADS_ON_TWO_CORES = 2
-"""Torch's default number of threads on a CPU with two cores."""
 CHECKPOINTS = 10
 """Checkpoints written during each phase."""
 
@@ -62,7 +60,9 @@ def run_phase(
     device, main, is_sharded = device_of(accelerator), accelerator.is_main_process, sharding.is_requested(accelerator)
     # A sharded module cannot be gathered in place: a copy is trained, and its weights are then loaded into the module.
     working = copy.deepcopy(module).to(device) if is_sharded else module
-    method = phase.make(working, features)  # It marks the trainable parameters, also of a finished phase.
+    method: Any = phase.make(working, features)  # It marks the trainable parameters, also of a finished phase.
+    if "latents" in phase.needs and features.bucket_N is not None:
+        method.example_groups = features.bucket_N
     parameters = {name: value.numel() for name, value in working.named_parameters() if value.requires_grad}
     finished = _read_outcome(place)
     if finished is not None and phase.recipe.steps <= finished.get("steps", phase.recipe.steps):
@@ -97,21 +97,6 @@ def attention_backend(device: torch.device) -> AbstractContextManager[Any]:
     docs/internals/performance-training.md has the figures.
     """
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
-
-
-@contextmanager
-def limit_threads(device: torch.device) -> Iterator[None]:
-    """Use one thread on a CPU with two cores, where two threads make small steps slower.
-
-    docs/internals/performance-training.md has the figures.
-    """
-    before = torch.get_num_threads()
-    if device.type == "cpu" and before == THREADS_ON_TWO_CORES:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _finish(place: Path, weights: dict[str, Tensor], outcome: dict[str, Any]) -> None:

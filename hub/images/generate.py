@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -48,9 +49,14 @@ class Column(NamedTuple):
 
 
 def generate_images(
-    pipe: Any, prompts: Sequence[PromptWithLanguage], settings: GenerationSettings
+    pipe: Any,
+    prompts: Sequence[PromptWithLanguage],
+    settings: GenerationSettings,
+    on_step: Callable[[int], None] | None = None,
 ) -> Iterator[Image.Image]:
     """Yield an image for each prompt, in order. All start from the same seeded noise, so batches do not matter.
+
+    `on_step` is called after each denoising step with the number of finished steps; it may raise to stop.
 
     Raises DoesNotFit for a pipeline that returns something other than images, such as video frames.
     """
@@ -62,17 +68,23 @@ def generate_images(
         # What the base reads is padded beside a longer module, so it gets a call of its own.
         for by_base in (True, False):
             places = [place for place, each in enumerate(readers) if (set(each) <= {""}) is by_base]
-            made |= zip(places, _generate_batch(pipe, [batch[place] for place in places], settings), strict=True)
+            made |= zip(
+                places, _generate_batch(pipe, [batch[place] for place in places], settings, on_step), strict=True
+            )
         yield from (made[place] for place in range(len(batch)))
 
 
 def _generate_batch(
-    pipe: Any, batch: Sequence[PromptWithLanguage], settings: GenerationSettings
+    pipe: Any,
+    batch: Sequence[PromptWithLanguage],
+    settings: GenerationSettings,
+    on_step: Callable[[int], None] | None,
 ) -> Sequence[Image.Image]:
     """Return an image for each prompt, by one call of the pipeline; nothing for no prompts."""
     if not batch:
         return ()
     languages = [prompt.language or None for prompt in batch]
+    takes_callback = "callback_on_step_end" in inspect.signature(type(pipe).__call__).parameters
     answer = pipe(
         [prompt.text for prompt in batch],
         language=languages if any(languages) else None,
@@ -80,6 +92,7 @@ def _generate_batch(
         generator=[torch.Generator().manual_seed(settings.seed) for _ in batch],
         num_inference_steps=settings.steps,
         guidance_scale=settings.guidance,
+        **({"callback_on_step_end": _callback(on_step)} if on_step is not None and takes_callback else {}),
     )
     if not hasattr(answer, "images"):
         raise DoesNotFit(
@@ -88,6 +101,16 @@ def _generate_batch(
         )
     images: Sequence[Image.Image] = answer.images
     return images
+
+
+def _callback(on_step: Callable[[int], None]) -> Callable[..., dict[str, Any]]:
+    """Return diffusers' callback, which is called with the index of the finished step and may change tensors: this one does not."""
+
+    def call(_pipe: Any, index: int, _timestep: Any, _tensors: dict[str, Any]) -> dict[str, Any]:
+        on_step(index + 1)
+        return {}
+
+    return call
 
 
 def compare(
@@ -115,7 +138,7 @@ def compare(
                 [
                     Cell(next(images), f"“{words}”" if words else "")
                     if prompt in readable
-                    else Cell(None, _unread_caption(prompt))
+                    else Cell(None, unread_caption(prompt))
                     for prompt, words in zip(prompts, translations[name], strict=True)
                 ],
             )
@@ -140,5 +163,6 @@ def _reads(pipe: Any, prompt: PromptWithLanguage) -> bool:
     return True
 
 
-def _unread_caption(prompt: PromptWithLanguage) -> str:
+def unread_caption(prompt: PromptWithLanguage) -> str:
+    """Return what stands in place of an image whose module does not read the prompt's language."""
     return f"does not read {language_name(parse_language(prompt.language))}"

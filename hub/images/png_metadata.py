@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -46,16 +47,23 @@ def prompt_fields(prompts: Sequence[PromptWithLanguage]) -> dict[str, str]:
     }
 
 
-def save_png(image: Image.Image, path: Path, fields: Mapping[str, str]) -> None:
-    """Write `image` with text `fields`, atomically. Raises Unreachable."""
+def encode_png(image: Image.Image, fields: Mapping[str, str]) -> bytes:
+    """Return `image` with text `fields` as a PNG file."""
     text = PngInfo()
     for key, value in fields.items():
         text.add_itxt(key, value)  # UTF-8, which PNG's plain text fields are not
+    file = io.BytesIO()
+    image.save(file, format="PNG", pnginfo=text)
+    return file.getvalue()
+
+
+def save_png(image: Image.Image, path: Path, fields: Mapping[str, str]) -> None:
+    """Write `image` with text `fields`, atomically. Raises Unreachable."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as folder:
             unfinished = Path(folder) / path.name
-            image.save(unfinished, format="PNG", pnginfo=text)
+            unfinished.write_bytes(encode_png(image, fields))
             unfinished.replace(path)
     except OSError as error:
         raise Unreachable(f"`{path}` cannot be written: {error.strerror or error}.") from error

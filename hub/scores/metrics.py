@@ -19,7 +19,7 @@ ENGLISH_BASE = "english_base_"
 """Prefix of metrics of the English prompts of the same concepts on the base."""
 CONTROLS = (BASE_ALONE, ENGLISH_BASE, "english_drop_", "fid_floor", "kid_floor", "judge_ceiling_")
 """Prefixes of metrics of the base, the benchmark or its judge, which put a module's own scores into perspective."""
-COSTS = ("training_", "trainable_", "cost_", "file_size", "latency_")
+COSTS = ("training_", "trainable_", "cost_", "file_size", "latency_", "peak_memory")
 """Prefixes of metrics of what a module costs, not of how well it does."""
 PARITY = "parity_"
 """Prefix of metrics that divide a score by the base's English score."""

@@ -42,7 +42,8 @@ class Form:
         return self.fields.get(name, "")
 
 
-async def _fields(request: Request) -> dict[str, str]:
+async def form_fields(request: Request) -> dict[str, str]:
+    """Return the fields of a form, unchecked. Raises InvalidRequest for anything else."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise InvalidRequest("the request is not a form: use the page that shows it.")
     body = await read_body(request, _MAX_BYTES)
@@ -52,7 +53,7 @@ async def _fields(request: Request) -> dict[str, str]:
         raise InvalidRequest("this form is invalid: use the page that shows it.") from error
 
 
-def _form(request: Request, hub: Hub, fields: Annotated[dict[str, str], Depends(_fields)]) -> Form:
+def checked_form(request: Request, hub: Hub, fields: Annotated[dict[str, str], Depends(form_fields)]) -> Form:
     """Return the form. Raises Forbidden unless it was sent from a page that was shown to this browser."""
     _require_own_page(request)
     csrf_token = csrf_token_of(request, hub)
@@ -65,7 +66,7 @@ def _form(request: Request, hub: Hub, fields: Annotated[dict[str, str], Depends(
     return Form(fields, session)
 
 
-def _signed_in_form(form: Annotated[Form, Depends(_form)]) -> Form:
+def _signed_in_form(form: Annotated[Form, Depends(checked_form)]) -> Form:
     """Return the form. Raises LoginRequired without a session."""
     if form.session is None:
         raise LoginRequired
@@ -81,7 +82,7 @@ def _session(request: Request, hub: Hub) -> BrowserSession:
     return session
 
 
-SubmittedForm = Annotated[Form, Depends(_form)]
+SubmittedForm = Annotated[Form, Depends(checked_form)]
 SignedInForm = Annotated[Form, Depends(_signed_in_form)]
 """A form of a logged-in user. Declare it before parameters that depend on the caller, such as `artifact: VisibleArtifact`."""
 SignedIn = Annotated[BrowserSession, Depends(_session)]

@@ -41,6 +41,10 @@ _OWN = "\0"
 """Stands for the URL of the artifact's files in cached HTML. Markdown cannot contain it: its parser replaces NUL characters."""
 _RECIPE = re.compile(r"^ {4}(hub train \S.*)$", re.MULTILINE)
 """The command as `hub train` writes it into cards: indented code."""
+_SCORES = re.compile(
+    r"^## Scores\n\n\| Metric \| Benchmark \| Split \| .*\n\|[-| :]+\n(?:\|.*\n?)+", re.MULTILINE | re.IGNORECASE
+)
+"""The table as `hub train` writes it into cards. It repeats the scores of the front matter, which have a page."""
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*:|//|/|#", re.IGNORECASE)
 
 
@@ -125,6 +129,8 @@ def _parse(store: BlobStore, card: File) -> _Parsed:
         found, text = split_front_matter(text)
     except InvalidCard:
         found = {}
+    if "model-index" in found:
+        text = _SCORES.sub("", text)
     shown = text
     if len(text) > MAX_PROSE:  # Cut after a line, unless there is only one.
         shown = text[:MAX_PROSE].rpartition("\n")[0] or text[:MAX_PROSE]

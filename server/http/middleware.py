@@ -14,12 +14,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """Nothing inline and nothing external is allowed, so that the author of a card cannot run code in a reader's browser."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:;=-]{1,128}")
-_SIGNED = re.compile(r"^(/lfs/\w+/).+")
+_SECRET = re.compile(r"^(/lfs/\w+/|(?:/api/v1)?/try/).+")
 _MAX_LOGGED = 4000
 """Characters of a path that are logged: all of a valid one."""
 _log = logging.getLogger("server.access")
@@ -108,13 +108,13 @@ class Observer(HttpLayer):
 class AccessLog(Observer):
     """Logs one line per request: client, method, path, status, bytes, milliseconds, id.
 
-    Query strings and headers are not logged because they may contain tokens; nor is the signed part of upload and download
-    links, which readers of the log could use.
+    Query strings and headers are not logged because they may contain tokens; nor are the signed part of upload and download
+    links and the ids of images that visitors generate, which readers of the log could use.
     """
 
     def observe(self, scope: Scope, seen: Exchange) -> None:
         """Log the request."""
-        client, path = (scope.get("client") or ("-",))[0], _SIGNED.sub(r"\1…", scope["path"])[:_MAX_LOGGED]
+        client, path = (scope.get("client") or ("-",))[0], _SECRET.sub(r"\1…", scope["path"])[:_MAX_LOGGED]
         request_id = scope.get("state", {}).get("request_id", "-")
         response = (seen.status, seen.sent_bytes, 1000 * seen.seconds, request_id)
         _log.info("%s %s %s %d %d B %.1f ms %s", client, scope["method"], path, *response)

@@ -27,6 +27,7 @@ TAGS = {
     "artifacts": "Artifacts with their revisions, files, tensors and aliases.",
     "scores": "Scores, disputes and leaderboards.",
     "choose": "Compatibility, comparisons and advice.",
+    "try": "Generate images of a prompt on this server.",
     "webhooks": "Webhooks, including those created with Hugging Face's client.",
     "operate": "Administration, health and metrics of the server.",
 }

@@ -15,8 +15,10 @@ from hub.registry.accounts.permissions import Caller
 from hub.registry.artifacts.scans import worst_verdict_text
 from hub.registry.names.stand_ins import say_stand_in
 from server.auth.browser_session import local_path
-from server.http.urls import file_path, page_path, view_path
+from server.http.urls import absolute, file_path, page_path, view_path
 from server.pages import formatting
+from server.site.navigation import section_of
+from server.site.static_files import static_path
 
 _SERVER = Path(__file__).resolve().parents[1]
 
@@ -25,19 +27,20 @@ def render(
     template: str,
     context: dict[str, Any],
     *,
-    request: Request | None = None,
+    request: Request,
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> HTMLResponse:
-    """Render a template with `context`.
-
-    With the request, the page shows who is logged in, or a link to log in and return, and a link to the documentation.
-    """
-    caller: Caller | None = getattr(request.state, "caller", None) if request else None
+    """Render a template with `context`, to which this adds what `base.html` needs: see docs/internals/pages.md."""
+    caller: Caller | None = getattr(request.state, "caller", None)
     visitor = caller.account.name if caller and caller.account else ""
-    here = local_path(request.url.path) if request and request.method in {"GET", "HEAD"} else ""
-    documentation = request is not None and request.app.state.has_documentation
-    common = {"visitor": visitor, "here": here, "documentation": documentation}
+    common = {
+        "visitor": visitor,
+        "here": local_path(request.url.path) if request.method in {"GET", "HEAD"} else "",
+        "navigation": request.app.state.navigation,
+        "section": section_of(request.url.path, request.query_params.get("kind", "")),
+        "origin_url": absolute(request, ""),
+    }
     page = _environment().get_template(template).render({**common, **context})
     cache = "private, no-cache" if visitor else "no-cache"
     return HTMLResponse(page, status, {"Cache-Control": cache, "Vary": "Accept, Cookie", **(headers or {})})
@@ -59,6 +62,7 @@ def _environment() -> Environment:
         "weight": formatting.weight,
         "day": formatting.day,
         "conditioning": formatting.conditioning,
+        "duration": formatting.duration,
         "metric": formatting.metric,
         "number": formatting.number,
         "short_name": formatting.short_name,
@@ -67,6 +71,8 @@ def _environment() -> Environment:
         "worst_scan": worst_verdict_text,
     }
     environment.globals |= {
+        "static": static_path,
+        "section_of": section_of,
         "page_path": page_path,
         "file_path": file_path,
         "view_path": view_path,

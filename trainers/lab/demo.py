@@ -71,6 +71,7 @@ def main() -> int:
     (arguments.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     print(format_summary(report))
     print(f"\nImage saved to {arguments.out / f'{NAME}.png'}, scores to {arguments.out / 'report.json'}.")
+    print(f"Try prompts of your own: run `make serve`, then open http://127.0.0.1:8000/try?lang={LANGUAGE}")
     return 0
 
 

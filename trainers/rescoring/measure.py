@@ -62,7 +62,7 @@ def measure(
 
     Raises the errors of `load_pipeline`, `load_retriever` and benchmarks.
     """
-    from trainers.evaluation.evaluate import open_subject
+    from trainers.evaluation.subjects import open_subject
 
     tasks = _Tasks(hub, choice, quiet=quiet)
     subjects = {}

@@ -100,12 +100,13 @@ def generate(
         # Libraries print while loading, and standard output is for results alone.
         with redirect_stdout(sys.stderr):
             run.load(hub, base, names, device)
-    if side_by_side:
-        objects = run.write_comparison(lines, output)
-    elif grid:
-        objects = run.write_grid(lines, output)
-    else:
-        objects = run.write_each(lines, paths, resume=resume)
+    with run.limit_threads():
+        if side_by_side:
+            objects = run.write_comparison(lines, output)
+        elif grid:
+            objects = run.write_grid(lines, output)
+        else:
+            objects = run.write_each(lines, paths, resume=resume)
     if as_objects:
         print(json.dumps(objects, ensure_ascii=False, indent=2))
     else:

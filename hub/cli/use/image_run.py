@@ -6,9 +6,12 @@ import hashlib
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from torch import nn
 
 from hub.cli.terminal import count
 from hub.cli.use.prompts import PromptLine
@@ -23,6 +26,7 @@ from hub.images.png_metadata import (
 )
 from hub.loader import load_pipeline
 from hub.weights.digest import digest_of
+from hub.weights.threads import limit_threads
 
 if TYPE_CHECKING:
     from hub.loader.base_source import BaseSource
@@ -62,6 +66,8 @@ class ImageRun:
 
         diffusers.utils.logging.disable_progress_bar()
         transformers.utils.logging.disable_progress_bar()
+        # It warns of torchvision, which nothing here needs, whenever an image processor is loaded.
+        transformers.utils.logging.set_verbosity_error()
         self._pipe: Any = load_pipeline(base, list(names) or None, device=device or None, hub=hub)
         self._pipe.set_progress_bar_config(disable=self.quiet)
         found, modules = self._pipe.origin
@@ -78,6 +84,12 @@ class ImageRun:
         self._settings = GenerationSettings(self.negative, self.seed, self.steps, self.guidance)
         self._fields = generation_fields(base, self._adapters, self._revisions, self._pipe, self._settings)
         self._loaded = time.perf_counter()
+
+    def limit_threads(self) -> AbstractContextManager[None]:
+        """Limit torch's threads to what the loaded pipeline needs."""
+        models = [each for each in self._pipe.components.values() if isinstance(each, nn.Module)]
+        parameters = sum(weight.numel() for model in models for weight in model.parameters())
+        return limit_threads(self._pipe.device, parameters)
 
     def write_each(self, prompts: Sequence[PromptLine], paths: Sequence[Path], *, resume: bool) -> list[dict[str, Any]]:
         """Write an image for each prompt as soon as it is generated, and with `resume` keep existing ones. Return a record for each."""

@@ -11,27 +11,15 @@ words that it never learned, while a module still reads most English. So the bas
 
 from __future__ import annotations
 
-import unicodedata
-from collections import Counter
 from functools import cache, lru_cache
 from typing import Any
+
+from hub.languages import by_script, script_of
 
 MARGIN = 0.1
 """Minimum difference of the two best relative confidences (0 to 0.99) for a decision by `lingua`."""
 BASE_MARGIN = 0.3
 """The same between the base's languages and the modules', for a decision for the base; chosen on the split `validation`."""
-SCRIPTS = {
-    "Hans": ("CJK",), "Hant": ("CJK", "BOPOMOFO"), "Hani": ("CJK",),
-    "Jpan": ("CJK", "HIRAGANA", "KATAKANA"), "Kore": ("HANGUL", "CJK"),
-    "Beng": ("BENGALI",), "Cyrl": ("CYRILLIC",), "Deva": ("DEVANAGARI",), "Ethi": ("ETHIOPIC",), "Latn": ("LATIN",),
-    "Arab": ("ARABIC",), "Armn": ("ARMENIAN",), "Cans": ("CANADIAN",), "Cher": ("CHEROKEE",), "Geor": ("GEORGIAN",),
-    "Grek": ("GREEK",), "Gujr": ("GUJARATI",), "Guru": ("GURMUKHI",), "Hebr": ("HEBREW",), "Khmr": ("KHMER",),
-    "Knda": ("KANNADA",), "Laoo": ("LAO",), "Mlym": ("MALAYALAM",), "Mong": ("MONGOLIAN",), "Mymr": ("MYANMAR",),
-    "Nkoo": ("NKO",), "Olck": ("OL",), "Orya": ("ORIYA",), "Rohg": ("HANIFI",), "Sinh": ("SINHALA",), "Syrc": ("SYRIAC",),
-    "Taml": ("TAMIL",), "Telu": ("TELUGU",), "Tfng": ("TIFINAGH",), "Thaa": ("THAANA",), "Thai": ("THAI",),
-    "Tibt": ("TIBETAN",), "Adlm": ("ADLAM",), "Vaii": ("VAI",), "Yiii": ("YI",),
-}  # fmt: skip
-"""ISO 15924 code → first words of the Unicode names of its letters."""
 
 
 class UndecidedLanguage(UserWarning):
@@ -73,29 +61,6 @@ def is_for_base(text: str, own: tuple[str, ...], others: tuple[str, ...]) -> boo
     return bool(best - other >= BASE_MARGIN)
 
 
-def by_script(text: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those of `candidates` that are written in the script of most letters of `text`."""
-    words = Counter(
-        unicodedata.name(letter, "?").replace("-", " ").split(" ")[0]
-        for letter in text
-        if unicodedata.category(letter)[0] == "L"
-    )
-    if not words:
-        return ()
-    most = words.most_common(1)[0][0]
-    # Kana identifies Japanese even if most characters are Chinese ones.
-    if most == "CJK" and (other := next((each for each in ("HIRAGANA", "KATAKANA", "HANGUL") if words[each]), None)):
-        most = other
-    return tuple(tag for tag in candidates if most in SCRIPTS.get(_script_of(tag), ()))
-
-
-@cache
-def _script_of(tag: str) -> str:
-    from langcodes import Language
-
-    return Language.get(tag).maximize().script or ""
-
-
 @cache
 def _detector(tags: tuple[str, ...]) -> Any:
     """Return a detector for exactly these languages; None without `lingua` or if it does not support all of them."""
@@ -107,7 +72,7 @@ def _detector(tags: tuple[str, ...]) -> Any:
         getattr(IsoCode639_1, code.upper())
         for code in _tags_by_code(tags)
         # `lingua` knows one script of each language: Serbian is Cyrillic, so that Latin letters are never Serbian.
-        if hasattr(IsoCode639_1, code.upper()) and _script_of(_tags_by_code(tags)[code]) == _script_of(code)
+        if hasattr(IsoCode639_1, code.upper()) and script_of(_tags_by_code(tags)[code]) == script_of(code)
     ]
     if len(codes) < len(tags):
         return None

@@ -20,7 +20,7 @@ from hub.registry.database.clock import UNDATED
 from hub.registry.events import CONFIG, REPO, SCORE, emit, emit_ref, has_listeners, score_event
 from hub.registry.index.facet_counts import EVERYTHING, add_counts, facets_in, recount
 from hub.registry.index.ranking import UNMEASURED, ranking, ranking_in
-from hub.registry.index.tags import index_words
+from hub.registry.index.tags import index_words, is_image
 from hub.registry.index.text import facets_of, words_of
 from hub.registry.outbox.queue import WRITE_REFERENCE, enqueue, enqueue_all
 from hub.registry.refs import BRANCH, MAIN
@@ -246,7 +246,7 @@ def columns_of(artifact: Artifact, revision: Revision) -> dict[str, Any]:
         "weights_digest": artifact.weights_digest, "size_bytes": artifact.size_bytes,
         "updated_at": revision.created_at or UNDATED, "ranking": min([UNMEASURED, *(rank for _, rank in _rankings(artifact))]),
         "weights": artifact.weights, "parameters": artifact.total_parameters,
-        "words": words_of(artifact), "facets": index_words(artifact),
+        "words": words_of(artifact), "facets": index_words(artifact, has_images=any(is_image(file.path) for file in revision.files)),
     }  # fmt: skip
 
 

@@ -15,6 +15,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import InvalidRequest
+from hub.records import Provenance
+from hub.registry.index.ranking import HEADLINES
 from hub.registry.scores.rankings import COLUMNS, Ranking, distinct_rankings, rankings
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ MAX_RANGES = 60
 SAMPLE = 100
 """Number of scores that the scale is read from."""
 MAX_LISTED = 8
-"""Benchmarks or splits that a message lists."""
+"""Benchmarks that a message lists."""
 _OVERREAD = 2
 """Number of scores that are first read per requested artifact, because an artifact can have several."""
 
@@ -135,6 +137,18 @@ def _scale(database: Database, query: Query) -> tuple[str, str]:
     return (found[0][0], found[0][1]) if found else ("1", "up")
 
 
+def measured_with(database: Database, readers: tuple[str, ...] | None) -> list[tuple[str, str, str]]:
+    """Return benchmarks, metrics and provenances that artifacts can be compared by, among scores that `readers` may see.
+
+    Only the metrics that say how well a module does; see `hub.registry.index.ranking`.
+    """
+    return [
+        (benchmark, metric, str(provenance))
+        for metric, provenance in product(HEADLINES, Provenance)
+        for benchmark in sorted({each.benchmark for each in rankings(database, metric, provenance, readers=readers)})
+    ]
+
+
 def the_ranking(
     database: Database, query: Query, tags: Sequence[str], readers: tuple[str, ...] | None
 ) -> Ranking | None:
@@ -142,18 +156,17 @@ def the_ranking(
 
     `tags`: the languages that match its language; empty for all.
 
-    Raises InvalidRequest if scores on several benchmarks, or on several splits, could be meant: only a person can choose.
+    Raises InvalidRequest if scores on several benchmarks could be meant: their protocols differ, so only a person can choose.
     """
     found = rankings(
         database, query.metric, query.provenance, benchmark=query.benchmark, split=query.split, languages=tags, readers=readers
     )  # fmt: skip
-    for name, many in (("benchmark", "benchmarks"), ("split", "splits")):
-        values = sorted({getattr(each, name) for each in found})
-        if len(values) > 1:
-            raise InvalidRequest(
-                f"`{query.metric}` has {query.provenance} scores on several {many}, which are not comparable: choose one with "
-                f"`{name}`: {', '.join(each or '(none)' for each in values[:MAX_LISTED])}."
-            )
+    benchmarks = sorted({each.benchmark for each in found})
+    if len(benchmarks) > 1:
+        raise InvalidRequest(
+            f"`{query.metric}` has {query.provenance} scores on several benchmarks, which are not comparable: choose one with "
+            f"`benchmark`: {', '.join(benchmarks[:MAX_LISTED])}."
+        )
     return found[0] if found else None
 
 

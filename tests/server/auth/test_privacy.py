@@ -78,6 +78,7 @@ def secrets(worlds):
 COMMIT = '{"key":"header","value":{"summary":"x"}}'
 BATCH = {"operation": "download", "objects": [{"oid": "a" * 64, "size": 1}]}
 SURFACES = [
+    ("GET", "/feed.atom?limit=100", {}),
     ("GET", "/api/models/{name}", {}),
     ("GET", "/api/datasets/{name}", {}),
     ("GET", "/api/models/{name}/revision/main", {}),

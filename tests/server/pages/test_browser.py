@@ -28,10 +28,9 @@ def page(request: pytest.FixtureRequest, browser: Browser, endpoint: str) -> Ite
 
 def test_a_reader_finds_a_yoruba_module_and_downloads_its_weights(page: Page, tmp_path: Path):
     page.goto("/")
-    page.get_by_label("Search", exact=True).fill("first")
-    page.get_by_label("Language").fill("Yoruba")
+    page.get_by_label("Search", exact=True).fill("first yoruba")
     page.get_by_role("button", name="Search").click()
-    expect(page.get_by_role("heading", name="1 artifact")).to_be_visible()
+    expect(page.get_by_text("Understood as language Yoruba")).to_be_visible()
     page.get_by_role("link", name="ada/first-yo").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("first-yo")
     expect(page.get_by_role("cell", name="reproduced").first).to_be_visible()
@@ -49,11 +48,40 @@ def test_facets_apply_and_remove_filters(page: Page):
     filters = page.get_by_role("navigation", name="Filters")
     filters.get_by_role("link", name="Èdè Yorùbá Yoruba").click()
     expect(page.get_by_role("heading", name="2 artifacts")).to_be_visible()
-    page.get_by_role("link", name="Remove the filter yo").click()
+    filters.get_by_role("textbox", name="Language").fill("Arabic")
+    filters.get_by_role("button", name="Add").click()
     expect(page.get_by_role("heading", name="3 artifacts")).to_be_visible()
+    page.get_by_role("link", name="Remove the filter yo").click()
+    expect(page.get_by_role("heading", name="1 artifact")).to_be_visible()
 
 
-@pytest.mark.parametrize("address", ["/", "/?lang=ar", "/ada/first-yo", "/ada/first-ar"])
+def test_a_phone_shows_the_filters_as_a_sheet(browser: Browser, endpoint: str):
+    with a_page(browser, endpoint, viewport={"width": 390, "height": 844}, java_script_enabled=False) as page:
+        page.goto("/?owner=ada")
+        filters = page.get_by_role("navigation", name="Filters")
+        expect(filters).to_be_hidden()
+        page.get_by_role("link", name="Filters").click()
+        expect(filters).to_be_visible()
+        filters.get_by_role("link", name="Show 3").click()
+        expect(filters).to_be_hidden()
+
+
+def test_results_are_compact_and_within_ten_tabs(browser: Browser, endpoint: str):
+    with a_page(browser, endpoint, viewport={"width": 1440, "height": 900}) as page:
+        page.goto("/")
+        assert page.locator(".artifact").count() == 20
+        assert page.evaluate("document.documentElement.scrollHeight") <= 2500
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")  # Skip to content.
+        first = page.locator(".artifact a").first
+        for _ in range(9):
+            page.keyboard.press("Tab")
+            if first.evaluate("link => link === document.activeElement"):
+                return
+        raise AssertionError("the first result takes more than ten Tabs")
+
+
+@pytest.mark.parametrize("address", ["/", "/?lang=ar", "/?text=yorba&kind=base", "/ada/first-yo", "/ada/first-ar"])
 def test_no_page_is_wider_than_a_phone(browser: Browser, endpoint: str, address: str):
     page = browser.new_page(viewport={"width": 360, "height": 740})
     page.goto(endpoint + address)

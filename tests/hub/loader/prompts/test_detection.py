@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hub.loader.prompts.detection import by_script, detect
+from hub.languages import by_script
+from hub.loader.prompts.detection import detect
 
 
 @pytest.mark.parametrize(

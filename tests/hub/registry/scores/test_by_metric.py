@@ -159,11 +159,9 @@ def test_a_benchmark_of_private_artifacts_alone_changes_nothing_for_others(regis
 
 
 @pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
-def test_scores_on_several_splits_are_not_ranked_together(shelf, candidates):
-    with pytest.raises(
-        InvalidRequest, match="several splits, which are not comparable: choose one with `split`: pairs, seen"
-    ):
-        find(shelf.database, Query(metric=METRIC, benchmark=LAB, sort="metric"), candidates)
+def test_of_several_splits_the_one_with_the_most_scores_orders(shelf, candidates):
+    found = find(shelf.database, Query(metric=METRIC, benchmark=LAB, sort="metric"), candidates)
+    assert names(found) == ["wide", "high", "low"]
 
 
 @pytest.mark.parametrize("candidates", [0, 500])

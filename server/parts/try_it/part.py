@@ -1,0 +1,57 @@
+"""The part `try-it`: the page `/try`, its API, and the processes that generate images."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
+
+from server.part import ServerPart
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from fastapi import FastAPI
+
+    from hub.local import LocalHub
+    from server.http.routing import RouteSpec
+
+
+class TryIt(ServerPart):
+    """Images from prompts that visitors type, generated in processes that the server's own processes share."""
+
+    name = "try-it"
+
+    def __init__(self) -> None:
+        self._running = ExitStack()
+
+    def configure(self) -> None:
+        """Read `HUB_TRY`. Raises InvalidRequest."""
+        from server.parts.try_it.settings import configured_settings
+
+        self._settings = configured_settings()
+
+    def beside(self) -> AbstractContextManager[object]:
+        """Run the queue, and tell the processes of the server where it is."""
+        from server.parts.try_it.service import running_service
+
+        os.environ["HUB_TRY_SOCKET"] = str(self._running.enter_context(running_service(self._settings)))
+        self._running.callback(os.environ.pop, "HUB_TRY_SOCKET", None)
+        return closing(self._running)
+
+    def stop(self) -> None:
+        """End the queue, in the process that runs it. A signal may end this process before it leaves `beside`."""
+        self._running.close()
+
+    def attach(self, app: FastAPI, hub: LocalHub) -> None:  # noqa: ARG002 - the interface of parts
+        """Create the client of the queue in `app.state`."""
+        from server.parts.try_it.service import configured_client
+
+        app.state.try_it = configured_client()
+
+    def routes(self) -> Sequence[RouteSpec]:
+        """Return the page and the endpoints of the API."""
+        from server.parts.try_it import api, page
+
+        return (*api.ROUTES, *page.ROUTES)

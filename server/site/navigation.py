@@ -1,0 +1,48 @@
+"""The navigation bar: its entries, in order. An entry is shown if this server has its page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from starlette.routing import BaseRoute
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A link of the navigation bar."""
+
+    label: str
+    path: str
+    """Path of the page, without parameters."""
+    until: str = ""
+    """Address to use until a page has this path; empty to leave out the entry."""
+
+
+ENTRIES = (
+    Entry("Modules", "/"),
+    Entry("Bases", "/bases", "/?kind=base"),
+    Entry("Languages", "/languages"),
+    Entry("Data sets", "/datasets", "/?kind=dataset"),
+    Entry("Leaderboard", "/leaderboard"),
+    Entry("Try it", "/try"),
+    Entry("Study", "/study"),
+    Entry("Docs", "/docs"),
+)
+_SECTIONS = {"base": "Bases", "dataset": "Data sets"}
+"""Kind of an artifact → label of the entry that lists it; all other kinds are modules."""
+
+
+def available(routes: Iterable[BaseRoute]) -> tuple[tuple[str, str], ...]:
+    """Return labels and addresses of the entries that lead somewhere in an application with these routes."""
+    paths = {getattr(route, "path", "") for route in routes}
+    addresses = ((entry.label, entry.path if entry.path in paths else entry.until) for entry in ENTRIES)
+    return tuple((label, address) for label, address in addresses if address)
+
+
+def section_of(path: str, kind: str = "") -> str:
+    """Return the label of the entry to which a page belongs, by its path and the kind of artifacts that it shows; empty for none."""
+    if kind:
+        return _SECTIONS.get(kind, "Modules")
+    here = path.rstrip("/") or "/"
+    return next((each.label for each in ENTRIES if here == each.path or here.startswith(f"{each.path}/")), "")

@@ -1,0 +1,31 @@
+"""GET /robots.txt and /favicon.ico."""
+
+from __future__ import annotations
+
+from starlette.responses import FileResponse, PlainTextResponse, Response
+
+from server.site.static_files import FOLDER
+
+_A_DAY = {"Cache-Control": "public, max-age=86400"}
+_ROBOTS = """\
+User-agent: *
+Disallow: /api/
+Disallow: /login
+Disallow: /settings
+Disallow: /try/
+Disallow: /try?
+Disallow: /*/resolve/
+Disallow: /*/raw/
+Disallow: /*?*offset=
+"""
+"""Search engines may read the pages. Files are large, and pages of results are endless."""
+
+
+def robots() -> Response:
+    """Say what robots may read."""
+    return PlainTextResponse(_ROBOTS, headers=_A_DAY)
+
+
+def favicon() -> Response:
+    """Return the icon, which browsers request from this path for pages that name none, such as JSON."""
+    return FileResponse(FOLDER / "icon.svg", media_type="image/svg+xml", headers=_A_DAY)

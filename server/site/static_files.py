@@ -1,0 +1,48 @@
+"""Serve `server/static` under names that contain a digest, so that browsers keep a file until it changes."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+FOLDER = Path(__file__).resolve().parents[1] / "static"
+_DIGITS = 12
+_HASHED = re.compile(rf"^(.*)\.([0-9a-f]{{{_DIGITS}}})(\.\w+)$")
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+def static_path(name: str) -> str:
+    """Return the path of a file of `server/static`: `/static/hub.0a1b2c3d4e5f.css` for `hub.css`."""
+    stem, dot, suffix = name.rpartition(".")
+    return f"/static/{stem}.{_digest(name)}{dot}{suffix}"
+
+
+class HashedFiles(StaticFiles):
+    """Static files. Each also has its plain name, which scripts and style sheets use to refer to each other."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=FOLDER)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return a file or 304. An old name gives the file of today, so that a page from before an update still has its style."""
+        found = _HASHED.match(path)
+        response = await super().get_response(found[1] + found[3] if found else path, scope)
+        is_current = found is not None and found[2] == _digest(found[1] + found[3])
+        response.headers["Cache-Control"] = _FOREVER if is_current else "no-cache"
+        return response
+
+
+def _digest(name: str) -> str:
+    status = (FOLDER / name).stat()
+    return _digest_at(name, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=256)
+def _digest_at(name: str, _changed_at: int, _size_bytes: int) -> str:
+    return sha256((FOLDER / name).read_bytes()).hexdigest()[:_DIGITS]

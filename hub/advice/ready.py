@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hub.advice.fits import has_same_conditioning, judge_variants
-from hub.advice.memory import Memory, estimate_memory
+from hub.advice.memory_estimate import Memory, estimate_memory
 from hub.errors import HubError
 from hub.languages import covers, language_name
 from hub.publish.compatibility import Fit
@@ -19,7 +19,7 @@ from hub.registry.scores.in_language import scores_in_language
 from hub.registry.scores.leaderboard import ranks
 from hub.scores.metrics import COSTS, PARITY, is_control
 from hub.scores.parity import derive_parities
-from hub.scores.settings import setting_of
+from hub.scores.setting import setting_of
 from hub.store import BlobStore
 
 MAX_MODULES = 100
@@ -97,8 +97,8 @@ def find_ready(
             if trained and each not in trained:
                 reason = f"it reads {language_name(language)} zero-shot, and `{trained[0].name}` was trained on it"
                 excluded.setdefault(each.name.key, Excluded(module=str(each.name), reason=reason))
-        for each, known in _rank(registry, trained or modules, base, language):
-            standing[each.name.key].append(known)
+        for each, in_language in _rank(registry, trained or modules, base, language):
+            standing[each.name.key].append(in_language)
     ready = []
     for key, known in standing.items():
         module, fit = found[key]
@@ -280,11 +280,11 @@ def _unknown(known: Sequence[InLanguage], languages: Sequence[str], memory: Memo
 
 
 def _order(ready: Ready) -> tuple[object, ...]:
-    """Order by languages served, then trust in the scores, then ranks."""
+    """Order by languages served, then trust in the scores, then ranks; of ties, the one with the higher known parity comes first."""
     scores = [each.score for each in ready.languages if each.score is not None]
     trust = [trust_of(score, ready.module.name.key) for score in scores]
     ranked = [each.rank for each in ready.languages if each.rank is not None]
     return (
         -sum(not each.zero_shot for each in ready.languages), -len(ready.languages), -len(scores), max(trust, default=9),
-        sum(ranked) / len(ranked) if ranked else 0, ready.module.name.key,
+        sum(ranked) / len(ranked) if ranked else 0, -sum(each.parity or 0 for each in ready.languages), ready.module.name.key,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 from hub.advice.ready import Excluded, Ready, find_ready
 from hub.advice.tables import PRICE_PER_HOUR, Criterion, criteria
-from hub.advice.training import Training, ways_to_train
+from hub.advice.ways_to_train import Training, ways_to_train
 from hub.errors import InvalidRequest
 from hub.languages import language_name
 from hub.publish.composition import find_base

@@ -81,10 +81,12 @@ class Cost:
 @cache
 def criteria() -> tuple[Criterion, ...]:
     """Return the study's criteria, in its order."""
-    return tuple(
-        Criterion(**{key: tuple(value) if isinstance(value, list) else value for key, value in each.items()})
-        for each in _yaml("study.yaml")["criteria"]
-    )
+    return tuple(_criterion(each) for each in _yaml("study.yaml")["criteria"])
+
+
+def _criterion(entry: dict[str, Any]) -> Criterion:
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    return Criterion(**fields)
 
 
 @cache

@@ -18,7 +18,7 @@ from typing import Any
 from hub.names import ArtifactName
 from hub.records import Provenance, Score
 from hub.scores.metrics import BASE_ALONE, COSTS, ENGLISH_BASE, PARITY, is_control
-from hub.scores.settings import setting_of
+from hub.scores.setting import setting_of
 
 SEPARATOR = "\x1f"
 """Between the parts of a cell."""

@@ -39,7 +39,7 @@ def parity(
     command that measures it.
     """
     languages = parse_languages(lang)
-    filters = {"metric": metric, "benchmark": benchmark, "split": split}
+    filters: dict[str, Any] = {"metric": metric, "benchmark": benchmark, "split": split}
     if endpoint:
         from hub.remote.client import Endpoint
 
@@ -64,7 +64,7 @@ def parse_languages(given: list[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag_of(part) for part in parts if part))
 
 
-def _local(hub: LocalHub, base: str, languages: tuple[str, ...], filters: dict[str, str]) -> dict[str, Any]:
+def _local(hub: LocalHub, base: str, languages: tuple[str, ...], filters: dict[str, Any]) -> dict[str, Any]:
     from hub.advice.parity_report import as_json, map_as_json, parity_overview, parity_report
 
     if base:

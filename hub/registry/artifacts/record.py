@@ -42,7 +42,7 @@ from hub.registry.tables.artifacts import (
 from hub.registry.tables.base import Table, table_of
 from hub.registry.tables.scores import ParityRow, ScoreRow
 from hub.registry.tables.trust import SignatureRow
-from hub.scores.settings import setting_of
+from hub.scores.setting import setting_of
 
 _STEP = 1000
 """Digests in one statement: databases bound the number of its values."""

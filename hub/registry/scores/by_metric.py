@@ -9,13 +9,14 @@ end of each range.
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import InvalidRequest
 from hub.records import Provenance
+from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.index.ranking import HEADLINES
 from hub.registry.scores.rankings import COLUMNS, Ranking, distinct_rankings, rankings
 
@@ -142,11 +143,40 @@ def measured_with(database: Database, readers: tuple[str, ...] | None) -> list[t
 
     Only the metrics that say how well a module does; see `hub.registry.index.ranking`.
     """
+    pairs = ({"metric": metric, "provenance": str(provenance)} for metric, provenance in product(HEADLINES, Provenance))
     return [
-        (benchmark, metric, str(provenance))
-        for metric, provenance in product(HEADLINES, Provenance)
-        for benchmark in sorted({each.benchmark for each in rankings(database, metric, provenance, readers=readers)})
+        (benchmark, known["metric"], known["provenance"])
+        for known in pairs
+        for benchmark in _distinct_values(database, known, "benchmark", "")
+        if _is_visible(database, {**known, "benchmark": benchmark}, readers)
     ]
+
+
+def _is_visible(database: Database, known: dict[str, str], readers: tuple[str, ...] | None) -> bool:
+    """Return whether `readers` may see one of the scores with a metric, provenance and benchmark."""
+    if readers is None:
+        return True
+    visible, values = visibility_condition(readers)
+    question = (
+        "SELECT 1 FROM scores JOIN artifacts ON artifacts.id = scores.artifact_id WHERE metric = :metric "
+        f"AND provenance = :provenance AND benchmark = :benchmark AND (NOT private OR {visible}) LIMIT 1"
+    )
+    return bool(database.rows(question, {**known, **values}))
+
+
+def _distinct_values(database: Database, known: dict[str, str], column: str, wanted: str) -> Iterator[str]:
+    """Yield the distinct values of `column` among scores with the `known` values; only `wanted`, unless it is empty."""
+    same = " AND ".join(f"{name} = :{name}" for name in known)
+    last, sign = wanted, "=" if wanted else ">="
+    for _ in range(MAX_RANGES + 1):
+        question = f"SELECT {column} FROM scores WHERE {same} AND {column} {sign} :last ORDER BY {column} LIMIT 1"
+        rows = database.rows(question, {**known, "last": last})
+        if not rows:
+            return
+        last, sign = rows[0][0], ">"
+        yield last
+        if wanted:
+            return
 
 
 def the_ranking(

@@ -19,7 +19,7 @@ from hub.registry.index.ranking import NEVER, ranking
 from hub.registry.scores.parity import renew_parities
 from hub.registry.scores.rows import question_of
 from hub.registry.scores.scores import FIRST_REPRODUCED, languages_of, score_id
-from hub.scores.settings import setting_of
+from hub.scores.setting import setting_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

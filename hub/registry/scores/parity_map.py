@@ -43,7 +43,7 @@ class Trial:
     benchmark_digest: str
     split: str
     setting: str
-    """The class of the sample size; see `hub.scores.settings`."""
+    """The class of the sample size; see `hub.scores.setting`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,15 +104,13 @@ def parity_map(database: Database, query: ParityQuery) -> ParityMap:
     with database.snapshot():
         trials = [*trials_of(database, query)]
         best = min((place_of(each) for each in trials), default=0)
-        chosen: tuple[Trial | None, list[MapEntry]] = (None, [])
+        chosen: Trial | None = None
+        entries: list[MapEntry] = []
         for trial in sorted((each for each in trials if place_of(each) == best), key=_order):
-            entries = _entries(database, query, trial)
-            if len(entries) > len(chosen[1]):
-                chosen = trial, entries
-    trial, entries = chosen
-    return ParityMap(
-        base=query.base, trial=trial, entries=tuple(entries), others=tuple(each for each in trials if each != trial)
-    )
+            if len(found := _entries(database, query, trial)) > len(entries):
+                chosen, entries = trial, found
+    others = tuple(each for each in trials if each != chosen)
+    return ParityMap(base=query.base, trial=chosen, entries=tuple(entries), others=others)
 
 
 def place_of(trial: Trial) -> int:

@@ -1,7 +1,7 @@
 """Decide which scores may be ranked together, and find the rankings that a metric has.
 
 Two values are only compared if they answer the same question in the same way: metric (with its judge), benchmark and digest, split,
-unit, direction, provenance and *setting* (`hub.scores.settings`). The setting is stored with each score, so that a ranking is one
+unit, direction, provenance and *setting* (`hub.scores.setting`). The setting is stored with each score, so that a ranking is one
 range of an index, in the order of the values.
 """
 

@@ -24,7 +24,7 @@ from hub.registry.index.current_revisions import current_revisions
 from hub.registry.index.ranking import UNMEASURED, ranking, ranking_in
 from hub.registry.scores.parity import renew_parities
 from hub.registry.scores.rows import read_score
-from hub.scores.settings import setting_of
+from hub.scores.setting import setting_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

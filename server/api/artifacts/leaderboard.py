@@ -13,7 +13,7 @@ from hub.names import ArtifactName
 from hub.records import Artifact, Provenance, Score
 from hub.registry.scores.leaderboard import MAX_TOTAL, LeaderboardQuery, as_json, leaderboards
 from hub.scores.metrics import is_control
-from hub.scores.settings import setting_of
+from hub.scores.setting import setting_of
 from server.auth.access import Hub, get_artifact
 from server.auth.caller import caller_of
 from server.http.response_bodies import Body, json_response

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from hub.advice.ready import Excluded, InLanguage
 from hub.advice.recommend import MAX_LANGUAGES, Question, as_json, recommend
 from hub.advice.tables import PRICE_PER_HOUR
-from hub.advice.training import Training
+from hub.advice.ways_to_train import Training
 from server.auth.access import Hub
 from server.auth.caller import caller_of
 from server.http.response_bodies import Body, json_response

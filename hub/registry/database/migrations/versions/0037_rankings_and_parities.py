@@ -13,7 +13,7 @@ from hub.names import ArtifactName
 from hub.records import DATASET, Provenance, Score
 from hub.registry.tables.base import TEXT, WHOLE
 from hub.scores.parity import Parity, derive_parities
-from hub.scores.settings import setting_of
+from hub.scores.setting import setting_of
 
 revision = "0037"
 down_revision = "0036"

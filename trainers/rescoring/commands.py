@@ -50,6 +50,9 @@ def rescore(
     lang: Annotated[
         list[str] | None, typer.Option(help="Only scores in this language; repeat for several.  [default: all]")
     ] = None,
+    score: Annotated[
+        str, typer.Option(help="Only the score with this id, as `hub leaderboard` lists it.  [default: all]")
+    ] = "",
     n: Annotated[
         int, typer.Option(min=0, help="Maximum number of prompts per language and split (0 = as claimed).")
     ] = 0,
@@ -74,10 +77,12 @@ def rescore(
     from hub.publish.reproduce import record_reproduced
     from hub.registry.accounts.permissions import Actor
     from trainers.rescoring.measure import measure
-    from trainers.rescoring.trials import record_problems, trials_of
+    from trainers.rescoring.trials import only_score, record_problems, trials_of
 
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
+        if score:
+            artifact = only_score(artifact, score)
         trials = trials_of(artifact, hub, languages=languages, splits=split or (), base=base, most=n)
         if not trials:
             raise InvalidRequest(

@@ -10,7 +10,8 @@ from hub.local import LocalHub
 from hub.plugins import names
 from hub.records import Artifact, Provenance, Score
 from hub.registry import CURATED_OWNER
-from hub.registry.index.ranking import COSTS, is_control
+from hub.registry.scores.scores import UnknownScore, score_id
+from hub.scores.metrics import COSTS, is_control
 from trainers.evaluation import BENCHMARKS, GROUP
 from trainers.rescoring.run_record import RunRecord, read_record
 
@@ -96,6 +97,14 @@ def record_problems(artifact: Artifact, hub: LocalHub, trials: Iterable[Trial]) 
         f"the run record of {each[0]}{f' and {len(each) - 1} more' if each[1:] else ''} cannot be true: {problem}."
         for problem, each in found.items()
     ]
+
+
+def only_score(artifact: Artifact, known: str) -> Artifact:
+    """Return the artifact with the one score that has this id. Raises UnknownScore."""
+    found = tuple(each for each in artifact.scores if score_id(each) == known)
+    if not found:
+        raise UnknownScore(known, listing=f"hub show {artifact.name} --scores")
+    return replace(artifact, scores=found)
 
 
 def is_curated(trial: Trial) -> bool:

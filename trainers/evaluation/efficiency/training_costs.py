@@ -14,7 +14,8 @@ from torch import nn
 from hub.errors import DamagedFile
 from hub.local import LocalHub
 from hub.records import Artifact, Provenance, Score, Variant
-from hub.registry.index.ranking import HEADLINES, is_control
+from hub.registry.index.ranking import HEADLINES
+from hub.scores.metrics import is_control
 from hub.weights.header import SUFFIX, count_parameters
 from trainers.evaluation.evaluator import EvaluationSubject
 

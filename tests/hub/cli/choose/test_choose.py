@@ -81,7 +81,7 @@ def test_advice_for_a_language_without_a_module_is_a_line_that_trains_one(hub):
         (("recommend", "--base", "sdxl", "--lang", "yo", "--need", "speed"), "unknown need `speed`: choose one of budget,"),
         (("recommend", "--base", "sdxl", "--lang", "yo", "--budget", "-5"), "`budget` is -5: give a positive number"),
         (("recommend", "--base", "sdxl", "--lang", "yo", "--max-vram", "0"), "`max_vram` is 0: give a positive number"),
-        (("recommend", "--base", "sdxl", "--lang", "yo", "--budget", "much"), "'much' is not a valid float"),
+        (("recommend", "--base", "sdxl", "--lang", "yo", "--budget", "much"), "Invalid value for '--budget'"),
         (("leaderboard", "emoji-generation", "r_precision_at_1", "--method", "mulann"), "no method is called `mulann`"),
         (("leaderboard", "emoji-generation", "r_precision_at_1", "--base", "sdxll"), "no base is called `sdxll`"),
         (("show", "mulan-yo", "--score", "0" * 16), "no score is called"),
@@ -94,7 +94,15 @@ def test_a_wrong_request_is_one_line_with_exit_code_2(hub, command, said):
 
 
 def test_a_run_record_is_found_by_the_id_of_a_leaderboard(hub):
-    board = ("leaderboard", "emoji-generation", "r_precision_at_1", "--provenance", "self-reported", "--method", "mulan")
+    board = (
+        "leaderboard",
+        "emoji-generation",
+        "r_precision_at_1",
+        "--provenance",
+        "self-reported",
+        "--method",
+        "mulan",
+    )
     (seen, *_) = json.loads(hub(*board, "--split", "seen", "--lang", "yo", "--base", "emoji-sd", "--json")[1])
     entry = seen["entries"][0]
     code, out, _ = hub("show", entry["artifact"], "--score", entry["id"])

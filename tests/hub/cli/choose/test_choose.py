@@ -30,6 +30,7 @@ def test_the_map_shows_raw_translated_and_best_module_with_intervals(hub):
     assert titles.split()[:4] == ["TAG", "LANGUAGE", "RAW", "TRANSLATED"]
     assert [row.split()[0] for row in rows[:2]] == ["sw", "yo"]
     assert all(row.count("[") == 3 for row in rows[:2])
+    out = hub("parity", "--base", "emoji-sd", "--lang", "yo")[1]
     assert "Also measured, not comparable: emoji-generation/combinations r_precision_at_1" in out
 
 

@@ -56,7 +56,7 @@ class Ready:
     memory: Memory
     why: tuple[str, ...]
     unknown: tuple[str, ...]
-    """What nobody has measured or stated."""
+    """What is neither measured nor stated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,7 @@ ARTIFACT, REPOSITORY, PAGE = (
 REVISION, GIT = ARTIFACT + "/revisions/{revision}", "/{collection:prefix}{owner}/{name}"
 LEVELS = {
     "see": [
-        *(f"GET {ARTIFACT}{end}" for end in ("", "/downloads", "/revisions", "/diff", "/aliases", "/scores", "/security", "/compatible")),
+        *(f"GET {ARTIFACT}{end}" for end in ("", "/downloads", "/revisions", "/diff", "/aliases", "/scores", "/scores/{score}", "/security", "/compatible")),
         *(f"GET {REVISION}{end}" for end in ("", "/tensors", "/manifest")),
         *(f"GET {REPOSITORY}{end}" for end in ("", "/refs", "/likers", "/lfs-files", "/commits/{revision}", "/revision/{revision}", "/tree/{revision}", "/tree/{revision}/{path:path}")),
         f"POST {REPOSITORY}/paths-info/{{revision}}",

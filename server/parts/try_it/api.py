@@ -131,12 +131,8 @@ async def cancel_try(request: Request, job: Segment) -> TryBody:
 async def get_try_image(request: Request, job: Segment, column: int) -> Response:
     """Return the image of a column as PNG. Raises UnknownJob."""
     png = b64decode(await _ask(request, "image", job=job, column=column))
-    # An image of a private module: no shared cache keeps it.
-    headers = {
-        "Cache-Control": "private, max-age=3600, immutable",
-        "Content-Disposition": f'inline; filename="try-{column}.png"',
-    }
-    return Response(png, 200, headers, "image/png")
+    # It can be of a private module, so no shared cache keeps it. The page names the file that a visitor downloads.
+    return Response(png, 200, {"Cache-Control": "private, max-age=3600, immutable"}, "image/png")
 
 
 async def submit(request: Request, caller: Caller, wanted: GenerationRequest) -> TryBody:

@@ -27,7 +27,8 @@ from torch import Tensor, nn
 from hub.bases.frozen import FrozenBase
 from hub.encoders.text_encoder import TextEncoder
 from trainers.frozen.foundation import DUAL_ENCODER, open_dual_encoder
-from trainers.inputs.features import IMAGES, PIXELS, FeatureDataset, Store
+from trainers.inputs.features import FeatureDataset, Store
+from trainers.inputs.latents.image_latents import IMAGES, PIXELS
 from trainers.inputs.mixture import Mixture, collect_features
 from trainers.inputs.release import release
 from trainers.learners.denoiser_memory import convert_to_bf16, recompute_activations

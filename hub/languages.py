@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from hub.errors import UnknownLanguage
@@ -53,6 +53,22 @@ def parse_language(text: str) -> str:
     if tag is None:
         raise UnknownLanguage(text, known=[*_with_prefix_of(wanted), *_tags_by_plain_name(), *_names_in_english()])
     return tag
+
+
+@lru_cache(maxsize=4096)
+def find_language(text: str) -> str:
+    """Return the tag of a language by its complete name, in any language of CLDR; empty if there is none. Tags are not accepted."""
+    wanted = text.strip()
+    if wanted.lower() == "multilingual":
+        return MULTILINGUAL
+    if len(wanted) <= SHORT and wanted.isascii():
+        return ""
+    return _from_name(wanted) or ""
+
+
+def is_frequent(tag: str) -> bool:
+    """Return whether at least FREQUENT people write the language, according to CLDR."""
+    return tag in _frequent()
 
 
 def language_name(tag: str, in_language: str = "en") -> str:
@@ -157,7 +173,8 @@ def _from_name(text: str) -> str | None:
         return None  # The lookup fails on control characters.
     for spelling in (text, _plain(text)):
         try:
-            return str(standardize_tag(get_trie_value(_names_in_all_languages(), normalize_name(spelling))))
+            tag = str(standardize_tag(get_trie_value(_names_in_all_languages(), normalize_name(spelling))))
+            return _from_tag(tag) or tag
         except KeyError:
             continue
     return _tags_by_plain_name().get(_plain(text).lower())
@@ -189,8 +206,11 @@ def _plain(text: str) -> str:
 
 @cache
 def _tags_by_plain_name() -> dict[str, str]:
-    """Map autonyms of frequent languages, in lower case and without diacritics, to tags."""
-    return {_plain(autonym(tag)).lower(): tag for tag in reversed(_frequent())}
+    """Map autonyms and English names of frequent languages, in lower case and without diacritics, to tags.
+
+    CLDR's table, which comes first, lacks names that it also uses for a way of writing, such as `Hindi`.
+    """
+    return {_plain(name(tag)).lower(): tag for name in (language_name, autonym) for tag in reversed(_frequent())}
 
 
 @cache

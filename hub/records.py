@@ -277,7 +277,10 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Search criteria. Empty fields do not filter."""
+    """Search criteria. Empty fields do not filter.
+
+    `language`, `kind`, `base`, `method` and `license` can have several values, separated by commas, of which one must match.
+    """
 
     text: str = ""
     language: str = ""
@@ -296,6 +299,8 @@ class Query:
     type: str = ""
     """`model` or `dataset`, as Hugging Face clients distinguish them."""
     gated: bool | None = None
+    has_images: bool = False
+    """Whether only artifacts with images in their files match."""
     parameters: tuple[int, int] | None = None
     """Minimum and maximum number of parameters, inclusive."""
     metric: str = ""
@@ -319,7 +324,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandIn:
-    """The multilingual `module`, as `owner/name`, that a `name` such as `mulan-yo` gives for a `base` without a module of that name."""
+    """The `module`, as `owner/name`, that a `name` such as `mulan-yo` gives for a `base` without a module of that name."""
 
     name: str
     language: str
@@ -329,6 +334,19 @@ class StandIn:
     """Those of the module."""
     score: Score | None = None
     """Its best score in the language."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What the text of a query was understood as. Empty fields were not in it."""
+
+    language: str = ""
+    """A BCP-47 tag."""
+    base: str = ""
+    method: str = ""
+    kind: str = ""
+    words: tuple[str, ...] = ()
+    """The rest, which must occur as words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +363,17 @@ class Page:
     """Position of the first item among all results."""
     stand_ins: tuple[StandIn, ...] = ()
     """Multilingual modules that also read the requested language; see `hub.registry.names.stand_ins`."""
+    meaning: Meaning | None = None
+    """How the text was understood; None if it was searched for word by word."""
+    correction: str = ""
+    """If nothing matches, a text that is spelled like the one of the query and has matches."""
+    without: dict[str, int] = field(default_factory=dict)
+    """If nothing matches, the number of matches without one of the criteria, by the name of its field in `Query`."""
+
+
+def split_values(text: str) -> tuple[str, ...]:
+    """Return the values of a field of `Query` that can have several: `adapter,encoder` has two."""
+    return tuple(dict.fromkeys(value for each in text.split(",") if (value := each.strip())))
 
 
 def join_names(names: Iterable[str]) -> str:

@@ -21,10 +21,9 @@ from trainers.options import (
     NativeColumn,
     RecipeName,
     Sets,
+    check_engine,
     request_from_options,
 )
-
-ENGINES = ("local", "ray")
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,8 +65,7 @@ def cache(
 
     Other methods reuse the same caches. An interrupted run continues with the missing shards.
     """
-    if engine not in ENGINES:
-        raise InvalidRequest(f"unknown engine `{engine}`: choose {' or '.join(ENGINES)}.")
+    check_engine(engine)
     if show and clear_cache:
         raise InvalidRequest("`--list` and `--clear` cannot be used together.")
     from hub.local import LocalHub

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from hub.errors import InvalidRequest
-from trainers.corpora.corpus import Corpus
+from trainers.corpora.corpus import Corpus, Croppable
 from trainers.inputs.features import FeatureDataset
 from trainers.methods import METHODS, get_plan
 from trainers.recipes.plan import Phase, Plan
@@ -15,8 +13,13 @@ IMAGES = {"latents", "images"}
 
 
 def check_images(plan: Plan, corpus: Corpus) -> None:
-    """Raise `InvalidRequest` if a phase needs images and the corpus has none."""
+    """Raise `InvalidRequest` if a phase needs images and the corpus has none, or crops of images whose sizes it does not know."""
     if corpus.has_images:
+        if plan.cropping is not None and not isinstance(corpus, Croppable):
+            raise InvalidRequest(
+                f"the corpus `{corpus.name}` does not tell the sizes of its images: omit `center_crop`, `random_crops`, `random_flip` "
+                "and `aspect_buckets`, or give your images as a folder or shards."
+            )
         return
     if needing := [phase.name for phase in plan.phases if IMAGES.intersection(phase.needs)]:
         others = [name for name in METHODS if not any(IMAGES.intersection(p.needs) for p in get_plan(name).phases)]
@@ -39,7 +42,4 @@ def check_translations(plan: Plan, features: FeatureDataset) -> None:
 
 def compares_with_english(phase: Phase) -> bool:
     """Return whether the loss of a phase reads the English meaning of a text."""
-    make = phase.make
-    while isinstance(make, partial):
-        make = make.func
-    return bool(getattr(make, "compares_with_english", True))
+    return bool(getattr(phase.objective, "compares_with_english", True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from trainers.recipes.overrides import Overrides
     from trainers.run import RunRequest
 
+ENGINES = ("local", "ray")
+"""Values of `--engine`."""
 ImageColumn = Annotated[
     str, typer.Option(help="Image column of a captioned corpus.  [default: the format's usual one]")
 ]
@@ -167,6 +170,12 @@ def check_device(device: str, *, takes_index: bool = False) -> None:
         raise InvalidRequest(f"unknown device `{device}`: choose cpu or cuda{' or cuda:1' if takes_index else ''}.")
 
 
+def check_engine(engine: str) -> None:
+    """Check that an engine is `local` or `ray`. Raises `InvalidRequest`."""
+    if engine not in ENGINES:
+        raise InvalidRequest(f"unknown engine `{engine}`: choose {' or '.join(ENGINES)}.")
+
+
 def prepare_libraries() -> None:
     """Check that the training libraries are installed, and silence their progress bars. Raises `MissingExtra`."""
     from importlib.util import find_spec
@@ -195,9 +204,16 @@ def data_options(
     metrics: Sequence[str] = (),
     force: bool = False,
     keep: Path | None = None,
+    **rest: Any,
 ) -> DataOptions:
-    """Return the options of published benchmarks from those of the command line."""
+    """Return the options of benchmarks from those of the command line; `rest` are further fields.
+
+    Raises `InvalidRequest` for numbers that are not finite.
+    """
+    for name, value in (("--guidance", guidance), ("--price-per-hour", rest.get("price_per_hour"))):
+        if value is not None and not math.isfinite(value):
+            raise InvalidRequest(f"{name} is {value}: give a finite number.")
     return DataOptions(
         place=data, judge=judge, metrics=tuple(dict.fromkeys(metrics)), steps=steps or None, guidance=guidance, force=force,
-        keep=keep, device=device or None,
+        keep=keep, device=device or None, **rest,
     )  # fmt: skip

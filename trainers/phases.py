@@ -60,7 +60,9 @@ def run_phase(
     device, main, is_sharded = device_of(accelerator), accelerator.is_main_process, sharding.is_requested(accelerator)
     # A sharded module cannot be gathered in place: a copy is trained, and its weights are then loaded into the module.
     working = copy.deepcopy(module).to(device) if is_sharded else module
-    method = phase.make(working, features)  # It marks the trainable parameters, also of a finished phase.
+    method: Any = phase.make(working, features)  # It marks the trainable parameters, also of a finished phase.
+    if "latents" in phase.needs and features.bucket_N is not None:
+        method.example_groups = features.bucket_N
     parameters = {name: value.numel() for name, value in working.named_parameters() if value.requires_grad}
     finished = _read_outcome(place)
     if finished is not None and phase.recipe.steps <= finished.get("steps", phase.recipe.steps):

@@ -165,6 +165,7 @@ def _config(trained: RunResult, cost: Cost) -> dict[str, Any]:
             "seconds": {name: round(value, 2) for name, value in trained.seconds.items()},
             "device_seconds": round(cost.device_seconds, 1),
             "device": trained.device,
+            "parameters": trained.parameters,
             "corpus": {"name": trained.corpus.name, "digest": trained.corpus.digest},
             **({"vision": asdict(trained.vision.pin)} if trained.vision else {}),
         },

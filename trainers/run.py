@@ -44,7 +44,7 @@ from trainers.loop.distributed import device_of, open_accelerator
 from trainers.loop.loop import shards_of
 from trainers.methods import get_plan
 from trainers.phases import run_phase
-from trainers.recipes.fit_to_base import fit_to_base, refuse_by_card
+from trainers.recipes.fit_to_base import check_vision, fit_to_base, refuse_by_card
 from trainers.recipes.overrides import Overrides, settings_of
 from trainers.recipes.plan import Plan
 from trainers.recipes.weight_types import FULL, WeightTypes, weight_types
@@ -266,7 +266,10 @@ def prepare(
     """
     plan = plan_of(request)
     refuse_by_card(plan, request.base, hub, {*request.changes.only, *request.changes.phases})
+    vision_source = find_vision(plan, hub)
+    check_vision(plan, vision_source, request.base, hub)
     base_source, encoder_sources = plan.foundation.find(request.base, hub), find_encoders(request.encoder, hub)
+    check_vision(plan, vision_source, str(base_source.folder), hub)
     plan = fitted_plan(plan, request, base_source, len(encoder_sources))
     plan = plan if schedule is None else plan.with_schedule(schedule)
     types = weight_types(plan, device)
@@ -275,7 +278,6 @@ def prepare(
     if isinstance(corpus, CaptionedCorpus) and not quiet:
         tqdm.write("\n".join(corpus.report()), file=sys.stderr)
     base = _open_base(plan, base_source.folder, device, types)
-    vision_source = find_vision(plan, hub)
     sentence_encoder = open_sentence_encoder(encoder_sources, device) if plan.reads_sentences else None
     if sentence_encoder is None:
         encoder = TextEncoder.from_folder(
@@ -299,6 +301,7 @@ def prepare(
         vision=open_dual_encoder(vision_source.folder, device) if vision_source else None,
         sentence_encoder=sentence_encoder,
         sample_latents=_samples_latents(plan, base),
+        cropping=plan.cropping,
     )  # fmt: skip
     check_translations(plan, features)
     return RunInputs(plan, base_source, encoder_sources, prompt_rules, features, vision_source)

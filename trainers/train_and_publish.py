@@ -19,7 +19,7 @@ from hub.records import Revision, Score
 from trainers import publish_module
 from trainers import run as training
 from trainers.cost import Estimate, Speeds, count_images
-from trainers.evaluation import evaluate
+from trainers.evaluation import evaluate, subjects
 from trainers.evaluation.evaluate import EvaluationRequest
 from trainers.loop.distributed import close_process_group, wait_for_all
 from trainers.publish_module import Cost
@@ -142,7 +142,7 @@ def _evaluate_together(
         ).is_file():  # This machine has a run folder of its own. All processes hold the same weights.
             folder = Path(stack.enter_context(TemporaryDirectory())) / folder.name
             _write(trained, folder, cost)
-        subject = evaluate.trained_subject(trained, folder.name, folder, hub)
+        subject = subjects.trained_subject(trained, folder.name, folder, hub)
         return evaluate.evaluate_for_card(subject, evaluation, trained.corpus, hub, quiet=quiet or trained.rank != 0)
 
 

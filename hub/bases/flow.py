@@ -14,7 +14,8 @@ import sys
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hub.bases.frozen import FrozenBase, in_type_of_weights
+from hub.bases.frozen import FrozenBase
+from hub.bases.stored_type import in_type_of_weights
 from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
 
@@ -208,6 +209,7 @@ class FrozenFlow(FrozenBase):
         states_BLC: Tensor,
         pooled_BP: Tensor | None = None,
         mask_BL: Tensor | None = None,
+        sizes_B6: Tensor | None = None,  # noqa: ARG002 - these denoisers read no sizes, but for CogView4's
     ) -> Tensor:
         """Return the velocity (B, K, H, W). Gradients reach the conditioning alone. Raises DoesNotFit as `FrozenBase.predict`."""
         self._check_pooled(pooled_BP)

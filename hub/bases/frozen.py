@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from hub.bases.family import Family, families, family_of, missing_components, pipeline_class_of
 from hub.bases.sizes import factor_of, side_of
+from hub.bases.stored_type import in_type_of_weights
 from hub.conditioning import Conditioning
 from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
@@ -24,33 +24,6 @@ from hub.errors import DoesNotFit
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
-
-
-def in_type_of_weights(predict: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Let `predict` compute in the type of a denoiser that is stored in 16 bits, without autocast, and return its answer in fp32.
-
-    Autocast would compute norms and activations in fp32 and convert around them, which takes more time and memory.
-    """
-
-    @wraps(predict)
-    def convert(
-        base: FrozenBase,
-        noisy_BKHW: Tensor,
-        steps_B: Tensor,
-        states_BLC: Tensor,
-        pooled_BP: Tensor | None = None,
-        mask_BL: Tensor | None = None,
-    ) -> Tensor:
-        import torch
-
-        dtype = base.denoiser.dtype
-        if dtype is torch.float32:
-            return predict(base, noisy_BKHW, steps_B, states_BLC, pooled_BP, mask_BL)
-        pooled_BP = None if pooled_BP is None else pooled_BP.to(dtype)
-        with torch.autocast(base.device.type, enabled=False):
-            return predict(base, noisy_BKHW.to(dtype), steps_B, states_BLC.to(dtype), pooled_BP, mask_BL).float()
-
-    return convert
 
 
 class FrozenBase:
@@ -64,6 +37,8 @@ class FrozenBase:
     """Whether the image reads the text in layers of its own, `attn2`."""
     compares_attention: ClassVar[bool] = True
     """Whether what the image reads in an attention layer can be told apart from the text."""
+    takes_any_shape: ClassVar[bool] = False
+    """Whether `predict` takes latents of any height and width, with the conditions of their size."""
 
     def __init__(self, family: Family, pipeline: Any, conditioning: Conditioning, device: torch.device) -> None:
         """Freeze the parts of `pipeline`; `conditioning` is what its denoiser reads."""
@@ -227,6 +202,12 @@ class FrozenBase:
         """Return how many pixels wide a pixel of a latent is."""
         return factor_of(self._vae.config)
 
+    @property
+    def grain(self) -> int:
+        """Return the number of pixels of which the sides of an image are multiples: those of the denoiser's coarsest feature map."""
+        levels = getattr(self.denoiser.config, "block_out_channels", None)
+        return self.factor * (2 ** (len(levels) - 1) if levels else int(self.denoiser.config.patch_size))
+
     def text_states(self, texts: Sequence[str]) -> Tensor:
         """Return the token states of English texts, (B, L, C)."""
         return self.read(texts).tokens_BLC
@@ -268,32 +249,32 @@ class FrozenBase:
         )
         return self._family.mixin.encoded(answer)
 
-    def latents(self, images_B3HW: Tensor) -> Tensor:
-        """Return mean latents of uint8 images of any size, (B, K, H, W)."""
+    def latents(self, images_B3HW: Tensor, *, resize: bool = True) -> Tensor:
+        """Return mean latents (B, K, H, W) of uint8 images, which are resized to the base's size unless `resize` is False."""
         import torch
 
         with torch.no_grad():
-            return self._encode(self._pixels(images_B3HW))
+            return self._encode(self._pixels(images_B3HW, resize=resize))
 
-    def posterior(self, images_B3HW: Tensor) -> Tensor:
-        """Return the mean and the standard deviation (B, 2K, H, W) of the latents of uint8 images, if `has_posterior`."""
+    def posterior(self, images_B3HW: Tensor, *, resize: bool = True) -> Tensor:
+        """Return the mean and the standard deviation (B, 2K, H, W) of the same latents, if `has_posterior`."""
         import torch
 
         with torch.no_grad():
-            found = self._posterior(self._pixels(images_B3HW))
+            found = self._posterior(self._pixels(images_B3HW, resize=resize))
             mean_BKHW = self._scale(found.mean)  # Affine, element by element, so a deviation is a difference.
             return torch.cat([mean_BKHW, self._scale(found.mean + found.std) - mean_BKHW], dim=1)
 
     has_posterior = True
     """Whether the autoencoder gives a distribution of latents and not a single one."""
 
-    def _pixels(self, images_B3HW: Tensor) -> Tensor:
-        """Return uint8 images of any size as pixels (B, 3, H, W) in −1…1, resized to the base's size."""
+    def _pixels(self, images_B3HW: Tensor, *, resize: bool = True) -> Tensor:
+        """Return uint8 images as pixels (B, 3, H, W) in −1…1, resized to the base's size or as they are."""
         import torch.nn.functional as F
 
         pixels = images_B3HW.to(self.device).float() / 127.5 - 1
         size = (self.side, self.side)
-        if pixels.shape[-2:] == size:
+        if pixels.shape[-2:] == size or not resize:
             return pixels
         return F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(-1, 1)
 
@@ -366,13 +347,17 @@ class FrozenBase:
         states_BLC: Tensor,
         pooled_BP: Tensor | None = None,
         mask_BL: Tensor | None = None,
+        sizes_B6: Tensor | None = None,
     ) -> Tensor:
         """Return the denoiser's prediction, (B, K, H, W), without the variance that some append to it.
+
+        `sizes_B6` are pixels, for denoisers that read them: height and width of the original image, top and left of the crop after
+        the image was resized, height and width of the crop. None is an uncropped image of the base's size.
 
         Gradients reach the conditioning alone. Raises DoesNotFit if the denoiser reads a pooled vector and none is given.
         """
         self._check_pooled(pooled_BP)
-        conditions = self.conditions(states_BLC, pooled_BP, mask_BL)
+        conditions = self.conditions(states_BLC, pooled_BP, mask_BL, sizes_B6)
         answer: Tensor = self.denoiser(
             noisy_BKHW, timestep=steps_B, encoder_hidden_states=states_BLC, **conditions
         ).sample
@@ -389,6 +374,7 @@ class FrozenBase:
         states_BLC: Tensor,  # noqa: ARG002 - all families share one signature
         pooled_BP: Tensor | None,  # noqa: ARG002
         mask_BL: Tensor | None,  # noqa: ARG002
+        sizes_B6: Tensor | None = None,  # noqa: ARG002
     ) -> dict[str, Any]:
-        """Return the denoiser's arguments besides timestep and states, from states (B, L, C), pooled vector (B, P) and mask (B, L)."""
+        """Return the denoiser's arguments besides timestep and states, from what `predict` is given."""
         return {}

@@ -6,26 +6,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from hub.errors import AllYanked, InvalidRequest, UnknownArtifact, UnknownRevision
 from hub.names import DATASETS, ArtifactName, Digest
-from hub.records import DATASET, Artifact, Page, Query, Revision, StandIn
+from hub.records import DATASET, Artifact, Page, Query, Revision, StandIn, split_values
 from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.artifacts.downloads import count_download
+from hub.registry.artifacts.history import line_of
 from hub.registry.artifacts.rows import NAME, name_of, read_artifacts, read_revisions
 from hub.registry.database.database import Database
 from hub.registry.database.open import open_database
 from hub.registry.index.current_revisions import current_revisions
 from hub.registry.index.tags import CURATED_OWNER
 from hub.registry.names.base_names import find_base_names, known_bases
+from hub.registry.names.find_typed import explain_no_results, find_typed
 from hub.registry.names.stand_ins import find_stand_ins
 from hub.registry.outbox.queue import Job, jobs
 from hub.registry.parts import parts
 from hub.registry.refs import BRANCH, TAG, WRITING, Ref, find_ref, refs_of
-from hub.registry.search.search import find
 from hub.registry.uploads.uploads import uploaded_digests
 
 ALL_CARDS = "."
@@ -72,14 +72,13 @@ class Registry:
     def find(self, query: Query) -> Page:
         """Return a page of the artifacts that match `query`, with total and facet counts. Raises InvalidRequest.
 
-        `query.base` may be any name of the base. The first page of a search for a name such as `mulan-fr` has its stand-ins.
+        `query.base` may be any name of the base, and `query.text` may contain names of bases, languages and methods. The first page
+        of a search for a name such as `mulan-fr` has its stand-ins, and one without results says what to change.
         """
-        bases = self.base_names(query.base) if query.base else ()
-        page = find(self.database, query, base_names=bases)
-        if query.offset or query.after or "-" not in query.text:
-            return page
-        found = find_stand_ins(self.database, query.text.strip(), self.owner, bases, query.readers)
-        return replace(page, stand_ins=found)
+        bases = tuple(name for base in split_values(query.base) for name in self.base_names(base))
+        page = find_typed(self.database, query, self.owner, bases)
+        is_empty = not (page.total or page.stand_ins or query.offset or query.after) and query.limit
+        return explain_no_results(self.database, query, page, self.owner, bases) if is_empty else page
 
     def stand_ins(self, name: str, base: str = "", readers: tuple[str, ...] | None = None) -> tuple[StandIn, ...]:
         """Return the multilingual modules that a name such as `mulan-yo` gives for bases it is not made for, or only for `base`."""
@@ -137,6 +136,12 @@ class Registry:
         """Return all revisions, newest first, including yanked ones; `with_files=False` is faster."""
         artifact_id = self._id(name)
         return read_revisions(self.database, self._name(artifact_id), artifact_id, with_files=with_files)
+
+    def line(self, start: Revision, limit: int) -> tuple[Revision, ...]:
+        """Return up to `limit` revisions without files: `start`, its parent, and so on. The cost does not grow with what is left out."""
+        artifact_id = self._id(start.artifact)
+        listed = line_of(self.database, start.id, limit)
+        return read_revisions(self.database, self._name(artifact_id), artifact_id, among=listed, with_files=False)
 
     def refs(self, name: str | ArtifactName) -> tuple[Ref, ...]:
         """Return branches, tags and aliases, sorted by name."""

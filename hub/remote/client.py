@@ -32,7 +32,7 @@ from hub.errors import (
 )
 from hub.names import DATASETS, ArtifactName
 from hub.publish.lineage import Lineage
-from hub.records import DATASET, Artifact, MirrorOrigin, Page, Query, Revision, StandIn
+from hub.records import DATASET, Artifact, Meaning, MirrorOrigin, Page, Query, Revision, StandIn
 from hub.registry.artifacts.scans import Scan
 
 TIMEOUT_S = 60.0
@@ -45,6 +45,8 @@ _ERRORS: dict[int, type[HubError]] = {
     401: Unauthenticated, 403: Forbidden, 409: Conflict, 412: StaleParent, 413: TooLarge, 422: InvalidPath, 501: NotServed,
     507: OverQuota,
 }  # fmt: skip
+_FIELD_OF = {"lang": "language", "has": "has_images"}
+"""Parameter of the API → field of `Query`, where they differ."""
 _FILTERS = (
     "text",
     "kind",
@@ -96,6 +98,7 @@ class Endpoint:
             "lang": query.language,
             "provenance": query.provenance if query.metric else "",
             "scores": query.scores,
+            "has": "images" if query.has_images else "",
         }
         limits = {"min": query.min_value, "max": query.max_value}
         wanted |= {name: value for name, value in limits.items() if value is not None}
@@ -106,8 +109,16 @@ class Endpoint:
             items += map(_read_artifact, found["items"])
             cursor = found["cursor"] or ""
             stand_ins = stand_ins or decode(tuple[StandIn, ...], found.get("stand_ins", []))
+        meaning = found.get("meaning")
         return Page(
-            tuple(items[: query.limit]), found["total"], found["facets"], found["is_exact"], stand_ins=stand_ins
+            tuple(items[: query.limit]),
+            found["total"],
+            found["facets"],
+            found["is_exact"],
+            stand_ins=stand_ins,
+            meaning=decode(Meaning, meaning) if meaning else None,
+            correction=found.get("correction", ""),
+            without={_FIELD_OF.get(name, name): count for name, count in found.get("without", {}).items()},
         )
 
     def describe(self, name: str, revision: str = "main") -> Description:
@@ -152,7 +163,7 @@ class Endpoint:
         body: Mapping[str, object] | None = None,
     ) -> bytes:
         """Return the body of a response of `/api/v1`. Raises the errors of the local command, and Unreachable."""
-        query = urlencode({name: value for name, value in (parameters or {}).items() if value != ""})
+        query = urlencode({name: value for name, value in (parameters or {}).items() if value != ""}, doseq=True)
         address = f"{self.address}/api/v1{path}{f'?{query}' if query else ''}"
         headers = {"Accept": "application/json", "User-Agent": "linguahub"}
         headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}

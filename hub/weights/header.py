@@ -6,6 +6,7 @@ Source: the safetensors README, "Format": 8 bytes of length, JSON, then the tens
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any, BinaryIO
@@ -107,6 +108,11 @@ def count_parameters(opened: BinaryIO) -> dict[str, int]:
         if name != "__metadata__":
             counted[tensor["dtype"]] = counted.get(tensor["dtype"], 0) + prod(tensor["shape"])
     return counted
+
+
+def bytes_of(counted: Mapping[str, int]) -> int:
+    """Return the size in bytes of parameters counted by type; types of later versions of safetensors are left out."""
+    return sum(count * _BITS.get(dtype, 0) for dtype, count in counted.items()) // 8
 
 
 def _byte_range(tensor: Any) -> tuple[int, int]:

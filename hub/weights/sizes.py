@@ -1,4 +1,4 @@
-"""Estimate, measure and limit the memory of weights.
+"""Estimate and limit the memory of weights, without torch.
 
 Activations and other memory of image generation are not included.
 """
@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from hub.errors import InvalidRequest
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 BYTES = {"fp32": 4, "fp16": 2}
 """Bytes of one parameter."""
@@ -37,19 +33,6 @@ def describe_memory(count: int) -> str:
 def gigabytes(size_bytes: float) -> str:
     """Return `2.13 GB`, or `24.2 MB` below one gigabyte."""
     return f"{size_bytes / 1e9:.2f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"
-
-
-def bytes_of(module: nn.Module) -> int:
-    """Return the size of all parameters and buffers."""
-    return sum(_bytes_of(each) for each in (*module.parameters(), *module.buffers()))
-
-
-def _bytes_of(tensor: Tensor) -> int:
-    """Return the size of a tensor. One that torchao quantised holds several tensors, and its `nbytes` is the unquantised size."""
-    if not hasattr(tensor, "__tensor_flatten__"):
-        return tensor.nbytes
-    names, _ = tensor.__tensor_flatten__()
-    return sum(_bytes_of(getattr(tensor, name)) for name in names)
 
 
 def memory_budget(given: int | None, environment: Mapping[str, str] | None = None) -> int | None:

@@ -83,6 +83,10 @@ class ArtifactBody(Body):
     )
 
 
+PARAMETER_OF = {"language": "lang", "has_images": "has"}
+"""Field of `Query` → query parameter, where they differ."""
+
+
 class SearchBody(Body):
     """A page of results with their total and facet counts."""
 
@@ -118,6 +122,9 @@ def search_body(page: Page, cursor: str | None, next_url: str | None) -> dict[st
         "cursor": cursor,
         "next": next_url,
         "stand_ins": page.stand_ins,
+        "meaning": page.meaning,
+        "correction": page.correction,
+        "without": {PARAMETER_OF.get(name, name): count for name, count in page.without.items()},
     }
 
 

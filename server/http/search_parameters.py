@@ -9,13 +9,15 @@ from starlette.datastructures import QueryParams
 
 from hub.errors import InvalidRequest, near_names
 from hub.languages import parse_language
-from hub.records import Provenance, Query
+from hub.records import Provenance, Query, split_values
 from hub.registry.search.search import BY_METRIC, SORTS
 
 MAX_PAGE = 100
 """Maximum number of artifacts per page."""
 MAX_OFFSET = 1000
 """Largest `offset`. Beyond it, clients use cursors, which cost the same at every position."""
+MAX_VALUES = 20
+"""Maximum number of values of a parameter."""
 MAX_LENGTH = 1000
 """Maximum length of a parameter in characters."""
 ORDERS = (*SORTS, BY_METRIC)
@@ -23,13 +25,18 @@ _ALIASES = {"q": "text", "language": "lang"}
 _TEXT: dict[str, Any] = {"type": "string", "maxLength": MAX_LENGTH}
 _NUMBER: dict[str, Any] = {"type": "number"}
 _PARAMETERS: dict[str, tuple[str, dict[str, Any], Any]] = {
-    "text": ("Words to search for in names, summaries and tags. Alias: `q`.", _TEXT, "yoruba"),
+    "text": (
+        "Words in names, summaries and tags, or names of bases, languages, methods and kinds; in double quotes, words alone. Alias: `q`.",
+        _TEXT,
+        "yoruba sdxl",
+    ),
     "lang": ("Language tag (BCP 47) or name: `yo`, `yor`, `Yoruba`, `Yorùbá`. Alias: `language`.", _TEXT, "yo"),
     "kind": ("Kind of artifact: `adapter`, `projector`, `encoder`, `delta`, `base` or `dataset`.", _TEXT, "adapter"),
-    "base": ("Base that the artifact has weights for.", _TEXT, "emoji-sd"),
+    "base": ("Base that the artifact has weights for, by any of its names.", _TEXT, "emoji-sd"),
     "method": ("Training method, such as `mulan` or `pea`.", _TEXT, "mulan"),
     "license": ("Licence, as an SPDX identifier.", _TEXT, "Apache-2.0"),
     "owner": ("Owner of the artifact.", _TEXT, "linguahub"),
+    "has": ("`images`: only artifacts with images in their files.", {"type": "string", "enum": ["images"]}, "images"),
     "metric": (
         "Return only artifacts with a score of this metric, in the language `lang` if given.",
         _TEXT,
@@ -65,12 +72,14 @@ _PARAMETERS: dict[str, tuple[str, dict[str, Any], Any]] = {
         0,
     ),
 }
+_MULTIPLE = ("lang", "kind", "base", "method", "license")
+"""Parameters that can be repeated, or have several values separated by commas: artifacts match one of them."""
 PARAMETERS: list[dict[str, Any]] = [
     {
         "name": name,
         "in": "query",
         "required": False,
-        "description": meaning,
+        "description": meaning + (" Can be repeated." if name in _MULTIPLE else ""),
         "schema": {**schema, "examples": [example]},
     }
     for name, (meaning, schema, example) in _PARAMETERS.items()
@@ -93,7 +102,8 @@ def read_query(parameters: QueryParams, readers: tuple[str, ...] | None = (), *,
     named: dict[str, Any] = {name: given.get(name, "") for name in _NAMED}
     return Query(
         text=given.get("text", ""),
-        language=parse_language(given["lang"]) if "lang" in given else "",
+        language=",".join(map(parse_language, split_values(given.get("lang", "")))),
+        has_images=bool(_one_of("has", given, ("images", ""), "")),
         **named,
         provenance=_one_of("provenance", given, [*Provenance], Provenance.REPRODUCED),
         min_value=_read_value("min", given),
@@ -124,7 +134,10 @@ def _given(parameters: QueryParams) -> dict[str, str]:
         if len(value) > MAX_LENGTH:
             raise InvalidRequest(f"`{name}` has {len(value)} characters, but the limit is {MAX_LENGTH}.")
         if value.strip():
-            given[name] = value.strip()
+            given[name] = f"{given[name]},{value.strip()}" if name in given and name in _MULTIPLE else value.strip()
+    for name in _MULTIPLE:
+        if len(split_values(given.get(name, ""))) > MAX_VALUES:
+            raise InvalidRequest(f"`{name}` has more than {MAX_VALUES} values.")
     return given
 
 

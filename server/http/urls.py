@@ -6,6 +6,7 @@ Revisions such as `refs/pr/1` arrive as one segment, `refs%2Fpr%2F1`. So routes 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote, unquote, urlencode
 
@@ -40,11 +41,14 @@ def file_path(artifact: Artifact, revision: Revision, path: str) -> str:
     return f"{page_path(artifact)}/resolve/{commit_id(revision.id)}/{quote(path)}"
 
 
-def with_parameters(request: Request, **changes: str | int | None) -> str:
-    """Return the path of the request with some query parameters set, or removed with None."""
+def with_parameters(request: Request, **changes: str | int | Sequence[str] | None) -> str:
+    """Return the path of the request with some query parameters set, repeated for several values, or removed with None."""
     parameters = request.query_params.multi_items()
     kept = [(key, value) for key, value in parameters if key not in changes and value]
-    query = urlencode(kept + [(key, str(value)) for key, value in changes.items() if value not in (None, "")])
+    for key, value in changes.items():
+        values = [str(value)] if isinstance(value, str | int) else value or ()
+        kept += [(key, each) for each in values if each]
+    query = urlencode(kept)
     return f"{request.url.path}?{query}" if query else request.url.path
 
 

@@ -87,6 +87,13 @@ def day(moment: datetime | None) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d}" if moment else "–"
 
 
+def duration(seconds: float) -> str:
+    """Return `45 s`, `23 min` or `1.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def conditioning(given: Conditioning) -> str:
     """Return `77 tokens × 768, pooled 1280, with a mask`."""
     tokens = f"{given.length or 'any number of'} tokens × {format_width(given)}"

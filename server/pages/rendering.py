@@ -62,6 +62,7 @@ def _environment() -> Environment:
         "weight": formatting.weight,
         "day": formatting.day,
         "conditioning": formatting.conditioning,
+        "duration": formatting.duration,
         "metric": formatting.metric,
         "number": formatting.number,
         "short_name": formatting.short_name,

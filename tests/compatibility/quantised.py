@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import BitsAndBytesConfig, TorchAoConfig
 
-from hub.weights.sizes import bytes_of
+from hub.weights.module_size import bytes_of
 from tests.compatibility.case import PROMPT, Case, denoiser_of
 
 SMALL = {"8bit": "Int8Tensor", "4bit": "Params4bit"}

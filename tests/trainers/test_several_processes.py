@@ -22,7 +22,7 @@ from tests.builders.training import processes as launching
 from tests.builders.training.tiny_features import tiny
 from tests.builders.training.toy import ToyCorpus
 from trainers.corpora import CORPORA
-from trainers.evaluation import evaluate
+from trainers.evaluation import evaluate, subjects
 from trainers.evaluation.evaluate import EvaluationRequest
 from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask
 from trainers.evaluation.generation import generate_images
@@ -144,7 +144,7 @@ def test_two_processes_evaluate_what_they_trained_also_on_machines_that_share_no
     found = json.loads((tmp_path / "scores.json").read_text())
     assert {language for _, language, _, _ in found} == {"yo", "en"}
     artifact = tmp_path / home.format(rank=0) / "runs" / "m" / "m"
-    subject = evaluate.module_subject("m", artifact, "tiny-sd", hub, "cpu")
+    subject = subjects.module_subject("m", artifact, "tiny-sd", hub, "cpu")
     request = EvaluationRequest((), SPLITS, ("yo",), PROMPTS)
     alone = evaluate.evaluate_for_card(subject, request, ToyCorpus(), hub, quiet=True)
     assert [[each.metric, each.language, each.split] for each in alone] == [each[:3] for each in found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ from trainers.options import (
     JudgeName,
     Steps,
     check_device,
+    check_engine,
     check_names,
     data_options,
     parse_languages,
@@ -78,7 +79,19 @@ def evaluate(
     guidance: Guidance = None,
     force: Annotated[bool, typer.Option("--force", help="Compute FID of too few images; the metric says so.")] = False,
     keep: Annotated[Path | None, typer.Option(help="Folder in which the images of published prompts are kept.")] = None,
+    price_per_hour: Annotated[
+        float | None, typer.Option(min=0, help="Price of one device in dollars per hour, for the costs of efficiency.")
+    ] = None,
+    translator: Annotated[
+        str, typer.Option(help="Module that translates prompts to English, whose latency efficiency compares.")
+    ] = "",
     device: Device = "",
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="`local`: this process, or all those of `accelerate launch`; `ray`: a Ray Data job, for published benchmarks."
+        ),
+    ] = "local",
     push: Annotated[bool, typer.Option("--push", help="Publish the scores in the artifact's card.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
@@ -88,6 +101,7 @@ def evaluate(
     """
     languages = parse_languages(lang)
     check_device(device, takes_index=True)
+    check_engine(engine)
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
@@ -98,9 +112,12 @@ def evaluate(
         prepare_libraries()
         from trainers.corpora.columns import Columns
         from trainers.evaluation.evaluate import evaluate_artifact
+        from trainers.evaluation.results.result_log import ResultLogs
+        from trainers.loop.distributed import close_process_group, join_processes, process_place
         from trainers.publish_module import publish_scores
 
         columns = Columns.parse(image_column, caption_column or [], held_out_share)
+        device = join_processes(device)
         choice = data_options(
             data=data,
             judge=judge,
@@ -110,15 +127,30 @@ def evaluate(
             metrics=metric or (),
             force=force,
             keep=keep,
+            price_per_hour=price_per_hour,
+            translator=translator,
+            base=base,
         )
-        scores = evaluate_artifact(
-            artifact, hub, base=base, benchmarks=tuple(benchmark or ()), splits=tuple(split or ()), languages=languages,
-            corpus=corpus, columns=columns, count=n, seed=seed, device=device or None, quiet=as_json, choice=choice,
-        )  # fmt: skip
-        if push:
+        logs, is_first = ResultLogs(hub.home.caches), process_place()[0] == 0
+        wanted: dict[str, Any] = {
+            "base": base, "benchmarks": tuple(benchmark or ()), "splits": tuple(split or ()), "languages": languages, "corpus": corpus,
+            "columns": columns, "count": n, "seed": seed, "device": device or None, "quiet": as_json or not is_first, "logs": logs,
+            "choice": choice,
+        }  # fmt: skip
+        if engine == "ray":
+            from trainers.evaluation.cluster.evaluate_with_ray import evaluate_with_ray
+
+            scores = evaluate_with_ray(artifact, hub, **wanted)
+        else:
+            scores = evaluate_artifact(artifact, hub, **wanted)
+        if push and is_first:
             revision = publish_scores(artifact, scores, hub)
             if not as_json:
                 typer.echo(f"{artifact.name}: published as revision {revision.id[:12]}.")
+        close_process_group()
+        logs.remove()
+    if not is_first:
+        return
     if as_json:
         from hub.cli.find.format_scores import as_json as score_as_json
 

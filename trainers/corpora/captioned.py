@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -19,9 +20,11 @@ from hub.home import Home
 from trainers.corpora.caption_index import Numbers, hash_of, open_index
 from trainers.corpora.columns import Columns
 from trainers.corpora.corpus import ExampleRows, Prompt
+from trainers.corpora.crop import Crop, Pixels
 from trainers.corpora.formats.shards import IMAGES
-from trainers.corpora.images import UnreadableImages, decode_squares
-from trainers.corpora.text_columns import Column, Indices
+from trainers.corpora.image_sizes import Sizes, open_sizes
+from trainers.corpora.images import DECODERS, UnreadableImages, decode_crops, decode_squares
+from trainers.corpora.text_columns import Column, Indices, in_slices
 
 UNREADABLE_SHARE = 0.01
 """With a larger share of unreadable images, the dataset counts as damaged."""
@@ -115,26 +118,67 @@ class CaptionedCorpus:
 
         Raises `InvalidRequest` if the corpus has no images, and `DamagedFile` once more than 1 % of them turned out unreadable.
         """
-        if not self.has_images:
-            raise InvalidRequest(f"`{self.name}` has no images.")
         rows_N = self._rows_of(concepts)
-        contents: dict[int, bytes | None] = {}
-        for row in np.unique(rows_N).tolist():  # Neighbours in a file are read in their order, by one thread.
-            try:
-                contents[row] = self._source.read(self._keys[row], self._index.place(row))
-            except (OSError, KeyError, ValueError):
-                contents[row] = None
+        contents = self._contents(rows_N)
         squares = decode_squares([contents[row] for row in rows_N.tolist()], self._side)
-        if broken := [key for key, square in zip(concepts, squares, strict=True) if square is None]:
-            self._unreadable.add(broken)
-            count, images = len(self.unreadable), self.counts.images
-            if count > UNREADABLE_SHARE * images:
-                raise DamagedFile(
-                    f"{count} of {images} images of `{self.name}` cannot be read, such as {broken[0]}: repair or remove them; up to "
-                    "1% are left out."
-                )
-        blank_HW3 = np.zeros((self._side, self._side, 3), np.uint8)
-        return torch.from_numpy(np.stack([blank_HW3 if each is None else each for each in squares])).permute(0, 3, 1, 2)
+        return self._stack(concepts, squares, (self._side, self._side))
+
+    def sizes(self, concepts: Sequence[str]) -> Sizes:
+        """Return height and width (N, 2) of the images as their files' headers tell; 0 of unreadable ones. Raises as `images`."""
+        path = self._index.path.with_suffix(".sizes.npy")
+        sizes_N2 = open_sizes(path, len(self._index), self._read_start)
+        rows_N = np.concatenate([np.zeros(0, np.int64), *(self._rows_of(some) for some in in_slices(concepts))])
+        found_N2: Sizes = sizes_N2[rows_N]
+        if len(missing := np.flatnonzero(found_N2[:, 0] == 0)):
+            self._leave_out([concepts[place] for place in missing.tolist()])
+        return found_N2
+
+    def crops(self, concepts: Sequence[str], crops: Sequence[Crop]) -> Tensor:
+        """Return a crop of the image of each concept, (N, 3, H, W), all of one size. Raises as `images`.
+
+        Neighbours of the same concept are crops of an image that is read and decoded once.
+        """
+        rows_N = self._rows_of(concepts)
+        contents = self._contents(rows_N)
+        places = {row: np.flatnonzero(rows_N == row).tolist() for row in contents}
+        found: dict[int, Pixels] = {}
+        with ThreadPoolExecutor(DECODERS) as decoders:
+            wanted = ([crops[place] for place in places[row]] for row in contents)
+            for row, cuts in zip(contents, decoders.map(decode_crops, contents.values(), wanted), strict=True):
+                found |= zip(places[row], cuts or [], strict=False)
+        return self._stack(concepts, [found.get(place) for place in range(len(concepts))], crops[0].size)
+
+    def _contents(self, rows_N: Indices) -> dict[int, bytes | None]:
+        """Return the image file of each row. Neighbours in a file are read in their order, by one thread."""
+        return {row: self._read_start(row, None) for row in np.unique(rows_N).tolist()}
+
+    def _read_start(self, row: int, count: int | None) -> bytes | None:
+        """Return the first `count` bytes of a row's image file, or all; None if there is none."""
+        place = self._index.place(row)
+        if place.size < 0:
+            return None
+        try:
+            return self._source.read(self._keys[row], place, count)
+        except (OSError, KeyError, ValueError):
+            return None
+
+    def _stack(self, concepts: Sequence[str], found: Sequence[Pixels | None], size: tuple[int, int]) -> Tensor:
+        """Return images as one tensor, those that are missing as black ones of `size`, and remember these."""
+        if broken := [key for key, each in zip(concepts, found, strict=True) if each is None]:
+            self._leave_out(broken)
+        blank_HW3 = np.zeros((*size, 3), np.uint8)
+        return torch.from_numpy(np.stack([blank_HW3 if each is None else each for each in found])).permute(0, 3, 1, 2)
+
+    def _leave_out(self, broken: Sequence[str]) -> None:
+        """Remember unreadable images. Raises `DamagedFile` once they are more than 1 %."""
+        known = self.unreadable
+        self._unreadable.add([key for key in broken if key not in known])
+        count, images = len(self.unreadable), self.counts.images
+        if count > UNREADABLE_SHARE * images:
+            raise DamagedFile(
+                f"{count} of {images} images of `{self.name}` cannot be read, such as {broken[0]}: repair or remove them; up to "
+                "1% are left out."
+            )
 
     @cached_property
     def _keys(self) -> Column:
@@ -188,7 +232,9 @@ class CaptionedCorpus:
         return few_N[[key not in unreadable for key in keys]][:GALLERY] if unreadable else few_N[:GALLERY]
 
     def _rows_of(self, keys: Sequence[str]) -> Indices:
-        """Return the row of each key, or the first of several."""
+        """Return the row of each key, or the first of several. Raises `InvalidRequest` if the corpus has no images."""
+        if not self.has_images:
+            raise InvalidRequest(f"`{self.name}` has no images.")
         hashes_N, order_N = self._by_hash
         places = np.searchsorted(hashes_N, np.array([hash_of(key) for key in keys], np.uint64))
         rows_N: Indices = order_N[np.minimum(places, len(order_N) - 1)]

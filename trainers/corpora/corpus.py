@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, overload
+from typing import Any, Protocol, overload, runtime_checkable
 
 import numpy as np
 from torch import Tensor
 
+from trainers.corpora.crop import Crop
 from trainers.corpora.text_columns import Column, Indices
 
 
@@ -110,4 +111,17 @@ class Corpus(Protocol):
 
     def images(self, concepts: Sequence[str]) -> Tensor:
         """Return the images of the concepts, (N, 3, H, W), uint8."""
+        ...
+
+
+@runtime_checkable
+class Croppable(Protocol):
+    """A corpus that knows the sizes of its images, and cuts crops out of them."""
+
+    def sizes(self, concepts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int32]]:
+        """Return height and width (N, 2) in pixels of the images of the concepts; 0 of unreadable ones."""
+        ...
+
+    def crops(self, concepts: Sequence[str], crops: Sequence[Crop]) -> Tensor:
+        """Return a crop of the image of each concept, (N, 3, H, W), uint8, all of one size."""
         ...

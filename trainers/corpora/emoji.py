@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from trainers.corpora.corpus import Example, Prompt
+from trainers.corpora.crop import Crop, cut
 from trainers.corpora.emoji_dataset import Name, World
+from trainers.corpora.image_sizes import Sizes
 from trainers.loop.sampler import generator_of
 
 SHARE_OF_ROLE = {"base": 1.0, "tone": 0.25, "flag": 0.4}
@@ -73,6 +77,16 @@ class EmojiCorpus:
     def images(self, concepts: Sequence[str]) -> Tensor:
         """Return the images of the concepts, (N, 3, 64, 64), uint8."""
         return torch.stack([self._world.images[concept] for concept in concepts])
+
+    def sizes(self, concepts: Sequence[str]) -> Sizes:
+        """Return 64 × 64 for each image."""
+        return np.full((len(concepts), 2), 64, np.int32)
+
+    def crops(self, concepts: Sequence[str], crops: Sequence[Crop]) -> Tensor:
+        """Return a crop of the image of each concept, (N, 3, H, W), uint8."""
+        images = (Image.fromarray(self._world.images[concept].permute(1, 2, 0).numpy()) for concept in concepts)
+        cuts = [cut(image, crop) for image, crop in zip(images, crops, strict=True)]
+        return torch.from_numpy(np.stack(cuts)).permute(0, 3, 1, 2)
 
     @cached_property
     def _english(self) -> dict[str, str]:

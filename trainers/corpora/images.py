@@ -5,18 +5,14 @@ Shape letters: H and W the sides of an image.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
+from trainers.corpora.crop import Crop, Pixels, cut, decode
 
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 DECODERS = min(8, os.cpu_count() or 1)
 """Threads that decode images."""
 
@@ -27,19 +23,19 @@ def decode_squares(contents: Sequence[bytes | None], side: int) -> list[Pixels |
         return [*decoders.map(lambda content: _decode_square(content, side), contents)]
 
 
+def decode_crops(content: bytes | None, crops: Sequence[Crop]) -> list[Pixels] | None:
+    """Decode an image file once, and return crops of it (H, W, 3); None if it cannot be decoded."""
+    image = decode(content)
+    return None if image is None else [cut(image, crop) for crop in crops]
+
+
 def _decode_square(content: bytes | None, side: int) -> Pixels | None:
-    if content is None:
-        return None
-    try:
-        with Image.open(io.BytesIO(content)) as opened:
-            image = opened.convert("RGB")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    image = decode(content)
+    if image is None:
         return None
     scale = side / min(image.size)
     width, height = (max(side, round(length * scale)) for length in image.size)
-    left, top = (width - side) // 2, (height - side) // 2
-    resized = image.resize((width, height), Image.Resampling.BICUBIC)
-    return np.array(resized.crop((left, top, left + side, top + side)))
+    return cut(image, Crop((height, width), (height - side) // 2, (width - side) // 2, (side, side)))
 
 
 class UnreadableImages:

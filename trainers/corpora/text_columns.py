@@ -91,6 +91,18 @@ class Texts(Sequence[str]):
             raise ValueError("texts are read in their order")
         return self._between(first, last)
 
+    def take(self, places_N: Indices) -> list[str]:
+        """Return the texts at these places."""
+        part_N = np.searchsorted(self._starts, places_N, side="right") - 1
+        texts = [""] * len(places_N)
+        for part in np.unique(part_N).tolist():
+            own_N = np.flatnonzero(part_N == part)
+            column, rows_N = self._parts[part]
+            found = column.take(rows_N[places_N[own_N] - self._starts[part]])
+            for place, text in zip(own_N.tolist(), found, strict=True):
+                texts[place] = text
+        return texts
+
     def __iter__(self) -> Iterator[str]:
         for column, rows_N in self._parts:
             for first in range(0, len(rows_N), SLICE):
@@ -99,6 +111,28 @@ class Texts(Sequence[str]):
     def _between(self, first: int, last: int) -> Texts:
         pairs = zip(self._parts, self._starts[:-1], strict=True)
         return Texts([Part(c, rows_N[max(first - at, 0) : max(last - at, 0)]) for (c, rows_N), at in pairs])
+
+
+class Chosen(Sequence[str]):
+    """Some of other texts, in any order. A slice reads them."""
+
+    def __init__(self, texts: Sequence[str], places_N: Indices) -> None:
+        self._texts = texts
+        self._places_N = places_N
+
+    def __len__(self) -> int:
+        return len(self._places_N)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if not isinstance(index, slice):
+            return self._texts[int(self._places_N[index])]
+        places_N = self._places_N[index]
+        texts = self._texts
+        return texts.take(places_N) if isinstance(texts, Texts) else [texts[place] for place in places_N.tolist()]
 
 
 class Tags(Sequence[str]):

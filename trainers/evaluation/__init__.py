@@ -20,6 +20,7 @@ BENCHMARKS = {
     "emoji-generation": "trainers.evaluation.generation:GenerationEvaluator",
     "emoji-retrieval": "trainers.evaluation.retrieval:RetrievalEvaluator",
     "emoji-retrieval-mclip": "trainers.evaluation.recall:MclipProtocolEvaluator",
+    "efficiency": "trainers.evaluation.efficiency.efficiency:Efficiency",
     "corpus-prompts": "trainers.evaluation.prompts.corpus_prompts:CorpusPrompts",
     "mg-18": f"{_PROMPTS}.mg18:Mg18",
     "mc-18": f"{_PROMPTS}.mc18:Mc18",

@@ -51,6 +51,22 @@ def bootstrap_mean(values_N: Tensor, *, seed: int) -> Interval:
     return bootstrap_ratio(values_N, torch.ones_like(values_N, dtype=torch.float64), seed=seed)
 
 
+def bootstrap_median(values_N: Tensor, *, seed: int) -> Interval:
+    """Return the median of values (N,) with its percentile bootstrap interval. Raises `ValueError` without values."""
+    count = len(values_N)
+    if not count:
+        raise ValueError("no values")
+    generator, values_N = generator_of(seed, "bootstrap"), values_N.double()
+    size = max(1, _AT_ONCE // count)
+    found = [
+        values_N[torch.randint(count, (min(size, RESAMPLES - first), count), generator=generator)].quantile(0.5, dim=1)
+        for first in range(0, RESAMPLES, size)
+    ]
+    value = float(values_N.quantile(0.5))
+    low, high = torch.cat(found).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    return Interval(value, min(low, value), max(high, value), count)
+
+
 def bootstrap_ratio(numerators_NK: Tensor, denominators_NK: Tensor, *, seed: int) -> Interval:
     """Return the mean over K of Σ numerators ÷ Σ denominators, with its percentile bootstrap interval (Efron 1979).
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
+
+if TYPE_CHECKING:
+    from trainers.evaluation.results.result_log import ResultLogs
 
 
 class BenchmarkData(Protocol):
@@ -45,6 +48,12 @@ class DataOptions:
     corpus: tuple[tuple[object, ...], ...] = ()
     """Command-line options of the corpus, for a benchmark that reads one instead of `place`."""
     device: str | None = None
+    price_per_hour: float | None = None
+    """Price of one device in dollars per hour, of `efficiency`."""
+    translator: str = ""
+    """Module that translates prompts to English, whose latency `efficiency` compares with the subject's."""
+    base: str = ""
+    """The base as given; empty for the subject's first."""
 
     def command_options(self) -> list[tuple[object, ...]]:
         """Return the command-line options that repeat a run; those that have their default value are left out."""
@@ -56,6 +65,8 @@ class DataOptions:
             *(("--metric", metric) for metric in self.metrics),
             *((name, value) for name, value in settings if value is not None),
             *([("--force",)] if self.force else []),
+            *([("--price-per-hour", f"{self.price_per_hour:g}")] if self.price_per_hour is not None else []),
+            *([("--translator", self.translator)] if self.translator else []),
         ]
 
     def settings(self) -> Mapping[str, Any]:
@@ -63,19 +74,26 @@ class DataOptions:
         given = {"num_inference_steps": self.steps, "guidance_scale": self.guidance}
         return {name: value for name, value in given.items() if value is not None}
 
-    def check_unused(self, benchmark: str) -> None:
-        """Raise `InvalidRequest` if an option is given to a benchmark on a corpus, which takes none of them."""
+    def refuse(self, benchmark: str, reason: str, *options: str) -> None:
+        """Raise `InvalidRequest` if one of the options is given to a benchmark that does not take it."""
         given = {
-            "--data": self.place, "--judge": self.judge, "--metric": self.metrics, "--steps": self.steps,
-            "--guidance": self.guidance, "--force": self.force, "--keep": self.keep,
+            "--data": self.place, "--judge": self.judge, "--metric": self.metrics, "--steps": self.steps is not None,
+            "--guidance": self.guidance is not None, "--force": self.force, "--keep": self.keep,
+            "--price-per-hour": self.price_per_hour is not None, "--translator": self.translator,
         }  # fmt: skip
-        if wrong := [name for name, value in given.items() if value]:
-            raise InvalidRequest(
-                f"`{benchmark}` takes no {wrong[0]}: its corpus, judge and sampler settings are fixed. Choose "
-                "corpus-prompts, or a published benchmark."
-            )
+        if wrong := [name for name in options if given[name]]:
+            raise InvalidRequest(f"`{benchmark}` takes no {wrong[0]}: {reason}.")
+
+    def check_unused(self, benchmark: str) -> None:
+        """Raise `InvalidRequest` if an option is given to a benchmark on a corpus whose judge and sampler settings are fixed."""
+        self.refuse(
+            benchmark, "its corpus, judge and sampler settings are fixed. Choose corpus-prompts, or a published benchmark",
+            "--data", "--judge", "--metric", "--steps", "--guidance", "--force", "--keep", *COSTS,
+        )  # fmt: skip
 
 
+COSTS = ("--price-per-hour", "--translator")
+"""Options of `efficiency` alone."""
 NO_DATA = DataOptions()
 """The options of a run without published benchmarks."""
 
@@ -96,6 +114,8 @@ class DataTask:
     """Maximum number of prompts or queries; 0 means all."""
     seed: int = 0
     quiet: bool = False
+    logs: ResultLogs | None = None
+    """Where results are kept as they are computed; None keeps them in memory."""
 
     def options(self) -> list[tuple[object, ...]]:
         """Return the command-line options that repeat the run."""

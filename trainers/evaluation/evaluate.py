@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, cast
 
-import torch
-
-from hub.bases.family import read_json
-from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
-from hub.loader import Retriever, load_pipeline, load_retriever
+from hub.loader import Retriever
 from hub.local import LocalHub
 from hub.records import Artifact, Provenance, Score
-from hub.registry.index.ranking import BASE_ALONE, ENGLISH_BASE
+from hub.scores.metrics import BASE_ALONE, ENGLISH_BASE
 from hub.systems.architectures import retrieves
 from trainers.corpora import open_corpus
 from trainers.corpora.columns import Columns
@@ -27,20 +23,23 @@ from trainers.evaluation.data_task import NO_DATA, DataOptions
 from trainers.evaluation.evaluator import (
     Benchmark,
     DataBenchmark,
+    DividedBenchmark,
     EvaluationSubject,
     EvaluationTask,
+    OptionsBenchmark,
     corpus_options,
     machine,
 )
 from trainers.evaluation.generation import GUIDANCE, JUDGE, STEPS, GenerationEvaluator
 from trainers.evaluation.prompts.corpus_prompts import CorpusPrompts
+from trainers.evaluation.results.result_log import ResultLogs
+from trainers.evaluation.results.work import Work
 from trainers.evaluation.retrieval import RetrievalEvaluator
-from trainers.evaluation.run_published import OpenedBenchmark, check_languages, open_published, run_published
+from trainers.evaluation.run_published import OpenedBenchmark, check_languages, make_task, open_published, run_published
+from trainers.evaluation.subjects import open_subject
 from trainers.frozen.find_frozen import find_base, image_side
-from trainers.frozen.foundation import DUAL_ENCODER
 from trainers.inputs.feature_cache import key_of
 from trainers.loop.distributed import gather
-from trainers.run import RunResult
 
 DEFAULT_COUNT = 256
 """Prompts per language and split of benchmarks on a corpus."""
@@ -59,32 +58,101 @@ class EvaluationRequest:
     seed: int = 0
 
 
-def open_subject(artifact: Artifact, base: str, hub: LocalHub, device: str | None) -> EvaluationSubject:
-    """Load the subject of `hub evaluate NAME`: a base, a module on its base, an encoder or a retriever, at `artifact.revision`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedEvaluation:
+    """What `hub evaluate NAME` runs, with all data opened and no model loaded."""
 
-    Raises `InvalidRequest` for a dataset, and the errors of `load_pipeline` and `load_retriever`.
-    """
-    short = artifact.name.name
-    pinned = f"{artifact.name}@{artifact.revision or 'main'}"
-    if artifact.kind == "base":
-        pipeline = load_pipeline(
-            str(artifact.name), device=device, hub=hub, revision=artifact.revision if artifact.weights_digest else None
-        )
-        return EvaluationSubject(short, artifact.revision, short, pipeline, pipeline)
-    if artifact.kind == "encoder" and not artifact.variants:
-        folder = hub.snapshot(artifact.name, artifact.revision or "main")
-        if "vision_config" in read_json(folder / "config.json"):
-            return retriever_subject(short, None, str(artifact.name), hub, device, revision=artifact.revision)
-        return EvaluationSubject(short, artifact.revision, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
-    if artifact.kind == "dataset":
-        raise InvalidRequest(f"`{short}` is a dataset: evaluate a base, a module or an encoder.")
-    base = base or (artifact.bases[0] if artifact.bases else "")
-    if any(retrieves(variant.architecture) for variant in artifact.variants):
-        return retriever_subject(short, pinned, base, hub, device, revision=artifact.revision)
-    return module_subject(short, pinned, base, hub, device, revision=artifact.revision)
+    artifact: Artifact
+    base: str
+    lab: tuple[EvaluationRequest, ...]
+    """Benchmarks on the corpus."""
+    corpus: Corpus | None
+    published: tuple[tuple[OpenedBenchmark, tuple[str, ...]], ...]
+    """Published benchmarks and their languages."""
+    choice: DataOptions
+    count: int | None
+    seed: int
+
+    def works(self, subject: EvaluationSubject, hub: LocalHub, logs: ResultLogs) -> list[Work]:
+        """Return what published benchmarks compute for each prompt, caption or image, in a fixed order.
+
+        Raises `InvalidRequest` for a benchmark of another package that does not say so.
+        """
+        works: list[Work] = []
+        for opened, languages in self.published:
+            if not isinstance(opened.benchmark, DividedBenchmark):
+                raise InvalidRequest(f"`{opened.benchmark.name}` cannot be divided among workers: use --engine local.")
+            for language in languages:
+                task = make_task(
+                    opened,
+                    language,
+                    hub,
+                    self.choice,
+                    count=self.count,
+                    digest="",
+                    seed=self.seed,
+                    quiet=True,
+                    logs=logs,
+                )
+                works += opened.benchmark.works(subject, task)
+        return works
+
+    def run(self, subject: EvaluationSubject, hub: LocalHub, logs: ResultLogs, *, quiet: bool) -> list[Score]:
+        """Return all scores. Results of prompts, captions and images are kept in `logs`, and taken from there.
+
+        Raises `InvalidRequest` as `run_benchmarks` and `run_published`.
+        """
+        scores: list[Score] = []
+        if self.corpus is not None:
+            for request in self.lab:
+                scores += run_benchmarks(subject, request, self.corpus, hub, quiet=quiet, choice=self.choice)
+        try:
+            for opened, languages in self.published:
+                scores += run_published(
+                    subject,
+                    opened,
+                    languages,
+                    hub,
+                    self.choice,
+                    count=self.count,
+                    seed=self.seed,
+                    quiet=quiet,
+                    logs=logs,
+                )
+        except KeyboardInterrupt:
+            if logs.count:
+                print(f"Stopped: {logs.count:,} results are kept. Run the same command to continue.", file=sys.stderr)
+            raise
+        return scores
 
 
 def evaluate_artifact(
+    artifact: Artifact,
+    hub: LocalHub,
+    *,
+    base: str,
+    device: str | None,
+    quiet: bool,
+    logs: ResultLogs | None = None,
+    **wanted: Any,
+) -> list[Score]:
+    """Measure an artifact for `hub evaluate NAME`. `wanted` are the further arguments of `prepare_evaluation`.
+
+    The results of published benchmarks are kept on disk as they are computed: if the evaluation is stopped, another one with the same
+    arguments continues it. They are removed at the end; with `logs`, by the caller.
+
+    Raises the errors of `prepare_evaluation` before anything is loaded, and those of `open_subject` and benchmarks.
+    """
+    prepared = prepare_evaluation(artifact, hub, base=base, **wanted)
+    subject = open_subject(artifact, base, hub, device)
+    kept = ResultLogs(hub.home.caches) if logs is None else logs
+    scores = prepared.run(subject, hub, kept, quiet=quiet)
+    if logs is None:
+        kept.remove()
+    return scores
+
+
+def prepare_evaluation(
     artifact: Artifact,
     hub: LocalHub,
     *,
@@ -96,16 +164,13 @@ def evaluate_artifact(
     columns: Columns,
     count: int | None,
     seed: int,
-    device: str | None,
-    quiet: bool,
     choice: DataOptions = NO_DATA,
-) -> list[Score]:
-    """Measure an artifact for `hub evaluate NAME`; empty `benchmarks`, `splits` and `languages` are chosen for the artifact.
+) -> PreparedEvaluation:
+    """Open the data of an evaluation; empty `benchmarks`, `splits` and `languages` are chosen for the artifact.
 
     `count` None is each benchmark's default. Benchmarks on the corpus come first, then published ones, which take `choice`.
 
-    Raises `UnknownBenchmark`, `UnknownCorpus` and the errors of a benchmark's data before anything is loaded, and `InvalidRequest`
-    as `run_benchmarks` and `run_published`.
+    Raises `UnknownBenchmark`, `UnknownCorpus`, the errors of a benchmark's data, and `InvalidRequest`.
     """
     benchmarks = benchmarks or (benchmark_of(artifact),)
     found: dict[str, Any] = {name: get_benchmark(name) for name in benchmarks}
@@ -115,14 +180,15 @@ def evaluate_artifact(
     published = {name: each for name, each in found.items() if name not in lab and each not in on_corpus}
     opened = open_published(published, splits, choice)
     loaded: Corpus | None = None
-    if request.benchmarks:
-        choice.check_unused(request.benchmarks[0])
+    for name in lab:
+        each = found[name]
+        each.check_options(choice) if isinstance(each, OptionsBenchmark) else choice.check_unused(name)
     if request.benchmarks or on_corpus:
         on = base or next(iter(artifact.bases), "") or (str(artifact.name) if artifact.kind == "base" else "")
         side = image_side(find_base(on, hub).folder) if on and columns.captions else 224
         loaded = open_corpus(corpus, columns, side, hub.home.caches)
         own = tuple(tag for tag in artifact.languages if tag in loaded.languages) or ("en",)
-        request = replace(request, languages=languages or own, count=DEFAULT_COUNT if count is None else count)
+        request = replace(request, languages=languages or own)
         choice = replace(choice, corpus=tuple(corpus_options(loaded))) if on_corpus else choice
         for benchmark in on_corpus:
             benchmark.check_options(choice)
@@ -135,11 +201,14 @@ def evaluate_artifact(
     ]
     for each, tags in zip(opened, spoken, strict=True):
         check_languages(each, tags)
-    subject = open_subject(artifact, base, hub, device)
-    scores = run_benchmarks(subject, request, loaded, hub, quiet=quiet) if loaded and request.benchmarks else []
-    for each, tags in zip(opened, spoken, strict=True):
-        scores += run_published(subject, each, tags, hub, choice, count=count, seed=seed, quiet=quiet)
-    return scores
+    usual = {
+        name: found[name].default_count if isinstance(found[name], OptionsBenchmark) else DEFAULT_COUNT for name in lab
+    }
+    requests = [replace(request, benchmarks=(name,), count=usual[name] if count is None else count) for name in lab]
+    return PreparedEvaluation(
+        artifact=artifact, base=base, lab=tuple(requests), corpus=loaded, published=tuple(zip(opened, spoken, strict=True)),
+        choice=choice, count=count, seed=seed,
+    )  # fmt: skip
 
 
 def benchmark_of(artifact: Artifact) -> str:
@@ -149,49 +218,14 @@ def benchmark_of(artifact: Artifact) -> str:
     return RetrievalEvaluator.name if is_retriever else GenerationEvaluator.name
 
 
-def trained_subject(trained: RunResult, name: str, folder: Path, hub: LocalHub) -> EvaluationSubject:
-    """Load the module that was just trained and exported to `folder`, on the base of its request."""
-    request = trained.request
-    if trained.plan.is_repository:
-        return EvaluationSubject(name, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
-    load_subject = retriever_subject if trained.plan.foundation is DUAL_ENCODER else module_subject
-    encoder = trained.encoders[0].folder if Path(request.encoder).is_dir() else None
-    return load_subject(name, folder, request.base, hub, request.device, encoder=encoder)
-
-
-def module_subject(
-    name: str,
-    adapter: str | Path,
-    base: str,
-    hub: LocalHub,
-    device: str | None,
-    *,
-    revision: str = "",
-    encoder: Path | None = None,
-) -> EvaluationSubject:
-    """Load a module, published or in a folder, on its base; `encoder` is a folder if it is not in the registry."""
-    plain = load_pipeline(base, device=device, hub=hub)
-    pipeline = load_pipeline(base, adapter=adapter, device=device, hub=hub, encoder=encoder)
-    return EvaluationSubject(name, revision, base.rpartition("/")[2], pipeline, plain)
-
-
-def retriever_subject(
-    name: str,
-    adapter: str | Path | None,
-    base: str,
-    hub: LocalHub,
-    device: str | None,
-    *,
-    revision: str = "",
-    encoder: Path | None = None,
-) -> EvaluationSubject:
-    """Load projectors, published or in a folder, on their dual encoder; without `adapter`, the dual encoder alone."""
-    retriever = load_retriever(base, adapter=adapter, device=device, hub=hub, encoder=encoder)
-    return EvaluationSubject(name, revision, base.rpartition("/")[2] if adapter else "", retriever=retriever)
-
-
 def run_benchmarks(
-    subject: EvaluationSubject, request: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
+    subject: EvaluationSubject,
+    request: EvaluationRequest,
+    corpus: Corpus,
+    hub: LocalHub,
+    *,
+    quiet: bool,
+    choice: DataOptions = NO_DATA,
 ) -> list[Score]:
     """Run every benchmark on every language and split of the request that the corpus has.
 
@@ -202,7 +236,8 @@ def run_benchmarks(
         evaluator = cast("Benchmark", get_benchmark(name))
         for language in request.languages:
             for split in request.splits:
-                task = EvaluationTask(corpus, split, language, hub, request.count, request.seed, quiet)
+                options = choice if isinstance(evaluator, OptionsBenchmark) else NO_DATA
+                task = EvaluationTask(corpus, split, language, hub, request.count, request.seed, quiet, options)
                 if len(request.splits) > 1 and not corpus.prompts(language, split):
                     continue
                 scores += evaluator.evaluate(subject, task)

@@ -6,6 +6,7 @@ import platform
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,11 +17,12 @@ from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 from hub.loader import Retriever
 from hub.local import LocalHub
-from hub.records import Provenance, Score
+from hub.records import Artifact, Provenance, Score
 from trainers.corpora.captioned import CaptionedCorpus
 from trainers.corpora.corpus import Corpus, Prompt
 from trainers.evaluation.confidence import Interval
-from trainers.evaluation.data_task import BenchmarkData, DataOptions, DataTask
+from trainers.evaluation.data_task import NO_DATA, BenchmarkData, DataOptions, DataTask
+from trainers.evaluation.results.work import Work
 from trainers.loop.sampler import seed_of
 
 
@@ -40,6 +42,15 @@ class EvaluationSubject:
     encoder: TextEncoder | None = None
     retriever: Retriever | None = None
     """A dual encoder, with or without projectors."""
+    identity: str = ""
+    """Everything that its weights depend on, so that a stopped evaluation continues only with the same ones; empty if unknown."""
+    artifact: Artifact | None = None
+    """Its entry in the registry; None for what is not published."""
+
+    @property
+    def is_module(self) -> bool:
+        """Whether a module reads the prompts, not the base alone."""
+        return self.pipeline is not self.plain
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,8 @@ class EvaluationTask:
     """Maximum number of prompts; 0 means all."""
     seed: int = 0
     quiet: bool = False
+    choice: DataOptions = NO_DATA
+    """Options of the command, of benchmarks that take them."""
     translated: bool = False
     """Whether to use the English meanings of the prompts instead, for an upper bound on the same concepts."""
 
@@ -90,7 +103,7 @@ class EvaluationTask:
 
     def options(self) -> list[tuple[object, ...]]:
         """Return the command-line options that repeat the run."""
-        return corpus_options(self.corpus)
+        return [*corpus_options(self.corpus), *self.choice.command_options()]
 
     def _filled_splits(self) -> list[str]:
         return [split for split in self.corpus.base_splits if self.corpus.prompts(self.language, split)]
@@ -106,6 +119,17 @@ class Benchmark(Protocol):
 
     def evaluate(self, subject: EvaluationSubject, task: EvaluationTask) -> list[Score]:
         """Return the scores of a subject on a task, most important first. Raises `InvalidRequest`."""
+        ...
+
+
+@runtime_checkable
+class OptionsBenchmark(Protocol):
+    """A benchmark on a corpus that takes options of its own, and another number of prompts without `--n`."""
+
+    default_count: int
+
+    def check_options(self, choice: DataOptions) -> None:
+        """Raise `InvalidRequest` for options that it does not take."""
         ...
 
 
@@ -133,6 +157,15 @@ class DataBenchmark(Protocol):
 
     def evaluate(self, subject: EvaluationSubject, task: DataTask) -> list[Score]:
         """Return the scores of a subject on a task, most important first. Raises `InvalidRequest`."""
+        ...
+
+
+@runtime_checkable
+class DividedBenchmark(Protocol):
+    """A published benchmark that says what it computes for each prompt, caption or image, so that workers can divide it."""
+
+    def works(self, subject: EvaluationSubject, task: DataTask) -> list[Work]:
+        """Return what `evaluate` computes. Raises `InvalidRequest`."""
         ...
 
 
@@ -186,3 +219,9 @@ def machine() -> str:
     """Return the device and the torch version, without the host's name."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{platform.machine()} CPU"
     return f"{device}, torch {torch.__version__.partition('+')[0]}"
+
+
+def versions() -> str:
+    """Return the machine and the versions of the libraries that compute images and embeddings."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("diffusers", "transformers", "linguahub"))
+    return f"{machine()}, {libraries}"

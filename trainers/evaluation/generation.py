@@ -115,27 +115,44 @@ def generate_images(
     `settings` are arguments of the pipeline's call; those of the lab by default. The processes of a distributed run divide the prompts
     among them, and each returns all images.
     """
-    pipeline.set_progress_bar_config(disable=True)
     rank, processes = process_place()
     with tqdm(total=len(prompts), desc=label, unit="image", disable=quiet or rank != 0) as bar:
 
         def generate(first: int, last: int) -> Tensor:
-            batch = prompts[first:last]
-            with read_by_module(pipeline):
-                output = pipeline(
-                    [prompt.text for prompt in batch],
-                    **settings,
-                    generator=[generator_of(seed, NOISE_STREAM, prompt.concept) for prompt in batch],
-                    output_type="pt",
-                )
-            bar.update(min(len(batch) * processes, len(prompts) - bar.n))
-            images_B3HW: Tensor = output.images.float().cpu().clamp(0, 1)
+            images_B3HW = draw_images(pipeline, prompts[first:last], seed=seed, settings=settings)
+            bar.update(min((last - first) * processes, len(prompts) - bar.n))
             return images_B3HW
 
-        size = max(1, min(BATCH_SIZE, PIXELS // side_of(pipeline) ** 2))
-        return compute_on_all_ranks(
-            lambda first, last: torch.cat(compute_in_parts(generate, first, last, what="images")), len(prompts), size
-        )
+        return compute_on_all_ranks(generate, len(prompts), batch_size_of(pipeline))
+
+
+def draw_images(
+    pipeline: Any, prompts: Sequence[Prompt], *, seed: int, settings: Mapping[str, Any] = SETTINGS
+) -> Tensor:
+    """Generate the images of a batch of prompts in this process, (N, 3, H, W) in 0…1; half as many at a time if memory is short.
+
+    Raises `OutOfMemory` if a single one does not fit.
+    """
+    pipeline.set_progress_bar_config(disable=True)
+
+    def draw(first: int, last: int) -> Tensor:
+        batch = prompts[first:last]
+        with read_by_module(pipeline):
+            output = pipeline(
+                [prompt.text for prompt in batch],
+                **settings,
+                generator=[generator_of(seed, NOISE_STREAM, prompt.concept) for prompt in batch],
+                output_type="pt",
+            )
+        images_B3HW: Tensor = output.images.float().cpu().clamp(0, 1)
+        return images_B3HW
+
+    return torch.cat(compute_in_parts(draw, 0, len(prompts), what="images"))
+
+
+def batch_size_of(pipeline: Any) -> int:
+    """Return how many images of a pipeline are generated at a time."""
+    return max(1, min(BATCH_SIZE, PIXELS // side_of(pipeline) ** 2))
 
 
 def side_of(pipeline: Any) -> int:

@@ -12,10 +12,11 @@ import torch
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from hub.records import Score
-from hub.registry.index.ranking import is_control
+from hub.scores.metrics import is_control
 from trainers.evaluation.data_folder import local_folder, rows_digest
 from trainers.evaluation.data_task import DataOptions, DataTask
 from trainers.evaluation.evaluator import DataBenchmark, EvaluationSubject
+from trainers.evaluation.results.result_log import ResultLogs
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +72,28 @@ def run_published(
     count: int | None,
     seed: int,
     quiet: bool,
+    logs: ResultLogs | None = None,
 ) -> list[Score]:
     """Return the scores in each language, then their means and spreads if there are several languages.
 
-    `count` None is the benchmark's default.
+    `count` None is the benchmark's default. Results are kept in `logs`; None keeps them in memory.
     """
-    chosen = opened.benchmark.default_count if count is None else count
     scores: list[Score] = []
     for language in languages:
-        task = DataTask(
-            data=opened.data,
-            digest=opened.data.digest(language),
-            split=opened.split,
-            language=language,
-            hub=hub,
-            choice=choice,
-            count=chosen,
-            seed=seed,
-            quiet=quiet,
-        )
+        digest = opened.data.digest(language)
+        task = make_task(opened, language, hub, choice, count=count, digest=digest, seed=seed, quiet=quiet, logs=logs)
         scores += opened.benchmark.evaluate(subject, task)
     return [*scores, *over_languages(scores)]
+
+
+def make_task(
+    opened: OpenedBenchmark, language: str, hub: LocalHub, choice: DataOptions, *, count: int | None, **rest: Any
+) -> DataTask:
+    """Return the task of a benchmark in one language; `count` None is the benchmark's default, `rest` are further fields."""
+    return DataTask(
+        data=opened.data, split=opened.split, language=language, hub=hub, choice=choice,
+        count=opened.benchmark.default_count if count is None else count, **rest,
+    )  # fmt: skip
 
 
 def over_languages(scores: Sequence[Score]) -> list[Score]:

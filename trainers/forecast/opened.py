@@ -108,6 +108,7 @@ def open_without_weights(
         vision=weightless.dual_encoder(vision.folder) if vision else None,
         sentence_encoder=sentences,
         sample_latents=plan.sample_latents,
+        cropping=plan.cropping,
     )
     scale = corpus.scale if isinstance(corpus, PlannedCorpus) else 1.0
     return Opened(plan, types, without_values(features, plan.needs, weightless), weightless, is_gpu, scale)

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from hub.bases.frozen import FrozenBase
 from trainers.corpora.corpus import Example, Prompt
+from trainers.corpora.crop import Crop
 from trainers.forecast.weightless import Weightless
 from trainers.inputs.features import FeatureDataset
 from trainers.inputs.token_rows import Tokens
@@ -56,6 +58,14 @@ class PlannedCorpus:
         """Return black images, (N, 3, 64, 64)."""
         return torch.zeros(len(concepts), 3, 64, 64, dtype=torch.uint8)
 
+    def sizes(self, concepts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int32]]:
+        """Return squares, whose bucket is the largest."""
+        return np.full((len(concepts), 2), 1024, np.int32)
+
+    def crops(self, concepts: Sequence[str], crops: Sequence[Crop]) -> Tensor:
+        """Return black crops."""
+        return torch.zeros(len(concepts), 3, *crops[0].size, dtype=torch.uint8)
+
 
 class PlannedTokens:
     """Tokens of texts that are all the first one of the vocabulary; see `TokenRows`."""
@@ -98,9 +108,9 @@ def without_values(features: FeatureDataset, needs: Sequence[str], weightless: W
     if isinstance(base, FrozenBase):
         row = base.length * base.width + (base.pooled_width or 0) + (base.length if base.mask else 0)
         made["teacher_MR"] = PlannedRows(weightless, meanings, (row,))
-        channels, *sides = base.latent_shape
-        channels = 2 * channels if features.sample_latents else channels
-        made["latents_MKHW"] = PlannedRows(weightless, meanings, (channels, *sides))
+        if "latents" in needs:
+            shapes = [cache.shape for cache in features.caches("latents")]
+            made["latent_rows"] = [PlannedRows(weightless, count, shape) for count, *shape in shapes]
         made["end_M"] = torch.zeros(meanings, dtype=torch.long)
     made["states_NLE"] = PlannedRows(weightless, texts, (features.length, features.encoder.width))
     made["_tokens"] = made["meaning_tokens"] = PlannedTokens(features.length)
@@ -111,6 +121,15 @@ def without_values(features: FeatureDataset, needs: Sequence[str], weightless: W
         made["sentences"] = tuple(weightless.tensor(len(each), width) for each in (phrases.english_P, phrases.texts_N))
     vars(features).update(made)
     return features
+
+
+def rows_of_step(features: FeatureDataset, examples: int, count: int, *, with_images: bool) -> Tensor:
+    """Return `count` of so many examples (B,) for a step, whose images, if it reads them, are in the largest bucket."""
+    crops = features.image_latents.crops if with_images else None
+    if crops is None:
+        return (torch.arange(count) + 1) % examples
+    (rows,) = torch.where(torch.from_numpy(crops.bucket_M == crops.largest)[features.meaning_N])
+    return rows[torch.arange(count) % len(rows)]
 
 
 def host_bytes(features: FeatureDataset) -> int:

@@ -16,7 +16,8 @@ from hub.errors import DoesNotFit
 from trainers.forecast.count_step import count, count_step
 from trainers.forecast.forecast import Activations, Stage
 from trainers.forecast.opened import Opened, bytes_of, denoiser_bytes
-from trainers.inputs.features import IMAGES, PIXELS
+from trainers.forecast.planned_features import rows_of_step
+from trainers.inputs.latents.image_latents import IMAGES, PIXELS
 from trainers.learners.denoiser_memory import recompute_activations
 from trainers.loop.method import Draw
 from trainers.loop.precision import precision_on
@@ -55,10 +56,13 @@ def _cache_work(need: str, opened: Opened) -> tuple[Callable[[], Any], int, int]
         case "teacher":
             return lambda: base.read(texts), TEXTS_AT_ONCE, len(features.english_M)
         case "latents":
-            few = max(1, min(IMAGES, PIXELS // base.side**2))
-            images = torch.zeros(few, 3, base.side, base.side, dtype=torch.uint8)
+            crops = features.image_latents.crops
+            height, width = (base.side, base.side) if crops is None else crops.shapes[crops.largest]
+            few = max(1, min(IMAGES, PIXELS // (height * width)))
+            images = torch.zeros(few, 3, height, width, dtype=torch.uint8)
             encode = base.posterior if features.sample_latents else base.latents
-            return lambda: encode(images), few, len(features.concept_M)
+            rows = sum(cache.shape[0] for cache in features.caches("latents"))
+            return lambda: encode(images, resize=False), few, rows
         case "captions":
             return lambda: features.dual.text_features(texts), TEXTS_AT_ONCE, len(features.english_M)
         case "images":
@@ -92,7 +96,8 @@ def count_phase(phase: Phase, module: nn.Module, opened: Opened) -> Stage:
     }
     precision = recipe.precision if opened.is_gpu else precision_on(torch.device("cpu"), recipe.precision)
     autocast = None if precision == "no" else PRECISIONS[precision]
-    draw = Draw(0, (torch.arange(at_once) + 1) % method.example_count, generator_of(0, "noise", 0, 0))
+    rows_B = rows_of_step(opened.features, method.example_count, at_once, with_images="latents" in phase.needs)
+    draw = Draw(0, rows_B, generator_of(0, "noise", 0, 0))
 
     def counted(*, recompute: bool) -> Activations:
         with _attention(is_gpu=opened.is_gpu), recompute_activations(base, module, enabled=recompute):

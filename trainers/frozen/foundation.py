@@ -33,6 +33,15 @@ def open_dual_encoder(folder: Path, device: torch.device) -> DualEncoder:
     return DualEncoder.from_folder(folder, device=device, dtype=torch.float32)
 
 
+def without_weights(folder: Path) -> torch.nn.Module:
+    """Return the model in `folder` with its layers and no weights, for checks of their sizes."""
+    from transformers import AutoConfig, AutoModel
+
+    with torch.device("meta"):
+        model: torch.nn.Module = AutoModel.from_config(AutoConfig.from_pretrained(folder, trust_remote_code=False))
+    return model
+
+
 PIPELINE = Foundation(
     "base",
     find_base,

@@ -24,18 +24,19 @@ from hub.encoders.text_encoder import TextEncoder
 from hub.loader.modules.module_config import PromptRule
 from trainers.corpora.corpus import Corpus
 from trainers.inputs.feature_cache import FeatureCache, key_of
+from trainers.inputs.latents.cropping import Cropping
+from trainers.inputs.latents.image_latents import ImageBatch, ImageLatents
 from trainers.inputs.mapped_rows import MappedRows
 from trainers.inputs.phrases import Phrases, collect_phrases
 from trainers.inputs.prompt_rules import PromptRules
 from trainers.inputs.sharded_rows import Rows
 from trainers.inputs.token_rows import TokenRows, base_tokens, encoder_tokens
 from trainers.loop.precision import has_bf16, tf32
-from trainers.loop.sampler import normal
 
 FROZEN = {
     "states": "states_NLE",
     "teacher": "teacher_MR",
-    "latents": "latents_MKHW",
+    "latents": "latent_rows",
     "captions": "captions_MP",
     "images": "images_MP",
     "sentences": "sentences",
@@ -43,8 +44,6 @@ FROZEN = {
 """Name of a feature, as a phase needs it → attribute."""
 SAMPLE_BYTES, SAMPLE_ROWS = 512 << 20, 8192
 """Statistics of the base's embeddings come from a sample of at most this size, in fp32, and this many meanings."""
-IMAGES, PIXELS = 64, 2 << 20
-"""Images, and their pixels, that the autoencoder encodes or decodes at a time: 0.7 GB for each of 512 px, in fp32."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +83,8 @@ class FeatureDataset:
     """The dual encoder for images beside a text-to-image base; not needed if the base is a dual encoder."""
     sample_latents: bool = False
     """Whether the autoencoder's posterior is cached, and latents are drawn from it, instead of its mean."""
+    cropping: Cropping | None = None
+    """How images are cropped for the denoiser; None for one crop from the middle, in the shape of the base."""
 
     def fill(self, needs: Sequence[str]) -> None:
         """Compute the named features: `states`, `teacher`, `latents`, `captions`, `images`, `sentences`."""
@@ -99,14 +100,13 @@ class FeatureDataset:
             for weights_N in (self.weights_N, self.translated_weights_N):
                 weights_N[is_broken_M[self.meaning_N]] = 0
 
-    def cache(self, need: str) -> FeatureCache:
-        """Return the cache of one of the named features, filled or not."""
-        cache: FeatureCache = getattr(self, f"_{need}_cache")()
-        return cache
+    def caches(self, need: str) -> list[FeatureCache]:
+        """Return the cache of one of the named features, filled or not; of latents those of all buckets."""
+        return self.image_latents.caches() if need == "latents" else [getattr(self, f"_{need}_cache")()]
 
     def sizes(self, needs: Sequence[str]) -> dict[str, int]:
         """Return the bytes on disk of the named features, computed or not: fp16, but fp32 for latents on a CPU."""
-        return {need: self.cache(need).size_bytes for need in needs}
+        return {need: sum(cache.size_bytes for cache in self.caches(need)) for need in needs}
 
     def prefetch(self, rows_B: Tensor) -> None:
         """Start to read what the last step read, for the texts `rows_B` (B,) of the next one and the empty text.
@@ -118,11 +118,13 @@ class FeatureDataset:
         rows_B = torch.cat([torch.zeros(1, dtype=torch.long), rows_B])
         meaning_B = self.meaning_N[rows_B]
         for name, index_B in {
-            "states_NLE": rows_B, "teacher_MR": meaning_B, "latents_MKHW": meaning_B, "captions_MP": meaning_B, "images_MP": meaning_B
+            "states_NLE": rows_B, "teacher_MR": meaning_B, "captions_MP": meaning_B, "images_MP": meaning_B
         }.items():  # fmt: skip
             found = vars(self).get(name)  # Only those that were opened.
             if isinstance(found, MappedRows):
                 found.prefetch(index_B)
+        if "latent_rows" in vars(self):
+            self.image_latents.prefetch(self.latent_rows, meaning_B[1:])
 
     def encoder_states(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
         """Return encoder states (B, L, E) in fp32 and mask (B, L) of the texts `rows_B` (B,), on the base's device."""
@@ -147,18 +149,25 @@ class FeatureDataset:
         count = min(SAMPLE_ROWS, SAMPLE_BYTES // (4 * sum(self._teacher_sizes)))
         return self._split_teacher(self.teacher_MR.sample(count))
 
-    def latents(self, rows_B: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return the latents (B, K, H, W) of the images of the texts `rows_B` (B,).
+    def images(self, rows_B: Tensor, generator: torch.Generator | None = None) -> ImageBatch:
+        """Return the latents (B, K, H, W) of the images of the texts `rows_B` (B,), and the sizes (B, 6) of those that are cropped.
 
-        With `sample_latents` they are drawn with `generator` at each call; without a generator they are the means.
+        `generator` chooses among several crops, and draws from posteriors: at each call, as `sample_latents` and `cropping` say.
+        Without it they are the first crop and the mean. Raises `ValueError` for images of several buckets.
         """
-        found = self.latents_MKHW[self.meaning_N[rows_B]]
-        if not self.sample_latents:
-            return found
-        mean_BKHW, deviation_BKHW = found.chunk(2, dim=1)
-        if generator is None:
-            return mean_BKHW
-        return mean_BKHW + deviation_BKHW * normal(mean_BKHW.shape, generator, mean_BKHW.device)
+        return self.image_latents.read(self.latent_rows, self.meaning_N[rows_B], generator)
+
+    def latents(self, rows_B: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the latents of `images`, without their sizes."""
+        return self.images(rows_B, generator).latents_BKHW
+
+    @property
+    def bucket_N(self) -> Tensor | None:
+        """Bucket (N,) of each text's image, so that batches have images of one shape; None if all have the same."""
+        if self.cropping is None or not self.cropping.aspect_buckets:
+            return None
+        assert self.image_latents.crops is not None, "there is a cropping"
+        return torch.from_numpy(self.image_latents.crops.bucket_M)[self.meaning_N]
 
     @cached_property
     def _tokens(self) -> TokenRows:
@@ -291,32 +300,17 @@ class FeatureDataset:
         )
 
     @cached_property
-    def latents_MKHW(self) -> MappedRows:
-        """Latents (M, K, H, W) of each meaning's image; row 0, the empty prompt, is zero. With `sample_latents` (M, 2K, H, W)."""
-        return MappedRows(self._latents_cache().load(), self.base.device, has_blank=True)
+    def latent_rows(self) -> Sequence[MappedRows]:
+        """Latents of all images, in one part for each bucket; see `ImageLatents.load`."""
+        return self.image_latents.load()
 
-    def _latents_cache(self) -> FeatureCache:
-        """Half the space on a GPU, whose steps round latents to 16 bits anyway."""
-        concepts, base = self.concept_M[1:], self.base
-        dtype = "float32" if base.device.type == "cpu" else "float16"
-        encode, (channels, height, width) = base.latents, base.latent_shape
-        if self.sample_latents:
-            encode, channels = base.posterior, 2 * channels
-
-        def compute(first: int, last: int) -> Rows:
-            return encode(self.corpus.images(concepts[first:last])).cpu().numpy()
-
-        kind = [*([] if dtype == "float32" else [dtype]), *(["posterior"] if self.sample_latents else [])]
-        return FeatureCache(
-            folder=self.store.folder,
-            key=key_of("latents", self.store.base_digest, self.corpus.digest, concepts, *kind),
-            shape=(len(concepts), channels, height, width),
-            compute=compute,
-            dtype=dtype,
-            batch_size=max(1, min(IMAGES, PIXELS // base.side**2)),
-            label="latents of images",
-            quiet=self.store.quiet,
-        )
+    @cached_property
+    def image_latents(self) -> ImageLatents:
+        """The latents of images; none is computed yet."""
+        return ImageLatents(
+            self.concept_M, self.base, self.corpus, self.cropping, self.sample_latents,
+            folder=self.store.folder, base_digest=self.store.base_digest, quiet=self.store.quiet,
+        )  # fmt: skip
 
     @cached_property
     def captions_MP(self) -> MappedRows:

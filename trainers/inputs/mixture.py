@@ -20,6 +20,7 @@ from trainers import defaults
 from trainers.corpora.corpus import Corpus, Example, ExampleRows
 from trainers.corpora.text_columns import Column, Indices, Part, Tags, Texts
 from trainers.inputs.features import FeatureDataset, Store
+from trainers.inputs.latents.cropping import Cropping
 from trainers.inputs.prompt_rules import PromptRules
 
 Weights = np.ndarray[Any, np.dtype[np.float64]]
@@ -106,6 +107,7 @@ def collect_features(
     vision: DualEncoder | None = None,
     sentence_encoder: JoinedEncoder | None = None,
     sample_latents: bool = False,
+    cropping: Cropping | None = None,
 ) -> FeatureDataset:
     """Collect the examples of a mixture; without `prompt_rules` texts are encoded unchanged, in `length` tokens.
 
@@ -144,6 +146,7 @@ def collect_features(
         vision=vision,
         sentence_encoder=sentence_encoder,
         sample_latents=sample_latents,
+        cropping=cropping,
     )
 
 

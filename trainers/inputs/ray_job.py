@@ -20,7 +20,7 @@ from trainers.inputs.features import FeatureDataset
 from trainers.loop.precision import tf32
 
 Shard = dict[str, Any]
-"""A row of the job: `need`, the name of a feature, and `shard`, the number of one of its shards."""
+"""A row of the job: `need`, the name of a feature, `cache`, the number of one of its caches, and `shard`, that of one of its shards."""
 Opening = Callable[[], tuple[FeatureDataset, Sequence[str]]]
 """Opens the frozen models and the corpus in a worker, and returns the features and those that are needed. Ray pickles it."""
 
@@ -41,7 +41,7 @@ class ShardWorker:
 
     def __call__(self, row: Shard) -> Shard:
         """Compute a shard, and return its row with the `path` of the file."""
-        cache = self._features.cache(row["need"])
+        cache = self._features.caches(row["need"])[row["cache"]]
         with tf32(self._features.base.device):
             cache.fill_shard(row["shard"])
         return {**row, "path": str(cache.path(row["shard"]))}
@@ -50,9 +50,13 @@ class ShardWorker:
 def find_work(open_features: Opening) -> Work:
     """Return what is to be done, in a worker: the device decides the types, and so the keys, of some caches."""
     features, needs = open_features()
-    caches = {need: features.cache(need) for need in needs}
-    missing = [{"need": need, "shard": shard} for need, cache in caches.items() for shard in cache.missing()]
-    return Work({need: cache.size_bytes for need, cache in caches.items()}, missing)
+    missing = [
+        {"need": need, "cache": number, "shard": shard}
+        for need in needs
+        for number, cache in enumerate(features.caches(need))
+        for shard in cache.missing()
+    ]
+    return Work(features.sizes(needs), missing)
 
 
 def fill_with_ray(open_features: Opening, *, on_cpu: bool, dry_run: bool, quiet: bool) -> dict[str, int]:
@@ -64,26 +68,10 @@ def fill_with_ray(open_features: Opening, *, on_cpu: bool, dry_run: bool, quiet:
     Raises `MissingExtra`, the errors of `open_features` and of the caches, and `Unreachable` if the job fails or a shard is not on
     this machine.
     """
-    if importlib.util.find_spec("ray") is None:
-        raise MissingExtra("ray", "`hub cache --engine ray`")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports to its authors unless it is told not to.
-    import ray
-    import ray.data
-
-    with _cluster(quiet=quiet), _one_line_errors():
-        kind = "GPU" if not on_cpu and ray.cluster_resources().get("GPU") else "CPU"
-        each: dict[str, Any] = {"num_gpus": 1} if kind == "GPU" else {"num_cpus": 1}
-        work: Work = ray.get(ray.remote(**each)(find_work).remote(open_features))
+    with cluster("`hub cache --engine ray`", on_cpu=on_cpu, quiet=quiet) as job:
+        work: Work = job.call(find_work, open_features)
         if work.missing and not dry_run:
-            workers = min(len(work.missing), int(ray.cluster_resources()[kind]))
-            shards = ray.data.from_items(work.missing, override_num_blocks=len(work.missing))
-            done = shards.map(
-                ShardWorker,
-                fn_constructor_args=(open_features,),
-                compute=ray.data.ActorPoolStrategy(size=workers),
-                **each,
-            )
-            _check_shared([Path(row["path"]) for row in done.take_all()])
+            _check_shared([Path(row["path"]) for row in job.map(work.missing, ShardWorker, open_features)])
         return work.sizes
 
 
@@ -96,21 +84,59 @@ def _check_shared(paths: list[Path]) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class RayJob:
+    """A connection to a cluster, each of whose workers takes one device."""
+
+    kind: str
+    """`GPU` or `CPU`."""
+
+    @property
+    def each(self) -> dict[str, Any]:
+        """What a worker takes."""
+        return {"num_gpus": 1} if self.kind == "GPU" else {"num_cpus": 1}
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return what `function` returns in a worker."""
+        import ray
+
+        return ray.get(ray.remote(**self.each)(function).remote(*arguments))
+
+    def map(self, rows: Sequence[dict[str, Any]], worker: type, *arguments: Any) -> list[dict[str, Any]]:
+        """Create a `worker` with `arguments` on each device, and return what they return for the rows, in any order."""
+        import ray
+        import ray.data
+
+        workers = min(len(rows), int(ray.cluster_resources()[self.kind]))
+        done = ray.data.from_items(list(rows), override_num_blocks=len(rows)).map(
+            worker, fn_constructor_args=arguments, compute=ray.data.ActorPoolStrategy(size=workers), **self.each
+        )
+        found: list[dict[str, Any]] = done.take_all()
+        return found
+
+
 @contextmanager
-def _cluster(*, quiet: bool) -> Iterator[None]:
-    """Connect to a Ray cluster, or start one on this machine, unless this process is connected to one."""
+def cluster(what: str, *, on_cpu: bool, quiet: bool) -> Iterator[RayJob]:
+    """Connect to a Ray cluster, or start one on this machine, unless this process is connected to one.
+
+    `what` needs it, for messages. Raises `MissingExtra`; within the block, errors of workers are raised as in this process.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise MissingExtra("ray", what)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports to its authors unless it is told not to.
     import ray
     import ray.data
 
     ray.data.DataContext.get_current().enable_progress_bars = not quiet
-    if ray.is_initialized():
-        yield
-        return
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    starts = not ray.is_initialized()
+    if starts:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
-        yield
+        with _one_line_errors():
+            yield RayJob("GPU" if not on_cpu and ray.cluster_resources().get("GPU") else "CPU")
     finally:
-        ray.shutdown()
+        if starts:
+            ray.shutdown()
 
 
 @contextmanager
@@ -128,5 +154,5 @@ def _one_line_errors() -> Iterator[None]:
             raise OutOfMemory("a Ray worker ran out of memory: start the cluster with fewer CPUs or GPUs.") from error
         reason = str(error).strip().splitlines()[-1]
         raise Unreachable(
-            f"the Ray job failed ({reason}): the finished shards are kept, so run the command again."
+            f"the Ray job failed ({reason}): what is finished is kept, so run the command again."
         ) from error

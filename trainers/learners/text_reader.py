@@ -47,11 +47,16 @@ class TextReader(nn.Module, ABC):
         """Return the trainable parts of the denoiser; nothing without one."""
         return [] if self.denoiser is None else [self.denoiser]
 
-    def predict(self, base: FrozenBase, noised_BKHW: Tensor, steps_B: Tensor, given: Embeddings) -> Tensor:
-        """Return the denoiser's prediction (B, K, H, W) for noisy latents (B, K, H, W) at timesteps (B,)."""
+    def predict(
+        self, base: FrozenBase, noised_BKHW: Tensor, steps_B: Tensor, given: Embeddings, **sizes: Tensor
+    ) -> Tensor:
+        """Return the denoiser's prediction (B, K, H, W) for noisy latents (B, K, H, W) at timesteps (B,).
+
+        `sizes` has `sizes_B6` as `FrozenBase.predict` takes it, or nothing.
+        """
         if self.denoiser is not None:
             base = base.with_parts({base.denoiser_name: self.denoiser})
-        return base.predict(noised_BKHW, steps_B, *given[:3])
+        return base.predict(noised_BKHW, steps_B, *given[:3], **sizes)
 
 
 def embeddings_of(module: nn.Module, features: FeatureDataset, rows_B: Tensor) -> Embeddings:

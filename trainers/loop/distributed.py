@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
@@ -54,6 +55,18 @@ def open_accelerator(precision: str, device: str | None) -> Accelerator:
             "parallelism (`accelerate launch --multi_gpu`, or `torchrun` on CPUs), which works with all methods."
         )
     return accelerator
+
+
+def join_processes(device: str) -> str:
+    """Connect the processes that `accelerate launch` or `torchrun` started, and return the device of this one.
+
+    Does nothing, and returns `device`, in a single process. Raises `InvalidRequest` as `open_accelerator`.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+        return device
+    if ":" in device:
+        raise InvalidRequest(f"`--device {device}` is one device, and each process takes its own: omit --device.")
+    return str(device_of(open_accelerator("no", device or None)))
 
 
 def device_of(accelerator: Accelerator) -> torch.device:

@@ -153,7 +153,7 @@ def _show_average(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
 
 def _sampler(method: Method, recipe: Recipe, processes: int) -> Sampler | GroupedSampler:
     groups: Tensor | None = getattr(method, "example_groups", None)
-    if groups is not None and method.example_weights is not None:
+    if groups is not None:
         parts = {"parts": recipe.accumulation, "processes": processes}
         return GroupedSampler(groups, method.example_weights, recipe.batch_size, recipe.seed, **parts)
     return Sampler(method.example_count, recipe.batch_size, recipe.seed, method.example_weights)

@@ -42,7 +42,7 @@ class Method(Protocol):
     example_weights: Tensor | None
     """Sampling weights (N,); None samples each example once per epoch."""
 
-    # A method may also have `example_groups` (N,), so that what it compares is of one group: see `GroupedSampler`.
+    # A method may also have `example_groups` (N,), so that what it compares is of one group, or has one shape: see `GroupedSampler`.
 
     def loss(self, draw: Draw) -> Loss:
         """Return the loss of one batch."""

@@ -47,6 +47,15 @@ class Recipe:
     """Compute the denoiser's activations again in the backward pass: the same gradients with less memory, a third slower."""
     sample_latents: bool = False
     """Draw an image's latents from the autoencoder's posterior at each step, as diffusers' training scripts do, instead of the mean."""
+    center_crop: bool = False
+    """Crop images in the middle, as without any cropping, and tell the denoiser their true sizes, as diffusers' script for SDXL does.
+    Without any cropping it is told that all images are uncropped and of the base's size."""
+    random_crops: int = 0
+    """Random crops of each image that are encoded, of which a step draws one; their sizes and places are told. 0: none."""
+    random_flip: bool = False
+    """Mirror half of the crops; without `random_crops`, the one in the middle is encoded both ways."""
+    aspect_buckets: bool = False
+    """Crop an image to the nearest of several shapes of about the base's area, instead of a square; a batch has one shape."""
     quantise: str = "no"
     """`8bit` keeps the linear layers of a frozen denoiser in 8 bits; gradients flow through it in the type of the precision."""
     seed: int = 0
@@ -61,6 +70,10 @@ class Recipe:
             raise ValueError(
                 f"decay `{self.decay}` must be one of {', '.join(DECAYS)}, precision `{self.precision}` one of "
                 f"{', '.join(PRECISIONS)}."
+            )
+        if self.random_crops < 0 or (self.center_crop and self.random_crops):
+            raise ValueError(
+                f"`random_crops` must be 0 or more, not {self.random_crops}, and 0 with `center_crop`: choose one of the two."
             )
         if self.quantise not in QUANTISED:
             raise ValueError(f"`quantise` must be {' or '.join(QUANTISED)}, not `{self.quantise}`.")

@@ -98,26 +98,54 @@ class Sampler:
 
 
 class GroupedSampler:
-    """Samples each part of a batch from one group of examples, as the sum of their weights decides.
+    """Samples each part of a batch from one group of examples, such as images of one shape.
 
     A part is what all processes compute before they accumulate: the examples that a contrast compares.
+
+    With weights, the sum of a group's weights decides how often it is drawn, so that each example is drawn as often as without groups.
+    Without weights, every example is used once per epoch, and some twice to fill the last part of a group.
     """
 
     def __init__(
-        self, groups: Tensor, weights: Tensor, batch_size: int, seed: int, *, parts: int, processes: int
+        self, groups: Tensor, weights: Tensor | None, batch_size: int, seed: int, *, parts: int, processes: int
     ) -> None:
-        """`groups` and `weights` are (N,); a batch has `parts` times `processes` shards of equal size."""
-        self._members = [(groups == each).nonzero().flatten() for each in groups[weights > 0].unique()]
-        self._within = [WeightedDraw(weights[each]) for each in self._members]
-        self._between = WeightedDraw(torch.stack([weights[each].sum() for each in self._members]))
+        """`groups` (N,) are numbers, below 0 for examples of none, and `weights` is (N,) or None.
+
+        A batch has `parts` times `processes` shards of equal size.
+        """
+        used = groups >= 0 if weights is None else weights > 0
+        self._members = [(used & (groups == each)).nonzero().flatten() for each in groups[used].unique()]
+        self._within = [] if weights is None else [WeightedDraw(weights[each]) for each in self._members]
+        self._between = (
+            None if weights is None else WeightedDraw(torch.stack([weights[each].sum() for each in self._members]))
+        )
         self._shape = (batch_size // parts // processes, processes)
         self._parts = parts
         self._seed = seed
 
     def draw(self, step: int) -> Tensor:
         """Return the indices of batch `step`, (B,), in the order in which the loop deals them to shards."""
-        generator = generator_of(self._seed, "draw", step)
-        chosen = self._between(self._parts, generator).tolist()
-        count = self._shape[0] * self._shape[1]
-        drawn = [self._members[each][self._within[each](count, generator)] for each in chosen]
+        if self._between is not None:
+            generator = generator_of(self._seed, "draw", step)
+            count = self._shape[0] * self._shape[1]
+            chosen = self._between(self._parts, generator).tolist()
+            drawn = [self._members[each][self._within[each](count, generator)] for each in chosen]
+        else:
+            drawn = [self._part_of_epoch(step * self._parts + part) for part in range(self._parts)]
         return torch.stack([each.view(self._shape) for each in drawn], dim=1).flatten()
+
+    def _part_of_epoch(self, number: int) -> Tensor:
+        """Return the indices of a part, by its number since the first step."""
+        count = self._shape[0] * self._shape[1]
+        in_group = [-(-len(each) // count) for each in self._members]
+        epoch, place = divmod(number, sum(in_group))
+        order = torch.randperm(sum(in_group), generator=generator_of(self._seed, "parts", epoch))
+        own = int(order[place])
+        group = 0
+        while own >= in_group[group]:
+            own -= in_group[group]
+            group += 1
+        members = self._members[group]
+        shuffled = members[torch.randperm(len(members), generator=generator_of(self._seed, "epoch", epoch, group))]
+        chosen: Tensor = shuffled[torch.arange(own * count, (own + 1) * count) % len(members)]
+        return chosen

@@ -60,21 +60,26 @@ class ImageTextContrast(Objective[TextReader]):
 
         Raises `InvalidRequest`, and `DoesNotFit` for a dual encoder that does not project states of the base's width.
         """
-        projection = getattr(features.dual.model, "text_projection", None)
-        if not isinstance(projection, nn.Linear) or projection.in_features != features.base.width:
-            found = f"of width {projection.in_features}" if isinstance(projection, nn.Linear) else "in another way"
-            raise DoesNotFit(
-                f"`{vision}` projects text states {found}, but the base uses states of width {features.base.width}: "
-                "`vision` must be the dual encoder whose text tower the base uses."
-            )
+        self.check_vision(features.dual.model, vision, features.base.width)
         if state not in ("first", "end"):
             raise InvalidRequest(f"`state` must be first or end, not {state!r}.")
         set_trainable(module, text)
         super().__init__(module, features)
-        self._projection = projection
+        self._projection: nn.Linear = features.dual.model.text_projection
         self._scale = float(features.dual.model.logit_scale.exp().clamp(max=100.0))  # CLIP has the same bound.
         self._state = state
         self._rows = rows
+
+    @staticmethod
+    def check_vision(model: nn.Module, vision: str, width: int) -> None:
+        """Raise `DoesNotFit` for a dual encoder, with or without weights, that does not project states of the base's width."""
+        projection = getattr(model, "text_projection", None)
+        if not isinstance(projection, nn.Linear) or projection.in_features != width:
+            found = f"of width {projection.in_features}" if isinstance(projection, nn.Linear) else "in another way"
+            raise DoesNotFit(
+                f"`{vision}` projects text states {found}, but the base uses states of width {width}: `vision` must be the dual "
+                "encoder whose text tower the base uses."
+            )
 
     def loss(self, draw: Draw) -> Loss:
         """Return the symmetric InfoNCE over the batches of all processes, a scalar; texts of one image are positives."""

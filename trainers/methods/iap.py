@@ -25,7 +25,7 @@ from trainers.learners.student import make_student
 from trainers.learners.text_reader import TextReader, set_trainable, text
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
-from trainers.objectives.noise import add_noise, outputs_of
+from trainers.objectives.noise import draw_noisy, outputs_of
 from trainers.objectives.objective import Objective, drop_prompts
 from trainers.objectives.reader_tuning import TEACH, TEACHING, TeacherLearning
 from trainers.recipes.plan import READER_TEXTS, Phase, Plan
@@ -58,11 +58,13 @@ class AttentionMatching(Objective[TextReader]):
         """Return the loss L above, a scalar; only the student receives gradients."""
         base = self._features.base
         rows_B = drop_prompts(draw, self._empty_share)
-        batch = add_noise(self._features.latents(draw.indices_B, draw.generator), base, draw.generator)
+        batch = draw_noisy(self._features, draw)
         with torch.no_grad(), outputs_of(base.attentions, base.attended) as english:
-            base.predict(batch.noised_BKHW, batch.steps_B, *self._features.teacher_embeddings(rows_B)[:3])
+            given = self._features.teacher_embeddings(rows_B)
+            base.predict(batch.noised_BKHW, batch.steps_B, *given[:3], **batch.sizes)
         with outputs_of(base.attentions, base.attended) as student:
-            base.predict(batch.noised_BKHW, batch.steps_B, *self.module.read(self._features, rows_B)[:3])
+            given = self.module.read(self._features, rows_B)
+            base.predict(batch.noised_BKHW, batch.steps_B, *given[:3], **batch.sizes)
         distances = [
             weight * distance(student[name], english[name], self._metric) for name, weight in self._weights.items()
         ]

@@ -24,7 +24,7 @@ from trainers.learners.learner import make_module_learner
 from trainers.learners.losses import prediction_mse
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
-from trainers.objectives.noise import add_noise
+from trainers.objectives.noise import draw_noisy
 from trainers.objectives.objective import Objective, drop_prompts
 from trainers.objectives.token_distillation import DISTIL, STORY, TokenDistillation
 from trainers.recipes.plan import THROUGH_DENOISER, Phase, Plan
@@ -41,7 +41,7 @@ class Denoising(Objective[nn.Module]):
     def __init__(
         self, module: nn.Module, features: FeatureDataset, *, empty_share: float = 0.1, noise_offset: float = 0.0
     ) -> None:
-        """Prepare the loss; see `add_noise` for `noise_offset`.
+        """Prepare the loss; see `objectives.noise.add_noise` for `noise_offset`.
 
         Raises `DoesNotFit` for a module that contains a layer of the denoiser, which must stay frozen.
         """
@@ -57,10 +57,9 @@ class Denoising(Objective[nn.Module]):
         """Return the MSE between the denoiser's prediction and the target of its prediction type, a scalar."""
         rows_B = drop_prompts(draw, self._empty_share)
         # A dropped prompt keeps its image: this is how the base was trained on the empty prompt.
-        latents_BKHW = self._features.latents(draw.indices_B, draw.generator)
-        batch = add_noise(latents_BKHW, self._features.base, draw.generator, offset=self._noise_offset)
+        base, batch = self._features.base, draw_noisy(self._features, draw, offset=self._noise_offset)
         student = apply_module(self.module, self._features, rows_B)
-        prediction_BKHW = self._features.base.predict(batch.noised_BKHW, batch.steps_B, *student[:3])
+        prediction_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *student[:3], **batch.sizes)
         return Loss(prediction_mse(prediction_BKHW, batch.target_BKHW), {})
 
 

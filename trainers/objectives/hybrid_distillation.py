@@ -22,7 +22,7 @@ from trainers.learners.losses import feature_mse, prediction_mse
 from trainers.learners.text_reader import TextReader, embeddings_of, set_trainable, text
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
-from trainers.objectives.noise import add_noise, outputs_of
+from trainers.objectives.noise import draw_noisy, outputs_of
 from trainers.objectives.objective import Objective, drop_prompts
 
 HYBRID = Recipe(steps=60, batch_size=32, learning_rate=2e-4, warmup_steps=10, weight_decay=0.0, ema_decay=0.9)
@@ -32,6 +32,7 @@ class HybridDistillation(Objective[nn.Module]):
     """Distillation from the English prompt for translated texts, denoising for native ones."""
 
     compares_with_english = False
+    keeps_denoiser = True
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class HybridDistillation(Objective[nn.Module]):
     ) -> None:
         """`native_share` of the translated texts have z = 1 too. The published scripts (`train_*_zh.py`) have quirks, each an option here:
 
-        `noise_offset` is 0.5 there by default, far above the usual 0.05 to 0.1: see `add_noise`.
+        `noise_offset` is 0.5 there by default, far above the usual 0.05 to 0.1: see `objectives.noise.add_noise`.
         `feature_blocks` compares only the first N down and up blocks (0: all). Their 3 for SDXL and 4 for SD 1.5 are all.
         `skip_broken_features` ignores blocks that overflow to NaN or infinity, as the SD 1.5 script does in fp16; otherwise
         such a block makes the loss NaN, which stops the run.
@@ -76,8 +77,7 @@ class HybridDistillation(Objective[nn.Module]):
         """Return L, a scalar, with the base's own target instead of ε if it predicts velocity."""
         base = self._features.base
         rows_B = drop_prompts(draw, self._empty_share)
-        latents_BKHW = self._features.latents(draw.indices_B, draw.generator)
-        batch = add_noise(latents_BKHW, base, draw.generator, offset=self._noise_offset)
+        batch = draw_noisy(self._features, draw, offset=self._noise_offset)
         is_native_B = torch.rand(len(rows_B), generator=draw.generator) < self._native_share
         native_B = (is_native_B | self._features.native_N[draw.indices_B]).float()
         native_B = native_B.to(base.device, non_blocking=True)
@@ -87,9 +87,9 @@ class HybridDistillation(Objective[nn.Module]):
             student = student._replace(pooled_BP=embeddings_of(self.module, self._features, draw.indices_B).pooled_BP)
         blocks = dict(enumerate(block for group in base.blocks for block in group[: self._feature_blocks or None]))
         with torch.no_grad(), outputs_of(blocks, base.image_states) as teacher_outputs:
-            teacher_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *teacher[:3])
+            teacher_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *teacher[:3], **batch.sizes)
         with outputs_of(blocks, base.image_states) as student_outputs:
-            student_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *student[:3])
+            student_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *student[:3], **batch.sizes)
         student_features, teacher_features = [*student_outputs.values()], [*teacher_outputs.values()]
         if self._skip_broken_features:
             student_features, teacher_features = zero_non_finite(student_features, teacher_features)

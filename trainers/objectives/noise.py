@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
+from trainers.inputs.features import FeatureDataset
+from trainers.loop.method import Draw
 from trainers.loop.sampler import normal
 
 Key = TypeVar("Key", str, int)
@@ -25,6 +27,20 @@ class NoisyBatch(NamedTuple):
     noised_BKHW: Tensor
     steps_B: Tensor
     target_BKHW: Tensor
+    sizes_B6: Tensor | None = None
+    """Sizes of the images, as `FrozenBase.predict` takes them."""
+
+    @property
+    def sizes(self) -> dict[str, Tensor]:
+        """The sizes as an argument of `predict`; empty without any, for families whose `predict` does not take them."""
+        return {} if self.sizes_B6 is None else {"sizes_B6": self.sizes_B6}
+
+
+def draw_noisy(features: FeatureDataset, draw: Draw, *, offset: float = 0.0) -> NoisyBatch:
+    """Return the latents of a draw's images at random noise levels; see `add_noise`."""
+    images = features.images(draw.indices_B, draw.generator)
+    batch = add_noise(images.latents_BKHW, features.base, draw.generator, offset=offset)
+    return batch._replace(sizes_B6=images.sizes_B6)
 
 
 def add_noise(latents_BKHW: Tensor, base: FrozenBase, generator: torch.Generator, *, offset: float = 0.0) -> NoisyBatch:

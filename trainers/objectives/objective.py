@@ -18,6 +18,8 @@ class Objective(Generic[Module]):
 
     compares_with_english: ClassVar[bool] = True
     """Whether the loss reads the English meaning of a text; native texts are then left out, whose meaning may be empty."""
+    keeps_denoiser: ClassVar[bool] = False
+    """Whether the denoiser must be frozen, so that a learner whose option `denoiser` is true is refused."""
 
     def __init__(self, module: Module, features: FeatureDataset) -> None:
         self.module = module

@@ -16,7 +16,7 @@ from trainers.learners.losses import prediction_mse, token_mse
 from trainers.learners.text_reader import TextReader, TrainablePart, set_trainable, text
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
-from trainers.objectives.noise import add_noise
+from trainers.objectives.noise import draw_noisy
 from trainers.objectives.objective import Objective, drop_prompts
 from trainers.objectives.token_distillation import TokenComparison
 
@@ -143,7 +143,7 @@ class DenoiserTuning(Objective[TextReader]):
         """Return the MSE between the denoiser's prediction and the target of its prediction type, a scalar."""
         rows_B = drop_prompts(draw, self._empty_share if draw.step >= self._empty_from else 0.0)
         base = self._features.base
-        batch = add_noise(self._features.latents(draw.indices_B, draw.generator), base, draw.generator)
+        batch = draw_noisy(self._features, draw)
         given = self.module.read(self._features, rows_B)
-        prediction_BKHW = self.module.predict(base, batch.noised_BKHW, batch.steps_B, given)
+        prediction_BKHW = self.module.predict(base, batch.noised_BKHW, batch.steps_B, given, **batch.sizes)
         return Loss(prediction_mse(prediction_BKHW, batch.target_BKHW), {})

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.bases.family import Family, families, family_of, pipeline_class_of
 from hub.errors import DoesNotFit
-from trainers.frozen.foundation import PIPELINE
+from trainers.frozen.foundation import PIPELINE, without_weights
 from trainers.recipes.overrides import settings_of
 
 if TYPE_CHECKING:
@@ -53,10 +55,39 @@ def fit_to_base(plan: Plan, source: FrozenSource, named: Collection[str] = ()) -
     return _fitting(plan, family, family.conditioning(source.folder), source.short_name, named)
 
 
+def check_vision(plan: Plan, vision: FrozenSource | None, base: str, hub: LocalHub) -> None:
+    """Raise the DoesNotFit of a phase for whose `vision` the base's width is wrong, before the base's weights are looked for.
+
+    The width is that of the card of a registered base, or of the folder `base`; for another, nothing is decided here.
+    """
+    checks = [each for phase in plan.phases if (each := getattr(phase.objective, "check_vision", None)) is not None]
+    if vision is None or not checks:
+        return
+    known = hub.registry.base_named(base)
+    conditioning = hub.registry.get(known).conditioning if known else None
+    if conditioning is None and (Path(base) / "model_index.json").is_file():
+        conditioning = family_of(Path(base)).conditioning(Path(base))
+    if conditioning is not None:
+        model = without_weights(vision.folder)
+        for check in checks:
+            check(model, vision.short_name, conditioning.width)
+
+
 def _fitting(plan: Plan, family: Family, conditioning: Conditioning, name: str, named: Collection[str] = ()) -> Plan:
     if plan.requires is not None and not getattr(family.frozen, plan.requires[0]):
         raise DoesNotFit(
             f"`{plan.name}` needs a base {plan.requires[1]}, and `{name}` ({family.name}) is not one: train {OTHERS} for it."
+        )
+    if plan.cropping is not None and "sizes_B6" not in inspect.signature(family.frozen.predict).parameters:
+        raise DoesNotFit(
+            f"the `predict` of the family of `{name}` ({family.name}) takes no `sizes_B6`: omit `center_crop`, `random_crops`, "
+            "`random_flip` and `aspect_buckets`."
+        )
+    if plan.cropping is not None and plan.cropping.aspect_buckets and not family.frozen.takes_any_shape:
+        known = ", ".join(each.name for each in families() if each.trained_classes and each.frozen.takes_any_shape)
+        raise DoesNotFit(
+            f"`aspect_buckets` is for {known}, and `{name}` ({family.name}) is trained on square images alone: omit it, or use "
+            "`random_crops`."
         )
     if not conditioning.mask:
         return plan

@@ -106,6 +106,7 @@ class Overrides:
         learner = plan.learner
         if self.module:
             learner = partial(plan.learner, **_convert_sizes(self.module, plan.learner, what))
+        _check_denoiser(learner, changed, what)
         prompt_rules = plan.prompt_rules
         if self.prompt:
             length = {} if plan.length is None else {"length": plan.length}
@@ -124,6 +125,16 @@ def _options(make: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     parameters = inspect.signature(make).parameters
     options = {name: each for name, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
     return {name: each for name, each in options.items() if not callable(each.default)}
+
+
+def _check_denoiser(learner: Callable[..., Any], phases: Iterable[Phase], what: str) -> None:
+    """Raise `InvalidRequest` for a phase that needs a frozen denoiser if the learner trains it."""
+    trains = _options(learner).get("denoiser")
+    frozen = [phase.name for phase in phases if getattr(phase.objective, "keeps_denoiser", False)]
+    if trains is not None and trains.default and frozen:
+        raise InvalidRequest(
+            f"{what}: the phase `{frozen[0]}` distils the denoiser from itself, so it must be frozen: `--set module.denoiser=false`."
+        )
 
 
 def _with_settings(phase: Phase, settings: Mapping[str, Any], what: str) -> Phase:

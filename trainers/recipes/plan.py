@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from hub.errors import InvalidRequest
 from trainers.defaults import ENCODER
 from trainers.frozen.foundation import PIPELINE, Foundation
+from trainers.inputs.latents.cropping import Cropping
 from trainers.inputs.prompt_rules import PromptRules
 from trainers.learners.learner import MakeLearner
 from trainers.loop.method import Method
@@ -44,6 +47,14 @@ class Phase:
     """What the phase does, as a clause of the card's story; settings of the phase may stand in braces, as `{match}`."""
     optional: bool = False
     """Whether the phase runs only if a recipe file or `--set` names it."""
+
+    @property
+    def objective(self) -> Any:
+        """The class or function behind `make`, without its options."""
+        make = self.make
+        while isinstance(make, partial):
+            make = make.func
+        return make
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +134,22 @@ class Plan:
                 f"the phases of `{self.name}` that read latents share them: set `sample_latents` in all of them or in none."
             )
         return any(wanted)
+
+    @property
+    def cropping(self) -> Cropping | None:
+        """How images are cropped for the denoiser. Raises `InvalidRequest` if phases that read latents differ, or none reads them."""
+        wanted = {Cropping.of(phase.recipe) for phase in self.phases if "latents" in phase.needs}
+        if len(wanted) > 1:
+            raise InvalidRequest(
+                f"the phases of `{self.name}` that read latents share them: set `center_crop`, `random_crops`, `random_flip` and "
+                "`aspect_buckets` alike in all of them."
+            )
+        if not wanted and any(Cropping.of(phase.recipe) for phase in self.phases):
+            raise InvalidRequest(
+                f"`{self.name}` encodes no images for a denoiser: omit `center_crop`, `random_crops`, `random_flip` and "
+                "`aspect_buckets`."
+            )
+        return wanted.pop() if wanted else None
 
     @property
     def needs(self) -> tuple[str, ...]:

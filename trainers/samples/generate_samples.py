@@ -13,7 +13,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from trainers.corpora.corpus import Prompt
-from trainers.inputs.features import PIXELS, FeatureDataset
+from trainers.inputs.features import FeatureDataset
+from trainers.inputs.latents.image_latents import PIXELS
 from trainers.learners.text_reader import TextReader, embeddings_of
 from trainers.loop.distributed import compute_on_all_ranks
 from trainers.loop.failures import compute_in_parts

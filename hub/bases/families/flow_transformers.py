@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.bases.families.flux import FrozenFlux
 from hub.bases.flow import FlowSampler, FrozenFlow
+from hub.bases.stored_type import in_type_of_weights
 from hub.embeddings import Embeddings, unpad
 
 if TYPE_CHECKING:
@@ -174,15 +175,27 @@ class FrozenCogView4(FrozenFlow):
         """Return the timesteps: this transformer reads 0…1000."""
         return steps_B
 
-    def _denoise(self, noisy_BKHW: Tensor, time_B: Tensor, given: Embeddings) -> Tensor:
-        size_B2 = given.tokens_BLC.new_full((len(noisy_BKHW), 2), float(self.side))
+    @in_type_of_weights
+    def predict(
+        self,
+        noisy_BKHW: Tensor,
+        steps_B: Tensor,
+        states_BLC: Tensor,
+        pooled_BP: Tensor | None = None,  # noqa: ARG002 - all families share one signature
+        mask_BL: Tensor | None = None,  # noqa: ARG002
+        sizes_B6: Tensor | None = None,
+    ) -> Tensor:
+        """Return the velocity (B, K, H, W), for sizes as SDXL's."""
+        if sizes_B6 is None:
+            sizes_B6 = states_BLC.new_full((len(states_BLC), 6), float(self.side))
+            sizes_B6[:, 2:4] = 0
         answer: Tensor = self.denoiser(
             noisy_BKHW,
-            timestep=time_B,
-            encoder_hidden_states=given.tokens_BLC,
-            original_size=size_B2,
-            target_size=size_B2,
-            crop_coords=size_B2 * 0,
+            timestep=self._time(steps_B),
+            encoder_hidden_states=states_BLC,
+            original_size=sizes_B6[:, :2],
+            target_size=sizes_B6[:, 4:],
+            crop_coords=sizes_B6[:, 2:4],
         ).sample
         return answer
 

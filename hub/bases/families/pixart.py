@@ -63,6 +63,7 @@ class FrozenPixArt(FrozenBase):
     """T5 → caption projection → transformer; the base's states are projected once, before they are cached."""
 
     has_cross_attention = True
+    takes_any_shape = True
 
     def __init__(self, family: Family, pipeline: Any, conditioning: Conditioning, device: torch.device) -> None:
         super().__init__(family, pipeline, conditioning, device)
@@ -91,13 +92,14 @@ class FrozenPixArt(FrozenBase):
         states_BLC: Tensor,
         pooled_BP: Tensor | None,  # noqa: ARG002 - all families share one signature
         mask_BL: Tensor | None,
+        sizes_B6: Tensor | None = None,
     ) -> dict[str, Any]:
-        """Return the mask (B, L), and the image size (B, 2) for the largest transformers."""
+        """Return the mask (B, L), and for the largest transformers the original's size (B, 2) and the crop's height / width (B, 1)."""
         sizes: dict[str, Tensor | None] = {"resolution": None, "aspect_ratio": None}
         if self.denoiser.use_additional_conditions:
-            count = len(states_BLC)
-            sizes["resolution"] = states_BLC.new_full((count, 2), float(self.side))
-            sizes["aspect_ratio"] = states_BLC.new_ones(count, 1)
+            sizes_B6 = states_BLC.new_full((len(states_BLC), 6), float(self.side)) if sizes_B6 is None else sizes_B6
+            sizes["resolution"] = sizes_B6[:, :2]
+            sizes["aspect_ratio"] = sizes_B6[:, 4:5] / sizes_B6[:, 5:]
         return {"added_cond_kwargs": sizes, "encoder_attention_mask": mask_BL}
 
 

@@ -28,6 +28,7 @@ class FrozenStableDiffusion(FrozenBase):
     reads_clip = True
     takes_words = True
     has_cross_attention = True
+    takes_any_shape = True
 
     @property
     def blocks(self) -> tuple[tuple[nn.Module, ...], ...]:

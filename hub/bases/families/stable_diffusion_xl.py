@@ -54,14 +54,14 @@ class FrozenSDXL(FrozenStableDiffusion):
         states_BLC: Tensor,
         pooled_BP: Tensor | None,
         mask_BL: Tensor | None,  # noqa: ARG002 - all families share one signature
+        sizes_B6: Tensor | None = None,
     ) -> dict[str, Any]:
-        """Return the pooled vector (B, P), and the sizes (B, 6) of an uncropped image of the base's size."""
-        # Original (height, width), upper left corner of the crop, target (height, width): SDXL, §2.2.
-        time_ids_B6 = states_BLC.new_full(
-            (len(states_BLC), 6), self.side
-        )  # Made on the device: a copy would be waited for.
-        time_ids_B6[:, 2:4] = 0
-        return {"added_cond_kwargs": {"text_embeds": pooled_BP, "time_ids": time_ids_B6}}
+        """Return the pooled vector (B, P), and the sizes: SDXL, §2.2."""
+        if sizes_B6 is None:
+            # Made on the device: a copy would be waited for.
+            sizes_B6 = states_BLC.new_full((len(states_BLC), 6), self.side)
+            sizes_B6[:, 2:4] = 0
+        return {"added_cond_kwargs": {"text_embeds": pooled_BP, "time_ids": sizes_B6}}
 
 
 class StableDiffusionXL(Family):

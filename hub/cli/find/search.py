@@ -14,24 +14,39 @@ from hub.cli.find.format_scores import as_json, short_score
 from hub.cli.find.stand_ins import print_stand_ins
 from hub.cli.terminal import print_table, short_name
 from hub.errors import InvalidRequest
-from hub.records import Artifact, Page, Provenance, Query
+from hub.records import Artifact, Page, Provenance, Query, split_values
 from hub.registry.names.stand_ins import reads_zero_shot
 
-ORDERS = ("score", "updated", "downloads", "name", "metric")
+ORDERS = ("score", "updated", "downloads", "trend", "name", "metric")
 ENDPOINT = (
     "URL of a hub to use instead of the local registry, such as `https://hub.example`; sends the token in HF_TOKEN."
 )
 """Help text of `--endpoint`."""
 MAX_LIMIT = 1000
+_OPTION_OF = {"text": "the text", "language": "--lang", "has_images": "--has"}
+"""Field of a query → what to leave out of the command, where they differ."""
 MAX_LANGUAGES = 4
 """A longer list of languages is shortened to one language and a count."""
 
 
 def search(
-    text: Annotated[str, Argument(help="Words to find in names, summaries and tags.", show_default=False)] = "",
-    lang: Annotated[str, Option(help="Language tag or name: yo, yor, Yoruba, Yorùbá.", show_default=False)] = "",
+    text: Annotated[
+        str,
+        Argument(
+            help="Names and words, such as `yoruba sdxl`: bases, languages, methods and kinds are recognised.",
+            show_default=False,
+        ),
+    ] = "",
+    lang: Annotated[
+        str,
+        Option(help="Language tag or name: yo, yor, Yoruba, Yorùbá; several separated by commas.", show_default=False),
+    ] = "",
     kind: Annotated[
-        str, Option(help="Kind: adapter, projector, encoder, delta, base or dataset.", show_default=False)
+        str,
+        Option(
+            help="Kind: adapter, projector, encoder, delta, base or dataset; several separated by commas.",
+            show_default=False,
+        ),
     ] = "",
     base: Annotated[
         str, Option(help="Base, by any of its names: sd15, SD 1.5, runwayml/stable-diffusion-v1-5.", show_default=False)
@@ -44,11 +59,14 @@ def search(
     min_value: Annotated[float | None, Option("--min", help="Minimum value of --metric.", show_default=False)] = None,
     max_value: Annotated[float | None, Option("--max", help="Maximum value of --metric.", show_default=False)] = None,
     benchmark: Annotated[str, Option(help="Benchmark that --metric refers to.", show_default=False)] = "",
+    has: Annotated[str, Option(help="`images`: only artifacts with images in their files.", show_default=False)] = "",
     split: Annotated[str, Option(help="Split of the benchmark that --metric refers to.", show_default=False)] = "",
     provenance: Annotated[
         str, Option(help="Provenance of the scores of --metric: reproduced, self-reported, reported or disputed.")
     ] = "reproduced",
-    sort: Annotated[str, Option(help="Sort by score, updated, downloads, name or metric (best first).")] = "score",
+    sort: Annotated[
+        str, Option(help="Sort by score, updated, downloads, trend, name or metric (best first).")
+    ] = "score",
     limit: Annotated[int, Option(min=1, max=MAX_LIMIT, help="Maximum number of results.")] = 20,
     as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
@@ -58,24 +76,24 @@ def search(
         raise InvalidRequest(f"unknown sort order `{sort}`: choose one of {', '.join(ORDERS)}.")
     if provenance not in list(Provenance):
         raise InvalidRequest(f"unknown provenance `{provenance}`: choose one of {', '.join(Provenance)}.")
-    tag = tag_of(lang)
+    if has not in {"", "images"}:
+        raise InvalidRequest(f"unknown value of --has: `{has}`. It can only be `images`.")
+    tag = ",".join(map(tag_of, split_values(lang)))
     query = Query(
         text=text, language=tag, kind=kind, base=base, method=method, license=license, metric=metric,
         min_value=min_value, max_value=max_value, benchmark=benchmark, split=split, provenance=provenance,
-        sort=sort, limit=limit, scores="all" if as_objects else "best",
+        sort=sort, limit=limit, scores="all" if as_objects else "best", has_images=bool(has),
     )  # fmt: skip
     with finder(endpoint) as find:
         page = find(query)
-        near: list[str] = []
         if not page.items and not page.stand_ins:
-            from hub.cli.find.unknown import check_filters, similar_words
+            from hub.cli.find.unknown import check_filters
 
             check_filters(query, find)
-            near = similar_words(text, find)
     if as_objects:
         print(json.dumps([artifact_as_json(artifact) for artifact in page.items], ensure_ascii=False, indent=2))
     elif page.items:
-        _print_page(page, tag)
+        _print_page(page, "" if "," in tag else tag)
         if page.stand_ins:
             print(f"\n`{text.strip()}` on other bases:")
             print_stand_ins(page.stand_ins)
@@ -84,8 +102,21 @@ def search(
         print_stand_ins(page.stand_ins)
     else:
         hint = elsewhere(provenance) if metric else ""
-        hint += f" Did you mean {' or '.join(f'`{each}`' for each in near)}?" if near else ""
-        print(f"No artifacts match.{hint} Remove a filter, or list everything with `hub search{on(endpoint)}`.")
+        print(f"No artifacts match.{hint}{_what_to_change(query, page, on(endpoint))}")
+
+
+def _what_to_change(query: Query, page: Page, endpoint: str) -> str:
+    """Return what to search for instead, and how to train what is missing."""
+    from hub.registry.names.no_results import training_command
+
+    hint = f" Did you mean `{page.correction}`?" if page.correction else ""
+    if page.without:
+        name, count = max(page.without.items(), key=lambda item: item[1])
+        hint += f" Without {_OPTION_OF.get(name, f'--{name}')}: {count:,}."
+    elif not page.correction:
+        hint += f" List everything with `hub search{endpoint}`."
+    command = training_command(query, page)
+    return hint + (f"\nTrain one: {command}" if command else "")
 
 
 def on(endpoint: str) -> str:

@@ -1,19 +1,17 @@
-"""Say what a search that found nothing may have meant: a filter with an unknown value is an error, a misspelt word a hint."""
+"""Refuse filters with a value that nothing has."""
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from hub.errors import UnknownBase, UnknownBenchmark, UnknownKind, UnknownMethod, UnknownMetric
 from hub.plugins import advertised
-from hub.records import KINDS, PLAIN, Artifact, Page, Query
+from hub.records import KINDS, PLAIN, Page, Query, split_values
 
 Find = Callable[[Query], Page]
 MAX_NAMES = 1000
-"""Artifacts whose words are suggested."""
+"""Artifacts whose names and metrics are suggested."""
 _MEANT = {"lora": "delta", "loras": "delta", "checkpoint": "base", "pipeline": "base", "text_encoder": "encoder"}
 """Word for a kind that people know from elsewhere → the kind."""
 
@@ -21,17 +19,17 @@ _MEANT = {"lora": "delta", "loras": "delta", "checkpoint": "base", "pipeline": "
 def check_filters(query: Query, find: Find) -> None:
     """Raise the Unknown error of the first filter whose value nothing has, with similar values. Call it for an empty result."""
     known = Known(find)
-    if (
-        query.kind
-        and query.kind not in {*KINDS, PLAIN, *advertised("hub.kinds")}
-        and _is_unused(find, Query(kind=query.kind))
-    ):
-        kinds = {*KINDS, *advertised("hub.kinds"), *known.kinds}
-        raise UnknownKind(query.kind, kinds, meant=[_MEANT[query.kind]] if query.kind in _MEANT else ())
-    if query.base and _bare(query.base) not in known.bases and _is_unused(find, Query(base=query.base)):
-        raise UnknownBase(query.base, known.bases)
-    if query.method and _is_unused(find, Query(method=query.method)):
-        raise UnknownMethod(query.method, known.methods)
+    kinds = {*KINDS, PLAIN, *advertised("hub.kinds")}
+    for kind in split_values(query.kind):
+        if kind not in kinds and _is_unused(find, Query(kind=kind)):
+            listed = {*KINDS, *advertised("hub.kinds"), *known.kinds}
+            raise UnknownKind(kind, listed, meant=[_MEANT[kind]] if kind in _MEANT else ())
+    for base in split_values(query.base):
+        if _bare(base) not in known.bases and _is_unused(find, Query(base=base)):
+            raise UnknownBase(base, known.bases)
+    for method in split_values(query.method):
+        if _is_unused(find, Query(method=method)):
+            raise UnknownMethod(method, known.methods)
     check_metric(query.benchmark, query.metric, known.metrics)
 
 
@@ -43,14 +41,6 @@ def check_metric(benchmark: str, metric: str, known: Iterable[tuple[str, str]]) 
     metrics = sorted({name for each, name in listed if not benchmark or each == benchmark})
     if metric and metric not in metrics:
         raise UnknownMetric(metric, metrics, listing=f"hub leaderboard {benchmark}".rstrip())
-
-
-def similar_words(text: str, find: Find) -> list[str]:
-    """Return words like those in `text` that nothing has, from names, tags, summaries and languages."""
-    wrong = [word for word in re.findall(r"[^\W_]+", text.lower()) if find(Query(text=word, limit=0)).total == 0]
-    words = set(Known(find).words) if wrong else set()
-    wrong = [text.lower(), *wrong] if wrong and text.lower() not in wrong else wrong  # A name, such as `mulan-yo`.
-    return list(dict.fromkeys(near for word in wrong for near in difflib.get_close_matches(word, words, 2, 0.7)))
 
 
 class Known:
@@ -87,23 +77,6 @@ class Known:
     def metrics(self) -> set[tuple[str, str]]:
         """Each benchmark with its metrics."""
         return {(score.benchmark, score.metric) for each in self.page.items for score in each.scores}
-
-    @property
-    def words(self) -> Iterator[str]:
-        """The words that a search finds."""
-        from hub.languages import language_name
-
-        yield from self.methods
-        yield from (language_name(tag).lower() for tag in self.page.facets.get("language", ()))
-        for artifact in self.page.items:
-            yield from _words_of(artifact)
-
-
-def _words_of(artifact: Artifact) -> Iterator[str]:
-    name = artifact.name.name.lower()
-    yield name
-    for text in (name, artifact.name.owner, artifact.summary, *artifact.tags):
-        yield from (word for word in re.findall(r"[^\W_]+", text.lower()) if len(word) > 2)
 
 
 def _is_unused(find: Find, query: Query) -> bool:

@@ -19,7 +19,7 @@ from hub.loader.modules.shared_encoder import SharedEncoder
 from hub.loader.modules.translator import Translator
 from hub.records import join_names
 from hub.systems.architectures import build
-from hub.weights.sizes import bytes_of
+from hub.weights.module_size import bytes_of
 from hub.weights.strict import load_weights, stored_dtype
 
 

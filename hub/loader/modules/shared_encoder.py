@@ -12,7 +12,7 @@ import torch
 
 from hub.encoders.text_encoder import TextEncoder
 from hub.weights.devices import is_on
-from hub.weights.sizes import bytes_of
+from hub.weights.module_size import bytes_of
 
 
 class SharedEncoder:

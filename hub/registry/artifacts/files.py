@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hub.git_objects import blob_id, folder_ids, pointer
 from hub.names import Digest
-from hub.records import File, Revision, counted_files
+from hub.records import Artifact, File, Revision, counted_files
+from hub.registry.index.tags import HAS_IMAGES, IMAGES
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -42,6 +43,26 @@ class _Content(NamedTuple):
 def find_files(database: Database, revision_id: str, paths: Sequence[str]) -> dict[str, File]:
     """Map those of `paths` that are files of the revision to their files."""
     return {row["path"]: _file(row) for row in _rows_at(database, "files", revision_id, paths)}
+
+
+def sample_images(database: Database, artifacts: Sequence[Artifact]) -> dict[str, str]:
+    """Map the revisions of those artifacts that have images to the path of the first one, not of one that the base alone drew."""
+    shown = {each.name.key: each.revision for each in artifacts if each.revision and not each.gated}
+    among, values = database.in_list("key", list(shown), "keys")
+    with_images = database.rows(
+        f"SELECT key FROM artifacts WHERE {among} AND ' ' || facets || ' ' LIKE :has",
+        {**values, "has": f"% {HAS_IMAGES} %"},
+    )
+    endings = {f"ending_{number}": f"%{suffix}" for number, suffix in enumerate(IMAGES)}
+    is_image = " OR ".join(f"lower(path) LIKE :{name}" for name in endings)
+    of_base = "CASE WHEN path LIKE '%-base.%' THEN 1 ELSE 0 END"
+    question = f"SELECT path FROM files WHERE revision_id = :id AND ({is_image}) ORDER BY {of_base}, path LIMIT 1"
+    found = {}
+    for row in with_images:
+        revision = shown[row["key"]]
+        for first in database.rows(question, {"id": revision, **endings}):
+            found[revision] = first["path"]
+    return found
 
 
 def find_folders(database: Database, revision_id: str, paths: Sequence[str]) -> dict[str, Folder]:

@@ -33,6 +33,18 @@ def changed_files(database: Database, newer: Revision, older: Revision | None) -
     return [row[0] for row in database.rows(_CHANGED, values)]
 
 
+_LINE = (
+    "WITH RECURSIVE line (id, parent, place) AS (SELECT id, parent, 1 FROM revisions WHERE id = :start UNION ALL "
+    "SELECT revisions.id, revisions.parent, place + 1 FROM line JOIN revisions ON revisions.id = line.parent WHERE place < :limit) "
+    "SELECT id FROM line ORDER BY place"
+)
+
+
+def line_of(database: Database, start: str, limit: int) -> list[str]:
+    """Return the ids of up to `limit` revisions: `start`, its parent, and so on."""
+    return [row[0] for row in database.rows(_LINE, {"start": start, "limit": limit})]
+
+
 def ancestors(revisions: Iterable[Revision], start: Revision) -> list[Revision]:
     """Return a revision and its ancestors among `revisions`, newest first."""
     known = {each.id: each for each in revisions}

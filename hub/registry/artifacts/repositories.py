@@ -14,7 +14,7 @@ from hub.registry.accounts.permissions import Account, Actor
 from hub.registry.artifacts.rows import NAME, read_artifacts
 from hub.registry.database.clock import utc_now
 from hub.registry.events import CONFIG, REPO, emit
-from hub.registry.index.tags import CURATED_OWNER, index_words
+from hub.registry.index.tags import CURATED_OWNER, HAS_IMAGES, index_words
 from hub.registry.index.text import words_of
 from hub.registry.index.trending import LIKE, weight
 from hub.registry.scores.evaluations import forget_evaluations
@@ -92,7 +92,7 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
         former = facets_in(session, row)
         row.owner, row.name, row.key, row.bare_key = target.owner, target.name, target.key, target.name.lower()
         renamed = dataclasses.replace(read_artifacts(database, [row.id])[0], name=target)
-        row.words, row.facets = words_of(renamed), index_words(renamed)
+        row.words, row.facets = words_of(renamed), index_words(renamed, has_images=HAS_IMAGES in row.facets.split())
         recount(session, former, facets_in(session, row))
         forget_evaluations(session, row)
         rank_again(session, row)
@@ -116,7 +116,8 @@ def change_settings(database: Database, name: ArtifactName, actor: Actor, **sett
         former = facets_in(session, row)
         for setting, value in settings.items():
             setattr(row, setting, value)
-        row.facets = index_words(dataclasses.replace(read_artifacts(database, [row.id])[0], gated=row.gated))
+        changed = dataclasses.replace(read_artifacts(database, [row.id])[0], gated=row.gated)
+        row.facets = index_words(changed, has_images=HAS_IMAGES in row.facets.split())
         recount(session, former, facets_in(session, row))
         log_action(session, actor, "repository.settings", str(name), **settings)
         session.flush()
@@ -155,6 +156,14 @@ def unlike(database: Database, name: ArtifactName, account: Account, actor: Acto
             session.flush()
             log_action(session, actor, "unlike", str(name))
         row.likes = _count_likes(session, row.id)
+
+
+def likes(database: Database, name: ArtifactName, account: Account) -> bool:
+    """Return whether an account likes `name`."""
+    question = (
+        "SELECT 1 FROM likes JOIN artifacts ON artifacts.id = artifact_id WHERE account_id = :account AND key = :key"
+    )
+    return bool(database.rows(question, {"account": account.id, "key": name.key}))
 
 
 def likers(database: Database, name: ArtifactName) -> list[tuple[str, str]]:

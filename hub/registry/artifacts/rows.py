@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hub.conditioning import Conditioning, read_conditioning
 from hub.names import DATASETS, ArtifactName, Digest
@@ -104,12 +104,21 @@ def read_artifacts(
 
 
 def read_revisions(
-    database: Database, name: ArtifactName, artifact_id: int, *, only: str = "", with_files: bool = True
+    database: Database,
+    name: ArtifactName,
+    artifact_id: int,
+    *,
+    only: str = "",
+    among: Sequence[str] | None = None,
+    with_files: bool = True,
 ) -> tuple[Revision, ...]:
-    """Return all revisions of an artifact, newest first, or the one with the id `only`; optionally without files."""
+    """Return all revisions of an artifact, newest first; or those `among` some ids, or `only` one; optionally without files."""
     files = defaultdict(list)
-    values = {"id": artifact_id, **({"only": only} if only else {})}
+    values: dict[str, Any] = {"id": artifact_id, **({"only": only} if only else {})}
     within = "artifact_id = :id" + (" AND revisions.id = :only" if only else "")
+    if among is not None:
+        condition, more = database.in_list("revisions.id", among, "among")
+        within, values = f"{within} AND {condition}", values | more
     if with_files:
         for row in database.rows(
             f"SELECT files.* FROM files JOIN revisions ON revisions.id = revision_id WHERE {within} ORDER BY path",

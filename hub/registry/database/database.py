@@ -36,6 +36,11 @@ class ResultRow(Protocol):
         """Return the names of the columns."""
 
 
+def is_index_word(term: str) -> bool:
+    """Return whether a term is a word of `hub.registry.index.tags`, which occurs as it is, and not the prefix of a word."""
+    return term.startswith("_")
+
+
 class Database(ABC):
     """The tables of the registry. Threads may share it; each reads on its own connection."""
 
@@ -112,7 +117,10 @@ class Database(ABC):
 
     @abstractmethod
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
-        """Return up to `limit` + 1 ids of artifacts with a word for each prefix in `words` and one facet of each group."""
+        """Return up to `limit` + 1 ids of artifacts with a word for each prefix in `words` and a match in each group.
+
+        A group of `facets` has index words, which must occur as they are, and prefixes of words.
+        """
 
     @abstractmethod
     def match_condition(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:

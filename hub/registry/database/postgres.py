@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import DamagedFile, DiskFull, HubError, InvalidRequest, MissingExtra, Unreachable
-from hub.registry.database.database import TIMEOUT_S, Database, ResultRow
+from hub.registry.database.database import TIMEOUT_S, Database, ResultRow, is_index_word
 from hub.registry.database.schema import schema_version
 
 try:
@@ -230,7 +230,10 @@ def _without_nul(value: Any) -> Any:
 
 def _tsquery(words: Sequence[str], facets: Sequence[Sequence[str]]) -> str:
     """Return a text search query for word prefixes and groups of facets."""
-    groups = (f"({' | '.join(map(_quoted, group))})" for group in facets)
+    groups = (
+        f"({' | '.join(_quoted(each) if is_index_word(each) else f'{_quoted(each)}:*' for each in group)})"
+        for group in facets
+    )
     return " & ".join([*(f"{_quoted(word)}:*" for word in words), *groups])
 
 

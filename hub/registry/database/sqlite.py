@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import DamagedFile, DiskFull, HubError, InvalidRequest, Unreachable
-from hub.registry.database.database import TIMEOUT_S, Database
+from hub.registry.database.database import TIMEOUT_S, Database, is_index_word
 from hub.registry.database.schema import schema_version
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ A search among a million artifacts reads thousands of rows. The map cuts its tim
 _MAX_PREFIX = 8
 """Length of the longest prefixes that the full-text index has lists for, in characters."""
 _JOURNALS = ("-wal", "-shm")
-_FACETS = "' ' || facets || ' '"
+_FACETS, _WORDS = "' ' || facets || ' '", "' ' || words"
 
 
 class SqliteDatabase(Database):
@@ -93,7 +93,7 @@ class SqliteDatabase(Database):
         Prefixes longer than those that the index has lists for are first looked up as whole words, whose lists are read only as far
         as needed.
         """
-        groups = [f"({' OR '.join(map(_quoted, group))})" for group in facets]
+        groups = [f"({' OR '.join(map(_term, group))})" for group in facets]
         if any(len(word) > _MAX_PREFIX for word in words):
             whole = self._match([*map(_quoted, words), *groups], limit)
             if len(whole) > limit:
@@ -103,11 +103,14 @@ class SqliteDatabase(Database):
     def match_condition(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
         """See `Database.match_condition`."""
         values = {f"word_{number}": f" {word}" for number, word in enumerate(words)}
-        conditions = [f"instr(' ' || words, :{name}) > 0" for name in values]
+        conditions = [f"instr({_WORDS}, :{name}) > 0" for name in values]
         for number, group in enumerate(facets):
-            names = {f"facet_{number}_{index}": f" {facet} " for index, facet in enumerate(group)}
-            conditions.append(f"({' OR '.join(f'instr({_FACETS}, :{name}) > 0' for name in names)})")
-            values |= names
+            names = {f"facet_{number}_{index}": term for index, term in enumerate(group)}
+            tests = (
+                f"instr({_FACETS if is_index_word(term) else _WORDS}, :{name}) > 0" for name, term in names.items()
+            )
+            conditions.append(f"({' OR '.join(tests)})")
+            values |= {name: f" {term} " if is_index_word(term) else f" {term}" for name, term in names.items()}
         return " AND ".join(conditions), values
 
     def _match(self, terms: Sequence[str], limit: int) -> list[int]:
@@ -183,6 +186,11 @@ def _make_private(path: Path) -> None:
         wanted = mode & (0o770 if mode & 0o020 else 0o600)
         if wanted != mode:
             path.chmod(wanted)
+
+
+def _term(word: str) -> str:
+    """Return an index word, or the prefix of a word, as a term of an FTS5 query."""
+    return _quoted(word) if is_index_word(word) or len(word) > _MAX_PREFIX else f"{_quoted(word)}*"
 
 
 def _quoted(text: str) -> str:

@@ -13,6 +13,10 @@ from hub.registry.index.text import facet_word, facet_words, facets_of
 
 CURATED_OWNER = "linguahub"
 """Owner of the cards that come with linguahub."""
+IMAGES = (".png", ".webp", ".jpg", ".gif")
+"""Suffixes of images that browsers show."""
+HAS_IMAGES = facet_word("has", "images")
+"""The index word of artifacts with images in their files."""
 MAX_TAGS = 500
 """Maximum number of indexed tags of an artifact."""
 MAX_COUNT = 10**18
@@ -63,10 +67,16 @@ _TASKS = frozenset({
 })  # fmt: skip
 
 
-def index_words(artifact: Artifact) -> str:
+def is_image(path: str) -> bool:
+    """Return whether a file is an image that browsers show."""
+    return path.lower().endswith(IMAGES)
+
+
+def index_words(artifact: Artifact, *, has_images: bool) -> str:
     """Return the content of the column `facets`: all index words of an artifact."""
     tags = tags_of(artifact.kind, artifact.method, artifact.license, artifact.languages, artifact.bases, artifact.tags)
     words = tag_words(artifact.kind, artifact.gated, artifact.total_parameters, tags)
+    words += [HAS_IMAGES] if has_images else []
     return " ".join((facet_words(facets_of(artifact)), *words, *name_trigrams(artifact.name.repository.lower())))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hub.registry.index.tags import CURATED_OWNER
@@ -42,6 +43,7 @@ class BaseNames:
         return squeezed in {squeeze(each if "/" in squeezed else each.rpartition("/")[2]) for each in names}
 
 
+@lru_cache(maxsize=4096)
 def squeeze(name: str) -> str:
     """Return a name in lower case without spaces, hyphens, dots and accents: `SD 1.5` and `sd-1.5` are `sd15`."""
     plain = unicodedata.normalize("NFKD", name).casefold()

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hub.languages import MULTILINGUAL, covers
+from hub.records import Query, split_values
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.index.ranking import FOREIGN_LANGUAGE, UNMEASURED
-from hub.registry.index.tags import name_part_prefix, name_part_words
-from hub.registry.index.text import facet_word
+from hub.registry.index.tags import HAS_IMAGES, can_be_in_name, magnitude_words, name_part_prefix, name_part_words
+from hub.registry.index.text import facet_word, query_words
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
@@ -30,13 +32,94 @@ ORDER_BY = {
 }
 
 
+_COLUMNS = ("kind", "method", "license", "owner")
+"""Facets with one value per artifact, in a column of the same name."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the text of a query asks for."""
+
+    words: tuple[str, ...] = ()
+    """Prefixes of words that must all occur."""
+    alternatives: tuple[tuple[str, ...], ...] = ()
+    """See `SearchCriteria`."""
+    language: str = ""
+    """A language that must match."""
+    names: tuple[str, ...] = ()
+    """Names that the whole text can be, in lower case and as typed first. Artifacts with such a name come first."""
+    same: tuple[str, ...] = ()
+    """Keys of bases that people call so. They come first, too."""
+    begin: tuple[str, ...] = ()
+    """Keys of bases with a name that begins so. They come next, with artifacts whose name begins so."""
+    method: str = ""
+    """The method that the whole text means. Its modules come before those with another spelling of the name."""
+    alone: str = ""
+    """The language that the whole text means. Artifacts for it alone come first, and no names are compared beyond the first."""
+    is_empty: bool = False
+    """Whether the text has no word, so that no words can match."""
+
+
+def read_literally(text: str) -> Reading:
+    """Return the reading of a text as words, and as a name."""
+    words = tuple(query_words(text))
+    return Reading(words=words, names=spellings(text), is_empty=bool(text.strip()) and not words)
+
+
+def spellings(text: str) -> tuple[str, ...]:
+    """Return the names that a text can be, as typed first: `chinese-clip`, `chineseclip`, … for `Chinese CLIP`."""
+    typed = "-".join(text.lower().split())
+    owner, slash, name = typed.rpartition("/")
+    parts = name.replace("_", "-").replace(".", "-").split("-")
+    spelt = (name, "".join(parts), "-".join(parts), "_".join(parts), ".".join(parts))
+    return tuple(dict.fromkeys(owner + slash + each for each in spelt if each and can_be_in_name(owner + slash + each)))
+
+
+def criteria_of(
+    query: Query, reading: Reading, languages: Iterable[str], readers: tuple[str, ...] | None, base_names: Sequence[str]
+) -> SearchCriteria:
+    """Return the criteria of a query whose text was read as `reading`. `languages`: those that artifacts have."""
+    bases = [base.rpartition("/")[2].lower() for base in split_values(query.base)]
+    wanted = split_values(query.language) or split_values(reading.language)
+    present = list(languages)
+    return SearchCriteria(
+        words=reading.words,
+        columns={
+            column: tuple(value.lower() for value in values)
+            for column in _COLUMNS
+            if (values := split_values(getattr(query, column)))
+        },
+        bases=tuple(dict.fromkeys([*bases, *base_names])),
+        tags=tuple(dict.fromkeys(tag for each in wanted for tag in _matching_tags(each, present))),
+        impossible=reading.is_empty or not all(map(can_be_in_name, query.parts)),
+        readers=readers,
+        name_parts=tuple(part.lower() for part in query.parts),
+        required_tags=_required_tags(query),
+        parameters=query.parameters,
+        alternatives=reading.alternatives,
+    )
+
+
+def _required_tags(query: Query) -> tuple[tuple[str, ...], ...]:
+    groups = [(facet_word("tag", label),) for label in query.labels]
+    groups += [(facet_word("type", query.type),)] if query.type else []
+    groups += [(facet_word("gated", "yes" if query.gated else "no"),)] if query.gated is not None else []
+    groups += [(HAS_IMAGES,)] if query.has_images else []
+    return (*groups, tuple(magnitude_words(*query.parameters))) if query.parameters else tuple(groups)
+
+
+def _matching_tags(language: str, present: Iterable[str]) -> list[str]:
+    """Return the `present` tags that serve readers of `language`, or `language` itself. Multilingual artifacts serve all readers."""
+    return [tag for tag in present if tag == MULTILINGUAL or covers(tag, language)] or [language]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class SearchCriteria:
     """A query in the terms of the index: all word prefixes and all facets must match, and one of the languages."""
 
     words: tuple[str, ...]
-    columns: dict[str, str]
-    """Column → required value, in lower case."""
+    columns: dict[str, tuple[str, ...]]
+    """Column → values in lower case, of which one must match."""
     bases: tuple[str, ...]
     """Names of a base, without owners and in lower case, of which one must match."""
     tags: tuple[str, ...]
@@ -50,6 +133,8 @@ class SearchCriteria:
     required_tags: tuple[tuple[str, ...], ...] = ()
     """Groups of index words for tags, type, gating and size; an artifact must have one word of each group."""
     parameters: tuple[int, int] | None = None
+    alternatives: tuple[tuple[str, ...], ...] = ()
+    """Groups of index words and prefixes of words; one of each group must match."""
 
     @property
     def prefixes(self) -> list[str]:
@@ -65,10 +150,10 @@ class SearchCriteria:
     @property
     def facets(self) -> list[list[str]]:
         """Groups of index words; an artifact must have one word of each group."""
-        groups = [[facet_word(facet, value)] for facet, value in self.columns.items()]
+        groups = [[facet_word(facet, value) for value in values] for facet, values in self.columns.items()]
         groups += [[facet_word("base", name) for name in self.bases]] if self.bases else []
         groups += [[facet_word("language", tag) for tag in self.tags]] if self.tags else []
-        return groups + [list(group) for group in self.required_tags]
+        return groups + [list(group) for group in (*self.required_tags, *self.alternatives)]
 
     @property
     def matches_all(self) -> bool:

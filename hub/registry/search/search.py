@@ -8,34 +8,40 @@ totals and facet counts become lower bounds. (Ranking every match of a common wo
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import sqrt
 from typing import TYPE_CHECKING
 
 from hub.errors import InvalidRequest
-from hub.languages import MULTILINGUAL, covers
 from hub.records import Page, Query
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.artifacts.rows import read_artifacts
 from hub.registry.index.ranking import UNMEASURED
-from hub.registry.index.tags import can_be_in_name, magnitude_words
-from hub.registry.index.text import facet_word, query_words
 from hub.registry.scores.by_metric import (
     artifacts_with_score,
-    has_one_benchmark,
     metric_filter,
     score_page,
     sort_by_score,
+    the_ranking,
 )
 from hub.registry.scores.rows import headlines
-from hub.registry.search.criteria import ORDER_BY, SearchCriteria, conditions_of, filter_exactly
+from hub.registry.search.criteria import (
+    ORDER_BY,
+    Reading,
+    SearchCriteria,
+    conditions_of,
+    criteria_of,
+    filter_exactly,
+    read_literally,
+)
 from hub.registry.search.keyset_pages import ANY, Condition, first_page, language_page, language_page_after, page_after
+from hub.registry.search.names_first import UNNAMED, names_first
+from hub.registry.search.sorting import ALL, FACETS, Counts, add_private_counts, facet_counts, rank, sort_ids
 
 if TYPE_CHECKING:
-    from hub.registry.database.database import Database, ResultRow
+    from hub.registry.database.database import Database
 
 CANDIDATES = 500
 """Maximum number of matches that are ranked and counted one by one."""
@@ -51,46 +57,53 @@ MAX_PAGE = 1001
 """Maximum number of artifacts of a page: one more than is ever shown, to know whether another page follows."""
 DRIFT = 50
 """Maximum number of positions that the last artifact of a page may have moved before the next page is requested."""
-SORTS = ("score", "updated", "downloads", "name")
+SORTS = ("score", "updated", "downloads", "trend", "name")
 """Sort orders of the command line and the pages. Hugging Face clients can use the others, too."""
 BY_METRIC = "metric"
 """The sort order by values of `Query.metric`."""
-_FACETS = ("kind", "method", "license", "language", "base")
-_COLUMNS = ("kind", "method", "license", "owner")
-"""Facets with one value per artifact, in a column of the same name."""
-_ALL = SearchCriteria((), {}, (), ())
-Counts = dict[str, dict[str, int]]
 
 
-def find(database: Database, query: Query, candidates: int = CANDIDATES, *, base_names: Sequence[str] = ()) -> Page:
+def find(
+    database: Database,
+    query: Query,
+    candidates: int = CANDIDATES,
+    *,
+    base_names: Sequence[str] = (),
+    reading: Reading | None = None,
+) -> Page:
     """Return a page of the artifacts that match `query`, with total and facet counts.
 
-    `base_names` are other names of `query.base`, without owners and in lower case. Beyond `candidates` matches,
-    the counts are lower bounds; see `Page.is_exact`. Raises InvalidRequest.
+    `base_names` are other names of `query.base`, without owners and in lower case. `reading` is how the text is understood: word by
+    word without one. Beyond `candidates` matches, the counts are lower bounds; see `Page.is_exact`. Raises InvalidRequest.
     """
     _check(query)
+    reading = reading or read_literally(query.text)
     with database.snapshot():
         has_private = bool(database.rows("SELECT 1 FROM artifacts WHERE private = TRUE LIMIT 1"))
         readers = query.readers if has_private else None
-        counts = _facet_counts(database)
+        counts = facet_counts(database)
         if has_private:
-            _add_private_counts(database, readers, counts)
+            add_private_counts(database, readers, counts)
         if query.type == "model" and not has_private and "dataset" not in counts["kind"]:
             query = replace(
                 query, type=""
             )  # Everything is a model, and the index would read its list of all artifacts.
-        criteria = _criteria(query, counts["language"], readers, base_names)
+        criteria = criteria_of(query, reading, counts["language"], readers, base_names)
         if criteria.impossible:
-            return Page((), 0, {facet: {} for facet in _FACETS})
+            return Page((), 0, {facet: {} for facet in FACETS})
+        named = dict[int, int]()
+        if query.text and not query.metric:
+            filters = criteria_of(query, Reading(), counts["language"], readers, base_names)
+            named = names_first(database, reading, filters)
         if query.metric:
             found = _find_by_metric(database, query, criteria, candidates)
         elif criteria.matches_all:
-            facets = {facet: counts[facet] for facet in _FACETS}
+            facets = {facet: counts[facet] for facet in FACETS}
             found = _from_index(database, criteria, query.sort, counts[""].get("", 0), facets)
         else:
-            found = _find_by_criteria(database, query, criteria, candidates, counts, has_private)
+            found = _find_by_criteria(database, query, criteria, candidates, counts, named, has_private=has_private)
         ids, offset = _page(database, query, found)
-        best = headlines(database, ids, query.language) if query.scores == "best" else None
+        best = headlines(database, ids, _one_language(query, reading)) if query.scores == "best" else None
         return Page(read_artifacts(database, ids, best), found.total, found.facets, found.is_exact, offset)
 
 
@@ -154,10 +167,23 @@ def _check(query: Query) -> None:
         raise InvalidRequest(f"{alone[0]} needs a metric, such as `r_precision_at_10`.")
 
 
+def _one_language(query: Query, reading: Reading) -> str:
+    """Return the language whose scores are shown: the one that was asked for; empty for none or several."""
+    asked = query.language or reading.language
+    return "" if "," in asked else asked
+
+
 def _find_by_criteria(
-    database: Database, query: Query, criteria: SearchCriteria, candidates: int, counts: Counts, has_private: bool
+    database: Database,
+    query: Query,
+    criteria: SearchCriteria,
+    candidates: int,
+    counts: Counts,
+    named: Mapping[int, int],
+    *,
+    has_private: bool,
 ) -> _Matches:
-    """Find matches of words and facets."""
+    """Find matches of words and facets, after those in `named` by their tiers."""
     matching = database.match_ids(criteria.prefixes, criteria.word_groups, candidates)
     is_all = len(matching) <= candidates
     if not is_all:
@@ -168,15 +194,43 @@ def _find_by_criteria(
     matching = filter_exactly(database, criteria, matching)
     if criteria.readers is not None:
         matching = _filter_visible(database, criteria.readers, matching)
-    if is_all and len(matching) <= candidates:
-        return _from_list(*_rank(database, criteria, query.sort, matching))
-    _, facets = _rank(database, criteria, "name", matching[:SAMPLE])
+    if is_all:
+        matching = list(dict.fromkeys([*named, *matching]))
+    if is_all and len(matching) <= candidates + len(named):
+        ids, facets = rank(database, criteria, query.sort, matching)
+        return _from_list(_by_tier(ids, named, query.sort), facets)
+    _, facets = rank(database, criteria, "name", matching[:SAMPLE])
     total, is_exact = _total(database, criteria, counts, len(matching), has_private)
     if is_all:
-        return replace(
-            _from_list(_sort(database, criteria, query.sort, matching), facets), total=total, is_exact=is_exact
-        )
-    return _from_index(database, criteria, query.sort, total, facets, is_exact=is_exact)
+        ids = _by_tier(sort_ids(database, criteria, query.sort, matching), named, query.sort)
+        return replace(_from_list(ids, facets), total=total, is_exact=is_exact)
+    if not named or query.sort != "score":
+        return _from_index(database, criteria, query.sort, total, facets, is_exact=is_exact)
+    first = _by_tier(sort_ids(database, criteria, query.sort, list(named)), named, query.sort)
+    others: Condition = (f"artifacts.id NOT IN ({', '.join(map(str, map(int, first)))})", {})
+    rest = _from_index(database, criteria, query.sort, total, facets, is_exact=is_exact, only=others)
+    return _after_first(first, rest)
+
+
+def _by_tier(ids: Sequence[int], named: Mapping[int, int], sort: str) -> list[int]:
+    """Return sorted ids with those in `named` first, by their tiers, unless people sort by something else than relevance."""
+    return sorted(ids, key=lambda each: named.get(each, UNNAMED)) if sort == "score" else list(ids)
+
+
+def _after_first(first: Sequence[int], rest: _Matches) -> _Matches:
+    """Return `first`, and then the other matches."""
+
+    def at(limit: int, offset: int) -> list[int]:
+        ids = list(first[offset : offset + limit])
+        missing = limit - len(ids)
+        return ids + (rest.ids(missing, max(0, offset - len(first))) if missing else [])
+
+    def after(limit: int, last: int) -> list[int]:
+        if last in first:
+            return at(limit, first.index(last) + 1)
+        return rest.after(limit, last) if rest.after else []
+
+    return replace(rest, ids=at, after=after)
 
 
 def _ranking_limit(
@@ -202,11 +256,8 @@ def _ranking_limit(
 
 def _find_by_metric(database: Database, query: Query, criteria: SearchCriteria, candidates: int) -> _Matches:
     """Find matches of a metric, and of words and facets: the rarer side gives the candidates for the other."""
-    if query.sort == BY_METRIC and not has_one_benchmark(database, query, criteria.readers):
-        raise InvalidRequest(
-            f"`{query.metric}` has {query.provenance} scores on several benchmarks, which are not comparable: choose one with `benchmark`."
-        )
-    score_filter = metric_filter(database, query, criteria.tags)
+    ranking = the_ranking(database, query, criteria.tags, criteria.readers) if query.sort == BY_METRIC else None
+    score_filter = metric_filter(database, query, criteria.tags, ranking)
     max_ranked = max(candidates, MAX_COMPARED) if candidates else 0
     matching = [] if criteria.matches_all else database.match_ids(criteria.prefixes, criteria.word_groups, max_ranked)
     is_sparse = not criteria.matches_all and len(matching) <= max_ranked
@@ -228,11 +279,11 @@ def _find_by_metric(database: Database, query: Query, criteria: SearchCriteria, 
     is_exact = is_sparse and len(best_first) <= candidates
     sample = best_first if is_exact else best_first[:SAMPLE]
     order = "name" if query.sort == BY_METRIC else query.sort
-    ranked, facets = _rank(database, criteria, order, sample)
+    ranked, facets = rank(database, criteria, order, sample)
     if is_exact:
         return _from_list(best_first if query.sort == BY_METRIC else ranked, facets)
     if is_sparse:
-        ids = best_first if query.sort == BY_METRIC else _sort(database, criteria, query.sort, best_first)
+        ids = best_first if query.sort == BY_METRIC else sort_ids(database, criteria, query.sort, best_first)
         return replace(_from_list(ids, facets), is_exact=False)
     total = len(best_first)
     if query.sort == BY_METRIC:
@@ -242,7 +293,7 @@ def _find_by_metric(database: Database, query: Query, criteria: SearchCriteria, 
     if conditions and not (criteria.tags and query.sort == "score"):
         # An index tells whether there is a score; the other conditions need the row, which databases would read first.
         only = (f"CASE WHEN {only[0]} THEN {' AND '.join(conditions)} ELSE FALSE END", {**values, **only[1]})
-        criteria = _ALL
+        criteria = ALL
     return _from_index(database, criteria, query.sort, total, facets, is_exact=False, only=only)
 
 
@@ -257,63 +308,6 @@ def _page(database: Database, query: Query, found: _Matches) -> tuple[list[int],
     around = found.ids(query.offset - start + query.limit + DRIFT, start)
     first = around.index(last[0][0]) + 1 if last[0][0] in around else query.offset - start
     return around[first : first + query.limit], start + first
-
-
-def _criteria(
-    query: Query, languages: Iterable[str], readers: tuple[str, ...] | None, base_names: Sequence[str]
-) -> SearchCriteria:
-    words = query_words(query.text)
-    base = query.base.rpartition("/")[2].lower()
-    return SearchCriteria(
-        words=tuple(words),
-        columns={column: wanted.lower() for column in _COLUMNS if (wanted := getattr(query, column))},
-        bases=tuple(dict.fromkeys([base, *base_names])) if base else (),
-        tags=tuple(_matching_tags(query.language, languages)),
-        impossible=(bool(query.text.strip()) and not words) or not all(map(can_be_in_name, query.parts)),
-        readers=readers,
-        name_parts=tuple(part.lower() for part in query.parts),
-        required_tags=_required_tags(query),
-        parameters=query.parameters,
-    )
-
-
-def _required_tags(query: Query) -> tuple[tuple[str, ...], ...]:
-    groups = [(facet_word("tag", label),) for label in query.labels]
-    groups += [(facet_word("type", query.type),)] if query.type else []
-    groups += [(facet_word("gated", "yes" if query.gated else "no"),)] if query.gated is not None else []
-    return (*groups, tuple(magnitude_words(*query.parameters))) if query.parameters else tuple(groups)
-
-
-def _matching_tags(language: str, present: Iterable[str]) -> list[str]:
-    """Return the `present` tags that serve readers of `language`, or `language` itself. Multilingual artifacts serve all readers."""
-    if not language:
-        return []
-    return [tag for tag in present if tag == MULTILINGUAL or covers(tag, language)] or [language]
-
-
-def _facet_counts(database: Database) -> Counts:
-    """Return the number of public artifacts with each value of each facet, most frequent first."""
-    counts: Counts = {facet: {} for facet in (*_FACETS, "")}
-    among, values = database.in_list("facet", list(counts), "facets")  # There are too many owners.
-    for facet, value, number in database.rows(
-        f"SELECT facet, value, artifacts FROM facet_counts WHERE {among} AND artifacts > 0 ORDER BY artifacts DESC, value",
-        values,
-    ):
-        counts[facet][value] = number
-    return counts
-
-
-def _add_private_counts(database: Database, readers: tuple[str, ...] | None, counts: Counts) -> None:
-    """Add the visible private artifacts to `counts`. They differ between readers, so their counts are not stored."""
-    condition, values = visibility_condition(readers)
-    ids = [row[0] for row in database.rows(f"SELECT id FROM artifacts WHERE private = TRUE AND {condition}", values)]
-    if not ids:
-        return
-    counts[""][""] = counts[""].get("", 0) + len(ids)
-    for facet, numbers in _rank(database, _ALL, "name", ids)[1].items():
-        sums = Counter(counts[facet])
-        sums.update(numbers)
-        counts[facet] = dict(sorted(sums.items(), key=_most_frequent_first))
 
 
 def _filter_visible(database: Database, readers: tuple[str, ...], ids: Sequence[int]) -> list[int]:
@@ -333,62 +327,19 @@ def _total(
     database: Database, criteria: SearchCriteria, counts: Counts, found: int, has_private: bool
 ) -> tuple[int, bool]:
     """Return the number of matches and whether it is exact, as it is for a single facet value; otherwise it is a lower bound."""
-    if criteria.name_parts or criteria.required_tags:
+    if criteria.name_parts or criteria.required_tags or criteria.alternatives:
         return found, False
     if len(criteria.columns) == 1 and not (criteria.words or criteria.bases or criteria.tags):
         ((column, wanted),) = criteria.columns.items()
-        question = "SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = :facet AND lower(value) = :value"
-        total = int(database.rows(question, {"facet": column, "value": wanted})[0][0])
+        among, listed = database.in_list("lower(value)", wanted, "wanted")
+        question = f"SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = :facet AND {among}"
+        total = int(database.rows(question, {"facet": column, **listed})[0][0])
         if has_private:
             condition, values = visibility_condition(criteria.readers)
-            question = (
-                f"SELECT count(*) FROM artifacts WHERE private = TRUE AND lower({column}) = :value AND {condition}"
-            )
-            total += int(database.rows(question, {"value": wanted, **values})[0][0])
+            among, listed = database.in_list(f"lower({column})", wanted, "wanted")
+            question = f"SELECT count(*) FROM artifacts WHERE private = TRUE AND {among} AND {condition}"
+            total += int(database.rows(question, {**listed, **values})[0][0])
         return total, True
     if len(criteria.tags) == 1 and not (criteria.words or criteria.bases or criteria.columns):
         return counts["language"].get(criteria.tags[0], 0), True
     return found, False
-
-
-def _rank(database: Database, criteria: SearchCriteria, sort: str, ids: Sequence[int]) -> tuple[list[int], Counts]:
-    """Return `ids` sorted, and their facet counts."""
-    rows = _sorted_rows(database, criteria, sort, ids, "id, kind, method, license")
-    counters: dict[str, Counter[str]] = defaultdict(Counter)
-    for _, kind, method, license in rows:
-        counters["kind"][kind] += 1
-        counters["method"][method] += 1
-        counters["license"][license] += 1
-    among, values = database.in_list("artifact_id", ids, "ids")
-    for facet, column, table in (("language", "tag", "artifact_languages"), ("base", "base", "artifact_bases")):
-        counters[facet].update(row[0] for row in database.rows(f"SELECT {column} FROM {table} WHERE {among}", values))
-    facets = {
-        facet: dict(
-            sorted(((value, number) for value, number in counters[facet].items() if value), key=_most_frequent_first)
-        )
-        for facet in _FACETS
-    }
-    return [row[0] for row in rows], facets
-
-
-def _sort(database: Database, criteria: SearchCriteria, sort: str, ids: Sequence[int]) -> list[int]:
-    """Return `ids` sorted."""
-    return [row[0] for row in _sorted_rows(database, criteria, sort, ids, "id")]
-
-
-def _sorted_rows(
-    database: Database, criteria: SearchCriteria, sort: str, ids: Sequence[int], columns: str
-) -> Sequence[ResultRow]:
-    among, values = database.in_list("id", ids, "ids")
-    if not (sort == "score" and criteria.tags):
-        return database.rows(f"SELECT {columns} FROM artifacts WHERE {among} ORDER BY {ORDER_BY[sort]}", values)
-    ranked = f"SELECT {columns}, downloads, key, {criteria.rank_for_languages} AS rank FROM artifacts WHERE {among}"
-    return database.rows(
-        f"SELECT {columns} FROM ({ranked}) AS ranked "
-        f"ORDER BY rank, CASE WHEN rank < {UNMEASURED} THEN id ELSE 0 END, downloads DESC, key",  # As in the index of languages.
-        {**values, **criteria.tag_values},
-    )
-
-
-def _most_frequent_first(item: tuple[str, int]) -> tuple[int, str]:
-    return -item[1], item[0]

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from hub.errors import DoesNotFit, InvalidRequest, MissingExtra
-from hub.weights.sizes import bytes_of
+from hub.weights.module_size import bytes_of
 
 
 def kinds(model: nn.Module) -> set[str]:

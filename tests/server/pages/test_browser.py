@@ -28,16 +28,19 @@ def page(request: pytest.FixtureRequest, browser: Browser, endpoint: str) -> Ite
 
 def test_a_reader_finds_a_yoruba_module_and_downloads_its_weights(page: Page, tmp_path: Path):
     page.goto("/")
-    page.get_by_label("Search", exact=True).fill("first")
-    page.get_by_label("Language").fill("Yoruba")
+    page.get_by_label("Search", exact=True).fill("first yoruba")
     page.get_by_role("button", name="Search").click()
-    expect(page.get_by_role("heading", name="1 artifact")).to_be_visible()
+    expect(page.get_by_text("Understood as language Yoruba")).to_be_visible()
     page.get_by_role("link", name="ada/first-yo").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("first-yo")
+    page.get_by_role("link", name="Scores").click()
     expect(page.get_by_role("cell", name="reproduced").first).to_be_visible()
-    row = page.get_by_role("row", name="emoji-sd/model.safetensors")
-    shown = row.get_by_role("cell").last.locator("code").get_attribute("title")
-    page.get_by_role("link", name="emoji-sd/model.safetensors").click()
+    page.get_by_role("link", name="Files", exact=True).click()
+    page.get_by_role("link", name="emoji-sd/").click()
+    row = page.get_by_role("row", name="model.safetensors")
+    shown = row.locator("code").get_attribute("title")
+    page.get_by_role("link", name="model.safetensors", exact=True).click()
+    expect(page.get_by_role("row", name="weight 4 F32")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     download.value.save_as(tmp_path / "model.safetensors")
@@ -49,11 +52,53 @@ def test_facets_apply_and_remove_filters(page: Page):
     filters = page.get_by_role("navigation", name="Filters")
     filters.get_by_role("link", name="Èdè Yorùbá Yoruba").click()
     expect(page.get_by_role("heading", name="2 artifacts")).to_be_visible()
-    page.get_by_role("link", name="Remove the filter yo").click()
+    filters.get_by_role("combobox", name="Language").fill("Arabic")
+    filters.get_by_role("button", name="Add").click()
     expect(page.get_by_role("heading", name="3 artifacts")).to_be_visible()
+    page.get_by_role("link", name="Remove the filter yo").click()
+    expect(page.get_by_role("heading", name="2 artifacts")).to_be_visible()
 
 
-@pytest.mark.parametrize("address", ["/", "/?lang=ar", "/ada/first-yo", "/ada/first-ar"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_scores_of_many_languages_fit_the_screen_and_the_page_stays_short(browser: Browser, endpoint: str, width: int):
+    with a_page(browser, endpoint, viewport={"width": width, "height": 900}) as page:
+        page.goto("/linguahub/pea-many/scores")
+        for box in (each.bounding_box() for each in page.locator(".score-table tbody strong").all()):
+            assert box
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+        assert page.evaluate("document.documentElement.scrollHeight") < {390: 4500, 1440: 2500}[width]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_reader_compares_images_finds_a_score_and_copies_a_line_in_another_language(page: Page):
+    page.goto("/linguahub/pea-many")
+    expect(page.get_by_role("heading", name="What changes")).to_be_visible()
+    expect(page.get_by_text("ọkàn pupa", exact=True)).to_be_visible()
+    page.get_by_text("hf", exact=True).click()
+    expect(page.get_by_text("hf download linguahub/pea-many --revision")).to_be_visible()
+    page.get_by_role("link", name="Scores").click()
+    page.get_by_label("Language").select_option("sw")
+    page.get_by_label("Metric").select_option("r_precision_at_10")
+    page.get_by_role("button", name="Filter").click()
+    row = page.get_by_role("row", name="Kiswahili").first
+    expect(row).to_contain_text("R-precision@10")
+    row.locator("summary").click()
+    expect(row.get_by_text("hub evaluate pea-many")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/",
+        "/?lang=ar",
+        "/?text=yorba&kind=base",
+        "/ada/first-yo",
+        "/ada/first-ar",
+        "/ada/first-yo/tree/main",
+        "/linguahub/memory-yo",
+    ],
+)
 def test_no_page_is_wider_than_a_phone(browser: Browser, endpoint: str, address: str):
     page = browser.new_page(viewport={"width": 360, "height": 740})
     page.goto(endpoint + address)
@@ -69,3 +114,29 @@ def test_a_button_copies_a_snippet(browser: Browser, endpoint: str):
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert "load_pipeline" in page.evaluate("navigator.clipboard.readText()")
     context.close()
+
+
+def test_a_phone_shows_the_filters_as_a_sheet(browser: Browser, endpoint: str):
+    with a_page(browser, endpoint, viewport={"width": 390, "height": 844}, java_script_enabled=False) as page:
+        page.goto("/?owner=ada")
+        filters = page.get_by_role("navigation", name="Filters")
+        expect(filters).to_be_hidden()
+        page.get_by_role("link", name="Filters (1)").click()
+        expect(filters).to_be_visible()
+        filters.get_by_role("link", name="Show 3").click()
+        expect(filters).to_be_hidden()
+
+
+def test_results_are_compact_and_within_ten_tabs(browser: Browser, endpoint: str):
+    with a_page(browser, endpoint, viewport={"width": 1440, "height": 900}) as page:
+        page.goto("/")
+        assert page.locator(".artifact").count() == 20
+        assert page.evaluate("document.documentElement.scrollHeight") <= 2500
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")  # Skip to content.
+        first = page.locator(".artifact a").first
+        for _ in range(9):
+            page.keyboard.press("Tab")
+            if first.evaluate("link => link === document.activeElement"):
+                return
+        raise AssertionError("the first result takes more than ten Tabs")

@@ -27,5 +27,5 @@ def test_planned_latents_of_a_posterior_have_twice_the_channels_and_are_drawn_in
         with Weightless(is_gpu=False) as weightless:
             planned = without_values(features, ["latents"], weightless)
             drawn = planned.latents(torch.tensor([1, 2]), torch.Generator().manual_seed(0))
-            assert planned.latents_MKHW[torch.tensor([1])].shape == (1, (1 + sampled) * channels, *sides)
+            assert planned.latent_rows[0][torch.tensor([1])].shape == (1, (1 + sampled) * channels, *sides)
             assert drawn.shape == (2, channels, *sides)

@@ -71,14 +71,14 @@ class ParquetFormat:
                     yield Row(f"{name}/{group}/{row - start}", all_named, place)
                     row += 1
 
-    def read(self, key: str, place: ImagePlace) -> bytes:
+    def read(self, key: str, place: ImagePlace, count: int | None = None) -> bytes:
         """Return the bytes of an image file; see `Format`. Rows are read fast in their order."""
         window = self._seek(place)
         found = window.images.column(0)[place.offset - window.first].as_py()
         content = found.get("bytes") if isinstance(found, dict) else found  # Hugging Face's Image, or plain bytes.
         if not isinstance(content, bytes):
             raise KeyError(key)
-        return content
+        return content[:count]
 
     def _file(self, file: int) -> pq.ParquetFile:
         if self._open is None or self._open.file != file:

@@ -47,8 +47,8 @@ class Format(Protocol):
         """Read all rows in a fixed order. Raises `InvalidRequest` for a missing column, `DamagedFile` for a broken file."""
         ...
 
-    def read(self, key: str, place: ImagePlace) -> bytes:
-        """Return the bytes of an image file. Raises OSError, KeyError or ValueError if there is none."""
+    def read(self, key: str, place: ImagePlace, count: int | None = None) -> bytes:
+        """Return the bytes of an image file, or its first `count`. Raises OSError, KeyError or ValueError if there is none."""
         ...
 
 

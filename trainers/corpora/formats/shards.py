@@ -40,11 +40,11 @@ class ShardFormat:
         if urls and not has_images:
             raise refuse_urls(urls, self.files[0])
 
-    def read(self, key: str, place: ImagePlace) -> bytes:  # noqa: ARG002 - all formats have the same signature
+    def read(self, key: str, place: ImagePlace, count: int | None = None) -> bytes:  # noqa: ARG002 - all share one signature
         """Return the bytes of an image file; see `Format`."""
         with (self.root / self.files[place.file]).open("rb") as file:
             file.seek(place.offset)
-            return file.read(place.size)
+            return file.read(place.size if count is None else min(count, place.size))
 
     def _rows_of(self, archive: tarfile.TarFile, file: int, name: str) -> Iterator[Row]:
         for key, members in groupby(_members(archive), _key):

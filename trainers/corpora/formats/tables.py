@@ -47,10 +47,11 @@ class TableFormat:
                     raise refuse_urls(column, path.name)
                 yield Row(f"{path.parent.name}/{image}", columns, _place(file, path.parent, image, where))
 
-    def read(self, key: str, place: ImagePlace) -> bytes:
+    def read(self, key: str, place: ImagePlace, count: int | None = None) -> bytes:
         """Return the bytes of an image file; see `Format`."""
         folder = (self.root / self.files[place.file]).parent
-        return (folder / os.path.normpath(key.partition("/")[2])).read_bytes()
+        with (folder / os.path.normpath(key.partition("/")[2])).open("rb") as file:
+            return file.read(-1 if count is None else count)
 
 
 def _place(file: int, folder: Path, image: str, where: str) -> ImagePlace:

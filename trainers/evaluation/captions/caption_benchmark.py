@@ -15,20 +15,22 @@ import torch
 from torch import Tensor
 
 from hub.errors import InvalidRequest
-from hub.loader import Retriever
 from hub.records import Score
 from trainers.evaluation.captions.caption_set import CaptionSet
 from trainers.evaluation.confidence import Interval, bootstrap_ratio
-from trainers.evaluation.data_folder import DataFolder, open_image
-from trainers.evaluation.data_task import DataOptions, DataTask
-from trainers.evaluation.evaluator import EvaluationSubject, make_score
+from trainers.evaluation.data_folder import DataFolder, file_digest, open_image
+from trainers.evaluation.data_task import COSTS, DataOptions, DataTask
+from trainers.evaluation.evaluator import EvaluationSubject, make_score, versions
 from trainers.evaluation.generation import RANKS
 from trainers.evaluation.judge import ranks
 from trainers.evaluation.recall import TO_IMAGE, TO_TEXT, distinct_rank, first_of_own
+from trainers.evaluation.results.result_log import Result, ResultLogs
+from trainers.evaluation.results.work import Work, results_of
+from trainers.inputs.feature_cache import key_of
 from trainers.loop.sampler import seed_of
 
-_AT_ONCE = 64
-"""Image files that are open at a time."""
+IMAGES_AT_ONCE, TEXTS_AT_ONCE = 64, 256
+"""Image files that are open, and captions that are embedded, at a time."""
 logger = logging.getLogger(__name__)
 
 
@@ -75,7 +77,7 @@ class CaptionBenchmark(ABC):
     """Decimals to which shares are rounded."""
 
     def __init__(self) -> None:
-        self._images: dict[tuple[int, Path], Tensor] = {}
+        self._logs = ResultLogs(None)
 
     @abstractmethod
     def read(self, folder: DataFolder, split: str) -> CaptionSet:
@@ -87,15 +89,16 @@ class CaptionBenchmark(ABC):
 
     def evaluate(self, subject: EvaluationSubject, task: DataTask) -> list[Score]:
         """Return recall@1, 5 and 10 in both directions and their mean in one language. Raises `InvalidRequest`."""
-        if subject.retriever is None:
-            raise InvalidRequest(f"`{subject.name}` cannot embed images: evaluate a dual encoder or a retriever.")
+        works = self.works(subject, task)
         data: CaptionSet = task.data
         if (repeated := data.repeated(task.language)) and not task.quiet:
             logger.warning(
                 "%s, %s: %d captions belong to several images, which a text cannot tell apart.", self.name,
                 task.language, repeated,
             )  # fmt: skip
-        counts = self.count_hits(self._embed(subject.retriever, data, task))
+        found = [results_of(work, subject, quiet=task.quiet) for work in works]
+        texts_ND, images_GD = (torch.stack([result.features_D for result in results]) for results in found)
+        counts = self.count_hits(self._joined(texts_ND, images_GD, task))
         columns = {name: bootstrap(counts, [place], task.seed) for place, name in enumerate(counts.names)}
         columns["mean_recall"] = bootstrap(counts, range(len(counts.names)), task.seed)
         return [
@@ -105,10 +108,8 @@ class CaptionBenchmark(ABC):
 
     def check_options(self, choice: DataOptions) -> None:
         """Raise `InvalidRequest` for options of benchmarks that generate images."""
-        if choice.judge or choice.metrics or choice.settings() or choice.keep:
-            raise InvalidRequest(
-                f"`{self.name}` takes no --judge, --metric, --steps, --guidance or --keep: it generates no images."
-            )
+        options = ("--judge", "--metric", "--steps", "--guidance", "--force", "--keep", *COSTS)
+        choice.refuse(self.name, "it generates no images", *options)
 
     def count_hits(self, embedded: EmbeddedCaptions) -> HitCounts:
         """Count the hits of each image by the standard protocol: a caption asks for its image, an image for any of its captions."""
@@ -117,21 +118,45 @@ class CaptionBenchmark(ABC):
         to_text_Q = first_of_own(embedded.images_GD[asked_Q], embedded.captions_ND, asked_Q, image_of_N)
         return tally(embedded, (TO_IMAGE, to_image_Q, image_of_N[queries_Q]), (TO_TEXT, to_text_Q, asked_Q))
 
-    def _embed(self, retriever: Retriever, data: CaptionSet, task: DataTask) -> EmbeddedCaptions:
-        captions, images = data.captions(task.language), data.images(task.language)
-        place = {name: index for index, name in enumerate(images)}
-        keys = [(id(retriever), path) for path in images.values()]
-        missing = [key for key in keys if key not in self._images]
-        for first in range(0, len(missing), _AT_ONCE):
-            batch = missing[first : first + _AT_ONCE]
-            rows_BD = retriever.embed_images([open_image(path) for _, path in batch]).cpu()
-            self._images |= dict(zip(batch, rows_BD, strict=True))
-        names = sorted(images, key=lambda name: seed_of(task.seed, "queries", name))
+    def works(self, subject: EvaluationSubject, task: DataTask) -> list[Work]:
+        """Return the texts and the images that `evaluate` embeds. Raises `InvalidRequest`."""
+        if subject.retriever is None:
+            raise InvalidRequest(f"`{subject.name}` cannot embed images: evaluate a dual encoder or a retriever.")
+        data: CaptionSet = task.data
+        texts = [caption.text for caption in data.captions(task.language)]
+        paths = list(data.images(task.language).values())
+
+        def embed_texts(loaded: EvaluationSubject, places: Sequence[int]) -> list[Result]:
+            assert loaded.retriever is not None
+            rows_BD = loaded.retriever.embed_texts([texts[each] for each in places]).cpu()
+            return [Result(row_D) for row_D in rows_BD]
+
+        def embed_images(loaded: EvaluationSubject, places: Sequence[int]) -> list[Result]:
+            assert loaded.retriever is not None
+            rows_BD = loaded.retriever.embed_images([open_image(paths[each]) for each in places]).cpu()
+            return [Result(row_D) for row_D in rows_BD]
+
+        here = () if subject.identity else (id(subject.retriever),)
+        log = (task.logs or self._logs).open(subject.identity, versions(), *here)
+        label = f"{subject.name}: {task.language}"
+        return [
+            Work(label=label, unit="text", keys=tuple(map(key_of, texts)), log=log, compute=embed_texts, batch_size=_texts_at_once),
+            Work(
+                label=label, unit="image", keys=tuple(map(file_digest, paths)), log=log, compute=embed_images,
+                batch_size=_images_at_once,
+            ),
+        ]  # fmt: skip
+
+    def _joined(self, texts_ND: Tensor, images_GD: Tensor, task: DataTask) -> EmbeddedCaptions:
+        """Return embeddings of captions (N, D) and images (G, D) with the images of the captions, and those that are asked about."""
+        data: CaptionSet = task.data
+        place = {name: index for index, name in enumerate(data.images(task.language))}
+        names = sorted(place, key=lambda name: seed_of(task.seed, "queries", name))
         asked = names[: task.count] if task.count else names
         return EmbeddedCaptions(
-            retriever.embed_texts([caption.text for caption in captions]).cpu(),
-            torch.stack([self._images[key] for key in keys]),
-            torch.tensor([place[caption.image] for caption in captions]),
+            texts_ND,
+            images_GD,
+            torch.tensor([place[caption.image] for caption in data.captions(task.language)]),
             torch.tensor(sorted(place[name] for name in asked)),
         )
 
@@ -161,6 +186,14 @@ class MclipProtocol(CaptionBenchmark):
         to_image_Q = ranks(embedded.captions_ND[queries_Q], embedded.images_GD, right_Q)
         to_text_Q = distinct_rank(embedded.images_GD[right_Q], embedded.captions_ND, right_Q, image_of_N)
         return tally(embedded, (TO_IMAGE, to_image_Q, right_Q), (TO_TEXT, to_text_Q, right_Q))
+
+
+def _texts_at_once(_: EvaluationSubject) -> int:
+    return TEXTS_AT_ONCE
+
+
+def _images_at_once(_: EvaluationSubject) -> int:
+    return IMAGES_AT_ONCE
 
 
 def tally(embedded: EmbeddedCaptions, *directions: tuple[str, Tensor, Tensor]) -> HitCounts:

@@ -19,19 +19,22 @@ from torch import Tensor
 from hub.errors import InvalidRequest
 from hub.languages import language_name
 from hub.records import Score
-from hub.registry.index.ranking import ENGLISH_BASE
+from hub.scores.metrics import ENGLISH_BASE
 from trainers.evaluation.confidence import bootstrap_mean, bootstrap_ratio
 from trainers.evaluation.data_folder import DataFolder
-from trainers.evaluation.data_task import DataOptions, DataTask
-from trainers.evaluation.evaluator import EvaluationSubject, make_score
+from trainers.evaluation.data_task import COSTS, DataOptions, DataTask
+from trainers.evaluation.evaluator import EvaluationSubject, make_score, versions
 from trainers.evaluation.fid import floor_of, frechet_distance, kernel_distance
-from trainers.evaluation.generation import RANKS
+from trainers.evaluation.generation import RANKS, batch_size_of
 from trainers.evaluation.judge import ranks
 from trainers.evaluation.prompts.choose_metrics import ENGLISH, Situation, check_metrics, choose_metrics
 from trainers.evaluation.prompts.clip_judge import ClipJudge
-from trainers.evaluation.prompts.image_results import ImageResult, ReadText, judge_prompts
+from trainers.evaluation.prompts.image_results import ReadText, image_file, judge_prompts
 from trainers.evaluation.prompts.prompt_set import BenchmarkPrompt, Prompts, PromptSet
 from trainers.evaluation.prompts.read_text import plain_text, similarity, text_reader
+from trainers.evaluation.results.result_log import Result, ResultLogs
+from trainers.evaluation.results.work import Work, results_of
+from trainers.inputs.feature_cache import key_of
 from trainers.loop.sampler import generator_of
 
 logger = logging.getLogger(__name__)
@@ -39,13 +42,25 @@ COMPARED = ("r_precision_at_1", "r_precision_at_10", "clip_score")
 """Metrics of which parity and English drop are computed."""
 
 
+OWN, ENGLISH_BY_BASE, ENGLISH_BY_MODULE = "own", "english-base", "english-module"
+"""The images that an evaluation can need: of the prompts, and of their English meanings by the base alone and through the module."""
+
+
 class _Run(NamedTuple):
-    """One evaluation."""
+    """One evaluation: what it reads, what it computes, and the images that it needs."""
 
     subject: EvaluationSubject
     task: DataTask
     judge: ClipJudge
     prompts: list[BenchmarkPrompt]
+    chosen: set[str]
+    fewest: int
+    """Fewest images of a Fréchet distance without a label."""
+    works: dict[str, Work]
+
+    def results(self, name: str) -> list[Result]:
+        """Return the results of the images of one kind."""
+        return results_of(self.works[name], self.subject, quiet=self.task.quiet)
 
 
 class PromptBenchmark(ABC):
@@ -70,7 +85,7 @@ class PromptBenchmark(ABC):
 
     def __init__(self) -> None:
         self._judge: ClipJudge | None = None
-        self._images: dict[tuple[object, ...], ImageResult] = {}
+        self._logs = ResultLogs(None)
         self._texts: dict[tuple[str, ...], Tensor] = {}
 
     @abstractmethod
@@ -83,33 +98,28 @@ class PromptBenchmark(ABC):
 
     def evaluate(self, subject: EvaluationSubject, task: DataTask) -> list[Score]:
         """Return the scores of a base or module in one language. Raises `InvalidRequest`."""
+        run = self._plan(subject, task)
         data: Prompts = task.data
-        if subject.pipeline is None:
-            raise InvalidRequest(f"`{subject.name}` generates no images: evaluate it on a benchmark of retrieval.")
-        judge = self._get_judge(task)
         if (note := data.notes.get(task.language)) and not task.quiet:
             logger.warning("%s/%s, %s: %s", self.name, task.split, task.language, note)
-        prompts = data.sample(task.language, task.count, task.seed)
-        situation = Situation(
-            benchmark=self.name, prompts=prompts, has_references=data.has_references, width=judge.encoder.width,
-            is_about_culture=self.is_about_culture, is_module=subject.pipeline is not subject.plain,
-        )  # fmt: skip
-        chosen = choose_metrics(task.choice.metrics, situation, force=task.choice.force, quiet=task.quiet)
-        read_text = text_reader(task.language) if "text_accuracy" in chosen else None
-        run = _Run(subject, task, judge, prompts)
-        own = self._generate(run, subject.pipeline, prompts, task.language, read_text)
-        values = self._per_prompt(run, own, prompts, english=False)
+        own, chosen = run.results(OWN), run.chosen
+        values = self._per_prompt(run, own, run.prompts, english=False)
         scores = self._means(run, values, chosen)
-        if read_text is not None:
+        if "text_accuracy" in chosen:
             scores += self._text_scores(run, own)
         if chosen & {"parity", "english_drop"}:
-            scores += self._compare_with_english(run, values, chosen)
+            scores += self._compare_with_english(run, values)
         if data.has_references and chosen & {"fid", "kid", "r_precision"}:
-            scores += self._compare_with_references(run, own, chosen, situation.fewest)
+            scores += self._compare_with_references(run, own)
         return scores
 
+    def works(self, subject: EvaluationSubject, task: DataTask) -> list[Work]:
+        """Return the images that `evaluate` needs. Raises `InvalidRequest`."""
+        return list(self._plan(subject, task).works.values())
+
     def check_options(self, choice: DataOptions) -> None:
-        """Raise `InvalidRequest` without a judge, and `UnknownMetric`."""
+        """Raise `InvalidRequest` without a judge or for options of `efficiency`, and `UnknownMetric`."""
+        choice.refuse(self.name, "it measures no costs", *COSTS)
         if not choice.judge:
             raise InvalidRequest(
                 f"`{self.name}` needs a judge: pass a dual encoder that reads English, such as --judge clip-vit-large-patch14, or a "
@@ -122,29 +132,67 @@ class PromptBenchmark(ABC):
             self._judge = ClipJudge.open(task.choice.judge, task.hub, task.choice.device)
         return self._judge
 
-    def _generate(
+    def _plan(self, subject: EvaluationSubject, task: DataTask) -> _Run:
+        """Decide what is computed, before anything is generated. Raises `InvalidRequest`."""
+        if subject.pipeline is None:
+            raise InvalidRequest(f"`{subject.name}` generates no images: evaluate it on a benchmark of retrieval.")
+        judge, data = self._get_judge(task), task.data
+        prompts = data.sample(task.language, task.count, task.seed)
+        situation = Situation(
+            benchmark=self.name, prompts=prompts, has_references=data.has_references, width=judge.encoder.width,
+            is_about_culture=self.is_about_culture, is_module=subject.is_module,
+        )  # fmt: skip
+        chosen = choose_metrics(task.choice.metrics, situation, force=task.choice.force, quiet=task.quiet)
+        read_text = text_reader(task.language) if "text_accuracy" in chosen else None
+        run = _Run(subject, task, judge, prompts, chosen, situation.fewest, {})
+        run.works[OWN] = self._work(run, prompts, task.language, by_base=not subject.is_module, read_text=read_text)
+        english = [replace(prompt, text=prompt.meaning, language=ENGLISH) for prompt in prompts]
+        if chosen & {"parity", "english_drop"}:
+            run.works[ENGLISH_BY_BASE] = self._work(run, english, ENGLISH_BY_BASE, by_base=True)
+        if "english_drop" in chosen:
+            run.works[ENGLISH_BY_MODULE] = self._work(run, english, ENGLISH_BY_MODULE, by_base=False)
+        return run
+
+    def _work(
         self,
         run: _Run,
-        pipeline: Any,
         prompts: Sequence[BenchmarkPrompt],
         folder: str,
+        *,
+        by_base: bool,
         read_text: ReadText | None = None,
-    ) -> list[ImageResult]:
-        """Return the results of prompts; those that another language has generated already are remembered."""
-        reader = run.task.language if read_text else ""
-        keys = [(id(pipeline), run.task.seed, reader, prompt.concept, prompt.text) for prompt in prompts]
-        missing = [place for place, key in enumerate(keys) if key not in self._images]
-        keep = run.task.choice.keep
-        found = judge_prompts(
-            pipeline, [prompts[place] for place in missing], run.judge, seed=run.task.seed,
-            settings=run.task.choice.settings(), read_text=read_text, quiet=run.task.quiet,
-            keep=keep / self.name / run.task.split / folder if keep else None, label=f"{run.subject.name}: {folder}",
-        )  # fmt: skip
-        self._images |= {keys[place]: result for place, result in zip(missing, found, strict=True)}
-        return [self._images[key] for key in keys]
+    ) -> Work:
+        """Return the images of prompts, which are kept in a folder of that name; those that another language needs, too, are shared."""
+        subject, task, judge = run.subject, run.task, run.judge
+        settings, keep = task.choice.settings(), task.choice.keep
+        place = keep / self.name / task.split / folder if keep else None
+        reader = task.language if read_text else ""
+
+        def pipeline_of(loaded: EvaluationSubject) -> Any:
+            return loaded.plain if by_base else loaded.pipeline
+
+        def compute(loaded: EvaluationSubject, places: Sequence[int]) -> list[Result]:
+            return judge_prompts(
+                pipeline_of(loaded), [prompts[each] for each in places], judge, seed=task.seed, settings=settings,
+                read_text=read_text, keep=place,
+            )  # fmt: skip
+
+        here = () if subject.identity else (id(subject.pipeline), id(subject.plain))
+        log = (task.logs or self._logs).open(
+            subject.identity, judge.name, judge.digest, judge.resize, task.seed, dict(settings), versions(), *here
+        )
+        return Work(
+            label=f"{subject.name}: {folder}",
+            unit="image",
+            keys=tuple(key_of(by_base, reader, prompt.concept, prompt.text)[:32] for prompt in prompts),
+            log=log,
+            compute=compute,
+            batch_size=lambda loaded: batch_size_of(pipeline_of(loaded)),
+            is_kept=lambda each: place is None or image_file(prompts[each], place).is_file(),
+        )
 
     def _per_prompt(
-        self, run: _Run, results: Sequence[ImageResult], prompts: Sequence[BenchmarkPrompt], *, english: bool
+        self, run: _Run, results: Sequence[Result], prompts: Sequence[BenchmarkPrompt], *, english: bool
     ) -> dict[str, Tensor]:
         """Return the value of each prompt, (N,), by metric."""
         features_ND = torch.stack([result.features_D for result in results])
@@ -185,7 +233,7 @@ class PromptBenchmark(ABC):
             if metric.partition("_at_")[0] in chosen
         ]
 
-    def _text_scores(self, run: _Run, results: Sequence[ImageResult]) -> list[Score]:
+    def _text_scores(self, run: _Run, results: Sequence[Result]) -> list[Score]:
         pairs = [(result.text, prompt.written) for result, prompt in zip(results, run.prompts, strict=True)]
         exact_N = torch.tensor([float(plain_text(found) == plain_text(wanted)) for found, wanted in pairs])
         similar_N = torch.tensor([similarity(found, wanted) for found, wanted in pairs])
@@ -194,13 +242,11 @@ class PromptBenchmark(ABC):
             for metric, values_N in (("text_accuracy", exact_N), ("text_similarity", similar_N))
         ]
 
-    def _compare_with_english(self, run: _Run, own: dict[str, Tensor], chosen: set[str]) -> list[Score]:
+    def _compare_with_english(self, run: _Run, own: dict[str, Tensor]) -> list[Score]:
         """Return parity with the base's English scores, those scores, and how much English a module loses."""
-        english = [replace(prompt, text=prompt.meaning, language=ENGLISH) for prompt in run.prompts]
-        images = self._generate(run, run.subject.plain, english, "english-base")
-        base = self._per_prompt(run, images, run.prompts, english=True)
+        base = self._per_prompt(run, run.results(ENGLISH_BY_BASE), run.prompts, english=True)
         seed, scores = run.task.seed, []
-        if "parity" in chosen:
+        if "parity" in run.chosen:
             for metric in COMPARED:
                 if base[metric].sum() > 0:  # A base that draws nothing has no English score to compare with.
                     parity = bootstrap_ratio(own[metric], base[metric], seed=seed)
@@ -208,29 +254,26 @@ class PromptBenchmark(ABC):
             for metric, values_N in base.items():
                 if metric in COMPARED or metric == "culture_score":
                     scores.append(self._score(run, ENGLISH_BASE + metric, bootstrap_mean(values_N, seed=seed)))
-        if "english_drop" in chosen:
-            images = self._generate(run, run.subject.pipeline, english, "english-module")
-            through = self._per_prompt(run, images, run.prompts, english=True)
+        if "english_drop" in run.chosen:
+            through = self._per_prompt(run, run.results(ENGLISH_BY_MODULE), run.prompts, english=True)
             for metric in COMPARED:
                 drop = bootstrap_mean(base[metric] - through[metric], seed=seed)
                 scores.append(self._score(run, f"english_drop_{metric}", drop, better="down"))
         return scores
 
-    def _compare_with_references(
-        self, run: _Run, results: Sequence[ImageResult], chosen: set[str], fewest: int
-    ) -> list[Score]:
+    def _compare_with_references(self, run: _Run, results: Sequence[Result]) -> list[Score]:
         """Return the judge's ceiling, and the distances of the images to the reference images of the same prompts, with floors."""
         real_ND = run.task.data.reference_features(run.prompts, run.judge)
         generated_ND = torch.stack([result.features_D for result in results])
-        seed, scores = run.task.seed, []
+        seed, scores, chosen = run.task.seed, [], run.chosen
         if "r_precision" in chosen:
-            real = self._per_prompt(run, [ImageResult(row_D) for row_D in real_ND], run.prompts, english=False)
+            real = self._per_prompt(run, [Result(row_D) for row_D in real_ND], run.prompts, english=False)
             for k in RANKS:
                 interval = bootstrap_mean(real[f"r_precision_at_{k}"], seed=seed)
                 scores.append(self._score(run, f"judge_ceiling_r_precision_at_{k}", interval))
         halves = generator_of(seed, "halves")
         if "fid" in chosen:
-            short = f"; n<{fewest}" if len(real_ND) < fewest else ""
+            short = f"; n<{run.fewest}" if len(real_ND) < run.fewest else ""
             for metric, value in (
                 ("fid", frechet_distance(generated_ND, real_ND)), ("fid_floor", floor_of(real_ND, halves)),
             ):  # fmt: skip

@@ -24,7 +24,8 @@ from diffusers.utils import logging
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from trainers.corpora import open_corpus
-from trainers.evaluation.evaluate import EvaluationRequest, evaluate_for_card, module_subject, run_benchmarks
+from trainers.evaluation.evaluate import EvaluationRequest, evaluate_for_card, run_benchmarks
+from trainers.evaluation.subjects import module_subject
 from trainers.lab.dataset.splits import HELD_OUT_LANGUAGES
 from trainers.lab.stage_options import CARDS
 from trainers.publish_module import default_name, update_scores

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from hub.errors import InvalidRequest
-from hub.weights.sizes import bytes_of, memory_budget
+from hub.weights.module_size import bytes_of
+from hub.weights.sizes import memory_budget
 from tests.builders.models.tiny import tokens
 
 TAGS = ("yo", "ja", "sw")

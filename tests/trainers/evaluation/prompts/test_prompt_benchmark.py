@@ -207,7 +207,7 @@ def test_results_of_parts_of_a_list_are_those_of_the_whole(hub: LocalHub, base_f
     prompts = [Prompt(word, "en", word, word) for word in ("dog", "cat", "sun")]
 
     def features(chosen: Sequence[Prompt]) -> list[Tensor]:
-        results = judge_prompts(pipeline, chosen, judge, seed=3, settings={"num_inference_steps": 2}, quiet=True)
+        results = judge_prompts(pipeline, chosen, judge, seed=3, settings={"num_inference_steps": 2})
         return [result.features_D for result in results]
 
     whole, parts = features(prompts), [*features(prompts[2:]), *features(prompts[:2])]

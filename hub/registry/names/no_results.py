@@ -1,0 +1,116 @@
+"""Help with a search that finds nothing: a text that is spelled like it, and the criteria that leave nothing over."""
+
+# ruff: noqa: S608 - only constants are put into SQL here.
+from __future__ import annotations
+
+import difflib
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hub.languages import MULTILINGUAL, autonym, language_name
+from hub.plugins import advertised
+from hub.records import KINDS, Meaning, Page, Query
+from hub.registry.accounts.visibility import visibility_condition
+from hub.registry.index.text import fold
+from hub.registry.names.base_names import known_bases
+
+if TYPE_CHECKING:
+    from hub.registry.database.database import Database
+
+Find = Callable[[Query], Page]
+CRITERIA = ("text", "language", "kind", "base", "method", "license", "owner", "metric", "has_images")
+"""Fields of a query that can be left out."""
+_OF_METRIC = {"metric": "", "benchmark": "", "split": "", "min_value": None, "max_value": None, "sort": "score"}
+_METHOD, _BASE = "mulan", "emoji-sd"
+"""What is trained if a query names no method or base."""
+MAX_READ = 500
+"""Maximum number of artifacts, the most downloaded ones, whose words a misspelt one is compared with."""
+MAX_CORRECTED = 4
+"""Maximum number of words that are corrected: comparing one takes about 10 ms."""
+MAX_TYPED = 8
+"""Maximum number of words of a text that is corrected."""
+_LIKENESS = 0.75
+"""Minimum likeness of two words, as `difflib` measures it: one wrong letter in four."""
+_LENGTHS = 2
+"""Maximum difference between the lengths of a word and its correction."""
+_MIN_LETTERS = 3
+
+
+def count_without(query: Query, find: Find) -> dict[str, int]:
+    """Return the number of matches without one of the criteria, for each one whose absence helps."""
+    given = [name for name in CRITERIA if getattr(query, name)]
+    if len(given) < 2:
+        return {}
+    counts = {}
+    for name in given:
+        changes = _OF_METRIC if name == "metric" else {name: False if name == "has_images" else ""}
+        page = find(replace(query, **changes, limit=0, offset=0, after=""))
+        counts[name] = page.total
+    return {name: count for name, count in counts.items() if count}
+
+
+def correct(database: Database, query: Query, owner: str, find: Find) -> str:
+    """Return a text like that of `query` with matches; empty if there is none.
+
+    Words that occur are kept. Others are replaced by the most similar word of the registry: of names, summaries and tags, of bases,
+    methods, kinds and languages.
+    """
+    typed = query.text.split()
+    if len(typed) > MAX_TYPED:
+        return ""
+    alone = Query(readers=query.readers, limit=0)
+    wrong = [each for each in typed if len(each) >= _MIN_LETTERS and not find(replace(alone, text=each)).total]
+    if not wrong or len(wrong) > MAX_CORRECTED:
+        return ""
+    known = list(dict.fromkeys(_vocabulary(database, query.readers, owner)))
+    right = {each: _nearest(each.lower(), known) for each in wrong}
+    if not all(right.values()):
+        return ""
+    corrected = " ".join(right.get(each, each) for each in typed)
+    return corrected if find(replace(alone, text=corrected)).total else ""
+
+
+def training_command(query: Query, page: Page) -> str:
+    """Return the command that trains what `query` asks for; empty if it asks for no language, or for several."""
+    meaning = page.meaning or Meaning()
+    language, base, method = (getattr(query, name) or getattr(meaning, name) for name in ("language", "base", "method"))
+    if not language or language == MULTILINGUAL or "," in language + base + method:
+        return ""
+    method = method if method in advertised("hub.methods") else _METHOD
+    return f"hub train {method} --base {shlex.quote(base or _BASE)} --lang {language}"
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    comparable = [each for each in known if abs(len(each) - len(word)) <= _LENGTHS]
+    return next(iter(difflib.get_close_matches(word, comparable, 1, _LIKENESS)), "")
+
+
+def _vocabulary(database: Database, readers: tuple[str, ...] | None, owner: str) -> Iterator[str]:
+    """Yield words in lower case, the likely ones first."""
+    facets = database.rows(
+        "SELECT facet, value FROM facet_counts WHERE artifacts > 0 AND facet IN ('language', 'method')"
+    )
+    yield from KINDS
+    tags = [row["value"] for row in facets if row["facet"] == "language"]
+    yield from (row["value"].lower() for row in facets if row["facet"] == "method")
+    for tag in tags:
+        yield from (language_name(tag).lower(), autonym(tag).lower())
+    yield from (
+        name.rpartition("/")[2].lower() for base in known_bases(database, owner) for name in (base.name, *base.others)
+    )
+    condition, values = visibility_condition(readers)
+    rows = database.rows(
+        f"SELECT name, summary, tags FROM artifacts WHERE NOT private OR {condition} ORDER BY downloads DESC, key LIMIT :limit",
+        {**values, "limit": MAX_READ},
+    )
+    for row in rows:
+        yield row["name"].lower()
+        yield from (
+            word
+            for text in (row["name"], *json.loads(row["tags"]), row["summary"])
+            for word in fold(text)
+            if len(word) >= _MIN_LETTERS
+        )

@@ -1,0 +1,78 @@
+"""Find the artifacts that the whole text of a query means, which come before all that only contain its words."""
+
+# ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hub.registry.index.tags import name_part_prefix, name_part_words
+from hub.registry.search.criteria import Reading, SearchCriteria, conditions_of
+
+if TYPE_CHECKING:
+    from hub.registry.database.database import Database
+
+MAX_NAMED = 200
+"""Maximum number of artifacts of a tier. Of names that begin like a thousand others, none is meant more than another."""
+UNNAMED = 99
+"""The tier of all other matches."""
+_MIN_PART = 2
+"""Minimum length of a text that is searched for inside of names."""
+_END = "~"
+"""A character after all those of names."""
+
+
+def names_first(database: Database, reading: Reading, filters: SearchCriteria) -> dict[int, int]:
+    """Map the ids of artifacts that the text means to their tier, 0 for the first. `filters`: the criteria besides the text.
+
+    The tiers: artifacts of this name, or that people call so; those for the language alone that the text means; names that begin
+    so; modules of the method that the text means; names that begin like another spelling; names that contain it.
+    """
+    tiers: dict[int, int] = {}
+    for tier, (condition, values) in enumerate(_conditions(database, reading)):
+        rows = database.rows(
+            f"SELECT id FROM artifacts WHERE {condition} LIMIT :limit", {**values, "limit": MAX_NAMED + 1}
+        )
+        if tier == 0 or len(rows) <= MAX_NAMED:
+            for row in rows:
+                tiers.setdefault(row["id"], tier)
+    conditions, values = conditions_of(database, filters)
+    if not tiers or not conditions:
+        return tiers
+    among, more = database.in_list("id", list(tiers), "named")
+    kept = database.rows(f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more})
+    return {row["id"]: tiers[row["id"]] for row in kept}
+
+
+def _conditions(database: Database, reading: Reading) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the SQL condition of each tier and its parameters."""
+    column = "key" if any("/" in name for name in reading.names) else "bare_key"
+    exact, values = database.in_list(column, reading.names, "names")
+    same, more = database.in_list("key", reading.same, "same")
+    yield f"({exact} OR {same})", {**values, **more}
+    if reading.alone:
+        others = (
+            "SELECT 1 FROM artifact_languages AS other WHERE other.artifact_id = own.artifact_id AND other.position = 1"
+        )
+        own = f"SELECT artifact_id FROM artifact_languages AS own WHERE tag = :alone AND NOT EXISTS ({others})"
+        yield f"id IN ({own})", {"alone": reading.alone}
+        return
+    begin, values = database.in_list("key", reading.begin, "begin")
+    for number, name in enumerate(reading.names):
+        between = f"({column} >= :low AND {column} < :high)"
+        limits = {"low": name, "high": name + _END}
+        yield (f"({between} OR {begin})", {**limits, **values}) if number == 0 else (between, limits)
+        if number == 0 and reading.method:
+            yield "method = :method", {"method": reading.method}
+    if reading.names and len(reading.names[0]) >= _MIN_PART and "/" not in reading.names[0]:
+        among, values = database.in_list("id", _ids_with_part(database, reading.names[0]), "inside")
+        yield (
+            f"{among} AND bare_key LIKE :part ESCAPE '!'",
+            {**values, "part": f"%{reading.names[0].replace('_', '!_')}%"},
+        )
+
+
+def _ids_with_part(database: Database, part: str) -> Sequence[int]:
+    """Return the ids of artifacts whose `owner/name` has the same groups of three letters as `part`; empty if there are many."""
+    found = database.match_ids(name_part_prefix(part), [[word] for word in name_part_words(part)], MAX_NAMED)
+    return found if len(found) <= MAX_NAMED else ()

@@ -1,0 +1,1 @@
+"""The first page of an artifact: images, usage, facts, origin and card."""

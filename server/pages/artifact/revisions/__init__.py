@@ -1,0 +1,1 @@
+"""The pages of the files and the history of an artifact."""

@@ -1,0 +1,1 @@
+"""The page with the scores of an artifact: charts and a table."""

@@ -1,0 +1,152 @@
+"""One chart per task: the most informative metric by language, with its interval and the baselines of the same benchmark and split.
+
+The marks differ by shape, so that the chart can be read without colours. Places are in percent: the chart has any width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hub.local import LocalHub
+from hub.records import Artifact, Score
+from hub.registry.scores.baselines import translation_scores
+from hub.scores.metrics import BASE_ALONE, COSTS, ENGLISH_BASE
+from server.pages import formatting
+from server.pages.artifact.scores.score_rows import LABELS, ScoreRow, control_of
+
+SHOWN_LANGUAGES = 16
+"""Languages that are shown at once; the others are one click away."""
+MAX_CHARTS = 8
+_TRANSLATED = "translated"
+_SHARES = {"1": 1.0, "%": 100.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A value on the axis."""
+
+    series: str
+    value: float
+    place: float
+    """Percent of the width."""
+    low: float | None = None
+    """Ends of the interval, in percent of the width."""
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartRow:
+    """One language."""
+
+    language: formatting.LanguageName | None
+    own: Mark
+    others: tuple[Mark, ...]
+    words: str
+    """The values as text, for those who cannot see the chart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """The scores of one task in one metric."""
+
+    task: str
+    metric: str
+    unit: str
+    better: str
+    rows: tuple[ChartRow, ...]
+    series: tuple[str, ...]
+    """The baselines in the chart."""
+    translator: str
+    """Name of the translation baseline; empty without one."""
+    ticks: tuple[tuple[float, str], ...]
+    """Place and text of the lines of the axis."""
+    shown: int = SHOWN_LANGUAGES
+
+
+@dataclass(slots=True)
+class _Values:
+    own: Score
+    others: dict[str, Score] = field(default_factory=dict)
+
+
+def charts(hub: LocalHub, artifact: Artifact, rows: Sequence[ScoreRow]) -> list[Chart]:
+    """Return a chart for each task that has a score in a language, up to MAX_CHARTS. `rows` are in the order of `score_rows`."""
+    tasks: dict[tuple[str, str], list[ScoreRow]] = {}
+    for row in rows:
+        tasks.setdefault((row.task, row.score.benchmark_digest), []).append(row)
+    found = [_chart(hub, artifact, listed) for listed in tasks.values()]
+    return [chart for chart in found if chart is not None][:MAX_CHARTS]
+
+
+def _chart(hub: LocalHub, artifact: Artifact, rows: Sequence[ScoreRow]) -> Chart | None:
+    first = next((row.score for row in rows if row.score.language and _is_charted(row.score)), None)
+    if first is None:
+        return None
+    values: dict[str, _Values] = {}
+    for row in rows:
+        score = row.score
+        if (score.metric, score.unit, score.better) == (first.metric, first.unit, first.better) and score.language:
+            # The rows of a language are sorted by trust: the first one counts.
+            values.setdefault(score.language, _Values(score, dict(row.controls)))
+    translator = _add_baselines(hub, artifact, first, values)
+    top = _top(first, values)
+    series = [name for name in (*LABELS.values(), _TRANSLATED) if any(name in each.others for each in values.values())]
+    return Chart(
+        task=rows[0].task, metric=first.metric, unit=first.unit, better=first.better,
+        rows=tuple(_row(tag, each, series, top) for tag, each in values.items()),
+        series=tuple(series), translator=translator,
+        ticks=tuple((25.0 * part, f"{top * part / 4:g}") for part in range(5)),
+    )  # fmt: skip
+
+
+def _is_charted(score: Score) -> bool:
+    return not control_of(score.metric)[0] and not score.metric.startswith((*COSTS, "english_drop"))
+
+
+def _add_baselines(hub: LocalHub, artifact: Artifact, like: Score, values: dict[str, _Values]) -> str:
+    """Add what translating the prompts reaches, and the base alone where the artifact has no such score. Return the translator."""
+    if not like.base or not like.benchmark_digest:
+        return ""
+    controls = {BASE_ALONE + like.metric: LABELS[BASE_ALONE], ENGLISH_BASE + like.metric: LABELS[ENGLISH_BASE]}
+    series = {like.metric: _TRANSLATED} | controls
+    found = translation_scores(hub.registry.database, like, tuple(series), artifact.name)
+    translator = ""
+    for name, score in found:
+        if score.language in values and score.unit == like.unit:
+            label = series[score.metric]
+            values[score.language].others.setdefault(label, score)
+            translator = translator or (str(name) if label == _TRANSLATED else "")
+    return translator
+
+
+def _row(tag: str, values: _Values, series: Sequence[str], top: float) -> ChartRow:
+    language = formatting.language(tag)
+    others = tuple(_mark(name, values.others[name], top) for name in series if name in values.others)
+    own = _mark("", values.own, top)
+    interval = ""
+    if values.own.low is not None and values.own.high is not None:
+        interval = f" ({formatting.number(values.own.low)}–{formatting.number(values.own.high)})"
+    words = [f"{language.english}: {formatting.number(own.value)}{interval}"]
+    words += [f"{mark.series} {formatting.number(mark.value)}" for mark in others]
+    return ChartRow(language=language, own=own, others=others, words="; ".join(words))
+
+
+def _mark(series: str, score: Score, top: float) -> Mark:
+    def place(value: float) -> float:
+        return round(100 * min(max(value / top, 0.0), 1.0), 2)
+
+    low, high = (None if end is None else place(end) for end in (score.low, score.high))
+    return Mark(series=series, value=score.value, place=place(score.value), low=low, high=high)
+
+
+def _top(like: Score, values: dict[str, _Values]) -> float:
+    """Return the end of the axis: 1 or 100 for shares, else the next of 1, 2, 2.5, 5 times a power of ten."""
+    highest = max(score.value for each in values.values() for score in (each.own, *each.others.values()))
+    if like.unit in _SHARES and highest <= _SHARES[like.unit] and like.better == "up":
+        return _SHARES[like.unit]
+    if highest <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(highest))
+    return next(power * step for step in (1, 2, 2.5, 5, 10) if highest <= power * step * (1 + 1e-9))

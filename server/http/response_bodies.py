@@ -103,6 +103,15 @@ class SearchBody(Body):
         description="If `text` is a name such as `mulan-fr`, the multilingual modules that it gives, one for each base that no "
         "module of this name is made for. Only on the first page."
     )
+    meaning: Meaning | None = Field(
+        description="What `text` was understood as; null if it was searched for word by word, as text in double quotes is."
+    )
+    correction: str = Field(
+        description="If nothing matches, a text that is spelled like `text` and has matches; else empty."
+    )
+    without: dict[str, int] = Field(
+        description="If nothing matches, the number of matches without one of the parameters.", examples=[{"base": 12}]
+    )
 
 
 def artifact_body(artifact: Artifact) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from hub.conditioning import Conditioning
-from hub.records import Artifact, Page, Score, StandIn, Upstream, Variant
+from hub.records import Artifact, Meaning, Page, Score, StandIn, Upstream, Variant
 
 _FIELDS = [each.name for each in fields(Artifact) if each.name != "name"]
 

@@ -165,8 +165,12 @@ def _markdown() -> MarkdownIt:
     markdown.add_render_rule("image", _image)
     for tag in ("heading_open", "heading_close"):
         markdown.add_render_rule(tag, _heading)
-    for tag in ("paragraph_open", "list_item_open", "td_open", "th_open", "blockquote_open"):
+    for tag in ("paragraph_open", "list_item_open", "td_open", "blockquote_open"):
         markdown.add_render_rule(tag, _block)
+    markdown.add_render_rule("th_open", _head_cell)
+    markdown.add_render_rule("table_open", _focusable)
+    for tag in ("fence", "code_block"):
+        markdown.add_render_rule(tag, _code)
     return markdown
 
 
@@ -200,6 +204,26 @@ def _block(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
     if tokens[index].nesting == 1:
         tokens[index].attrSet("dir", "auto")
     return self.renderToken(tokens, index, options, env)
+
+
+def _head_cell(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+    """Render a cell of a table's head; an empty one as an ordinary cell, because it is the heading of nothing."""
+    if not tokens[index + 1].content.strip():
+        tokens[index].tag = tokens[index + 2].tag = "td"
+    return _block(self, tokens, index, options, env)
+
+
+def _focusable(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+    """Render a block that can be scrolled with the keyboard."""
+    tokens[index].attrSet("tabindex", "0")
+    return self.renderToken(tokens, index, options, env)
+
+
+def _code(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+    """Render a block of code as markdown-it does, but one that can be scrolled with the keyboard."""
+    render = RendererHTML.fence if tokens[index].type == "fence" else RendererHTML.code_block
+    written = render(self, tokens, index, options, env)
+    return written.replace("<pre>", '<pre tabindex="0">', 1)
 
 
 def _address(target: str) -> str:

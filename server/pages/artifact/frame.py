@@ -20,7 +20,7 @@ from server.http.urls import commit_id, page_path, view_path
 from server.pages.access_request import gate_of
 from server.pages.rendering import render
 
-OVERVIEW, SCORES, FILES, HISTORY = "Overview", "Scores", "Files", "History"
+OVERVIEW, SCORES, FILES, HISTORY, SETTINGS = "Overview", "Scores", "Files", "History", "Settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ def render_tab(
     is_head = not artifact.revision or shown.id == artifact.revision
     revision = "main" if is_head else commit_id(shown.id)
     scores = [Tab(SCORES, scores_path(artifact), len(artifact.scores))] if artifact.scores else []
+    is_admin = caller.in_browser and caller.may_administer(artifact.name)
     shared = {
         "artifact": artifact,
         "shown": shown,
@@ -92,6 +93,7 @@ def render_tab(
             *scores,
             Tab(FILES, view_path(artifact, "tree", revision)),
             Tab(HISTORY, view_path(artifact, "commits", revision)),
+            *([Tab(SETTINGS, f"{page_path(artifact)}/settings")] if is_admin else []),
         ],
         "can_like": account is not None,
         "is_liked": account is not None and likes(hub.registry.database, artifact.name, account),

@@ -119,6 +119,10 @@ class Journey:
         self.api("branches.squash_branch", "ada", "POST", f"{REPO}/super-squash/main")
         self.api("likes.add_like", "bob", "POST", f"{REPO}/like")
         self.api("likes.remove_like", "bob", "DELETE", f"{REPO}/like")
+        bob = self.browse()
+        bob.enter(self.hub, "bob")
+        for liked in ("yes", "no"):
+            self._note("actions.change_like", lambda: bob.send("/ada/module", "/ada/module/like", {"liked": liked}))  # noqa: B023 - called at once
         copy = {"repository": "ada/copy"}
         self.api("duplicates.duplicate_repository", "ada", "POST", f"{REPO}/duplicate", json=copy)
         erased = {"deletions": {"sha": [hashlib.sha256(b"x").hexdigest()], "rewriteHistory": True}}
@@ -141,6 +145,17 @@ class Journey:
         self.api("revisions.remove_alias", "ada", "DELETE", f"{at}/aliases/@stable")
         self.api("revisions.yank_revision", "ada", "POST", f"{at}/revisions/1/yank", json={"reason": "wrong"})
         self.api("revisions.unyank_revision", "ada", "DELETE", f"{at}/revisions/1/yank")
+        ada, history = self.browse(), "/ada/module/commits/main"
+        ada.enter(self.hub)
+        for fields in ({"yanked": "yes", "reason": "wrong"}, {"yanked": "no"}):
+            yank = {"revision": "1", **fields}
+            self._note("actions.change_yank", lambda: ada.send(history, "/ada/module/yank", yank))  # noqa: B023 - called at once
+        for gated in ("auto", ""):
+            chosen = {"visibility": "public", "gated": gated}
+            self._note(
+                "repository_settings.change_visibility",
+                lambda: ada.send("/ada/module/settings", "/ada/module/settings", chosen),  # noqa: B023 - called at once
+            )
         published = self.api("scores.post_score", "bob", "POST", f"{at}/scores", json=SCORE).json()["id"]
         self.api("scores.post_dispute", "ada", "POST", f"{at}/scores/{published}/disputes", json={"reason": "too few"})
 
@@ -205,6 +220,8 @@ class Journey:
 
 WRITES = {
     "access_request.request_access": [("access", "bob")],
+    "actions.change_like": [("like", "bob"), ("unlike", "bob")],
+    "actions.change_yank": [("revision.yank", "ada"), ("revision.unyank", "ada")],
     "administration.add_organisation": [("organisation.add", "root")],
     "administration.add_signing_key": [("signing-key.add", "ada")],
     "administration.add_user": [("user.add", "root")],
@@ -245,6 +262,7 @@ WRITES = {
     "repositories.remove_repository": [("repository.delete", "ada")],
     "repositories.rename_repository": [("repository.move", "ada")],
     "repositories.set_repository": [("repository.settings", "ada")] * 2,
+    "repository_settings.change_visibility": [("repository.settings", "ada")] * 2,
     "revisions.put_alias": [("alias.set", "ada")] * 2,
     "revisions.remove_alias": [("alias.delete", "ada")],
     "revisions.unyank_revision": [("revision.unyank", "ada")],

@@ -77,7 +77,7 @@ LEVELS = {
         *(f"GET {REVISION}{end}" for end in ("", "/tensors", "/manifest")),
         *(f"GET {REPOSITORY}{end}" for end in ("", "/refs", "/likers", "/lfs-files", "/commits/{revision}", "/revision/{revision}", "/tree/{revision}", "/tree/{revision}/{path:path}")),
         f"POST {REPOSITORY}/paths-info/{{revision}}",
-        f"GET {PAGE}", *(f"GET {PAGE}/{end}/{{revision}}" for end in ("tree", "commit", "commits")),
+        f"GET {GIT}/scores", f"GET {PAGE}", *(f"GET {PAGE}/{end}/{{revision}}" for end in ("tree", "commit", "commits")),
         *(f"GET {PAGE}/{end}/{{revision}}/{{path:path}}" for end in ("tree", "blob")),  # Without the content: see test_files.
     ],
     "download": [
@@ -105,11 +105,11 @@ LEVELS = {
 ALIKE = [
     *(f"{REPOSITORY}{end}" for end in ("/discussions", "/discussions/{rest:path}")),
     *(f"{GIT}.git/info/lfs/locks{end}" for end in ("", "/verify", "/{id}/unlock")),
-    f"{PAGE}/request-access", "/api/datasets/{owner}/{name}/leaderboard", "/api/{collection:collection}/{owner}/{name}/xet-read-token/{revision}",
+    *(f"{PAGE}/{end}" for end in ("request-access", "like", "yank")), f"{GIT}/settings", "/api/datasets/{owner}/{name}/leaderboard", "/api/{collection:collection}/{owner}/{name}/xet-read-token/{revision}",
 ]  # fmt: skip
-"""Paths that answer the same for every name: features that are not served, and a form without its page."""
+"""Paths that answer the same for every name: features that are not served, and forms without their page."""
 OTHERS = {
-    *(f"/api/v1/{end}" for end in ("search", "languages", "bases", "leaderboard", "advice", "audit", "health/live", "health/ready", "metrics")),
+    *(f"/api/v1/{end}" for end in ("search", "languages", "bases", "leaderboard", "parity", "recommend", "audit", "health/live", "health/ready", "metrics")),
     *("/api/v1/artifacts/{name}", "/api/v1/compare", "/api/repos/create", "/api/repos/delete", "/api/repos/move"),
     *("/", "/login", "/logout", "/settings", "/settings/tokens", "/settings/tokens/{number}/revoke", "/settings/password"),
     *("/settings/sessions/{number}/end", "/settings/files", "/settings/files/{digest}", "/api/whoami-v2", "/api/settings/repositories", "/api/agent-harnesses", "/v1/telemetry"),

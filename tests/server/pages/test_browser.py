@@ -33,10 +33,14 @@ def test_a_reader_finds_a_yoruba_module_and_downloads_its_weights(page: Page, tm
     expect(page.get_by_text("Understood as language Yoruba")).to_be_visible()
     page.get_by_role("link", name="ada/first-yo").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("first-yo")
+    page.get_by_role("link", name="Scores").click()
     expect(page.get_by_role("cell", name="reproduced").first).to_be_visible()
-    row = page.get_by_role("row", name="emoji-sd/model.safetensors")
-    shown = row.get_by_role("cell").last.locator("code").get_attribute("title")
-    page.get_by_role("link", name="emoji-sd/model.safetensors").click()
+    page.get_by_role("link", name="Files", exact=True).click()
+    page.get_by_role("link", name="emoji-sd/").click()
+    row = page.get_by_role("row", name="model.safetensors")
+    shown = row.locator("code").get_attribute("title")
+    page.get_by_role("link", name="model.safetensors", exact=True).click()
+    expect(page.get_by_role("row", name="weight 4 F32")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     download.value.save_as(tmp_path / "model.safetensors")
@@ -55,7 +59,46 @@ def test_facets_apply_and_remove_filters(page: Page):
     expect(page.get_by_role("heading", name="2 artifacts")).to_be_visible()
 
 
-@pytest.mark.parametrize("address", ["/", "/?lang=ar", "/?text=yorba&kind=base", "/ada/first-yo", "/ada/first-ar"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_scores_of_many_languages_fit_the_screen_and_the_page_stays_short(browser: Browser, endpoint: str, width: int):
+    with a_page(browser, endpoint, viewport={"width": width, "height": 900}) as page:
+        page.goto("/linguahub/pea-many/scores")
+        for box in (each.bounding_box() for each in page.locator(".score-table tbody strong").all()):
+            assert box
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+        assert page.evaluate("document.documentElement.scrollHeight") < {390: 4500, 1440: 2500}[width]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_reader_compares_images_finds_a_score_and_copies_a_line_in_another_language(page: Page):
+    page.goto("/linguahub/pea-many")
+    expect(page.get_by_role("heading", name="What changes")).to_be_visible()
+    expect(page.get_by_text("ọkàn pupa", exact=True)).to_be_visible()
+    page.get_by_text("hf", exact=True).click()
+    expect(page.get_by_text("hf download linguahub/pea-many --revision")).to_be_visible()
+    page.get_by_role("link", name="Scores").click()
+    page.get_by_label("Language").select_option("sw")
+    page.get_by_label("Metric").select_option("r_precision_at_10")
+    page.get_by_role("button", name="Filter").click()
+    row = page.get_by_role("row", name="Kiswahili").first
+    expect(row).to_contain_text("R-precision@10")
+    row.locator("summary").click()
+    expect(row.get_by_text("hub evaluate pea-many")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/",
+        "/?lang=ar",
+        "/?text=yorba&kind=base",
+        "/ada/first-yo",
+        "/ada/first-ar",
+        "/ada/first-yo/tree/main",
+        "/linguahub/memory-yo",
+    ],
+)
 def test_no_page_is_wider_than_a_phone(browser: Browser, endpoint: str, address: str):
     page = browser.new_page(viewport={"width": 360, "height": 740})
     page.goto(endpoint + address)

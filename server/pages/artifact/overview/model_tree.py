@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from hub.errors import HubError
 from hub.local import LocalHub
 from hub.publish.lineage import Lineage, lineages
-from hub.records import Artifact, Pin, Query, Revision, Variant
+from hub.records import Artifact, Pin, Query, Revision, Variant, split_names
 from hub.registry.artifacts.files import find_files
 from hub.weights.header import bytes_of
 from server.http.urls import page_path
 
 MAX_VARIANTS = 20
 """Variants of which the page shows origin, memory and cost."""
+MAX_ENCODERS = 8
+"""Encoders of the card whose pages are looked up."""
 MAX_DERIVED = 5
 """Derived modules that the page names."""
 
@@ -84,6 +86,12 @@ def variant_facts(
             )
         )
     return found
+
+
+def encoders_of(hub: LocalHub, artifact: Artifact, readers: tuple[str, ...] | None) -> list[Relative]:
+    """Return the encoders that the card names, up to MAX_ENCODERS."""
+    names = split_names(artifact.encoder or "")[:MAX_ENCODERS]
+    return [_pinned(hub, Pin(name=name), readers, {}) for name in names]
 
 
 def derived_from(hub: LocalHub, artifact: Artifact, readers: tuple[str, ...] | None) -> Derived:

@@ -16,7 +16,7 @@ from hub.local import LocalHub
 from hub.records import Artifact, Revision, Score
 from hub.registry import CURATED_OWNER
 from hub.registry.artifacts.files import files_in, find_files
-from hub.registry.artifacts.scans import scans_in
+from hub.registry.artifacts.scans import scans_of
 from hub.registry.index.ranking import NEVER, ranking
 from hub.registry.parts import origin_of
 from hub.weights.header import SUFFIX, bytes_of
@@ -31,11 +31,13 @@ from server.pages.artifact.frame import OVERVIEW, find_shown, render_tab, scores
 from server.pages.artifact.overview.downloads import recent_downloads
 from server.pages.artifact.overview.example_prompts import ENGLISH, RED_HEART
 from server.pages.artifact.overview.examples import Example, listed_examples, other_images
-from server.pages.artifact.overview.model_tree import derived_from, variant_facts
-from server.pages.artifact.overview.usage import Snippet, Usage, snippets, upload_command
+from server.pages.artifact.overview.model_tree import derived_from, encoders_of, variant_facts
+from server.pages.artifact.overview.usage import TRY, Snippet, Usage, snippets, try_path, upload_command
 
 MAX_LANGUAGES = 40
 """Languages that are shown at once; the others are one click away."""
+MAX_FILES = 500
+"""Files that are looked up for the result of scans; the page of a folder shows it for each of its files."""
 
 
 def show_artifact(request: Request, hub: Hub) -> Response:
@@ -77,7 +79,8 @@ def _context(request: Request, hub: LocalHub, artifact: Artifact, shown: Revisio
             database, artifact, shown, text
         )
     variants = variant_facts(hub, artifact, shown, readers)
-    usage = _usage(request, hub, artifact, shown, examples)
+    files = files_in(database, shown.id, "", recursive=True, after="", limit=MAX_FILES + 1)
+    usage = _usage(request, artifact, shown, examples, [file.path for file in files])
     # A module without weights cannot be loaded, so its page shows the command that recreates them.
     is_card_only = artifact.method and not artifact.weights_digest and not artifact.upstream
     recreate_command = recipe(hub.store, card) if is_card_only else ""
@@ -86,7 +89,9 @@ def _context(request: Request, hub: LocalHub, artifact: Artifact, shown: Revisio
         "has_pairs": any(each.without for each in examples),
         "snippets": [Snippet("Terminal", recreate_command)] if recreate_command else snippets(usage),
         "recipe": recreate_command,
+        "try_path": try_path(usage) if TRY in dict(request.app.state.navigation).values() else "",
         "upload_command": upload_command(usage),
+        "encoders": encoders_of(hub, artifact, readers),
         "variants": variants,
         "left_out_variants": len(artifact.variants) - len(variants),
         "derived": derived_from(hub, artifact, readers),
@@ -97,7 +102,8 @@ def _context(request: Request, hub: LocalHub, artifact: Artifact, shown: Revisio
         "terms": terms_of(front_matter),
         "base_memory": _base_memory(artifact, front_matter),
         "downloads": recent_downloads(hub, artifact),
-        "scans": scans_in(database, shown.id),
+        "scans": scans_of(database, files[:MAX_FILES]),
+        "unread_files_after": MAX_FILES if len(files) > MAX_FILES else 0,
         "origin": origin_of(database, artifact.name),
         "stand_ins": stand_ins_of(hub, artifact, request),
         "prose": text,
@@ -106,8 +112,8 @@ def _context(request: Request, hub: LocalHub, artifact: Artifact, shown: Revisio
     }
 
 
-def _usage(request: Request, hub: LocalHub, artifact: Artifact, shown: Revision, examples: list[Example]) -> Usage:
-    """Return what the snippets are about: a prompt of the card in the wanted language, if it has one."""
+def _usage(request: Request, artifact: Artifact, shown: Revision, examples: list[Example], paths: list[str]) -> Usage:
+    """Return what the snippets are about: a prompt of the card in the wanted language, if it has one. `paths`: the first files."""
     wanted = request.query_params.get("lang", "")
     own = [tag for tag in artifact.languages if tag != MULTILINGUAL]
     if not own:  # Any language: one with a score other than English, so that the line shows what the module is for.
@@ -115,19 +121,16 @@ def _usage(request: Request, hub: LocalHub, artifact: Artifact, shown: Revision,
         own += [ENGLISH, *RED_HEART]
     tag = wanted if wanted in own else own[0]
     texts = (each.text for each in examples if each.text and each.language and each.language.tag == tag)
-    folder = artifact.variants[0].folder if artifact.variants else ""
-    weights = f"{folder}/model{SUFFIX}".lstrip("/")
-    main_file = weights if find_files(hub.registry.database, shown.id, [weights]) else _first_weights(hub, shown)
+    files = [path for path in paths if path != FILE and not path.startswith(".")]
+    weights = (path for path in files if path.endswith(SUFFIX))
     return Usage(
-        artifact=artifact, shown=shown, endpoint=absolute(request, ""), language=tag, text=next(texts, ""), main_file=main_file
-    )  # fmt: skip
-
-
-def _first_weights(hub: LocalHub, shown: Revision) -> str:
-    """Return a file of weights at the top, or else of any kind but the card; empty without one."""
-    files = files_in(hub.registry.database, shown.id, "", recursive=True, after="", limit=50)
-    paths = [file.path for file in files if not file.path.startswith(".") and file.path != FILE]
-    return next((path for path in paths if path.endswith(SUFFIX)), paths[0] if paths else "")
+        artifact=artifact,
+        shown=shown,
+        endpoint=absolute(request, ""),
+        language=tag,
+        text=next(texts, ""),
+        main_file=next(weights, files[0] if files else ""),
+    )
 
 
 def _headline(artifact: Artifact) -> Score | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from hub.names import COMMIT_DIGITS
 from hub.records import Artifact, Revision
@@ -12,6 +13,8 @@ from server.http.urls import file_path
 from server.pages import formatting
 from server.pages.artifact.overview.example_prompts import prompt_in
 
+TRY = "/try"
+"""The page of an optional part."""
 PINNED_DIGITS = 12
 """Digits of a revision in commands of ours; Hugging Face's clients need COMMIT_DIGITS."""
 
@@ -72,6 +75,15 @@ def snippets(usage: Usage) -> list[Snippet]:
     found = [Snippet("Python", _python(usage))] if usage.base else []
     found += [Snippet("hub", _hub(usage)), Snippet("hf", _hf(usage))]
     return [*found, Snippet("curl", _curl(usage))] if usage.main_file else found
+
+
+def try_path(usage: Usage) -> str:
+    """Return the path of the page that generates an image of the prompt; empty for what generates none."""
+    if not usage.base or not usage.artifact.weights_digest:
+        return ""
+    adapter = {} if usage.artifact.kind == "base" else {"adapter": usage.name}
+    query = {"prompt": usage.prompt, "lang": usage.language, "base": usage.base, **adapter}
+    return f"{TRY}?{urlencode(query)}"
 
 
 def upload_command(usage: Usage) -> str:

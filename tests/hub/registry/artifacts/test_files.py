@@ -151,3 +151,13 @@ def test_the_last_change_of_a_path_is_where_its_content_changed(registry, databa
         "B": THIRD, "a": SECOND, "a/c": SECOND, "a/c/d": SECOND, "a/b": FIRST, "b": FIRST, "b/c": FIRST,
     }  # fmt: skip
     assert last_changes(database, known, start, []) == {}
+
+
+def test_a_line_of_revisions_is_read_up_to_a_limit(registry):
+    for digit, parent in (("1", None), ("2", FIRST), ("3", SECOND)):
+        record(registry, digit, files_at(PATHS), parent)
+    newest = registry.revision("local/mulan-yo", THIRD)
+    assert [each.id for each in registry.line(newest, 10)] == [THIRD, SECOND, FIRST]
+    assert [each.id for each in registry.line(newest, 2)] == [THIRD, SECOND]
+    assert [each.id for each in registry.line(registry.revision("local/mulan-yo", SECOND), 10)] == [SECOND, FIRST]
+    assert all(each.files == () for each in registry.line(newest, 10))

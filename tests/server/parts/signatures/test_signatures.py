@@ -117,7 +117,9 @@ def test_verification_does_not_read_blobs_again(hub, client, folder, keys, monke
 def test_an_unsigned_revision_is_accepted(client):
     assert commit(client, {"a.txt": b"one"}).status_code == 200
     assert seen(client)["signature"] is None
-    assert "ignature" not in client.get("/ada/thing").text
+    page = client.get("/ada/thing").text
+    assert "<dt>Signature</dt><dd>unsigned</dd>" in page
+    assert "signed by" not in page
 
 
 def test_a_signature_by_an_unregistered_key_is_unverified(client, folder, keys):

@@ -86,6 +86,10 @@ def client(tmp_path: Path, steps: Steps) -> Iterator[TestClient]:
         ("HEAD", "/ada/{0}/resolve/main/README.md", None),
         ("GET", "/ada/{0}/resolve/main/README.md", None),
         ("HEAD", f"/ada/{{0}}/resolve/main/{DEEP}/file", None),
+        ("GET", "/ada/{0}/tree/main", None),
+        ("GET", "/ada/{0}/tree/main/near", None),
+        ("GET", "/ada/{0}/blob/main/README.md", None),
+        ("GET", "/ada/{0}/commits/main", None),
         ("GET", TREE, None),
         ("GET", f"{TREE}/near", None),
         ("GET", f"{TREE}/near?expand=true", None),
@@ -104,6 +108,12 @@ def test_files_and_folders_cost_the_same_in_small_and_large_repositories(client,
     small, large = cost("small"), cost("large")
     assert large[1] == small[1] <= 10
     assert large[0] <= 1.2 * small[0]
+
+
+def test_the_first_page_of_an_artifact_looks_at_a_limited_number_of_files(client, steps):
+    found = steps.of(lambda: client.get("/ada/large", headers={"accept": "text/html"}))
+    assert found[0] <= 20_000
+    assert "among the first 500" in client.get("/ada/large", headers={"accept": "text/html"}).text
 
 
 def test_a_page_of_a_tree_costs_the_page(client, steps):

@@ -29,7 +29,7 @@ from hub.names import ArtifactName
 from hub.records import Artifact, Query
 from hub.registry import Registry
 from hub.registry.index.ranking import UNMEASURED, ranking_in
-from hub.registry.index.tags import index_words
+from hub.registry.index.tags import CURATED_OWNER, index_words
 from hub.registry.index.text import words_in
 
 TARGET_MS = 20.0
@@ -43,6 +43,8 @@ BASES = ("sd15", "sdxl", "sd21", "flux", "sd3", "pixart-sigma", "sana", "emoji-s
 METHODS = ("mulan", "pea", "lora", "token-kd", "iap", "altdiffusion", "bottleneck", "mclip", "full", "prompt-tuning")
 LICENSES = ("Apache-2.0", "MIT", "CC-BY-4.0", "OpenRAIL", "CC0-1.0")
 KINDS = ("adapter", "adapter", "adapter", "adapter", "delta", "projector", "encoder")
+CURATED_BASES = 50
+"""Bases with other names, which a text is compared with."""
 ZIPF = tuple(itertools.accumulate(1 / rank for rank in range(1, len(LANGUAGES) + 1)))
 
 
@@ -63,6 +65,8 @@ QUERIES: dict[str, Query] = {
     "the beginning of many names": Query(text="mulan-sdxl"),
     "a language by its name": Query(text="yoruba"),
     "a language and a word": Query(text="hindi sdxl"),
+    "a base by another name": Query(text="stable base 7.5"),
+    "a language and a base by another name": Query(text="swahili SB 7.5"),
     "language, method and kind in words": Query(text="mulan adapters for swahili"),
     "a misspelt word": Query(text="yorba"),
     "criteria without a match": Query(language="yo", base="none", kind="adapter"),
@@ -188,10 +192,12 @@ def _add(tables: dict[str, list[dict[str, Any]]], number: int) -> None:
     draw = random.Random(number)
     languages = tuple(dict.fromkeys(draw.choices(LANGUAGES, cum_weights=ZIPF, k=draw.choice((1, 1, 1, 2, 4)))))
     bases = tuple(dict.fromkeys(draw.choices(BASES, cum_weights=ZIPF[:8], k=draw.choice((1, 1, 2)))))
-    method, kind = draw.choice(METHODS), draw.choice(KINDS)
+    is_base = number <= CURATED_BASES
+    method, kind = draw.choice(METHODS), "base" if is_base else draw.choice(KINDS)
+    owner = CURATED_OWNER if is_base else f"owner{int(draw.paretovariate(0.7)) % 20_000}"
     rare = f" rare{number % 1000}" if number % 97 == 0 else ""
     artifact = Artifact(
-        name=ArtifactName(f"owner{int(draw.paretovariate(0.7)) % 20_000}", f"{method}-{bases[0]}-{languages[0]}-{number}"),
+        name=ArtifactName(owner, f"{method}-{bases[0]}-{languages[0]}-{number}"),
         kind=kind, method=method, license=draw.choice(LICENSES), languages=languages, bases=bases, tags=(method, "text-to-image"),
         summary=f"A {kind} module that reads prompts in {languages[0]} for {bases[0]}, version {number % 7}.{rare}",
     )  # fmt: skip
@@ -214,6 +220,7 @@ def _add(tables: dict[str, list[dict[str, Any]]], number: int) -> None:
          "downloads": int(draw.paretovariate(0.8)) - 1, "ranking": min((place for _, place in rankings), default=UNMEASURED),
          "created_at": time_of, "updated_at": time_of, "words": _words(artifact),
          "facets": index_words(artifact, has_images=number % 5 == 0),
+         "aliases": json.dumps([f"Stable Base {number}.5", f"SB {number}.5", f"someone/stable-base-v{number}-5"] if is_base else []),
          "private": False, "gated": "", "allow_unsafe_files": False, "likes": draw.randint(0, 50)}
     )  # fmt: skip
     tables["artifact_languages"] += [

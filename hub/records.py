@@ -324,7 +324,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandIn:
-    """The multilingual `module`, as `owner/name`, that a `name` such as `mulan-yo` gives for a `base` without a module of that name."""
+    """The `module`, as `owner/name`, that a `name` such as `mulan-yo` gives for a `base` without a module of that name."""
 
     name: str
     language: str

@@ -14,7 +14,7 @@ from functools import partial
 
 from hub.registry.artifacts.aliases import Alias
 from server.api import audit, health, languages, search
-from server.api.artifacts import advice, artifacts, compatible, leaderboard, revisions, scores, security
+from server.api.artifacts import artifacts, compatible, leaderboard, parity, recommend, revisions, scores, security
 from server.http.response_bodies import SearchBody, body_class
 from server.http.routing import RouteSpec, below
 from server.http.search_parameters import PARAMETERS
@@ -79,6 +79,7 @@ OWN_API = (
     _artifacts("PUT", _ONE + "/aliases/{alias}", revisions.put_alias, body_class(Alias), login=True),
     _artifacts("DELETE", _ONE + "/aliases/{alias}", revisions.remove_alias, revisions.AliasesBody, login=True),
     _scores("GET", _ONE + "/scores", scores.get_scores, scores.ScoresBody),
+    _scores("GET", _ONE + "/scores/{score}", scores.get_score, body_class(scores.PublishedScoreBody), errors=(404,)),
     _scores("POST", _ONE + "/scores", scores.post_score, body_class(scores.PublishedScoreBody), login=True, status=201),
     _scores(
         "POST", _ONE + "/scores/{score}/disputes", scores.post_dispute, body_class(scores.PublishedScoreBody), login=True, status=201,
@@ -87,7 +88,8 @@ OWN_API = (
     documented("GET", "/leaderboard", leaderboard.get_leaderboard, leaderboard.LeaderboardBody, tag="scores"),
     _artifacts("GET", _ONE + "/security", security.get_security, security.SecurityBody),
     _choose("GET", "/compare", leaderboard.compare_artifacts, leaderboard.CompareBody, errors=(404,), moves=True),
-    _choose("GET", "/advice", advice.get_advice, advice.AdviceBody),
+    _choose("GET", "/parity", parity.get_parity, parity.ParityBody, errors=(404,)),
+    _choose("GET", "/recommend", recommend.get_recommendation, recommend.RecommendBody, errors=(404,)),
     _choose("GET", _ONE + "/compatible", compatible.get_compatible, compatible.CompatibleBody, errors=(404,), moves=True),
     _operate("GET", "/audit", audit.get_audit, audit.AuditBody, login=True),
     _operate("GET", "/health/live", health.is_live, health.LiveBody),

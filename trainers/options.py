@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -205,7 +206,13 @@ def data_options(
     keep: Path | None = None,
     **rest: Any,
 ) -> DataOptions:
-    """Return the options of benchmarks from those of the command line; `rest` are further fields."""
+    """Return the options of benchmarks from those of the command line; `rest` are further fields.
+
+    Raises `InvalidRequest` for numbers that are not finite.
+    """
+    for name, value in (("--guidance", guidance), ("--price-per-hour", rest.get("price_per_hour"))):
+        if value is not None and not math.isfinite(value):
+            raise InvalidRequest(f"{name} is {value}: give a finite number.")
     return DataOptions(
         place=data, judge=judge, metrics=tuple(dict.fromkeys(metrics)), steps=steps or None, guidance=guidance, force=force,
         keep=keep, device=device or None, **rest,

@@ -31,6 +31,8 @@ OWN = {
     "bases": "find.bases",
     "languages": "find.languages",
     "leaderboard": "find.leaderboard",
+    "parity": "choose.parity",
+    "recommend": "choose.recommend",
     "diff": "find.diff",
     "alias": "transfer.alias",
     "yank": "transfer.yank",

@@ -163,7 +163,7 @@ class Endpoint:
         body: Mapping[str, object] | None = None,
     ) -> bytes:
         """Return the body of a response of `/api/v1`. Raises the errors of the local command, and Unreachable."""
-        query = urlencode({name: value for name, value in (parameters or {}).items() if value != ""})
+        query = urlencode({name: value for name, value in (parameters or {}).items() if value != ""}, doseq=True)
         address = f"{self.address}/api/v1{path}{f'?{query}' if query else ''}"
         headers = {"Accept": "application/json", "User-Agent": "linguahub"}
         headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}

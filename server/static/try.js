@@ -190,19 +190,19 @@ function fill(item, column, job, isRunning) {
     name.textContent = column.heading;
     heading.replaceChildren(name);
   }
-  const picture = item.querySelector(".picture");
-  const bar = picture.querySelector("progress");
+  const frame = item.querySelector(".image");
+  const bar = frame.querySelector("progress");
   if (bar) {
     bar.max = column.steps || 1;
     bar.value = column.step;
     bar.ariaLabel = column.heading;
   }
-  if (column.image && !picture.querySelector("img")) {
+  if (column.image && !frame.querySelector("img")) {
     const image = document.createElement("img");
     image.src = column.image;
     image.alt = `${column.heading}: ${job.prompt}`;
     image.width = image.height = 256;
-    picture.replaceChildren(image);
+    frame.replaceChildren(image);
     item.querySelector(".done span").textContent = `${column.seconds.toFixed(1)} s`;
     const link = item.querySelector(".done a");
     link.href = column.image;
@@ -213,9 +213,9 @@ function fill(item, column, job, isRunning) {
     const none = document.createElement("p");
     none.className = "more";
     none.textContent = "No image";
-    picture.replaceChildren(none);
+    frame.replaceChildren(none);
   }
-  if (column.text) item.querySelector(".text").textContent = column.image ? `“${column.text}”` : column.text;
+  if (column.text) item.querySelector(".text").textContent = column.image ? `read as “${column.text}”` : column.text;
 }
 
 if (current) {

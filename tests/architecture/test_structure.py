@@ -12,7 +12,8 @@ from tests.architecture.structure import (
 )
 
 CONVENTIONAL = {
-    "audit", "commands", "format", "languages", "leaderboard", "outbox", "part", "repositories", "resolve", "rows", "scores", "search",
+    "audit", "commands", "format", "languages", "leaderboard", "outbox", "parity", "part", "recommend", "repositories", "resolve", "rows", "scores",
+    "search",
     "tables", "tokens",
 }  # fmt: skip
 """Module names that mean the same everywhere: a subject in the command line, the registry and the API, or the role of a file."""

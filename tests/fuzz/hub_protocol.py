@@ -170,6 +170,8 @@ def read(chance: Chance, world: World) -> Sent:
         f"/{chance.query(q='a', lang='yo', kind='adapter', base='sd', sort='likes', cursor=cursor)}",
         f"/api/v1/search{chance.query(q='a', lang='yo', metric='fid', min=0, max=1, offset=number, limit=number, cursor=cursor)}",
         f"/api/v1/compare{chance.query(names='ada/open', name='ada/open')}", f"/api/v1/leaderboard{chance.query(benchmark='emoji', metric='accuracy', limit=number)}",
+        f"/api/v1/parity{chance.query(base='emoji-sd', language='yo', split='seen')}",
+        f"/api/v1/recommend{chance.query(base='emoji-sd', language='yo', budget=number, need='culture')}",
         f"/api/users/{chance.segment('ada', 0.5)}/overview", f"/api/organizations/{chance.segment('lab', 0.5)}/members", "/api/whoami-v2",
     ))  # fmt: skip
     headers = {}

@@ -17,6 +17,7 @@ from hub.languages import autonym, covers, language_name, parse_language
         ("français", "fr"), ("hausa", "ha"), ("Klingon", "tlh"), ("Chinese (Traditional)", "zh-Hant"), ("yorùba", "yo"),
         ("yor_Latn", "yo"), ("zho_Hans", "zh"), ("zho_Hant", "zh-Hant"), ("arb_Arab", "ar"), ("pes_Arab", "fa"), ("swh_Latn", "sw"),
         ("srp_Cyrl", "sr"), ("srp_Latn", "sr-Latn"), ("ace_Arab", "ace-Arab"), ("twi_Latn", "tw"), ("yue_Hant", "yue"), ("cmn", "zh"),
+        ("hindi", "hi"), ("Mandarin", "zh"), ("igbo", "ig"), ("farsi", "fa"),
     ],
 )  # fmt: skip
 def test_a_language_is_understood_by_tag_name_and_autonym(typed, tag):

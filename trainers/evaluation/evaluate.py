@@ -13,7 +13,7 @@ from hub.errors import InvalidRequest
 from hub.loader import Retriever
 from hub.local import LocalHub
 from hub.records import Artifact, Provenance, Score
-from hub.registry.index.ranking import BASE_ALONE, ENGLISH_BASE
+from hub.scores.metrics import BASE_ALONE, ENGLISH_BASE
 from hub.systems.architectures import retrieves
 from trainers.corpora import open_corpus
 from trainers.corpora.columns import Columns

@@ -12,7 +12,7 @@ import torch
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from hub.records import Score
-from hub.registry.index.ranking import is_control
+from hub.scores.metrics import is_control
 from trainers.evaluation.data_folder import local_folder, rows_digest
 from trainers.evaluation.data_task import DataOptions, DataTask
 from trainers.evaluation.evaluator import DataBenchmark, EvaluationSubject

@@ -13,7 +13,9 @@ from hub.errors import InvalidRequest, UnknownArtifact
 from hub.home import stamp_of
 from hub.loader import load_pipeline, load_retriever
 from hub.local import LocalHub
+from hub.publish.card_only import missing_weights
 from hub.records import Artifact
+from hub.remote.configurations import fetch_encoder
 from hub.systems.architectures import retrieves
 from trainers.evaluation.evaluator import EvaluationSubject
 from trainers.frozen.foundation import DUAL_ENCODER
@@ -56,16 +58,27 @@ def _open(artifact: Artifact, base: str, hub: LocalHub, device: str | None, *, a
         )
         return EvaluationSubject(short, artifact.revision, short, pipeline, pipeline)
     if artifact.kind == "encoder" and not artifact.variants:
-        folder = hub.snapshot(artifact.name, artifact.revision or "main")
+        folder = _encoder_folder(artifact, hub)
         if "vision_config" in read_json(folder / "config.json"):
             return retriever_subject(short, None, str(artifact.name), hub, device, revision=artifact.revision)
         return EvaluationSubject(short, artifact.revision, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
     if artifact.kind == "dataset":
         raise InvalidRequest(f"`{short}` is a dataset: evaluate a base, a module or an encoder.")
+    if not artifact.weights_digest:
+        raise missing_weights(artifact)
     base = base or (artifact.bases[0] if artifact.bases else "")
     if any(retrieves(variant.architecture) for variant in artifact.variants):
         return retriever_subject(short, pinned, base, hub, device, revision=artifact.revision)
     return module_subject(short, pinned, base, hub, device, revision=artifact.revision, alone=alone)
+
+
+def _encoder_folder(artifact: Artifact, hub: LocalHub) -> Path:
+    """Return the files of an encoder, from upstream if only its card is here. Raises `InvalidRequest` and `Unreachable`."""
+    if artifact.weights_digest:
+        return hub.snapshot(artifact.name, artifact.revision or "main")
+    if not artifact.upstream:
+        raise missing_weights(artifact)
+    return fetch_encoder(artifact.upstream[0], what=artifact.name.name)
 
 
 def trained_subject(trained: RunResult, name: str, folder: Path, hub: LocalHub) -> EvaluationSubject:

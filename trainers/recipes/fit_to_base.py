@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
@@ -76,6 +77,11 @@ def _fitting(plan: Plan, family: Family, conditioning: Conditioning, name: str, 
     if plan.requires is not None and not getattr(family.frozen, plan.requires[0]):
         raise DoesNotFit(
             f"`{plan.name}` needs a base {plan.requires[1]}, and `{name}` ({family.name}) is not one: train {OTHERS} for it."
+        )
+    if plan.cropping is not None and "sizes_B6" not in inspect.signature(family.frozen.predict).parameters:
+        raise DoesNotFit(
+            f"the `predict` of the family of `{name}` ({family.name}) takes no `sizes_B6`: omit `center_crop`, `random_crops`, "
+            "`random_flip` and `aspect_buckets`."
         )
     if plan.cropping is not None and plan.cropping.aspect_buckets and not family.frozen.takes_any_shape:
         known = ", ".join(each.name for each in families() if each.trained_classes and each.frozen.takes_any_shape)

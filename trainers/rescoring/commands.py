@@ -50,11 +50,17 @@ def rescore(
     lang: Annotated[
         list[str] | None, typer.Option(help="Only scores in this language; repeat for several.  [default: all]")
     ] = None,
+    score: Annotated[
+        str, typer.Option(help="Only the score with this id, as `hub leaderboard` lists it.  [default: all]")
+    ] = "",
     n: Annotated[
         int, typer.Option(min=0, help="Maximum number of prompts per language and split (0 = as claimed).")
     ] = 0,
     data: DataPlace = "",
     judge: JudgeName = "",
+    corpus: Annotated[
+        str, typer.Option(help="Corpus of the scores, if it has moved.  [default: that of the stored command]")
+    ] = "",
     steps: Steps = 0,
     guidance: Guidance = None,
     device: Device = "",
@@ -62,7 +68,8 @@ def rescore(
 ) -> None:
     """Repeat the scores of an artifact here, and record them as reproduced.
 
-    A score that comes out differently is disputed: its value is outside the interval measured here.
+    The commands in the card's run records are repeated; --data, --judge, --corpus, --steps and --guidance replace their options. A
+    score that comes out differently is disputed: its value is outside the interval measured here.
     """
     languages = parse_languages(lang)
     check_device(device, takes_index=True)
@@ -70,29 +77,35 @@ def rescore(
     from hub.publish.reproduce import record_reproduced
     from hub.registry.accounts.permissions import Actor
     from trainers.rescoring.measure import measure
-    from trainers.rescoring.trials import trials_of
+    from trainers.rescoring.trials import only_score, record_problems, trials_of
 
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
+        if score:
+            artifact = only_score(artifact, score)
         trials = trials_of(artifact, hub, languages=languages, splits=split or (), base=base, most=n)
         if not trials:
             raise InvalidRequest(
                 f"`{artifact.name}` has no such score that can be repeated: list its scores with `hub show {name}`, or measure "
                 f"it with `hub evaluate {name} --push`."
             )
+        if not as_json:
+            for problem in record_problems(artifact, hub, trials):
+                typer.echo(f"hub: {problem}", err=True)
         prepare_libraries()
         choice = data_options(data=data, judge=judge, steps=steps, guidance=guidance, device=device)
         measured: list[Score] = []
-        for trial, scores in measure(artifact, trials, hub, device=device or None, quiet=as_json, choice=choice):
-            if not scores and not as_json:
-                typer.echo(
-                    f"{trial.benchmark}/{trial.split}, {trial.language or 'all'}: skipped, these data of the benchmark are not here."
-                )
+        reasons: list[str] = []
+        for trial, scores, reason in measure(
+            artifact, trials, hub, device=device or None, quiet=as_json, choice=choice, corpus=corpus, follows_commands=True
+        ):  # fmt: skip
+            if reason:
+                reasons.append(reason)
+                if not as_json:
+                    typer.echo(f"{trial.benchmark}/{trial.split}, {trial.language}: skipped, {reason.rstrip('.')}.")
             measured += scores
         if not measured:
-            raise InvalidRequest(
-                f"no score of `{artifact.name}` is on data that this hub has: published benchmarks need --data and --judge."
-            )
+            raise InvalidRequest(f"no score of `{artifact.name}` can be repeated here: {reasons[0].rstrip('.')}.")
         actor = Actor("hub rescore")
         record_reproduced(artifact.name, artifact.revision, measured, hub.registry, hub.store, actor)
     outcomes = list(_outcomes(artifact, measured))

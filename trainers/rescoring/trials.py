@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hub.errors import UnknownArtifact
 from hub.local import LocalHub
 from hub.plugins import names
 from hub.records import Artifact, Provenance, Score
 from hub.registry import CURATED_OWNER
-from hub.registry.index.ranking import is_control
+from hub.registry.scores.scores import UnknownScore, score_id
+from hub.scores.metrics import COSTS, is_control
 from trainers.evaluation import BENCHMARKS, GROUP
+from trainers.rescoring.run_record import RunRecord, read_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,8 @@ class Trial:
     seed: int
     count: int
     """Number of prompts, as claimed."""
+    record: RunRecord = field(default_factory=RunRecord)
+    """The options of the stored command that belong to the measurement, for benchmarks that take any."""
 
 
 def known_benchmarks() -> list[str]:
@@ -46,27 +50,61 @@ def trials_of(
 ) -> list[Trial]:
     """Return the runs that repeat the scores of a card, in its order; empty filters let everything pass.
 
-    Left out are scores of third parties, of benchmarks and bases that this hub does not have, and of the base alone. `most` is
-    the maximum number of prompts of a run; 0 means as many as claimed.
+    Left out are scores of third parties, of benchmarks and bases that this hub does not have, of the base alone, means over languages,
+    and costs: times depend on what else a machine does. `most` is the maximum number of prompts of a run; 0 means as many as claimed.
     """
     benchmarks, languages, splits = set(known_benchmarks()), set(languages), set(splits)
-    found: dict[Trial, int] = {}
+    found: dict[Trial, list[int]] = {}
     for score in artifact.scores:
         if score.provenance is Provenance.REPORTED or is_control(score) or score.benchmark not in benchmarks:
+            continue
+        if not score.language or score.metric.startswith(COSTS):
             continue
         if (languages and score.language not in languages) or (splits and score.split not in splits):
             continue
         name = _base_of(score, artifact, hub)
         if name is None or (base and base not in {name, name.rpartition("/")[2]}):
             continue
+        record = read_record(score)
         trial = Trial(
             benchmark=score.benchmark, digest=score.benchmark_digest, split=score.split, language=score.language,
-            base=name, seed=score.seed or 0, count=0,
+            base=name, seed=score.seed or 0, count=0, record=RunRecord(record.measurement),
         )  # fmt: skip
-        found[trial] = max(found.get(trial, 0), score.sample_size or 0)
+        # The command counts prompts or images, and n can count an image's captions.
+        found.setdefault(trial, []).append((score.sample_size or 0) if record.problem else int(record.get("--n")))
+    trials = []
+    for trial, counts in found.items():
+        count = 0 if 0 in counts else max(counts)
+        trials.append(replace(trial, count=min(count, most) if most and count else count or most))
+    return trials
+
+
+def record_problems(artifact: Artifact, hub: LocalHub, trials: Iterable[Trial]) -> list[str]:
+    """Return a line for each way in which run records of the trials' scores cannot be true. Their scores are measured all the same."""
+    measured = {(each.benchmark, each.split, each.language) for each in trials}
+    known = [each.id for each in hub.registry.revisions(artifact.name, with_files=False)]
+    found: dict[str, list[str]] = {}
+    for score in artifact.scores:
+        if score.provenance is Provenance.REPORTED or (score.benchmark, score.split, score.language) not in measured:
+            continue
+        record = read_record(score)
+        problem = record.problem
+        if not problem and record.revision and not any(each.startswith(record.revision) for each in known):
+            problem = f"it is about revision {record.revision}, which `{artifact.name}` does not have"
+        if problem:
+            found.setdefault(problem, []).append(f"{score.metric} on {score.benchmark}/{score.split}, {score.language}")
     return [
-        replace(trial, count=min(count, most) if most and count else count or most) for trial, count in found.items()
+        f"the run record of {each[0]}{f' and {len(each) - 1} more' if each[1:] else ''} cannot be true: {problem}."
+        for problem, each in found.items()
     ]
+
+
+def only_score(artifact: Artifact, known: str) -> Artifact:
+    """Return the artifact with the one score that has this id. Raises UnknownScore."""
+    found = tuple(each for each in artifact.scores if score_id(each) == known)
+    if not found:
+        raise UnknownScore(known, listing=f"hub show {artifact.name} --scores")
+    return replace(artifact, scores=found)
 
 
 def is_curated(trial: Trial) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
-from hub.records import Provenance, Score
+from hub.cli.terminal import short_name
+from hub.records import Artifact, Provenance, Score
 
 _SHORT = {
     "r_precision_at_1": "R@1", "r_precision_at_10": "R@10", "recall_at_1": "recall@1", "recall_at_10": "recall@10",
@@ -46,3 +48,33 @@ def format_score(score: Score) -> str:
 def as_json(score: Score) -> dict[str, Any]:
     """Return a score's fields, ready for `json.dumps`."""
     return asdict(score)
+
+
+def print_record(artifact: Artifact, known: str, *, as_object: bool) -> None:
+    """Print the score with this id and how it was measured. Raises UnknownScore."""
+    from hub.registry.scores.scores import UnknownScore, score_id
+
+    score = next((each for each in artifact.scores if score_id(each) == known), None)
+    name = short_name(artifact.name)
+    if score is None:
+        raise UnknownScore(known, listing=f"hub show {name} --scores")
+    if as_object:
+        print(json.dumps({"artifact": str(artifact.name), "id": known, **as_json(score)}, ensure_ascii=False, indent=2))
+        return
+    facts = (
+        ("score", f"{score.metric} {format_value(score)}, {'higher' if score.better == 'up' else 'lower'} is better"),
+        ("artifact", name),
+        ("benchmark", "/".join(filter(None, (score.benchmark, score.split, score.language)))),
+        ("digest", score.benchmark_digest),
+        ("base", score.base),
+        ("n", "" if score.sample_size is None else f"{score.sample_size:,}"),
+        ("seed", "" if score.seed is None else str(score.seed)),
+        ("provenance", score.provenance.value),
+        ("disputed", score.reason),
+        ("source", score.source),
+    )
+    for label, value in facts:
+        if value:
+            print(f"{label:<14}{value}")
+    if score.provenance is not Provenance.REPORTED:
+        print(f"\nRepeat it with `hub rescore {name} --score {known}`.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from hub.cli.find.facts import general, lineage, own_encoders, requirements, trust
-from hub.cli.find.format_scores import as_json, format_value
+from hub.cli.find.format_scores import as_json, format_value, print_record
 from hub.cli.find.search import ENDPOINT, finder, on
 from hub.cli.find.stand_ins import as_json as stand_in_as_json
 from hub.cli.find.stand_ins import print_name, print_stand_ins
@@ -40,6 +40,9 @@ def show(
     name: Annotated[str, Argument(help="Artifact: `owner/name` or `name`.")],
     revision: Annotated[str, Option(help="Revision: id, number, branch or alias such as @stable.")] = "main",
     scores: Annotated[bool, Option("--scores", help="Show all scores.")] = False,
+    score: Annotated[
+        str, Option(help="Show one score with its run record, by the id in `hub leaderboard`.", show_default=False)
+    ] = "",
     files: Annotated[bool, Option("--files", help="Show all files.")] = False,
     revisions: Annotated[bool, Option("--revisions", help="Show all revisions.")] = False,
     prose: Annotated[bool, Option("--card", help="Also print the text of the card.")] = False,
@@ -57,6 +60,9 @@ def show(
     artifact, shown = found.artifact, found.shown
     if shown is None:
         raise UnknownRevision(revision, listing=f"hub show {name}")
+    if score:
+        print_record(artifact, score, as_object=as_object)
+        return
     if as_object:
         described = _as_json(artifact, shown, found.revisions, found.scans)
         described |= {"mirror": asdict(found.mirror) if found.mirror else None}

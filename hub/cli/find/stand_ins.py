@@ -1,4 +1,4 @@
-"""Print stand-ins: the multilingual modules that a name such as `mulan-fr` gives for bases without a module of that name."""
+"""Print stand-ins: the modules that a name such as `mulan-fr` gives for bases without a module of that name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def print_name(stand_ins: Sequence[StandIn], *, as_object: bool = False) -> None
         print(json.dumps(described, ensure_ascii=False, indent=2))
         return
     print(bold(first.name))
-    print(f"{language_name(first.language)} through multilingual modules. No artifact has this name yet.\n")
+    print(f"{language_name(first.language)} through modules of other names. No artifact has this name yet.\n")
     print_stand_ins(stand_ins)
     print(f"\n{bold('Usage')}\nfrom hub import load_pipeline")
     print(f'pipe = load_pipeline("{first.base}", adapter="{first.name}")')

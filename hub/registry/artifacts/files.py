@@ -46,7 +46,7 @@ def find_files(database: Database, revision_id: str, paths: Sequence[str]) -> di
 
 
 def sample_images(database: Database, artifacts: Sequence[Artifact]) -> dict[str, str]:
-    """Map the revisions of those artifacts that have images to the path of the first one."""
+    """Map the revisions of those artifacts that have images to the path of the first one, not of one that the base alone drew."""
     shown = {each.name.key: each.revision for each in artifacts if each.revision and not each.gated}
     among, values = database.in_list("key", list(shown), "keys")
     with_images = database.rows(
@@ -55,7 +55,8 @@ def sample_images(database: Database, artifacts: Sequence[Artifact]) -> dict[str
     )
     endings = {f"ending_{number}": f"%{suffix}" for number, suffix in enumerate(IMAGES)}
     is_image = " OR ".join(f"lower(path) LIKE :{name}" for name in endings)
-    question = f"SELECT path FROM files WHERE revision_id = :id AND ({is_image}) ORDER BY path LIMIT 1"
+    of_base = "CASE WHEN path LIKE '%-base.%' THEN 1 ELSE 0 END"
+    question = f"SELECT path FROM files WHERE revision_id = :id AND ({is_image}) ORDER BY {of_base}, path LIMIT 1"
     found = {}
     for row in with_images:
         revision = shown[row["key"]]

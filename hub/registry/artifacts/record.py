@@ -25,6 +25,7 @@ from hub.registry.index.text import facets_of, words_of
 from hub.registry.outbox.queue import WRITE_REFERENCE, enqueue, enqueue_all
 from hub.registry.refs import BRANCH, MAIN
 from hub.registry.scores.evaluations import add_reproduced, forget_evaluations, keep_evaluations
+from hub.registry.scores.parity import parity_columns, renew_parities
 from hub.registry.scores.scores import mark_disputed, update_ranking
 from hub.registry.tables.accounts import TombstoneRow, UploadRow
 from hub.registry.tables.artifacts import (
@@ -39,8 +40,9 @@ from hub.registry.tables.artifacts import (
     artifact_row,
 )
 from hub.registry.tables.base import Table, table_of
-from hub.registry.tables.scores import ScoreRow
+from hub.registry.tables.scores import ParityRow, ScoreRow
 from hub.registry.tables.trust import SignatureRow
+from hub.scores.setting import setting_of
 
 _STEP = 1000
 """Digests in one statement: databases bound the number of its values."""
@@ -174,7 +176,7 @@ def remove(session: Session, name: ArtifactName) -> None:
     recount(session, facets_in(session, row), ())
     forget_evaluations(session, row)
     gone = _only_in(session, row)
-    for table in (RefRow, ScoreRow, VariantRow, BaseRow, LanguageRow):
+    for table in (RefRow, ScoreRow, ParityRow, VariantRow, BaseRow, LanguageRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.delete(row)
     session.flush()
@@ -213,13 +215,14 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
         setattr(row, column, value)
     session.flush()
     recount(session, former, [] if row.private else [EVERYTHING, *facets_of(artifact)])
-    for table in (LanguageRow, BaseRow, VariantRow):
+    for table in (LanguageRow, BaseRow, VariantRow, ParityRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))
     insert_rows(session, rows_of(row.id, artifact))
     add_reproduced(session, row, revision.id)
     mark_disputed(session, row)
     update_ranking(session, row)
+    renew_parities(session, row)
     return row
 
 
@@ -248,7 +251,7 @@ def columns_of(artifact: Artifact, revision: Revision) -> dict[str, Any]:
 
 
 def rows_of(artifact_id: int, artifact: Artifact) -> list[tuple[type[Table], list[dict[str, Any]]]]:
-    """Return the rows of the languages, bases, variants and scores of an artifact's card, by table."""
+    """Return the rows of the languages, bases, variants, scores and parities of an artifact's card, by table."""
     artifact = dataclasses.replace(artifact, scores=tuple(map(_claim, artifact.scores)))
     rankings = _rankings(artifact)
     rows: dict[type[Table], list[dict[str, Any]]] = {
@@ -272,9 +275,11 @@ def rows_of(artifact_id: int, artifact: Artifact) -> list[tuple[type[Table], lis
         ],
         ScoreRow: [
             # Multilingual artifacts have hundreds, so nothing is copied deeply.
-            {name: getattr(score, name) for name in Score.__slots__} | {"position": position, "ranking": rank}
+            {name: getattr(score, name) for name in Score.__slots__}
+            | {"position": position, "ranking": rank, "setting": setting_of(score)}
             for position, (score, (_, rank)) in enumerate(zip(artifact.scores, rankings, strict=True))
         ],
+        ParityRow: parity_columns([*enumerate(artifact.scores)], artifact.name, artifact.kind, artifact.method),
     }  # fmt: skip
     return [(table, [each | {"artifact_id": artifact_id} for each in found]) for table, found in rows.items()]
 

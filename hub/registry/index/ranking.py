@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from hub.languages import MULTILINGUAL
 from hub.records import Provenance, Score
 from hub.registry.index.tags import CURATED_OWNER
+from hub.scores.metrics import COSTS, is_control
 
 if TYPE_CHECKING:
     from hub.registry.tables.scores import ScoreRow
@@ -29,14 +30,6 @@ HEADLINES = (
     "fid",
 )
 """Metrics of a module, most informative first. All other metrics rank after these."""
-BASE_ALONE = "base_alone_"
-"""Prefix of metrics of the untranslated prompt on the base, in a module's card."""
-ENGLISH_BASE = "english_base_"
-"""Prefix of metrics of the English prompts of the same concepts on the base."""
-CONTROLS = (BASE_ALONE, ENGLISH_BASE, "english_drop_", "fid_floor", "kid_floor", "judge_ceiling_")
-"""Prefixes of metrics of the base, the benchmark or its judge, which put a module's own scores into perspective."""
-COSTS = ("training_", "trainable_", "cost_", "file_size", "latency_", "peak_memory")
-"""Prefixes of metrics of what a module costs, not of how well it does."""
 FOREIGN_LANGUAGE = 100.0
 """Added to the ranking of a score in another language than the requested one."""
 CURATED_CLAIM = 200.0
@@ -79,11 +72,6 @@ def ranking_in(tag: str, scores: Iterable[tuple[str, float]]) -> float:
     return min(
         (rank + (0.0 if language == tag else FOREIGN_LANGUAGE) for language, rank in trusted), default=UNMEASURED
     )
-
-
-def is_control(score: Score | ScoreRow) -> bool:
-    """Return whether the score is not about the artifact whose card contains it."""
-    return score.metric.startswith(CONTROLS)
 
 
 def is_foreign(score: Score | ScoreRow, languages: Iterable[str]) -> bool:

@@ -1,7 +1,8 @@
-"""Find the multilingual module that reads a language where `METHOD-LANGUAGE` has no module for a base.
+"""Find the module that reads a language where `METHOD-LANGUAGE` has no module for a base.
 
-`mulan-yo` is trained for one base. A published multilingual module of the same method reads Yoruba, too, on other bases: there it
-stands in, until a module of that name is published for the base. See docs/internals/names.md.
+`mulan-yo` is trained for one base. A published module of the same method reads Yoruba, too, on other bases: there it stands in, until
+a module of that name is published for the base. One that was trained on Yoruba comes before one that reads it zero-shot. See
+docs/internals/names.md.
 """
 
 # ruff: noqa: S608 - only constants are put into SQL here.
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from hub.errors import UnknownLanguage
 from hub.languages import MULTILINGUAL, covers, language_name, parse_language
-from hub.records import Artifact, Query, StandIn
+from hub.records import Artifact, Query, Score, StandIn
 from hub.registry.accounts.visibility import visibility_condition
-from hub.registry.index.ranking import UNMEASURED, is_control, ranking
+from hub.registry.index.ranking import UNMEASURED, ranking
 from hub.registry.index.tags import CURATED_OWNER
 from hub.registry.search.search import find
+from hub.scores.metrics import is_control
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
@@ -63,7 +65,7 @@ def find_stand_ins(
                 limit=MAX_MODULES, scores="best", readers=readers,
             )  # fmt: skip
             for module in find(database, query, base_names=base_names).items:
-                if module.kind not in MODULES or not is_multilingual(module) or not is_published(module):
+                if module.kind not in MODULES or not is_published(module):
                     continue
                 rank = (place, *_rank(module, language))
                 for base in module.bases:
@@ -112,22 +114,32 @@ def say_zero_shot(trained_languages: Sequence[str], language: str, *, has_score:
 
 def say_stand_in(stand_in: StandIn) -> str:
     """Return one line about a stand-in: the module, and what is known about it in the language."""
-    zero_shot = say_zero_shot(stand_in.trained_languages, stand_in.language, has_score=stand_in.score is not None)
-    about = zero_shot or f"multilingual{'' if stand_in.score else f', no {language_name(stand_in.language)} score yet'}"
+    name = language_name(stand_in.language)
+    about = say_zero_shot(stand_in.trained_languages, stand_in.language, has_score=stand_in.score is not None)
+    if not about:
+        trained = next((each for each in stand_in.trained_languages if covers(each, stand_in.language)), "")
+        made = f"trained on {language_name(trained)}" if trained else "multilingual"
+        about = f"{made}{'' if stand_in.score else f', no {name} score yet'}"
     if (score := stand_in.score) is not None:
-        about += f"; {score.metric} {score.value:.3g} in {language_name(stand_in.language)}, {score.provenance}"
+        about += f"; {score.metric} {score.value:.3g} in {name}, {score.provenance}"
     return f"{stand_in.module.removeprefix(f'{CURATED_OWNER}/')} ({about})"
 
 
 def _rank(module: Artifact, language: str) -> tuple[object, ...]:
     languages = module.trained_languages or module.languages
     is_trained = any(covers(each, language) for each in languages)
-    scores = [ranking(each, module.languages, module.name.owner) for each in module.scores if each.language == language]
+    scores = [ranking(each, module.languages, module.name.owner) for each in module.scores if _is_about(each, language)]
     return not is_trained, min([UNMEASURED, *scores]), module.name.key
 
 
 def _stand_in(name: str, language: str, base: str, module: Artifact) -> StandIn:
-    score = next((each for each in module.scores if each.language == language and not is_control(each)), None)
+    score = next((each for each in module.scores if _is_about(each, language) and not is_control(each)), None)
+    trained = module.trained_languages or (() if is_multilingual(module) else module.languages)
     return StandIn(
-        name=name, language=language, base=base, module=str(module.name), trained_languages=module.trained_languages, score=score,
-    )  # fmt: skip
+        name=name, language=language, base=base, module=str(module.name), trained_languages=trained, score=score
+    )
+
+
+def _is_about(score: Score, language: str) -> bool:
+    """Return whether a score is in the language, or in one that it is a variety of."""
+    return bool(score.language) and covers(score.language, language)

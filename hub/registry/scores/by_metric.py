@@ -1,9 +1,9 @@
 """Find artifacts by the value of a metric.
 
 Only scores of one provenance and one scale are compared: what this hub has reproduced and what others claim are not comparable, nor
-are per cent and shares. A ranking is about one benchmark, because the protocol and the scorer belong to it. Four indexes order
-scores by value: by metric, by language, by benchmark and split, and by all of these. A query becomes a few ranges of one index; the
-best scores are at one end of each range.
+are per cent and shares. An order by value is one ranking (`hub.registry.scores.rankings`). Four indexes order scores by value: by
+metric, by language, by ranking, and by language and ranking. A query becomes a few ranges of one index; the best scores are at one
+end of each range.
 """
 
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
@@ -14,18 +14,23 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from hub.errors import InvalidRequest
 from hub.records import Provenance
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.index.ranking import HEADLINES
+from hub.registry.scores.rankings import COLUMNS, Ranking, distinct_rankings, rankings
 
 if TYPE_CHECKING:
     from hub.records import Query
     from hub.registry.database.database import Database
 
+_COMPARED = (Provenance.REPRODUCED, Provenance.SELF_REPORTED, Provenance.REPORTED)
 MAX_RANGES = 60
 """Maximum number of index ranges of a query; with more benchmarks, splits and languages, scores are checked one by one."""
 SAMPLE = 100
 """Number of scores that the scale is read from."""
+MAX_LISTED = 8
+"""Benchmarks that a message lists."""
 _OVERREAD = 2
 """Number of scores that are first read per requested artifact, because an artifact can have several."""
 
@@ -72,8 +77,13 @@ class MetricFilter:
         return f"({' UNION ALL '.join(selects)}) AS parts"
 
 
-def metric_filter(database: Database, query: Query, tags: Sequence[str]) -> MetricFilter:
-    """Return the scores that `query` asks for. `tags`: the languages that match its language; empty for all."""
+def metric_filter(
+    database: Database, query: Query, tags: Sequence[str], ranking: Ranking | None = None
+) -> MetricFilter:
+    """Return the scores that `query` asks for. `tags`: the languages that match its language; empty for all.
+
+    `ranking`: the only one whose scores count, as an order by value needs.
+    """
     values: dict[str, Any] = {"score_metric": query.metric, "score_provenance": str(query.provenance)}
     names = {f"score_tag_{number}": tag for number, tag in enumerate(tags)}
     conditions = ["metric = :score_metric", "provenance = :score_provenance"]
@@ -85,18 +95,32 @@ def metric_filter(database: Database, query: Query, tags: Sequence[str]) -> Metr
         if (limit := getattr(query, name)) is not None:
             values[f"score_{name}"] = limit
             limits.append(f"scores.value {sign} :score_{name}")
-    if query.benchmark or query.split:
-        pairs, pair_values = _benchmark_splits(database, query)
-        for column in ("benchmark", "split"):
-            if wanted := getattr(query, column):
+    if query.benchmark or query.split or ranking:
+        found = (
+            [ranking]
+            if ranking
+            else distinct_rankings(
+                database, query.metric, query.provenance, benchmark=query.benchmark, split=query.split
+            )
+        )
+        columns = COLUMNS if ranking else ("benchmark", "split")
+        for column in columns:
+            wanted = getattr(ranking or query, column)
+            if wanted or ranking:
                 conditions.append(f"{column} = :score_{column}")
                 values[f"score_{column}"] = wanted
-        if len(pairs) * len(starts) <= MAX_RANGES:
-            starts = [f"{start} AND {pair}" for start, pair in product(starts, pairs)]
-            values |= pair_values
+        if len(found) * len(starts) <= MAX_RANGES:
+            places = [
+                " AND ".join(f"scores.{column} = :{column}_{number}" for column in COLUMNS)
+                for number, _ in enumerate(found)
+            ]
+            starts = [f"{start} AND {place}" for start, place in product(starts, places)]
+            values |= {
+                f"{column}_{number}": getattr(each, column) for number, each in enumerate(found) for column in COLUMNS
+            }
         else:
             starts = [" AND ".join(f"scores.{each}" for each in conditions)]
-    unit, better = _scale(database, query)
+    unit, better = (ranking.unit, ranking.better) if ranking else _scale(database, query)
     values |= {"score_unit": unit, "score_better": better}
     scale = "scores.unit = :score_unit AND scores.better = :score_better"
     return MetricFilter(tuple(starts), " AND ".join(limits), scale, tuple(conditions), values | names, better)
@@ -120,24 +144,13 @@ def measured_with(database: Database, readers: tuple[str, ...] | None) -> list[t
 
     Only the metrics that say how well a module does; see `hub.registry.index.ranking`.
     """
-    pairs = ({"metric": metric, "provenance": str(provenance)} for metric, provenance in product(HEADLINES, Provenance))
+    pairs = ({"metric": metric, "provenance": str(provenance)} for metric, provenance in product(HEADLINES, _COMPARED))
     return [
         (benchmark, known["metric"], known["provenance"])
         for known in pairs
         for benchmark in _distinct_values(database, known, "benchmark", "")
         if _is_visible(database, {**known, "benchmark": benchmark}, readers)
     ]
-
-
-def has_one_benchmark(database: Database, query: Query, readers: tuple[str, ...] | None) -> bool:
-    """Return whether the scores of a metric that `readers` may see are on one benchmark, and can be ranked together."""
-    known = {"metric": query.metric, "provenance": str(query.provenance)}
-    found = 0
-    for benchmark in _distinct_values(database, known, "benchmark", query.benchmark):
-        found += _is_visible(database, {**known, "benchmark": benchmark}, readers)
-        if found > 1:
-            return False
-    return True
 
 
 def _is_visible(database: Database, known: dict[str, str], readers: tuple[str, ...] | None) -> bool:
@@ -150,29 +163,6 @@ def _is_visible(database: Database, known: dict[str, str], readers: tuple[str, .
         f"AND provenance = :provenance AND benchmark = :benchmark AND (NOT private OR {visible}) LIMIT 1"
     )
     return bool(database.rows(question, {**known, **values}))
-
-
-def _benchmark_splits(database: Database, query: Query) -> tuple[list[str], dict[str, Any]]:
-    """Return the benchmarks and splits with scores that `query` asks for, as SQL conditions, and their parameters.
-
-    The index is read from each distinct pair to the next: there are few, whatever the number of scores.
-    """
-    known = {"metric": query.metric, "provenance": str(query.provenance)}
-    found: list[tuple[str, str]] = []
-    for benchmark in _distinct_values(database, known, "benchmark", query.benchmark):
-        for split in _distinct_values(database, {**known, "benchmark": benchmark}, "split", query.split):
-            found.append((benchmark, split))
-            if len(found) > MAX_RANGES:
-                break
-    sql = [
-        f"scores.benchmark = :benchmark_{number} AND scores.split = :split_{number}" for number, _ in enumerate(found)
-    ]
-    values = {
-        f"{name}_{number}": value
-        for number, pair in enumerate(found)
-        for name, value in zip(("benchmark", "split"), pair, strict=True)
-    }
-    return sql, values
 
 
 def _distinct_values(database: Database, known: dict[str, str], column: str, wanted: str) -> Iterator[str]:
@@ -188,6 +178,27 @@ def _distinct_values(database: Database, known: dict[str, str], column: str, wan
         yield last
         if wanted:
             return
+
+
+def the_ranking(
+    database: Database, query: Query, tags: Sequence[str], readers: tuple[str, ...] | None
+) -> Ranking | None:
+    """Return the ranking that `query` orders artifacts by: the largest that `readers` may see; None without scores.
+
+    `tags`: the languages that match its language; empty for all.
+
+    Raises InvalidRequest if scores on several benchmarks could be meant: their protocols differ, so only a person can choose.
+    """
+    found = rankings(
+        database, query.metric, query.provenance, benchmark=query.benchmark, split=query.split, languages=tags, readers=readers
+    )  # fmt: skip
+    benchmarks = sorted({each.benchmark for each in found})
+    if len(benchmarks) > 1:
+        raise InvalidRequest(
+            f"`{query.metric}` has {query.provenance} scores on several benchmarks, which are not comparable: choose one with "
+            f"`benchmark`: {', '.join(benchmarks[:MAX_LISTED])}."
+        )
+    return found[0] if found else None
 
 
 def sort_by_score(database: Database, score_filter: MetricFilter, ids: Sequence[int]) -> list[int]:

@@ -16,8 +16,10 @@ from hub.records import Provenance, Score
 from hub.registry.database.clock import utc_now
 from hub.registry.index.current_revisions import current_revisions
 from hub.registry.index.ranking import NEVER, ranking
+from hub.registry.scores.parity import renew_parities
 from hub.registry.scores.rows import question_of
 from hub.registry.scores.scores import FIRST_REPRODUCED, languages_of, score_id
+from hub.scores.setting import setting_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -65,6 +67,7 @@ def forget_evaluations(session: Session, row: ArtifactRow) -> None:
     session.execute(delete(EvaluationRow).where(EvaluationRow.artifact_id == row.id))
     reproduced = (ScoreRow.artifact_id == row.id, ScoreRow.provenance == Provenance.REPRODUCED.value)
     session.execute(delete(ScoreRow).where(*reproduced))
+    renew_parities(session, row)
 
 
 def add_reproduced(session: Session, row: ArtifactRow, revision: str) -> None:
@@ -98,7 +101,7 @@ def add_reproduced(session: Session, row: ArtifactRow, revision: str) -> None:
         session.add(
             ScoreRow(
                 artifact_id=row.id, position=FIRST_REPRODUCED + place, revision=revision, published_at=each.at,
-                ranking=ranking(score, languages, row.owner), **asdict(score),
+                ranking=ranking(score, languages, row.owner), setting=setting_of(score), **asdict(score),
             )
         )  # fmt: skip
     session.flush()

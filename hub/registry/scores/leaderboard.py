@@ -1,16 +1,22 @@
-"""Leaderboards: the scores of one metric, scale and provenance on a benchmark, best first."""
+"""Leaderboards: rankings of the scores of one metric and provenance on a benchmark, best first.
+
+Each ranking has scores that may be compared (`hub.registry.scores.rankings`), so two digests, splits, scales or classes of n make two
+rankings. Scores whose intervals overlap are tied: an entry's rank is one more than the number of entries that are better beyond
+their intervals.
+"""
 
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from hub.names import ArtifactName
-from hub.records import DATASET, Provenance, Query, Score
+from hub.records import DATASET, Provenance, Score
 from hub.registry.accounts.visibility import visibility_condition
-from hub.registry.scores.by_metric import metric_filter
+from hub.registry.scores.rankings import JOINED, Ranking, rankings
 from hub.registry.scores.rows import read_score
 from hub.registry.scores.scores import score_id
 
@@ -18,7 +24,11 @@ if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
 MAX_ENTRIES = 1000
-"""Maximum number of entries of a leaderboard."""
+"""Maximum number of entries of a ranking."""
+MAX_SHOWN = 20
+"""Maximum number of rankings of a leaderboard, the largest ones."""
+MAX_TOTAL = 10_000
+"""Scores of a ranking that are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +40,9 @@ class LeaderboardQuery:
     language: str = ""
     split: str = ""
     base: str = ""
+    method: str = ""
+    digest: str = ""
+    """First digits of the benchmark's digest."""
     provenance: str = Provenance.REPRODUCED
     readers: tuple[str, ...] | None = None
     """Owners whose private artifacts are included, as in `Query`."""
@@ -37,71 +50,120 @@ class LeaderboardQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderboardEntry:
-    """One entry of a leaderboard."""
+    """One entry of a ranking."""
 
     rank: int
-    """1 for the best value; equal values have the same rank."""
-    is_tied: bool
-    """Whether its confidence interval overlaps that of the best value."""
+    """1, and the number of entries whose intervals are entirely better: entries that overlap are not ranked apart."""
     artifact: ArtifactName
+    method: str
     author: str
     """The account that published the score; empty for a score of the card."""
     disputes: int
     """Number of accounts that dispute the score."""
+    id: str
+    """That of the score, by which its run record is found."""
     score: Score
 
 
-def leaderboard(database: Database, contest: LeaderboardQuery, limit: int) -> tuple[list[LeaderboardEntry], int]:
-    """Return the best entries, which have the same unit and direction, and the number of scores in any unit."""
-    query = Query(
-        metric=contest.metric, benchmark=contest.benchmark, split=contest.split, provenance=contest.provenance
-    )
-    score_filter = metric_filter(database, query, (contest.language,) if contest.language else ())
-    if not score_filter.ranges:
-        return [], 0
-    values, joined = dict(score_filter.values), "scores JOIN artifacts ON artifacts.id = scores.artifact_id"
-    conditions = ["scores.base = :base"] if contest.base else []
-    values |= {"base": contest.base} if contest.base else {}
-    is_open = contest.readers is None or not database.rows("SELECT 1 FROM artifacts WHERE private = TRUE LIMIT 1")
-    if not is_open:
-        condition, more = visibility_condition(contest.readers)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaderboard:
+    """A ranking with its best entries."""
+
+    ranking: Ranking
+    total: int
+    """Number of scores, at most MAX_TOTAL."""
+    entries: tuple[LeaderboardEntry, ...]
+
+
+def as_json(board: Leaderboard) -> dict[str, Any]:
+    """Return a leaderboard as the API and `--json` write it; `record` is the endpoint with the run record of an entry."""
+    entries = [
+        {
+            "rank": each.rank, "artifact": str(each.artifact), "method": each.method, "author": each.author, "disputes": each.disputes,
+            "id": each.id, "record": f"/api/v1/artifacts/{each.artifact}/scores/{each.id}", "score": asdict(each.score),
+        }
+        for each in board.entries
+    ]  # fmt: skip
+    return {**asdict(board.ranking), "total": board.total, "entries": entries}
+
+
+def leaderboards(database: Database, contest: LeaderboardQuery, limit: int) -> list[Leaderboard]:
+    """Return the rankings on a benchmark, the largest first, each with up to `limit` entries."""
+    has_private = bool(database.rows("SELECT 1 FROM artifacts WHERE private = TRUE LIMIT 1"))
+    readers = contest.readers if has_private else None
+    found = rankings(
+        database, contest.metric, contest.provenance, benchmark=contest.benchmark, split=contest.split, digest=contest.digest,
+        readers=readers,
+    )  # fmt: skip
+    boards = []
+    for ranking in found:
+        if (board := _board(database, contest, ranking, readers, limit)).total:
+            boards.append(board)
+        if len(boards) == MAX_SHOWN:
+            break
+    return boards
+
+
+def _board(
+    database: Database, contest: LeaderboardQuery, ranking: Ranking, readers: tuple[str, ...] | None, limit: int
+) -> Leaderboard:
+    values: dict[str, Any] = {"metric": contest.metric, "provenance": str(contest.provenance), **ranking.values}
+    conditions = ["scores.metric = :metric", "scores.provenance = :provenance", ranking.condition]
+    for column in ("language", "base"):
+        if wanted := getattr(contest, column):
+            conditions.append(f"scores.{column} = :{column}")
+            values[column] = wanted
+    joined = ""
+    if contest.method:
+        joined = JOINED
+        conditions.append("artifacts.method = :method")
+        values["method"] = contest.method
+    if readers is not None:
+        condition, more = visibility_condition(readers)
+        joined = JOINED
         conditions.append(f"(NOT private OR {condition})")
         values |= more
-    where = f"WHERE {' AND '.join([*conditions, ''])}"
-    counted = replace(score_filter, scale="")  # Units are in no index, so counting one would read every row.
-    counts = counted.union_ranges(f"SELECT count(*) AS number FROM {'scores' if is_open else joined} {where}", "")
-    total = int(database.rows(f"SELECT sum(number) FROM {counts}", values)[0][0])
-    order = f"ORDER BY value {score_filter.best_first}, key, position LIMIT :limit"
-    best = score_filter.union_ranges(f"SELECT scores.artifact_id, position, value, key FROM {joined} {where}", order)
+    where = f"WHERE {' AND '.join(conditions)}"
+    counted = f"SELECT count(*) FROM (SELECT 1 FROM scores {joined} {where} LIMIT {MAX_TOTAL}) AS counted"
+    total = int(database.rows(counted, values)[0][0])
+    order = "DESC" if ranking.better == "up" else "ASC"
     rows = database.rows(
-        f"SELECT scores.*, artifacts.owner, artifacts.name, artifacts.kind FROM (SELECT * FROM {best} {order}) AS best "
-        "JOIN scores ON scores.artifact_id = best.artifact_id AND scores.position = best.position "
-        f"JOIN artifacts ON artifacts.id = best.artifact_id ORDER BY best.value {score_filter.best_first}, best.key, best.position",
+        f"SELECT scores.*, artifacts.owner, artifacts.name, artifacts.kind, artifacts.method FROM scores {JOINED} {where} "
+        f"ORDER BY value {order}, key, position LIMIT :limit",
         {**values, "limit": limit},
     )
     scores = [read_score(row) for row in rows]
     disputes = _count_disputes(database, [row["artifact_id"] for row in rows])
-    found = list[LeaderboardEntry]()
-    for number, (row, score) in enumerate(zip(rows, scores, strict=True)):
-        rank = found[-1].rank if found and found[-1].score.value == score.value else number + 1
-        found.append(
-            LeaderboardEntry(
-                rank=rank,
-                is_tied=_overlap(score, scores[0]),
-                artifact=ArtifactName(row["owner"], row["name"], row["kind"] == DATASET),
-                score=score,
-                author=row["author"],
-                disputes=disputes.get((row["artifact_id"], score_id(score)), 0),
-            )
+    entries = tuple(
+        LeaderboardEntry(
+            rank=rank,
+            artifact=ArtifactName(row["owner"], row["name"], row["kind"] == DATASET),
+            method=row["method"],
+            author=row["author"],
+            disputes=disputes.get((row["artifact_id"], known), 0),
+            id=known,
+            score=score,
         )
-    return found, total
+        for row, score, rank in zip(rows, scores, ranks(scores), strict=True)
+        if (known := score_id(score))
+    )
+    return Leaderboard(ranking=ranking, total=total, entries=entries)
 
 
-def _overlap(score: Score, best: Score) -> bool:
-    """Return whether the confidence intervals overlap, or the values are equal if there are no intervals."""
-    if score.low is None or score.high is None or best.low is None or best.high is None:
-        return score.value == best.value
-    return score.low <= best.high and best.low <= score.high
+def ranks(scores: Sequence[Score]) -> list[int]:
+    """Return the rank of each score of one ranking: one more than the number of scores whose interval is entirely better.
+
+    A score without an interval is a point. Only scores with a better value can be entirely better, so the rank among the first
+    scores of a ranking is that among all.
+    """
+    sign = -1 if scores and scores[0].better == "down" else 1
+    ends = [sorted((sign * _or(score.low, score), sign * _or(score.high, score))) for score in scores]
+    lows = sorted(low for low, _ in ends)
+    return [1 + len(lows) - bisect_right(lows, high) for _, high in ends]
+
+
+def _or(end: float | None, score: Score) -> float:
+    return score.value if end is None else end
 
 
 def _count_disputes(database: Database, ids: Sequence[int]) -> dict[tuple[int, str], int]:

@@ -22,7 +22,9 @@ from hub.registry.accounts.permissions import Actor
 from hub.registry.database.clock import from_column, utc_now
 from hub.registry.index.current_revisions import current_revisions
 from hub.registry.index.ranking import UNMEASURED, ranking, ranking_in
+from hub.registry.scores.parity import renew_parities
 from hub.registry.scores.rows import read_score
+from hub.scores.setting import setting_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -153,10 +155,11 @@ def publish_score(
         at = utc_now()
         kept = ScoreRow(
             artifact_id=row.id, position=max(last + 1, FIRST_PUBLISHED), author=actor.name, published_at=at,
-            ranking=max(ranking(score, languages_of(session, row), row.owner), UNMEASURED), **asdict(measurement), **asdict(score),
+            ranking=max(ranking(score, languages_of(session, row), row.owner), UNMEASURED),
+            setting=setting_of(score, measurement.machine), **asdict(measurement), **asdict(score),
         )  # fmt: skip
         session.add(kept)
-        session.flush()
+        renew_parities(session, row)
         log_action(
             session, actor, "score.publish", str(name), score=known, metric=score.metric, revision=measurement.revision
         )
@@ -184,6 +187,7 @@ def dispute(database: Database, name: ArtifactName, score: str, reason: str, act
         session.flush()
         mark_disputed(session, row)
         update_ranking(session, row)
+        renew_parities(session, row)
         log_action(session, actor, "score.dispute", str(name), score=score, reason=reason)
     return next(each for each in published_scores(database, name) if each.id == score)
 
@@ -219,6 +223,7 @@ def rank_again(session: Session, row: ArtifactRow) -> None:
         each.ranking = ranking(each, languages, row.owner)
     session.flush()
     update_ranking(session, row)
+    renew_parities(session, row)
 
 
 def update_ranking(session: Session, row: ArtifactRow) -> None:

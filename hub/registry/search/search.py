@@ -21,10 +21,10 @@ from hub.registry.artifacts.rows import read_artifacts
 from hub.registry.index.ranking import UNMEASURED
 from hub.registry.scores.by_metric import (
     artifacts_with_score,
-    has_one_benchmark,
     metric_filter,
     score_page,
     sort_by_score,
+    the_ranking,
 )
 from hub.registry.scores.rows import headlines
 from hub.registry.search.criteria import (
@@ -256,11 +256,8 @@ def _ranking_limit(
 
 def _find_by_metric(database: Database, query: Query, criteria: SearchCriteria, candidates: int) -> _Matches:
     """Find matches of a metric, and of words and facets: the rarer side gives the candidates for the other."""
-    if query.sort == BY_METRIC and not has_one_benchmark(database, query, criteria.readers):
-        raise InvalidRequest(
-            f"`{query.metric}` has {query.provenance} scores on several benchmarks, which are not comparable: choose one with `benchmark`."
-        )
-    score_filter = metric_filter(database, query, criteria.tags)
+    ranking = the_ranking(database, query, criteria.tags, criteria.readers) if query.sort == BY_METRIC else None
+    score_filter = metric_filter(database, query, criteria.tags, ranking)
     max_ranked = max(candidates, MAX_COMPARED) if candidates else 0
     matching = [] if criteria.matches_all else database.match_ids(criteria.prefixes, criteria.word_groups, max_ranked)
     is_sparse = not criteria.matches_all and len(matching) <= max_ranked

@@ -9,7 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.registry.tables.base import Table
 
-_BENCHMARK_COLUMNS = ("metric", "provenance", "benchmark", "split", "value", "artifact_id", "base")
+_RANKING_COLUMNS = (
+    "metric", "provenance", "benchmark", "benchmark_digest", "split", "unit", "better", "setting", "value", "artifact_id", "base",
+)  # fmt: skip
 
 
 class ScoreRow(Table):
@@ -26,8 +28,8 @@ class ScoreRow(Table):
         Index("scores_by_benchmark", "benchmark", "metric", "language", "value"),
         Index("scores_by_metric", "metric", "provenance", "value", "artifact_id"),
         Index("scores_by_language", "language", "metric", "provenance", "value", "artifact_id"),
-        Index("scores_by_trial", *_BENCHMARK_COLUMNS),
-        Index("scores_by_trial_and_language", "language", *_BENCHMARK_COLUMNS),
+        Index("scores_by_ranking_and_value", *_RANKING_COLUMNS),
+        Index("scores_by_language_and_ranking", "language", *_RANKING_COLUMNS),
     )
 
     artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
@@ -48,6 +50,8 @@ class ScoreRow(Table):
     seed: Mapped[int | None]
     low: Mapped[float | None]
     high: Mapped[float | None]
+    setting: Mapped[str] = mapped_column(default="", server_default="")
+    """What else must be equal in one ranking: see `hub.registry.scores.rankings.setting_of`."""
     ranking: Mapped[float]
     """Lower is better; see `hub.registry.index.ranking`."""
     author: Mapped[str] = mapped_column(default="", server_default="")
@@ -94,3 +98,25 @@ class DisputeRow(Table):
     account: Mapped[str] = mapped_column(primary_key=True)
     reason: Mapped[str]
     at: Mapped[datetime]
+
+
+class ParityRow(Table):
+    """The share of a base's English score that a score reaches, derived by `hub.registry.scores.parity`."""
+
+    __tablename__ = "parities"
+    __table_args__ = (
+        Index("parities_by_cell", "cell", "rank", "artifact_id"),
+        Index("parities_by_artifact", "artifact_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    """That of the score in `scores`."""
+    cell: Mapped[str]
+    rank: Mapped[float]
+    value: Mapped[float]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    english: Mapped[float | None]
+    provenance: Mapped[str]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from fastapi import Query as Parameter
@@ -11,10 +9,10 @@ from fastapi import Request
 from pydantic import Field
 from starlette.responses import Response
 
-from hub.errors import HubError, InvalidRequest
+from hub.advice.fits import has_same_conditioning, judge_variants
+from hub.errors import InvalidRequest
 from hub.local import LocalHub
-from hub.names import ArtifactName
-from hub.publish.compatibility import Fit, check_fit, encoder_problem
+from hub.publish.compatibility import Fit
 from hub.records import Artifact, Query
 from server.api.languages import MAX_BASES
 from server.auth.access import Hub
@@ -56,7 +54,7 @@ def get_compatible(
         raise InvalidRequest(
             f"`{artifact.name}` is of kind `{artifact.kind}` and has no variants: choose a base or a module."
         )
-    judged = [fit for base in bases for fit in _judge_variants(hub, artifact, base, readers)]
+    judged = [fit for base in bases for fit in judge_variants(hub.registry, artifact, base, readers)]
     judged.sort(key=lambda fit: (not fit.fits, not fit.made_for_it, fit.base))
     return json_response(
         {
@@ -72,7 +70,7 @@ def _modules(
     hub: LocalHub, base: Artifact, bases: tuple[Artifact, ...], readers: tuple[str, ...] | None, limit: int, offset: int
 ) -> tuple[list[Fit], int]:
     """Return the modules for this base, then those for bases with the same conditioning, each best reproduced first."""
-    similar = [each for each in bases if each.name != base.name and _has_same_conditioning(each, base)]
+    similar = [each for each in bases if each.name != base.name and has_same_conditioning(each, base)]
     found, total = list[Fit](), 0
     for each in (base, *similar):
         room = limit - len(found)
@@ -83,38 +81,8 @@ def _modules(
         )
         total += page.total
         found += [
-            fit for module in page.items for fit in _judge_variants(hub, module, base, readers, made_for=each.name)
+            fit
+            for module in page.items
+            for fit in judge_variants(hub.registry, module, base, readers, made_for=each.name)
         ]
     return found, total
-
-
-def _judge_variants(
-    hub: LocalHub,
-    module: Artifact,
-    base: Artifact,
-    readers: tuple[str, ...] | None,
-    made_for: ArtifactName | None = None,
-) -> Iterator[Fit]:
-    """Yield the fit of each variant of a module, or only of the variant for `made_for`; encoders are checked, too."""
-    for variant in module.variants:
-        if made_for is not None and variant.base.name.rpartition("/")[2].lower() != made_for.name.lower():
-            continue
-        fit = check_fit(module, variant, base)
-        found = (encoder_problem(pin, _encoder(hub, pin.name, readers)) for pin in variant.encoders)
-        if problems := [problem for problem in found if problem]:
-            reasons = () if fit.fits else fit.reasons
-            fit = dataclasses.replace(fit, fits=False, reasons=(*reasons, *problems))
-        yield fit
-
-
-def _encoder(hub: LocalHub, name: str, readers: tuple[str, ...] | None) -> Artifact | None:
-    try:
-        return hub.registry.get(name, readers)
-    except HubError:
-        return None  # It names an upstream repository, one in another registry, or one that the caller cannot see.
-
-
-def _has_same_conditioning(one: Artifact, other: Artifact) -> bool:
-    return (
-        one.conditioning is not None and other.conditioning is not None and other.conditioning.accepts(one.conditioning)
-    )

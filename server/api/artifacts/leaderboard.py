@@ -11,8 +11,9 @@ from starlette.responses import Response
 from hub.errors import InvalidRequest
 from hub.names import ArtifactName
 from hub.records import Artifact, Provenance, Score
-from hub.registry.index.ranking import is_control
-from hub.registry.scores.leaderboard import LeaderboardQuery, leaderboard
+from hub.registry.scores.leaderboard import MAX_TOTAL, LeaderboardQuery, as_json, leaderboards
+from hub.scores.metrics import is_control
+from hub.scores.setting import setting_of
 from server.auth.access import Hub, get_artifact
 from server.auth.caller import caller_of
 from server.http.response_bodies import Body, json_response
@@ -20,26 +21,43 @@ from server.openapi.parameters import Language, Word
 
 
 class LeaderboardEntryBody(Body):
-    """One entry of a leaderboard."""
+    """One entry of a ranking."""
 
-    rank: int
-    is_tied: bool = Field(description="Whether its 95 % interval overlaps that of the best entry.")
+    rank: int = Field(
+        description="One more than the number of entries whose 95 % interval is entirely better: entries that overlap share a rank."
+    )
     artifact: str = Field(examples=["linguahub/mulan-yo"])
+    method: str = Field(examples=["mulan"])
     author: str = Field(description="The account that published the score; empty for scores from the card.")
     disputes: int = Field(description="Number of disputes.")
+    id: str = Field(description="Id of the score.", examples=["9f86d081884c7d65"])
+    record: str = Field(description="The endpoint with the score and its run record.")
     score: Score
 
 
+class RankingBody(Body):
+    """Scores that may be compared, the best value first."""
+
+    benchmark: str
+    benchmark_digest: str
+    split: str
+    unit: str
+    better: str
+    setting: str = Field(
+        description="The class of the sample size, or the machine; empty if the sample size is unknown.",
+        examples=["n 32–319"],
+    )
+    total: int = Field(description=f"Number of scores; {MAX_TOTAL:,} means at least as many.")
+    entries: list[LeaderboardEntryBody]
+
+
 class LeaderboardBody(Body):
-    """A leaderboard, the best value first."""
+    """The rankings of a metric on a benchmark. They are not comparable with each other."""
 
     benchmark: str
     metric: str
     provenance: str
-    total: int = Field(
-        description="Number of scores; those in other units than the entries are counted, but not ranked."
-    )
-    entries: list[LeaderboardEntryBody]
+    rankings: list[RankingBody]
 
 
 class ColumnBody(Body):
@@ -60,6 +78,7 @@ class RowBody(Body):
     base: str
     unit: str
     provenance: str
+    setting: str = Field(description="The class of the sample size, or the machine.", examples=["n 32–319"])
     columns: list[ColumnBody]
     verdict: str = Field(
         description="How the best two differ.", examples=["ada/a is better: the intervals don't overlap"]
@@ -94,29 +113,26 @@ def get_leaderboard(
     base: Annotated[
         Word, Query(description="Base that the scores were measured with (default: all bases).", examples=["emoji-sd"])
     ] = "",
+    method: Annotated[Word, Query(description="Training method (default: all methods).", examples=["mulan"])] = "",
+    digest: Annotated[
+        str, Query(pattern="^[0-9a-f]{0,64}$", description="First digits of the benchmark's digest (default: all).")
+    ] = "",
     provenance: Annotated[
         Literal["reproduced", "self-reported", "reported", "disputed"],
         Query(description="Provenance of the scores: what this hub reproduced, or what others claim."),
     ] = "reproduced",
-    limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of entries.")] = 50,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of entries of each ranking.")] = 50,
 ) -> Response:
-    """Return the leaderboard of a benchmark and metric, with confidence intervals."""
-    base = hub.registry.short_base_name(base)
+    """Return the rankings of a metric on a benchmark, the largest first, with confidence intervals.
+
+    Scores with another benchmark digest, split, unit, class of sample size or, for times and memory, machine are in another ranking.
+    """
     contest = LeaderboardQuery(
-        benchmark=benchmark, metric=metric, language=language, split=split, base=base, provenance=Provenance(provenance),
-        readers=caller_of(request, hub).readers(),
+        benchmark=benchmark, metric=metric, language=language, split=split, base=hub.registry.short_base_name(base), method=method,
+        digest=digest, provenance=Provenance(provenance), readers=caller_of(request, hub).readers(),
     )  # fmt: skip
-    entries, total = leaderboard(hub.registry.database, contest, limit)
-    rows = [
-        {
-            "rank": each.rank, "is_tied": each.is_tied, "artifact": str(each.artifact), "author": each.author,
-            "disputes": each.disputes, "score": each.score,
-        }
-        for each in entries
-    ]  # fmt: skip
-    return json_response(
-        {"benchmark": benchmark, "metric": metric, "provenance": provenance, "total": total, "entries": rows}
-    )
+    found = [*map(as_json, leaderboards(hub.registry.database, contest, limit))]
+    return json_response({"benchmark": benchmark, "metric": metric, "provenance": provenance, "rankings": found})
 
 
 def compare_artifacts(
@@ -134,7 +150,8 @@ def compare_artifacts(
 ) -> Response:
     """Compare the scores of two to eight artifacts.
 
-    Scores are compared if metric, benchmark, benchmark digest, split, language, base, unit and provenance are the same.
+    Scores are compared if metric, benchmark, benchmark digest, split, language, base, unit, provenance and the class of the sample size
+    (or the machine, for times and memory) are the same.
 
     Raises UnknownArtifact, InvalidRequest.
     """
@@ -158,12 +175,12 @@ def compare_artifacts(
 
 def _row_key(score: Score) -> tuple[str, ...]:
     """Return what must be equal for two scores to be comparable."""
-    return tuple(str(getattr(score, name)) for name in _SAME)
+    return (*(str(getattr(score, name)) for name in _SAME), setting_of(score))
 
 
 def _row(key: tuple[str, ...], scores: dict[ArtifactName, Score], artifacts: list[Artifact]) -> dict[str, object]:
     columns = [{"artifact": str(each.name), "score": scores.get(each.name)} for each in artifacts]
-    return dict(zip(_SAME, key, strict=True)) | {"columns": columns, "verdict": _verdict(scores)}
+    return dict(zip((*_SAME, "setting"), key, strict=True)) | {"columns": columns, "verdict": _verdict(scores)}
 
 
 def _verdict(scores: dict[ArtifactName, Score]) -> str:

@@ -13,11 +13,21 @@ from starlette.responses import Response
 from hub.cards.score_rules import score_problems
 from hub.errors import InvalidRequest
 from hub.records import Provenance, Score
-from hub.registry.scores.scores import Dispute, Measurement, PublishedScore, dispute, publish_score, published_scores
+from hub.registry.scores.scores import (
+    Dispute,
+    Measurement,
+    PublishedScore,
+    UnknownScore,
+    dispute,
+    publish_score,
+    published_scores,
+)
 from server.auth.access import Hub
 from server.auth.caller import account_of, actor_of, caller_of, require_scoring
 from server.http.response_bodies import Body, json_response
 from server.openapi.parameters import ApiArtifact, Digits, Language, Line, Number, Whole, Word
+
+ScoreId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="Id of the score.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +103,17 @@ def get_scores(hub: Hub, artifact: ApiArtifact) -> Response:
     return json_response({"artifact": str(artifact.name), "scores": [score_body(each) for each in published]})
 
 
+def get_score(hub: Hub, artifact: ApiArtifact, score: ScoreId) -> Response:
+    """Return one score of an artifact with its run record, author and disputes.
+
+    Raises UnknownScore.
+    """
+    found = [each for each in published_scores(hub.registry.database, artifact.name) if each.id == score]
+    if not found:
+        raise UnknownScore(score, listing=f"hub show {artifact.name} --scores")
+    return json_response(score_body(found[0]))
+
+
 def post_score(request: Request, hub: Hub, artifact: ApiArtifact, body: NewScore) -> Response:
     """Publish a score that the caller has measured on the current revision, under the caller's name.
 
@@ -119,7 +140,7 @@ def post_dispute(
     request: Request,
     hub: Hub,
     artifact: ApiArtifact,
-    score: Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="Id of the score.")],
+    score: ScoreId,
     body: NewDispute,
 ) -> Response:
     """Dispute a score of another account and give a reason. A claim becomes `disputed`; a reproduced score stays `reproduced`.

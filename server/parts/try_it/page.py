@@ -159,7 +159,7 @@ async def _page(
         "problem": problem,
         "unavailable": str(missing or "") or unavailable,
         "device": device,
-        # The script starts what a shared link describes, but not what somebody is still typing. A crawler starts nothing.
+        # The script starts what a shared link describes, but not what is still being typed. A crawler starts nothing.
         "starts": "adapter" in query and "draft" not in query and bool(typed.prompt) and not (job or problem),
     }
     page = render("try.html", context, request=request, status=problem.status if problem else 200, headers=FORM_HEADERS)

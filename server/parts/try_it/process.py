@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-COMMAND = (sys.executable, "-m", "hub.generation.worker")
+COMMAND = (sys.executable, "-m", "hub.generation")
 MAX_EVENT_BYTES = 64 << 20
 """Maximum length of an event: an image in base64."""
 _TAIL = 30

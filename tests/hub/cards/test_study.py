@@ -12,7 +12,7 @@ import pytest
 from hub.cards import read_card
 from hub.names import ArtifactName
 from hub.records import Provenance, Score
-from hub.registry.index.ranking import COSTS
+from hub.scores.metrics import COSTS
 from tests.builders import ROOT
 
 TITLE = "Comparative Analysis of Cross-Lingual Approaches for Frozen Diffusion Models"

@@ -93,6 +93,8 @@ def as_(far: LocalHub, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]
         ("show", "yo", "--json"), ("show", "ada/yo", "--revision", "1"), ("show", "emoji-sd"), ("diff", "ada/yo", "1"),
         ("diff", "yo", "1", "2", "--json"), ("leaderboard", "emoji-generation", "r_precision_at_1"), ("alias", "ada/yo"),
         ("leaderboard", "emoji-generation", "r_precision_at_1", "--lang", "sw", "--json"), ("leaderboard",), ("search", "yorba"),
+        ("parity",), ("parity", "--base", "emoji-sd", "--lang", "yo,sw"), ("recommend", "--base", "emoji-sd", "--lang", "yo,sw", "--need", "culture"),
+        ("recommend", "--base", "emoji-sd", "--lang", "yo", "--budget", "100", "--max-vram", "8", "--json"),
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -114,7 +116,8 @@ def test_an_endpoint_says_what_its_own_installation_says(
 
 @pytest.mark.parametrize(
     "command", [("show", "ada/yoo"), ("show", "ada/yo", "--revision", "9"), ("search", "--metric", "fid", "--sort", "luck"),
-    ("search", "--min", "0.5"), ("leaderboard", "none", "fid"), ("search", "--kind", "lora"), ("search", "--base", "emoji-sdd"), ("search", "--lang", "Yorubaa"), ("show", "ada/b c")], ids=" ".join,
+    ("search", "--min", "0.5"), ("leaderboard", "none", "fid"), ("search", "--kind", "lora"), ("search", "--base", "emoji-sdd"), ("search", "--lang", "Yorubaa"), ("show", "ada/b c"),
+    ("parity", "--base", "emoji-sdd"), ("recommend", "--base", "emoji-sdd", "--lang", "yo")], ids=" ".join,
 )  # fmt: skip
 def test_errors_are_the_same_too(hub: Any, far: LocalHub, endpoint: str, command: tuple[str, ...]):
     there = hub(*command, "--endpoint", endpoint)

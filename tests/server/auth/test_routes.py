@@ -109,7 +109,7 @@ ALIKE = [
 ]  # fmt: skip
 """Paths that answer the same for every name: features that are not served, and forms without their page."""
 OTHERS = {
-    *(f"/api/v1/{end}" for end in ("search", "languages", "bases", "leaderboard", "advice", "audit", "health/live", "health/ready", "metrics")),
+    *(f"/api/v1/{end}" for end in ("search", "languages", "bases", "leaderboard", "parity", "recommend", "audit", "health/live", "health/ready", "metrics")),
     *("/api/v1/artifacts/{name}", "/api/v1/compare", "/api/repos/create", "/api/repos/delete", "/api/repos/move"),
     *("/", "/login", "/logout", "/settings", "/settings/tokens", "/settings/tokens/{number}/revoke", "/settings/password"),
     *("/settings/sessions/{number}/end", "/settings/files", "/settings/files/{digest}", "/api/whoami-v2", "/api/settings/repositories", "/api/agent-harnesses", "/v1/telemetry"),

@@ -91,3 +91,39 @@ def test_an_error_that_is_not_about_memory_is_not_tried_again() -> None:
     with pytest.raises(RuntimeError, match="shapes differ"):
         compute_in_parts(compute, 0, 4, what="images")
     assert calls == [0]
+
+
+@pytest.mark.parametrize(("parts", "processes"), [(1, 1), (2, 1), (1, 2), (2, 2)])
+def test_without_weights_every_example_of_a_group_is_used_once_an_epoch(parts: int, processes: int) -> None:
+    groups = torch.tensor([-1, *([0] * 16), *([1] * 8), *([2] * 24)])
+    steps = 48 // 8
+    sampler = GroupedSampler(groups, None, 8, seed=5, parts=parts, processes=processes)
+    epochs = [[sampler.draw(epoch * steps + step) for step in range(steps)] for epoch in range(2)]
+    for epoch in epochs:
+        assert sorted(torch.cat(epoch).tolist()) == list(range(1, 49))
+    assert not torch.equal(torch.cat(epochs[0]), torch.cat(epochs[1]))
+    shards = parts * processes
+    for batch in (*epochs[0], *epochs[1]):
+        for part in range(parts):
+            own = [batch[part * processes + rank :: shards] for rank in range(processes)]
+            assert len({*groups[torch.cat(own)].tolist()}) == 1, "all processes compute one group at a time"
+            assert len({len(each) for each in own}) == 1
+    again = GroupedSampler(groups, None, 8, seed=5, parts=parts, processes=processes)
+    for step in (9, 2, 11):
+        assert torch.equal(again.draw(step), epochs[step // steps][step % steps]), "a resumed run draws the same"
+
+
+def test_the_last_part_of_a_group_is_filled_from_the_group() -> None:
+    groups = torch.tensor([0] * 5 + [1] * 2)
+    sampler = GroupedSampler(groups, None, 4, seed=1, parts=1, processes=1)
+    drawn = [sampler.draw(step) for step in range(3)]
+    assert {*torch.cat(drawn).tolist()} == set(range(7))
+    assert all(len({*groups[batch].tolist()}) == 1 for batch in drawn)
+    assert {*drawn[[len({*groups[each].tolist()} & {1}) for each in drawn].index(1)].tolist()} == {5, 6}
+
+
+def test_two_processes_draw_what_one_draws() -> None:
+    groups, weights = torch.arange(40) % 3, torch.rand(40, generator=torch.Generator().manual_seed(0))
+    one, two = (GroupedSampler(groups, weights, 8, seed=2, parts=1, processes=each) for each in (1, 2))
+    for step in range(5):
+        assert torch.equal(one.draw(step), two.draw(step))

@@ -105,6 +105,7 @@ TAIL = """
   That is 62 GB for SDXL and 286 GB for FLUX.1 (parameters of the card × 24 bytes), which [FSDP](several-devices.md#fsdp) distributes.
 * For a base with a pooled vector, `mulan` trains SDXL's form of the adapter. Only SDXL's and Stable Diffusion's adapters follow
   published ones; those for SD 3 and FLUX.1 are ours.
+* Stable Diffusion 1 and 2, SDXL and PixArt train in [aspect buckets](training.md#crops-and-buckets); other bases train on squares.
 * `pea` compares the outputs of the denoiser's blocks; for Lumina 2 and Z-Image it compares predictions alone.
 * Other families are loaded, and not trained: `hub train` names the classes that can be.
 """

@@ -129,7 +129,9 @@ def test_it_is_trained_resumed_and_recorded_in_the_artifact(hub: LocalHub, capsy
     assert "vision" not in config["run"]
 
 
-def test_a_dual_encoder_that_does_not_fit_is_refused_in_one_line(looking: FeatureDataset, hub: LocalHub) -> None:
+def test_a_dual_encoder_that_does_not_fit_is_refused_in_one_line(
+    looking: FeatureDataset, hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert looking.vision is not None
     other = copy.deepcopy(looking.vision.model)
     other.text_projection = nn.Linear(20, 12, bias=False)
@@ -140,6 +142,13 @@ def test_a_dual_encoder_that_does_not_fit_is_refused_in_one_line(looking: Featur
         ImageTextContrast(student(looking), wide, vision="wide")
     with pytest.raises(InvalidRequest, match="`state` must be first or end, not 'last'"):
         ImageTextContrast(student(looking), looking, state="last")
+    wide.vision.model.config.text_config.hidden_size = 20
+    wide.vision.model.config.save_pretrained(tmp_path / "wide")
+    monkeypatch.setattr("trainers.run.open_corpus", lambda *_: pytest.fail("something is opened"))
+    with pytest.raises(
+        DoesNotFit, match="`wide` projects text states of width 20, but the base uses states of width 16"
+    ):
+        run(train, "altdiffusion", "--lang", "yo", *TINY, "--set", f"contrastive.vision={tmp_path / 'wide'}")
     with pytest.raises(InvalidRequest, match="`tiny-xlmr` cannot encode images"):
         run(train, "altdiffusion", "--lang", "yo", *TINY, "--set", "contrastive.vision=tiny-xlmr")
     assert not list(hub.home.runs.glob("*"))

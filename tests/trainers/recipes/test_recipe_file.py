@@ -141,6 +141,18 @@ def test_an_invalid_size_is_refused_before_anything_is_copied(method: str, sets:
     assert "\n" not in str(found.value)
 
 
+def test_a_denoiser_that_learns_is_refused_beside_a_phase_that_distils_it_from_itself() -> None:
+    named = Overrides().with_sets(["hybrid.steps=5"])
+    with pytest.raises(
+        InvalidRequest, match="`hybrid` distils the denoiser from itself, so it must be frozen: `--set"
+    ) as found:
+        named.apply(get_plan("lora"), what="`lora`")
+    assert "\n" not in str(found.value)
+    frozen = named.with_sets(["module.denoiser=false"]).apply(get_plan("lora"), what="`lora`")
+    assert "hybrid" in [phase.name for phase in frozen.phases]
+    assert Overrides().with_sets(["module.denoiser=true"]).apply(get_plan("lora"), what="`lora`").phases
+
+
 def test_the_inverse_square_root_decays_from_the_end_of_the_warm_up() -> None:
     recipe = Recipe(
         steps=400_000, batch_size=1, learning_rate=5e-4, warmup_steps=4000, decay="inverse-sqrt", final_share=0.0

@@ -85,7 +85,8 @@ class _Meter:
         dtype = torch.float32 if subject.pipeline is None else subject.pipeline.dtype
         self.machine = machine_label(self.device, dtype)
         self.settings = {"num_inference_steps": STEPS} | dict(task.choice.settings())
-        self.sampler = f"{self.settings['num_inference_steps']} steps"
+        steps = self.settings["num_inference_steps"]
+        self.sampler = f"{steps} step{'s' * (steps != 1)}"
         if "guidance_scale" in self.settings:
             self.sampler += f", guidance {self.settings['guidance_scale']:g}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from torch import nn
 from hub.errors import DamagedFile
 from hub.local import LocalHub
 from hub.records import Artifact, Provenance, Score, Variant
-from hub.registry.index.ranking import HEADLINES, is_control
+from hub.registry.index.ranking import HEADLINES
+from hub.scores.metrics import is_control
 from hub.weights.header import SUFFIX, count_parameters
 from trainers.evaluation.evaluator import EvaluationSubject
 
@@ -47,26 +49,19 @@ class TrainingRun:
         """Return the record in a config.json, or None for a module that was trained elsewhere. Raises `DamagedFile`."""
         try:
             run = json.loads(config.read_text(encoding="utf-8")).get("run") or {}
-            if "device_seconds" not in run:
+            if not run.keys() & {"device_seconds", "parameters"}:
                 return None
-            trained = run.get("parameters")
-            found = cls(
-                device=str(run.get("device") or "unknown device"),
-                device_seconds=float(run["device_seconds"]),
-                parameters=None if trained is None else int(trained),
-            )
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+            seconds, trained = float(run["device_seconds"]), run.get("parameters")
+            parameters = None if trained is None else int(trained)
+            if not 0 <= seconds < math.inf or (parameters is not None and parameters < 0):
+                raise ValueError(f"{seconds:g} device-seconds, {parameters} parameters")  # noqa: TRY301 - one message for all
+        except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
             reason = " ".join(str(error).split())
             raise DamagedFile(
-                f"the run record in `{config.parent.name}/{config.name}` cannot be read ({reason}): train the module again, or remove "
-                "`run` from the file."
+                f"the run record in `{config.parent.name}/{config.name}` cannot be true or read ({reason}): train the module again, or "
+                "remove `run` from the file."
             ) from error
-        if found.device_seconds < 0 or (found.parameters is not None and found.parameters < 0):
-            raise DamagedFile(
-                f"the run record in `{config.parent.name}/{config.name}` has a negative number: train the module again, or remove "
-                "`run` from the file."
-            )
-        return found
+        return cls(device=str(run.get("device") or "unknown device"), device_seconds=seconds, parameters=parameters)
 
 
 def variant_of(artifact: Artifact, base: str) -> Variant | None:

@@ -19,7 +19,7 @@ from torch import Tensor
 from hub.errors import InvalidRequest
 from hub.languages import language_name
 from hub.records import Score
-from hub.registry.index.ranking import ENGLISH_BASE
+from hub.scores.metrics import ENGLISH_BASE
 from trainers.evaluation.confidence import bootstrap_mean, bootstrap_ratio
 from trainers.evaluation.data_folder import DataFolder
 from trainers.evaluation.data_task import COSTS, DataOptions, DataTask

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 CONCEPTS = ("2764", "1f418", "1f697", "1f3e0", "2600", "1f436", "1f339", "1f34c", "1f41f", "1f6b2")
-"""Red heart, elephant, automobile, house, sun, dog face, rose, banana, fish, bicycle: simple pictures with common names."""
+"""Red heart, elephant, automobile, house, sun, dog face, rose, banana, fish, bicycle: simple images with common names."""
 SHOWN = 8
 """Examples per language, of the first of these concepts that it has a name for."""
 MAX_KEYS = 32

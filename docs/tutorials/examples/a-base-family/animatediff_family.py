@@ -24,10 +24,11 @@ class FrozenAnimateDiff(FrozenStableDiffusion):
         states_BLC: Tensor,
         pooled_BP: Tensor | None = None,
         mask_BL: Tensor | None = None,
+        sizes_B6: Tensor | None = None,
     ) -> Tensor:
         """Return the denoiser's prediction, (B, K, H, W)."""
         noised_BKFHW = noised_BKHW[:, :, None]
-        predicted_BKFHW = super().predict(noised_BKFHW, steps_B, states_BLC, pooled_BP, mask_BL)
+        predicted_BKFHW = super().predict(noised_BKFHW, steps_B, states_BLC, pooled_BP, mask_BL, sizes_B6)
         return predicted_BKFHW[:, :, 0]
 
 

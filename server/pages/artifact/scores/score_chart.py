@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from hub.local import LocalHub
 from hub.records import Artifact, Score
-from hub.registry.index.ranking import BASE_ALONE, COSTS, ENGLISH_BASE
 from hub.registry.scores.baselines import translation_scores
+from hub.scores.metrics import BASE_ALONE, COSTS, ENGLISH_BASE
 from server.pages import formatting
 from server.pages.artifact.scores.score_rows import LABELS, ScoreRow, control_of
 

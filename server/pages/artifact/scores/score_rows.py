@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hub.records import Artifact, Provenance, Score
-from hub.registry.index.ranking import BASE_ALONE, COSTS, ENGLISH_BASE, HEADLINES
+from hub.registry.index.ranking import HEADLINES
 from hub.registry.scores.rows import question_of
 from hub.registry.scores.scores import PublishedScore
+from hub.scores.metrics import BASE_ALONE, COSTS, ENGLISH_BASE
 from server.pages import formatting
 
 LABELS = {BASE_ALONE: "base alone", ENGLISH_BASE: "English prompts", "judge_ceiling_": "real images"}

@@ -33,7 +33,7 @@ def hub(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]):
 def test_a_name_that_no_artifact_has_is_shown_with_its_modules(hub):
     code, out, _ = hub("show", "mulan-fr")
     assert code == 0
-    assert "French through multilingual modules" in out
+    assert "French through modules of other names" in out
     assert f"mulan-sd15-aesthetic ({ZERO_SHOT})" in out
     assert 'adapter="mulan-fr"' in out
     found = json.loads(hub("show", "mulan-fr", "--json")[1])
@@ -43,6 +43,13 @@ def test_a_name_that_no_artifact_has_is_shown_with_its_modules(hub):
 def test_a_module_is_shown_with_what_its_name_gives_on_other_bases(hub):
     out = hub("show", "mulan-yo")[1]
     assert "mulan-sdxl-aesthetic (zero-shot: trained on English, no Yoruba score yet)" in out
+
+
+def test_a_zero_shot_module_is_offered_only_where_none_was_trained_on_the_language(hub):
+    out = hub("show", "mulan-yo-dit")[1]
+    (line,) = (each for each in out.splitlines() if each.startswith("emoji-sd "))
+    assert "mulan-yo (trained on Yoruba; r_precision_at_1 0.844 in Yoruba, self-reported)" in line
+    assert "mulan-sdxl-aesthetic (zero-shot" in out
 
 
 @pytest.mark.parametrize("name", ["sd 1.5", "SD15", "runwayml/stable-diffusion-v1-5"])

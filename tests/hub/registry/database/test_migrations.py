@@ -36,6 +36,10 @@ SHARED = """
     ALTER TABLE artifacts DROP COLUMN aliases;
     ALTER TABLE artifacts DROP COLUMN trained_languages;
     DROP INDEX artifacts_by_owner_and_kind;
+    DROP TABLE parities;
+    DROP INDEX scores_by_ranking_and_value;
+    DROP INDEX scores_by_language_and_ranking;
+    ALTER TABLE scores DROP COLUMN setting;
     UPDATE alembic_version SET version_num = '0034'
 """
 

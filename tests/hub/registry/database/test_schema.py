@@ -202,7 +202,12 @@ def without_0033(registry):
 
 
 FILES = ("README.md", "emoji-sd/config.json", "emoji-sd/model.safetensors", "emoji-sd/text/vocab.json")
+WITHOUT_0037 = (
+    "DROP TABLE parities", "DROP INDEX scores_by_ranking_and_value", "DROP INDEX scores_by_language_and_ranking",
+    "ALTER TABLE scores DROP COLUMN setting",
+)  # fmt: skip
 WITHOUT_0036 = (
+    *WITHOUT_0037,
     "ALTER TABLE artifacts DROP COLUMN aliases", "ALTER TABLE artifacts DROP COLUMN trained_languages",
     "DROP INDEX artifacts_by_owner_and_kind",
 )  # fmt: skip

@@ -136,8 +136,14 @@ def test_one_line_says_what_is_known_of_a_stand_in(modules):
         "mulan-sd15-aesthetic (multilingual, no Yoruba score yet)"
     )
     assert say_stand_in(replace(first, language="en-GB")) == (
-        "mulan-sd15-aesthetic (multilingual, no English (United Kingdom) score yet)"
+        "mulan-sd15-aesthetic (trained on English, no English (United Kingdom) score yet)"
     )
+
+
+def test_a_module_of_one_language_stands_in_before_a_zero_shot_one(modules):
+    assert found(modules, "mulan-yor", "emoji-sd") == ("linguahub/mulan-yo", "yo")
+    (first, *_) = modules.stand_ins("mulan-yor")
+    assert say_stand_in(first) == "mulan-yo (trained on Yoruba; r_precision_at_1 0.5 in Yoruba, reproduced)"
 
 
 def test_a_search_for_a_name_has_its_stand_ins_on_the_first_page(modules):

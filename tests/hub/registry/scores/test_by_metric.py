@@ -60,7 +60,7 @@ LAB = "emoji-generation"
     ],
 )  # fmt: skip
 def test_a_metric_narrows_and_sorts_by_its_best_value(shelf, asked, found, candidates):
-    query = Query(**{"metric": METRIC, "benchmark": LAB, "sort": "metric", **asked})
+    query = Query(**{"metric": METRIC, "benchmark": LAB, "split": "seen", "sort": "metric", **asked})
     page = find(shelf.database, query, candidates)
     assert names(page) == found
     if page.is_exact:
@@ -77,7 +77,9 @@ def test_a_metric_can_be_combined_with_another_order(shelf, candidates):
 
 @pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
 def test_pages_by_metric_do_not_overlap(shelf, candidates):
-    asked = [Query(metric=METRIC, benchmark=LAB, sort="metric", limit=2, offset=offset) for offset in (0, 2, 4)]
+    asked = [
+        Query(metric=METRIC, benchmark=LAB, split="seen", sort="metric", limit=2, offset=offset) for offset in (0, 2, 4)
+    ]
     assert [names(find(shelf.database, each, candidates)) for each in asked] == [["wide", "high"], ["low"], []]
 
 
@@ -154,6 +156,27 @@ def test_a_benchmark_of_private_artifacts_alone_changes_nothing_for_others(regis
     assert names(registry.find(Query(**asked, readers=()))) == ["open"]
     with pytest.raises(InvalidRequest, match="several benchmarks"):
         registry.find(Query(**asked, readers=("b",)))
+
+
+@pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
+def test_of_several_splits_the_one_with_the_most_scores_orders(shelf, candidates):
+    found = find(shelf.database, Query(metric=METRIC, benchmark=LAB, sort="metric"), candidates)
+    assert names(found) == ["wide", "high", "low"]
+
+
+@pytest.mark.parametrize("candidates", [0, 500])
+def test_values_on_another_digest_or_class_of_n_are_not_compared(registry, candidates):
+    fill(
+        registry,
+        an_artifact("a/good", scores=(a_score(0.7),)), an_artifact("a/better", scores=(a_score(0.8), a_score(0.99, sample_size=9))),
+        an_artifact("b/other-data", scores=(a_score(0.9, benchmark_digest="e" * 64),)),
+        an_artifact("b/few", languages=("hi",), scores=(a_score(0.95, sample_size=9, language="hi"),)),
+    )  # fmt: skip
+    asked = {"metric": METRIC, "benchmark": LAB, "sort": "metric"}
+    assert names(find(registry.database, Query(**asked), candidates)) == ["better", "good"]
+    assert names(find(registry.database, Query(**asked, language="hi"), candidates)) == ["few"], (
+        "the only ranking in Hindi"
+    )
 
 
 @pytest.mark.parametrize("candidates", [0, 500])

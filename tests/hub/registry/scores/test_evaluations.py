@@ -12,7 +12,7 @@ from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.record import reproduce
 from hub.registry.artifacts.repositories import move_repository
 from hub.registry.scores.evaluations import agrees, unreproduced
-from hub.registry.scores.leaderboard import LeaderboardQuery, leaderboard
+from hub.registry.scores.leaderboard import LeaderboardQuery, leaderboards
 from hub.registry.scores.scores import dispute, published_scores
 from tests.builders.artifacts import a_score
 from tests.builders.registry import a_revision, an_artifact, fill, names
@@ -42,8 +42,8 @@ def provenances(registry, name):
 
 
 def board(registry, provenance="reproduced"):
-    places, _ = leaderboard(registry.database, LeaderboardQuery(**BOARD, provenance=provenance), 10)
-    return [str(place.artifact) for place in places]
+    boards = leaderboards(registry.database, LeaderboardQuery(**BOARD, provenance=provenance), 10)
+    return [str(each.artifact) for board in boards for each in board.entries]
 
 
 def test_a_card_cannot_make_a_score_reproduced(registry):

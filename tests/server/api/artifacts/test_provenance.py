@@ -81,7 +81,8 @@ def test_a_copied_card_with_a_better_number_is_not_first_and_has_no_badge(
     for query in ({}, {"lang": "yo"}, {"q": "yoruba"}, {"base": "emoji-sd"}, {"lang": "yo", "kind": "adapter"}):
         assert found(client, **query)[0] == "linguahub/mulan-yo", query
     board = client.get("/api/v1/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1").json()
-    assert [each["artifact"] for each in board["entries"]] == ["linguahub/mulan-yo"] * reproduced
+    entries = [each for ranking in board["rankings"] for each in ranking["entries"]]
+    assert [each["artifact"] for each in entries] == ["linguahub/mulan-yo"] * reproduced
     by_metric = {"metric": "r_precision_at_1", "sort": "metric"}
     assert found(client, **by_metric) == ["linguahub/mulan-yo"] * reproduced
     page = client.get("/eve/mulan-yo").text
@@ -91,8 +92,6 @@ def test_a_copied_card_with_a_better_number_is_not_first_and_has_no_badge(
     listing = client.get("/?lang=yo").text
     assert listing.index("0.840") < listing.index("1.000")
     assert listing.count(BADGE) == reproduced
-    advice = client.get("/api/v1/advice?language=yo").json()
-    assert [f"{each['owner']}/{each['name']}" for each in advice["ready"]] == ["linguahub/mulan-yo"]
 
 
 def test_duplicates_and_renames_inherit_no_badge(hub: LocalHub, client: TestClient, tmp_path: Path):
@@ -105,7 +104,7 @@ def test_duplicates_and_renames_inherit_no_badge(hub: LocalHub, client: TestClie
     moved = client.post("/api/repos/move", json={"fromRepo": "eve/mulan-yo", "toRepo": "eve/other"})
     assert moved.status_code == 200, moved.text
     assert BADGE not in client.get("/eve/other").text
-    assert client.get("/api/v1/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1").json()["total"] == 0
+    assert client.get("/api/v1/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1").json()["rankings"] == []
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hub.names import ArtifactName
 from hub.publish.commit import create
 from hub.publish.publish import drain_outbox
 from server.api import health, languages
-from server.api.artifacts import advice, artifacts, compatible, leaderboard, revisions, scores
+from server.api.artifacts import artifacts, compatible, leaderboard, parity, recommend, revisions, scores
 from tests.builders.server.catalogue import NAME, ON_BOTH, Header
 from tests.builders.server.people import ROOT
 
@@ -32,8 +32,9 @@ pytestmark = ON_BOTH
         (f"{NAME}/aliases", revisions.AliasesBody), (f"{NAME}/scores", scores.ScoresBody), (BOARD, leaderboard.LeaderboardBody),
         ("/api/v1/compare?artifact=ada/yo&artifact=ada/claims", leaderboard.CompareBody), ("/api/v1/languages", languages.LanguagesBody),
         ("/api/v1/bases", languages.BasesBody), (f"{NAME}/compatible", compatible.CompatibleBody),
-        ("/api/v1/artifacts/linguahub/twin-sd/compatible", compatible.CompatibleBody), ("/api/v1/advice?language=yo&base=emoji-sd", advice.AdviceBody),
-        ("/api/v1/advice?language=Hausa&budget=100", advice.AdviceBody), ("/api/v1/health/live", health.LiveBody),
+        ("/api/v1/artifacts/linguahub/twin-sd/compatible", compatible.CompatibleBody), ("/api/v1/recommend?language=yo&base=emoji-sd", recommend.RecommendBody),
+        ("/api/v1/parity?base=emoji-sd", parity.ParityBody), ("/api/v1/parity?language=yo", parity.ParityBody),
+        ("/api/v1/recommend?language=Hausa&base=twin-sd&budget=100&need=culture", recommend.RecommendBody), ("/api/v1/health/live", health.LiveBody),
         ("/api/v1/health/ready", health.ReadyBody),
     ],
 )  # fmt: skip
@@ -71,14 +72,24 @@ def test_a_diff_lists_changes_of_card_files_and_tensors(client: TestClient):
 
 
 def test_a_leaderboard_ranks_one_provenance_with_intervals(client: TestClient):
-    found = client.get(BOARD).json()
-    assert [(each["rank"], each["artifact"], each["score"]["value"]) for each in found["entries"]] == [
+    (ranking,) = client.get(BOARD).json()["rankings"]
+    assert [(each["rank"], each["artifact"], each["score"]["value"]) for each in ranking["entries"]] == [
         (1, "ada/yo", 0.7), (2, "ada/claims", 0.5),
     ]  # fmt: skip
-    assert [each["is_tied"] for each in found["entries"]] == [True, False]
-    reported = client.get(f"{BOARD}&provenance=reported").json()
+    assert (ranking["split"], ranking["setting"], ranking["total"]) == ("seen", "n 32–319", 2)
+    (reported,) = client.get(f"{BOARD}&provenance=reported").json()["rankings"]
     assert [each["score"]["source"] for each in reported["entries"]] == ["a paper, table 2"]
-    assert client.get(f"{BOARD}&language=Swahili").json()["total"] == 0
+    for filters in ("language=Swahili", "method=pea", "digest=e", "base=wide-sd"):
+        assert client.get(f"{BOARD}&{filters}").json()["rankings"] == [], filters
+
+
+def test_an_entry_of_a_leaderboard_leads_to_its_run_record(client: TestClient):
+    (ranking,) = client.get(BOARD).json()["rankings"]
+    record = client.get(ranking["entries"][0]["record"]).json()
+    assert (record["id"], record["value"], record["source"]) == (
+        ranking["entries"][0]["id"], 0.7, "hub evaluate, two cores",
+    )  # fmt: skip
+    assert client.get(f"{NAME}/scores/{'0' * 16}").status_code == 404
 
 
 def test_only_comparable_scores_are_compared(client: TestClient):
@@ -125,15 +136,40 @@ def test_a_base_lists_modules_for_bases_with_the_same_conditioning(client: TestC
     }  # fmt: skip
 
 
-def test_advice_is_based_on_reproduced_scores(client: TestClient):
-    found = client.get("/api/v1/advice?language=yo&base=emoji-sd").json()
+def test_a_recommendation_names_what_fits_and_why(client: TestClient):
+    found = client.get("/api/v1/recommend?language=yo&base=emoji-sd").json()
     assert found["advice"][0].startswith(
-        "Use `ada/yo`: r_precision_at_1 0.7 in Yoruba on `emoji-sd`, the best reproduced here."
+        "Load `ada/yo` for Yoruba on `emoji-sd`: Yoruba: r_precision_at_1 0.7 on emoji-generation/seen, reproduced"
     )
-    assert [each["method"] for each in found["methods"]] == ["mulan"]
-    unknown = client.get("/api/v1/advice?language=ha").json()
-    assert unknown["ready"] == []
-    assert unknown["advice"][0].startswith("No module has a score in Hausa that this hub trusts")
+    assert [each["artifact"] for each in found["ready"]] == ["ada/yo"]
+    (excluded,) = found["excluded"]
+    assert (excluded["module"], "was not found" in excluded["reason"]) == ("ada/claims", True)
+
+
+def test_a_language_without_a_module_gets_the_line_that_trains_one(client: TestClient):
+    found = client.get("/api/v1/recommend?language=ha&base=emoji-sd&need=culture").json()
+    assert (found["ready"], found["missing"]) == ([], ["ha"])
+    assert found["training"][0]["command"] == "hub train altdiffusion --base emoji-sd --lang ha"
+    assert [each["need"] for each in found["study"]] == ["culture", "one-language"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["", "language=yo", "base=emoji-sd", "language=qqq&base=emoji-sd", "language=yo&base=emoji-sdd", "language=yo&base=emoji-sd&need=speed",
+     "language=yo&base=emoji-sd&budget=-1", "language=yo&base=emoji-sd&max_vram=0", "language=&base=emoji-sd"],
+)  # fmt: skip
+def test_a_question_that_cannot_be_answered_is_refused_in_one_line(client: TestClient, asked: str):
+    response = client.get(f"/api/v1/recommend?{asked}")
+    assert response.status_code in {400, 404}
+    assert "\n" not in response.json()["error"]
+
+
+def test_a_base_without_parities_comes_with_the_command_that_measures_them(client: TestClient):
+    (found,) = client.get("/api/v1/parity?base=emoji-sd&language=yo").json()["bases"]
+    assert (found["trial"], found["rows"], found["missing"]) == (None, [], ["yo"])
+    assert found["measure"]["command"].startswith("hub evaluate emoji-sd --benchmark emoji-generation")
+    assert {each["base"] for each in client.get("/api/v1/parity").json()["bases"]} >= {"linguahub/emoji-sd"}
+    assert client.get("/api/v1/parity?base=emoji-sdd").status_code == 404
 
 
 def test_downloads_are_counted_by_day(client: TestClient, hub: LocalHub):

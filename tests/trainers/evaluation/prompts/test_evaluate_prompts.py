@@ -13,6 +13,7 @@ import pytest
 from hub import plugins
 from hub.errors import HubError, InvalidRequest, UnknownBenchmark, UnknownMetric
 from hub.local import LocalHub
+from hub.records import Provenance, Score
 from tests.builders.training import published_benchmarks as published
 from tests.builders.training.commands import TINY, json_of, run
 from trainers.cli import evaluate, train
@@ -20,6 +21,8 @@ from trainers.evaluation import GROUP
 from trainers.evaluation.data_folder import DataFolder, read_lines
 from trainers.evaluation.prompts.prompt_benchmark import PromptBenchmark
 from trainers.evaluation.prompts.prompt_set import BenchmarkPrompt, PromptSet
+from trainers.publish_module import publish_scores
+from trainers.rescoring.commands import rescore
 
 
 def test_a_base_is_evaluated_end_to_end_on_a_corpus_in_the_format_of_mg_18(
@@ -82,8 +85,6 @@ def test_an_invalid_evaluation_is_refused_in_one_line(
 def test_scores_of_a_published_benchmark_are_repeated_with_its_data_and_judge(
     hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from trainers.rescoring.commands import rescore
-
     folder = published.mg18(tmp_path / "mg18")
     where = ("--data", str(folder), "--judge", "emoji-judge", "--steps", "1")
     json_of(
@@ -101,13 +102,17 @@ def test_scores_of_a_published_benchmark_are_repeated_with_its_data_and_judge(
         "clip_score",
         "--push",
     )
-    with pytest.raises(InvalidRequest, match="published benchmarks need --data and --judge"):
+    outcomes = json_of(capsys, rescore, "tiny-sd", "--lang", "yo")
+    assert [each["agrees"] for each in outcomes] == [True], "the stored command is repeated, with its data and judge"
+    assert "--steps 1" in outcomes[0]["source"]
+    moved = folder.rename(tmp_path / "moved")
+    with pytest.raises(InvalidRequest, match="no score of .* can be repeated here: `.*mg18` is not a local folder"):
         run(rescore, "tiny-sd", "--lang", "yo", "--json")
-    outcomes = json_of(capsys, rescore, "tiny-sd", "--lang", "yo", *where)
-    assert [each["agrees"] for each in outcomes if each["metric"].startswith("clip_score")] == [True]
-    (folder / "images/dog.jpg").write_bytes((folder / "images/cat.jpg").read_bytes())
-    with pytest.raises(InvalidRequest, match="is on data that this hub has"):
-        run(rescore, "tiny-sd", "--lang", "yo", "--json", *where)
+    again = json_of(capsys, rescore, "tiny-sd", "--lang", "yo", "--data", str(moved))
+    assert [each["value"] for each in again] == [each["value"] for each in outcomes]
+    (moved / "images/dog.jpg").write_bytes((moved / "images/cat.jpg").read_bytes())
+    with pytest.raises(InvalidRequest, match="those of `.*moved` have another digest"):
+        run(rescore, "tiny-sd", "--lang", "yo", "--json", "--data", str(moved))
 
 
 def test_a_corpus_is_evaluated_with_any_judge(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,10 +155,17 @@ def test_a_corpus_of_ones_own_images_is_named_in_the_command_that_repeats_a_scor
         "--lang", "de", "--steps", "1", "--metric", "clip_score",
     )  # fmt: skip
     assert [score["sample_size"] for score in scores] == [8]
-    assert (
-        f"{' '.join(where)} --held-out-share 0.0 --judge emoji-judge --metric clip_score --steps 1"
-        in scores[0]["source"]
-    )
+    options = f"{' '.join(where)} --held-out-share 0.0 --judge emoji-judge --metric clip_score --steps 1"
+    assert options in scores[0]["source"]
+    publish_scores(hub.registry.get("tiny-sd"), [Score(**{**scores[0], "provenance": Provenance.SELF_REPORTED})], hub)
+    outcomes = json_of(capsys, rescore, "tiny-sd")
+    assert [(each["value"], each["agrees"]) for each in outcomes] == [(scores[0]["value"], True)]
+    assert options in outcomes[0]["source"]
+    (tmp_path / "mine").rename(tmp_path / "moved")
+    with pytest.raises(InvalidRequest, match="can be repeated here: .*; --corpus names another place"):
+        run(rescore, "tiny-sd")
+    again = json_of(capsys, rescore, "tiny-sd", "--corpus", str(tmp_path / "moved"))
+    assert again[0]["value"] == scores[0]["value"]
 
 
 def test_a_module_is_compared_with_its_base_in_english(

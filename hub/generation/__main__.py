@@ -1,4 +1,4 @@
-"""Generate images for another process: `python -m hub.generation.worker`.
+"""Generate images for another process: `python -m hub.generation`.
 
 Each line of standard input is a message as JSON: `{"prepare": BASE}` loads a base, `{"job": ID, "request": REQUEST}` generates, and
 `{"cancel": ID}` stops a job. Each line of standard output is an event, `{"event": NAME, …}`. The process ends with its standard

@@ -1,0 +1,1 @@
+"""Commands that help to choose: parity of languages, and advice."""

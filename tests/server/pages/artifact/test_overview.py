@@ -16,6 +16,7 @@ from hub.records import File
 from server import create_app
 from server.pages import formatting
 from server.pages.artifact.overview.example_prompts import prompt_in
+from server.pages.artifact.overview.usage import Usage, try_path
 from tests.builders.hub import a_hub
 from tests.builders.server.people import ROOT
 
@@ -68,6 +69,17 @@ def test_lines_to_copy_pin_the_revision_and_have_a_prompt_of_the_language(client
     assert client.head(address.removeprefix("http://testserver")).status_code == 200
 
 
+def test_a_prompt_is_tried_where_the_page_for_it_is_and_only_with_weights_here(hub: LocalHub):
+    def path(name: str) -> str:
+        shown = hub.registry.revision(name, with_files=False)
+        return try_path(Usage(artifact=hub.registry.get(name), shown=shown, endpoint="", language="yo"))
+
+    wanted = "/try?prompt=%E1%BB%8Dk%C3%A0n+pupa&lang=yo&base=emoji-sd"
+    assert path("linguahub/memory-yo") == f"{wanted}&adapter=memory-yo"
+    assert path("linguahub/emoji-sd") == wanted
+    assert path("linguahub/full-many") == path("linguahub/emoji-xlmr") == ""
+
+
 def test_the_query_chooses_the_language_of_the_prompt(client: TestClient):
     text = client.get("/linguahub/pea-many?lang=sw").text
     assert "ndovu" in text
@@ -104,6 +116,7 @@ def test_a_base_lists_modules_made_for_it(client: TestClient):
 def test_the_table_of_scores_in_a_card_is_left_to_the_page_of_scores(client: TestClient):
     text = client.get("/linguahub/pea-many").text
     assert "judge_ceiling_r_precision_at_1" not in text
+    assert '<h3 dir="auto">pea-many' not in text, "the heading of the page says it already"
     assert "1367 device-seconds" in text
 
 

@@ -55,7 +55,7 @@ class Ready:
     memory: Memory
     why: tuple[str, ...]
     unknown: tuple[str, ...]
-    """What nobody has measured or stated."""
+    """What was not measured or stated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,9 +66,12 @@ def derive_parities(
 ) -> Iterator[Parity]:
     """Yield the parities that an artifact's `scores`, given with their positions, contain. Disputed scores have none."""
     trusted = [(position, each) for position, each in scores if each.provenance != Provenance.DISPUTED]
-    english = {_key(each, metric, each.language): each for _, each in trusted if (metric := _after(each, ENGLISH_BASE))}
+    least_first = sorted((each for _, each in trusted), key=lambda each: -[*Provenance].index(each.provenance))
+    english = {
+        _key(each, metric, each.language): each for each in least_first if (metric := _after(each, ENGLISH_BASE))
+    }
     if kind == "base":
-        english |= {_key(each, each.metric, ""): each for _, each in trusted if each.language == _ENGLISH}
+        english |= {_key(each, each.metric, ""): each for each in least_first if each.language == _ENGLISH}
     given = {_key(each, metric, each.language) for _, each in trusted if (metric := _after(each, PARITY))}
     own = Source.RAW if kind == "base" else Source.TRANSLATED if method == TRANSLATE else Source.MODULE
     own_base = (name.name if is_curated else str(name)) if kind == "base" else ""

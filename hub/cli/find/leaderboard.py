@@ -68,7 +68,7 @@ def leaderboard(
     print("\nEqual ranks: the intervals overlap. Rankings are not comparable with each other.")
     first = boards[0]["entries"][0]
     artifact = first["artifact"].removeprefix(f"{CURATED_OWNER}/")
-    print(f"Show a run record with `hub show {artifact} --score {first['id']}{on(endpoint)}`.")
+    print(f"Show a run record:\n  hub show {artifact} --score {first['id']}{on(endpoint)}")
 
 
 def _print_board(board: dict[str, Any], *, is_first: bool) -> None:

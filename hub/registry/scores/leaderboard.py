@@ -27,6 +27,8 @@ MAX_ENTRIES = 1000
 """Maximum number of entries of a ranking."""
 MAX_SHOWN = 20
 """Maximum number of rankings of a leaderboard, the largest ones."""
+FEW = 2000
+"""Artifacts of a method whose scores are read one by one; a ranking of more has some near its best end."""
 MAX_TOTAL = 10_000
 """Scores of a ranking that are counted."""
 
@@ -115,9 +117,17 @@ def _board(
             values[column] = wanted
     joined = ""
     if contest.method:
-        joined = JOINED
-        conditions.append("artifacts.method = :method")
         values["method"] = contest.method
+        of_method = "SELECT id FROM artifacts WHERE method = :method"
+        few = database.rows(
+            f"SELECT count(*) FROM ({of_method} LIMIT {FEW + 1}) AS counted", {"method": contest.method}
+        )[0][0]
+        if few <= FEW:  # Their scores are read instead of the ranking: an index cannot be used on both sides of `||`.
+            conditions = [each.replace(" = ", " || '' = ") for each in conditions]
+            conditions.append(f"scores.artifact_id IN ({of_method})")
+        else:
+            joined = JOINED
+            conditions.append("artifacts.method = :method")
     if readers is not None:
         condition, more = visibility_condition(readers)
         joined = JOINED

@@ -151,7 +151,7 @@ def _range(*parts: str) -> tuple[str, str]:
 def _entries(database: Database, query: ParityQuery, trial: Trial) -> list[MapEntry]:
     """Return the best parity of each cell of a trial that the readers may see."""
     prefix = (query.base, *asdict(trial).values())
-    ranges = [_range(*prefix, language) for language in query.languages] or [_range(*prefix)]
+    ranges = [_range(*prefix, language) for language in sorted(query.languages)] or [_range(*prefix)]
     return [entry for each in ranges for entry in _read(database, query, each)]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from hub.registry.accounts.visibility import visibility_condition
@@ -101,24 +102,25 @@ def distinct_rankings(
     `digest`: first digits of a benchmark's digest.
     """
     known = {"metric": metric, "provenance": str(provenance)} | ({"benchmark": benchmark} if benchmark else {})
-    return [
-        each
-        for each in _distinct(database, known)
-        if split in {"", each.split} and each.benchmark_digest.startswith(digest)
-    ]
+    found = islice(_distinct(database, known), MAX_RANKINGS)
+    return [each for each in found if split in {"", each.split} and each.benchmark_digest.startswith(digest)]
 
 
 def _distinct(database: Database, known: dict[str, str]) -> Iterator[Ranking]:
-    """Yield the distinct rankings, in order. The index is read from each to the next: there are few, whatever the number of scores."""
-    columns = COLUMNS[("benchmark" in known) :]
-    same, listed = " AND ".join(f"{name} = :{name}" for name in known), ", ".join(columns)
-    later, last = "", dict[str, Any]()
+    """Yield the distinct rankings with the `known` values, in order.
+
+    The index is read column by column, from each distinct value to the next: there are few, whatever the number of scores.
+    """
+    column = next((each for each in COLUMNS if each not in known), None)
+    if column is None:
+        yield Ranking(**{each: known[each] for each in COLUMNS})
+        return
+    same, later, last = " AND ".join(f"{name} = :{name}" for name in known), "", ""
     for _ in range(MAX_RANKINGS):
         rows = database.rows(
-            f"SELECT {listed} FROM scores WHERE {same} {later} ORDER BY {listed} LIMIT 1", {**known, **last}
+            f"SELECT {column} FROM scores WHERE {same} {later} ORDER BY {column} LIMIT 1", {**known, "last": last}
         )
         if not rows:
             return
-        last = {f"last_{name}": rows[0][name] for name in columns}
-        later = f"AND ({listed}) > ({', '.join(f':last_{name}' for name in columns)})"
-        yield Ranking(**{"benchmark": known.get("benchmark", ""), **{name: rows[0][name] for name in columns}})
+        last, later = rows[0][0], f"AND {column} > :last"
+        yield from _distinct(database, {**known, column: last})

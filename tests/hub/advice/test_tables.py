@@ -8,28 +8,14 @@ import pytest
 
 from hub.advice.tables import Criterion, costs, criteria, families, family_of, lab_bases, methods
 from hub.local import LocalHub
-from tests.builders import ROOT
-
-TABLE = (ROOT / "docs/train/families.md").read_text(encoding="utf-8")
-
-
-def rows() -> dict[str, list[str]]:
-    """Return method → family → whether it trains, as docs/train/families.md has it."""
-    lines = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.splitlines() if line.startswith("|")
-    ]
-    heading = lines[0][1:]
-    return {
-        row[0].strip("`"): [name for name, cell in zip(heading, row[1:], strict=True) if cell == "yes"]
-        for row in lines[2:]
-    }
+from tests.builders.families_table import trained_families
 
 
 def test_methods_fit_the_families_whose_training_is_tested():
     assert {each.name: sorted(each.fits) for each in methods()} == {
-        name: sorted(fits) for name, fits in rows().items() if not name.startswith(("mclip", "mte"))
+        name: sorted(fits) for name, fits in trained_families().items() if not name.startswith(("mclip", "mte"))
     }
-    assert set(families()) == {name for fits in rows().values() for name in fits}
+    assert set(families()) == {name for fits in trained_families().values() for name in fits}
 
 
 def test_tables_name_artifacts_that_exist():

@@ -64,6 +64,11 @@ def test_the_less_trusted_score_gives_the_provenance():
     reproduced = a_score(0.6, provenance=Provenance.REPRODUCED)
     (found,) = derive_parities([(0, reproduced), (1, ENGLISH)], NAME, "adapter", "mulan", is_curated=True)
     assert found.provenance == "self-reported"
+    both = [(0, reproduced), (1, replace(ENGLISH, provenance=Provenance.REPRODUCED)), (2, replace(ENGLISH, value=0.9))]
+    (found,) = derive_parities(both, NAME, "adapter", "mulan", is_curated=True)
+    assert (found.provenance, found.english) == ("reproduced", 0.8), (
+        "of two English scores, the more trusted one counts"
+    )
 
 
 def test_the_interval_of_a_quotient_holds_the_value_and_needs_both_intervals():

@@ -34,7 +34,7 @@ def test_a_reader_finds_a_yoruba_module_and_downloads_its_weights(page: Page, tm
     page.get_by_role("link", name="ada/first-yo").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("first-yo")
     page.get_by_role("link", name="Scores", exact=True).click()
-    expect(page.get_by_role("cell", name="reproduced").first).to_be_visible()
+    expect(page.get_by_text("reproduced", exact=True).first).to_be_visible()
     page.get_by_role("link", name="Files", exact=True).click()
     page.get_by_role("link", name="emoji-sd/").click()
     row = page.get_by_role("row", name="model.safetensors")

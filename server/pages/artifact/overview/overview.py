@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request
+from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from hub.cards.card import FILE, NAMESPACE
@@ -73,6 +74,8 @@ def _context(request: Request, hub: LocalHub, artifact: Artifact, shown: Revisio
     card = find_files(database, shown.id, [FILE]).get(FILE)
     front_matter = front_matter_of(hub.store, card) or {}
     text, is_whole = prose(hub.store, card, file_path(artifact, shown, ""))
+    # The page has the name as its heading.
+    text = Markup(text.removeprefix(Markup('<h3 dir="auto">{}</h3>').format(artifact.name.name)))  # noqa: S704 - a part of the rendered card
     examples = []
     if not gate_of(request, hub, artifact)["gate"]:  # Otherwise the images are not served.
         examples = listed_examples(database, artifact, shown, front_matter) or other_images(

@@ -39,10 +39,11 @@ pytestmark = ON_BOTH
     ],
 )  # fmt: skip
 def test_responses_match_the_openapi_document(client: TestClient, address: str, body: type):
-    response = client.get(address)
+    plain = {"accept-encoding": "identity"}  # A compressed answer is sent in parts, without its length.
+    response = client.get(address, headers=plain)
     assert response.status_code == 200, response.text
     body.model_validate_json(response.content)
-    assert client.head(address).headers["content-length"] == response.headers["content-length"]
+    assert client.head(address, headers=plain).headers["content-length"] == response.headers["content-length"]
 
 
 def test_the_digest_of_a_manifest_is_the_id_of_its_revision(client: TestClient):
@@ -136,14 +137,12 @@ def test_a_base_lists_modules_for_bases_with_the_same_conditioning(client: TestC
     }  # fmt: skip
 
 
-def test_a_recommendation_names_what_fits_and_why(client: TestClient):
+def test_a_module_whose_encoder_is_missing_is_not_recommended(client: TestClient):
     found = client.get("/api/v1/recommend?language=yo&base=emoji-sd").json()
-    assert found["advice"][0].startswith(
-        "Load `ada/yo` for Yoruba on `emoji-sd`: Yoruba: r_precision_at_1 0.7 on emoji-generation/seen, reproduced"
+    assert (found["ready"], found["missing"]) == ([], ["yo"])
+    assert {each["module"]: each["reason"] for each in found["excluded"]} == dict.fromkeys(
+        ("ada/yo", "ada/claims"), "its encoder `linguahub/emoji-xlmr` was not found"
     )
-    assert [each["artifact"] for each in found["ready"]] == ["ada/yo"]
-    (excluded,) = found["excluded"]
-    assert (excluded["module"], "was not found" in excluded["reason"]) == ("ada/claims", True)
 
 
 def test_a_language_without_a_module_gets_the_line_that_trains_one(client: TestClient):
@@ -155,7 +154,7 @@ def test_a_language_without_a_module_gets_the_line_that_trains_one(client: TestC
 
 @pytest.mark.parametrize(
     "asked",
-    ["", "language=yo", "base=emoji-sd", "language=qqq&base=emoji-sd", "language=yo&base=emoji-sdd", "language=yo&base=emoji-sd&need=speed",
+    ["", "language=yo", "base=emoji-sd", "language=Yorubaa&base=emoji-sd", "language=yo&base=emoji-sdd", "language=yo&base=emoji-sd&need=speed",
      "language=yo&base=emoji-sd&budget=-1", "language=yo&base=emoji-sd&max_vram=0", "language=&base=emoji-sd"],
 )  # fmt: skip
 def test_a_question_that_cannot_be_answered_is_refused_in_one_line(client: TestClient, asked: str):

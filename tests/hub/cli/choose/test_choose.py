@@ -1,0 +1,111 @@
+"""`hub parity` and `hub recommend` on the curated cards: what they print, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hub.cli import main
+
+
+@pytest.fixture
+def hub(capsys: pytest.CaptureFixture[str]):
+    """Run a command on the curated cards."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(arguments)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def test_the_map_shows_raw_translated_and_best_module_with_intervals(hub):
+    code, out, _ = hub("parity", "--base", "emoji-sd", "--lang", "yo,Swahili", "--split", "pairs")
+    assert code == 0
+    heading, titles, *rows = out.splitlines()
+    assert heading.startswith("emoji-sd: r_precision_at_1 on emoji-generation/pairs, digest 16706f8f, n 32–319")
+    assert titles.split()[:4] == ["TAG", "LANGUAGE", "RAW", "TRANSLATED"]
+    assert [row.split()[0] for row in rows[:2]] == ["sw", "yo"]
+    assert all(row.count("[") == 3 for row in rows[:2])
+    assert "Also measured, not comparable: emoji-generation/combinations r_precision_at_1" in out
+
+
+def test_a_base_that_nobody_measured_gets_the_command_its_cost_and_what_is_reported(hub):
+    code, out, _ = hub("parity", "--base", "SD XL", "--lang", "zh")
+    assert code == 0
+    assert "No parity of `sdxl` is known here." in out
+    assert "lingt2i" in out
+    assert "Not measured in 1 languages: zh." in out
+    assert "256 images, about 15 minutes of one H100 SXM, $0.49" in out
+    assert "hub evaluate sdxl --benchmark corpus-prompts --corpus emoji --split seen --lang zh --metric parity" in out
+
+
+def test_all_bases_with_parities_are_shown_and_the_others_counted(hub):
+    code, out, _ = hub("parity", "--lang", "yo")
+    assert code == 0
+    assert out.index("emoji-sd: ") < out.index("emoji-dit: ")
+    assert "have no parity here" in out
+    found = json.loads(hub("parity", "--lang", "yo", "--json")[1])
+    measured = [each["base"] for each in found["bases"] if each["rows"]]
+    assert measured == ["linguahub/emoji-sd", "linguahub/emoji-dit"]
+
+
+def test_advice_loads_what_transfers_and_says_what_the_study_advises(hub):
+    code, out, _ = hub("recommend", "--lang", "yo", "--base", "emoji-sd", "--need", "culture")
+    assert code == 0
+    assert out.startswith("Load `memory-")
+    assert "mulan              it reads Yoruba zero-shot" in out
+    assert "untraceable: AltDiffusion's code has neither a culture score nor a text accuracy" in out
+
+
+def test_advice_for_a_language_without_a_module_is_a_line_that_trains_one(hub):
+    found = json.loads(hub("recommend", "--lang", "ig", "--base", "emoji-dit", "--budget", "50", "--json")[1])
+    assert (found["ready"], found["missing"]) == ([], ["ig"])
+    assert found["training"][0]["command"] == "hub train mulan --base emoji-dit --lang ig"
+    assert found["training"][0]["device"] == "CPU core"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("parity", "--base", "sdxll"), "no base is called `sdxll`. Did you mean `sdxl`"),
+        (("parity", "--lang", "Yorubaa"), "no language is called `Yorubaa`. Did you mean"),
+        (("parity", "--base", "emoji-sd", "--split", "pears"), "no metric is called `pears`"),
+        (("recommend", "--lang", "yo"), "Missing option '--base'"),
+        (("recommend", "--base", "sdxl"), "Missing option '--lang'"),
+        (("recommend", "--base", "sdxl", "--lang", ","), "which language?"),
+        (("recommend", "--base", "mulan-yo", "--lang", "yo"), "`mulan-yo` is of kind adapter, not a base"),
+        (("recommend", "--base", "sdxl", "--lang", "yo", "--need", "speed"), "unknown need `speed`: choose one of budget,"),
+        (("recommend", "--base", "sdxl", "--lang", "yo", "--budget", "-5"), "`budget` is -5: give a positive number"),
+        (("recommend", "--base", "sdxl", "--lang", "yo", "--max-vram", "0"), "`max_vram` is 0: give a positive number"),
+        (("recommend", "--base", "sdxl", "--lang", "yo", "--budget", "much"), "Invalid value for '--budget'"),
+        (("leaderboard", "emoji-generation", "r_precision_at_1", "--method", "mulann"), "no method is called `mulann`"),
+        (("leaderboard", "emoji-generation", "r_precision_at_1", "--base", "sdxll"), "no base is called `sdxll`"),
+        (("show", "mulan-yo", "--score", "0" * 16), "no score is called"),
+    ],
+)  # fmt: skip
+def test_a_wrong_request_is_one_line_with_exit_code_2(hub, command, said):
+    code, _, complaint = hub(*command)
+    (line,) = (each for each in complaint.splitlines() if each.startswith("hub: "))
+    assert (code, said in line) == (2, True), line
+
+
+def test_a_run_record_is_found_by_the_id_of_a_leaderboard(hub):
+    board = (
+        "leaderboard",
+        "emoji-generation",
+        "r_precision_at_1",
+        "--provenance",
+        "self-reported",
+        "--method",
+        "mulan",
+    )
+    (seen, *_) = json.loads(hub(*board, "--split", "seen", "--lang", "yo", "--base", "emoji-sd", "--json")[1])
+    entry = seen["entries"][0]
+    code, out, _ = hub("show", entry["artifact"], "--score", entry["id"])
+    assert code == 0
+    assert f"source        {entry['score']['source']}" in out
+    assert f"hub rescore mulan-yo --score {entry['id']}" in out

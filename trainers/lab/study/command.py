@@ -70,7 +70,7 @@ def study(
         finally:
             runner.close()
     missing = sum(not folder.has(each.cell) for each in plan)
-    taken, failed = round(outcome.seconds, 1), outcome.failed
+    taken = round(outcome.seconds, 1)
     summary: dict[str, Any] = {
         "cells": len(plan),
         "measured": outcome.measured,

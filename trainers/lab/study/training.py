@@ -21,6 +21,7 @@ from trainers.lab.study.subjects import RECIPES, Subject, Training
 from trainers.loop.sampler import seed_of
 from trainers.options import request_from_options
 from trainers.run import RunRequest, prepare
+from trainers.run_folder import REQUEST_FILE
 from trainers.samples.samples import SampleRequest
 from trainers.train_and_publish import train_and_publish
 
@@ -55,7 +56,7 @@ def train_subject(
     cached = time.process_time()
     outcome = train_and_publish(
         request, hub, name=subject.name, out=run, sample=SampleRequest(), price_per_hour=0.0, prompts=0, push=False,
-        resume=any(run.glob("*")), overwrite=False, quiet=True,
+        resume=(run / REQUEST_FILE).is_file(), overwrite=False, quiet=True,
     )  # fmt: skip
     assert outcome is not None, "one process trains alone"
     trained = outcome.trained

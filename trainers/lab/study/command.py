@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from trainers.lab.study.plan import Planned, Settings
 
-WORK = Path("build/study")
+WORK, OUT = Path("build/study"), Path("docs/study")
 
 
 def study(
@@ -24,6 +24,7 @@ def study(
     work: Annotated[
         Path, typer.Option(help="Work folder: finished cells, trained modules. Several processes may share it.")
     ] = WORK,
+    out: Annotated[Path, typer.Option(help="Folder of the report.")] = OUT,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,9 +38,15 @@ def study(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only print the cells and the processor time they take.")
     ] = False,
+    report_only: Annotated[
+        bool,
+        typer.Option(
+            "--report-only", help="Only write the report of the cells in the work folder, however many there are."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Run or resume the study: train all methods and baselines with the same data and steps, and measure them.
+    """Run or resume the study: train all methods and baselines with the same data and steps, and measure them. `--report-only` writes the report.
 
     Finished cells are skipped, so a stopped study continues where it was. It takes hours on two cores, with one process for each.
     """
@@ -47,6 +54,9 @@ def study(
 
     if base not in BASES:
         raise InvalidRequest(f"`hub study` has no plan for `{base}`: choose {', '.join(BASES)}.")
+    if report_only:
+        _report(work, out, as_json=as_json)
+        return
     settings = TRIAL if trial else Settings(base)
     plan = selected(_plan(settings), only or [])
     if dry_run:
@@ -88,6 +98,20 @@ def study(
             typer.echo(f"{key} failed: {error}", err=True)
     if outcome.failed:
         raise typer.Exit(1)
+
+
+def _report(work: Path, out: Path, *, as_json: bool) -> None:
+    from importlib.util import find_spec
+
+    from hub.errors import MissingExtra
+
+    if find_spec("matplotlib") is None:
+        raise MissingExtra("lab", "the study's plots (matplotlib not installed)")
+    from trainers.lab.study.cells import WorkFolder
+    from trainers.lab.study.report.write import write_report
+
+    files = write_report(WorkFolder(work), out)
+    typer.echo(json.dumps([str(each) for each in files]) if as_json else "\n".join(map(str, files)))
 
 
 def selected(plan: Sequence[Planned], patterns: Sequence[str]) -> list[Planned]:

@@ -46,7 +46,9 @@ def study(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Run or resume the study: train all methods and baselines with the same data and steps, and measure them. `--report-only` writes the report.
+    """Run or resume the study: train all methods and baselines with the same data and steps, and measure them.
+
+    `--report-only` writes the report of the cells that are there.
 
     Finished cells are skipped, so a stopped study continues where it was. It takes hours on two cores, with one process for each.
     """

@@ -111,7 +111,7 @@ def _cells(settings: Settings, languages: Sequence[str], held_out: Sequence[str]
     first, count = settings.seeds[0], settings.headline
     english, plain, translate, real = BASELINES
     memories, others = BUNDLED[:2], BUNDLED[2:]
-    rows = [english, plain, *memories, *OURS[:4], translate, *others[:3], *OURS[4:], *PUBLISHED, *others[3:]]
+    rows = [english, plain, *memories, *OURS[:5], translate, *others[:3], *OURS[5:], *PUBLISHED, *others[3:]]
     for subject in rows:
         yield from _row(subject, first, count)
     yield from _headline(real, first, count)

@@ -95,6 +95,7 @@ BUNDLED = (
     Subject("prompt-tuning-many", "bundled", "prompt tuning", "prompt-tuning", cards={"*": "prompt-tuning-many"}),
 )  # fmt: skip
 OURS = (
+    Subject("memory", "recipe", "memory of phrases", "memory", training=Training("memory", seconds=110), reads=True),
     Subject(
         "token-kd", "recipe", "token distillation, texts alone", "token-kd", training=Training("token-kd", seconds=130)
     ),

@@ -8,6 +8,7 @@ Shape letters: N pairs of language and concept.
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -26,13 +27,16 @@ class Measured:
 
     def __init__(self, results: Iterable[Result]) -> None:
         self.results = list(results)
-        self._by_key: dict[Key, list[Result]] = defaultdict(list)
-        for each in self.results:
+        largest: dict[tuple[Key, int], Result] = {}
+        for each in sorted(self.results, key=lambda each: each.cell.count or sys.maxsize):
             cell = each.cell
-            self._by_key[cell.kind, cell.subject, cell.language, cell.split, cell.variant].append(each)
+            largest[(cell.kind, cell.subject, cell.language, cell.split, cell.variant), cell.seed] = each
+        self._by_key: dict[Key, list[Result]] = defaultdict(list)
+        for (key, _), each in sorted(largest.items(), key=lambda item: item[0]):
+            self._by_key[key].append(each)
 
     def find(self, kind: str, subject: str, language: str = "", split: str = "", variant: str = "") -> list[Result]:
-        """Return the results of all seeds; empty if none is measured."""
+        """Return the result of each seed, that with most prompts; empty if none is measured."""
         return self._by_key.get((kind, subject, language, split, variant), [])
 
     def value(self, kind: str, subject: str, key: str, language: str = "", split: str = "") -> Any:
@@ -126,7 +130,7 @@ class Measured:
         found = self.find("retrieve", subject, language, split)
         if not found:
             return None
-        values = [value[0] for metric, value in found[0].found.items() if "_recall_at_" in metric]
+        values: list[float] = [value[0] for metric, value in found[0].found.items() if "_recall_at_" in metric]
         return sum(values) / len(values)
 
     def cpu_seconds(self, subject: Subject) -> float | None:

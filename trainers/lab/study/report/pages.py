@@ -48,7 +48,7 @@ class Page:
 
     def picture(self, name: str, text: str) -> str:
         """Return the Markdown of a picture, or an empty string if it was not written."""
-        return f"![{text}]({name})\n" if name in self.files else ""
+        return f"\n![{text}]({name})\n" if name in self.files else ""
 
 
 def index_page(page: Page, state: str) -> str:

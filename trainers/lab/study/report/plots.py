@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from trainers.evaluation.confidence import Interval
 from trainers.lab.study.experiments import CURVE
@@ -19,13 +20,14 @@ from trainers.lab.study.subjects import ENGLISH, GROUPS, Subject
 
 MARKERS = {"baseline": "D", "published": "o", "recipe": "s", "bundled": "^", "experiment": "v"}
 FILLS = {"baseline": "white", "published": "0.35", "recipe": "0.75", "bundled": "black", "experiment": "white"}
-STYLE = {
+STYLE: Any = {
     "svg.hashsalt": "study",
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "svg.fonttype": "path",
 }
+SECONDS = (3, 10, 30, 100, 300, 1000, 3000)
 LEAST_LANGUAGES = 3
 
 
@@ -56,6 +58,11 @@ def pareto(measured: Measured, subjects: Sequence[Subject], path: Path) -> bool:
                 ylabel="R@1, mean of the headline languages",
             )
             axes.set_ylim(bottom=0)
+            least, most = min(seconds for _, seconds, *_ in points), max(seconds for _, seconds, *_ in points)
+            axes.set_xlim(least / 1.3, most * 2.2)  # Room for names on the right.
+            axes.xaxis.set_major_locator(FixedLocator(SECONDS))
+            axes.xaxis.set_major_formatter("{x:,.0f}")
+            axes.xaxis.set_minor_locator(NullLocator())
         _legend(figure, {subject.group for subject, *_ in points})
     return True
 

@@ -40,7 +40,8 @@ Processor seconds of training on one core, without what frozen models compute on
 cheaper than the base, as the paper says of full-size models; how much cheaper depends on how long one trains.
 """
 RETRIEVAL = """Mean recall is the mean of recall@1, 5 and 10, from texts to images and back, among the 1,176 images. `emoji-clip` has
-read English alone, and languages of Latin script share words with it. Languages of the table that `mclip+` was not trained on are zero-shot.
+read English alone, and languages of Latin script share words with it. Languages of the table that `mclip+` was not trained on are
+zero-shot.
 """
 IMAGES = """
 FID is the Fréchet distance of `emoji-judge`'s features to the real images of the gallery; the floor is that of two halves of the

@@ -252,7 +252,7 @@ def _texts(measured: Measured) -> str:
     rows = [
         [known[name].label, learns, show(seen), show(measured.share(name, FIVE, "pairs"))]
         for name, learns in (
-            ("token-kd", "texts"), ("memory-many", "texts"), ("pea", "texts, then images"), ("pea-published", "images"),
+            ("token-kd", "texts"), ("memory", "texts"), ("pea", "texts, then images"), ("pea-published", "images"),
             ("iap", "texts, then images"), ("iap-published", "images"), ("mulan", "texts, then images"),
         )
         if (seen := measured.share(name, FIVE, "seen")) is not None

@@ -21,24 +21,9 @@ from trainers.lab.study.report.sheets import write_sheet
 from trainers.lab.study.subjects import BASELINES, BUNDLED, OURS, PUBLISHED
 
 CELLS = "cells.csv"
-COLUMNS = tuple(
-    [
-        "kind",
-        "subject",
-        "language",
-        "split",
-        "seed",
-        "variant",
-        "n",
-        "at_1",
-        "at_1_low",
-        "at_1_high",
-        "at_10",
-        "cosine",
-        "read",
-        "seconds",
-        "other",
-    ]
+COLUMNS = (
+    *("kind", "subject", "language", "split", "seed", "variant", "n"),
+    *("at_1", "at_1_low", "at_1_high", "at_10", "cosine", "read", "seconds", "other"),
 )
 
 

@@ -48,16 +48,16 @@ def study(
 ) -> None:
     """Run or resume the study: train all methods and baselines with the same data and steps, and measure them.
 
-    `--report-only` writes the report of the cells that are there.
-
-    Finished cells are skipped, so a stopped study continues where it was. It takes hours on two cores, with one process for each.
+    Finished cells are skipped, so a stopped study continues where it was. It takes hours on two cores, with one process for each. The
+    report is written when nothing is missing; --report-only writes that of the cells that are there.
     """
     from trainers.lab.study.plan import BASES, TRIAL, Settings
 
     if base not in BASES:
         raise InvalidRequest(f"`hub study` has no plan for `{base}`: choose {', '.join(BASES)}.")
     if report_only:
-        _report(work, out, as_json=as_json)
+        files = _write_report(work, out)
+        typer.echo(json.dumps(files) if as_json else "\n".join(files))
         return
     settings = TRIAL if trial else Settings(base)
     plan = selected(_plan(settings), only or [])
@@ -90,6 +90,8 @@ def study(
         "cpu_seconds": taken,
         "failed": outcome.failed,
     }
+    if not missing and not only and not trial:
+        summary["report"] = _write_report(work, out)
     if as_json:
         typer.echo(json.dumps(summary, ensure_ascii=False))
     else:
@@ -102,18 +104,18 @@ def study(
         raise typer.Exit(1)
 
 
-def _report(work: Path, out: Path, *, as_json: bool) -> None:
+def _write_report(work: Path, out: Path) -> list[str]:
+    """Write the report and return its files. Raises `MissingExtra` without matplotlib."""
     from importlib.util import find_spec
 
     from hub.errors import MissingExtra
 
     if find_spec("matplotlib") is None:
-        raise MissingExtra("lab", "the study's plots (matplotlib not installed)")
+        raise MissingExtra("lab", "plotting the study (matplotlib not installed)")
     from trainers.lab.study.cells import WorkFolder
     from trainers.lab.study.report.write import write_report
 
-    files = write_report(WorkFolder(work), out)
-    typer.echo(json.dumps([str(each) for each in files]) if as_json else "\n".join(map(str, files)))
+    return [str(each) for each in write_report(WorkFolder(work), out)]
 
 
 def selected(plan: Sequence[Planned], patterns: Sequence[str]) -> list[Planned]:

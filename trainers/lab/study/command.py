@@ -55,6 +55,9 @@ def study(
 
     if base not in BASES:
         raise InvalidRequest(f"`hub study` has no plan for `{base}`: choose {', '.join(BASES)}.")
+    is_whole = not (only or trial or dry_run)
+    if report_only or is_whole:
+        _check_plots()
     if report_only:
         files = _write_report(work, out)
         typer.echo(json.dumps(files) if as_json else "\n".join(files))
@@ -90,7 +93,7 @@ def study(
         "cpu_seconds": taken,
         "failed": outcome.failed,
     }
-    if not missing and not only and not trial:
+    if not missing and is_whole:
         summary["report"] = _write_report(work, out)
     if as_json:
         typer.echo(json.dumps(summary, ensure_ascii=False))
@@ -104,14 +107,18 @@ def study(
         raise typer.Exit(1)
 
 
-def _write_report(work: Path, out: Path) -> list[str]:
-    """Write the report and return its files. Raises `MissingExtra` without matplotlib."""
+def _check_plots() -> None:
+    """Raise `MissingExtra` without matplotlib."""
     from importlib.util import find_spec
 
     from hub.errors import MissingExtra
 
     if find_spec("matplotlib") is None:
         raise MissingExtra("lab", "plotting the study (matplotlib not installed)")
+
+
+def _write_report(work: Path, out: Path) -> list[str]:
+    """Write the report and return its files."""
     from trainers.lab.study.cells import WorkFolder
     from trainers.lab.study.report.write import write_report
 

@@ -46,8 +46,8 @@ class Page:
     files: Sequence[str]
     """Plots and sheets that were written."""
 
-    def picture(self, name: str, text: str) -> str:
-        """Return the Markdown of a picture, or an empty string if it was not written."""
+    def figure(self, name: str, text: str) -> str:
+        """Return the Markdown of a figure, or an empty string if it was not written."""
         return f"\n![{text}]({name})\n" if name in self.files else ""
 
 
@@ -67,7 +67,7 @@ def index_page(page: Page, state: str) -> str:
         "## Quality\n",
         tables.main_table(measured, rows),
         QUALITY,
-        page.picture("splits.svg", "R@1 of seen names, held-out names and combinations, by subject"),
+        page.figure("splits.svg", "R@1 of seen names, held-out names and combinations, by subject"),
         "### Held-out names by language\n",
         tables.by_language(measured, rows, "pairs"),
         "\n### Seen names by language\n",
@@ -90,7 +90,7 @@ def index_page(page: Page, state: str) -> str:
         "",
         tables.efficiency_table(measured, rows),
         COSTS_AND_QUALITY,
-        page.picture("pareto.svg", "R@1 against the processor seconds of training, with the Pareto front"),
+        page.figure("pareto.svg", "R@1 against the processor seconds of training, with the Pareto front"),
         "### Table 6: latency\n",
         tables.printed_table("6"),
         "",
@@ -101,10 +101,10 @@ def index_page(page: Page, state: str) -> str:
         CLAIMS_NOTE,
         "## Every language\n",
         parity_tables(page),
-        page.picture("parity.svg", "Parity by language and method, grouped by the languages' resources"),
+        page.figure("parity.svg", "Parity by language and method, grouped by the languages' resources"),
         LANGUAGES_NOTE,
         "## The same prompts and noise\n",
-        *(page.picture(name, f"Contact sheet {name}") for name in page.files if name.startswith("sheet-")),
+        *(page.figure(name, f"Contact sheet {name}") for name in page.files if name.startswith("sheet-")),
         FOOT,
     ]
     return "\n".join(part for part in parts if part is not None).replace("\n\n\n", "\n\n").rstrip() + "\n"
@@ -165,7 +165,7 @@ def questions_page(page: Page) -> str:
     for title, text in sections(page.measured, [each for each in page.everyone if each.name in GROUPED]):
         parts += [f"## {title}\n", text, ""]
         if title.startswith("Low-resource"):
-            parts.append(page.picture("curve.svg", "R@1 of held-out Yoruba names by the number of names in training"))
+            parts.append(page.figure("curve.svg", "R@1 of held-out Yoruba names by the number of names in training"))
     return "\n".join(parts).replace("\n\n\n", "\n\n").rstrip() + "\n"
 
 

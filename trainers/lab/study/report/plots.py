@@ -200,7 +200,7 @@ def _fill(methods: Sequence[Subject], subject: Subject) -> str:
 
 @contextmanager
 def _figure(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """Yield a figure of so many inches, and save it as SVG, alike in every run."""
+    """Yield a figure of a size in inches, and save it as SVG; equal plots make equal files."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure

@@ -47,7 +47,7 @@ IMAGES = """
 FID is the Fréchet distance of `emoji-judge`'s features to the real images of the gallery; the floor is that of two halves of the
 real images. It is not comparable with FIDs of other extractors. *Cultural things* are the 35 base emoji that CLDR's English
 keywords ascribe to a culture (sushi, kimono, kaaba …), whose names are seen in the language. The score says whether the thing is
-drawn, not whether a drawing suits a culture: the lab has one picture per concept, so that cannot be tested. Text in images cannot
+drawn, not whether a drawing suits a culture: the lab has one image per concept, so that cannot be tested. Text in images cannot
 be tested: they have 64 pixels.
 """
 COSTS_AND_QUALITY = """

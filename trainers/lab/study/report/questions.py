@@ -272,5 +272,5 @@ def _seeds(measured: Measured) -> str:
 LEFT_OUT = """* Distillation of the denoiser to fewer steps: the sampler alone needs few on the lab, so nothing would be seen.
 * The published methods over `multilingual-e5-small`: training its copies takes hours on a processor.
 * `lora`, `bottleneck` and `prompt-tuning` without their phase on texts, and three seeds of training for every method: processor time.
-* Styles of a culture, and text in images: the lab has one picture for each concept, of 64 pixels.
+* Styles of a culture, and text in images: the lab has one image for each concept, of 64 pixels.
 """

@@ -18,6 +18,7 @@ COMMIT_DIGITS = 40
 _DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{name}{number}" for name in ("COM", "LPT") for number in range(1, 10))}
 _PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _RESERVED = {
+    "recommend",
     "api",
     "datasets",
     "spaces",

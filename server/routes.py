@@ -26,6 +26,10 @@ from server.pages.artifact.overview.overview import show_artifact
 from server.pages.artifact.revisions import files, history
 from server.pages.artifact.scores.scores import show_scores
 from server.pages.browse.page import browse
+from server.pages.choose import languages as choose_languages
+from server.pages.choose import leaderboard as choose_leaderboard
+from server.pages.choose import parity as choose_parity
+from server.pages.choose import recommend as choose_recommend
 from server.protocol.accounts import access_requests, likes, whoami
 from server.protocol.read import paths, safetensors_metadata, tags_by_type, usage
 from server.protocol.read.listing import list_repositories
@@ -107,6 +111,11 @@ OF_DATASETS = tuple(
 
 _PAGES = (
     RouteSpec("GET", "/", browse),
+    RouteSpec("GET", "/leaderboard", choose_leaderboard.show_leaderboard),
+    RouteSpec("GET", "/parity", choose_parity.show_parity),
+    RouteSpec("GET", "/languages", choose_languages.show_languages),
+    RouteSpec("GET", "/languages/{tag}", choose_languages.show_language),
+    RouteSpec("GET", "/recommend", choose_recommend.show_recommendation),
     RouteSpec("GET", "/feed.atom", feed.show_feed),
     RouteSpec("GET", "/robots.txt", robots.robots),
     RouteSpec("GET", "/favicon.ico", robots.favicon),

@@ -25,7 +25,7 @@ EXAMPLE = "yo"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """A score from elsewhere that is no parity, because the base's English score is not known."""
+    """A score from elsewhere that is not a parity, because the base's English score is not known."""
 
     artifact: str
     score: Score

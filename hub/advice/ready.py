@@ -26,6 +26,7 @@ MAX_MODULES = 100
 """Modules of a base that are looked at for each language, the best first."""
 MAX_SIMILAR = 5
 """Bases with the same conditioning whose modules are looked at, too."""
+_UNPUBLISHED = "its weights are not published"
 _SEEN = "seen"
 """The split of prompts that a module was trained on: any other one says more."""
 
@@ -114,7 +115,8 @@ def find_ready(
                 unknown=tuple(_unknown(known, languages, memory)),
             )
         )  # fmt: skip
-    return sorted(ready, key=_order), [*excluded.values()]
+    unpublished_last = sorted(excluded.values(), key=lambda each: each.reason == _UNPUBLISHED)
+    return sorted(ready, key=_order), unpublished_last
 
 
 def _candidates(
@@ -150,7 +152,7 @@ def _problem(module: Artifact, fit: Fit) -> str:
     """Return why a module cannot draw on the base; empty if it can."""
     if not fit.fits:
         return "; ".join(fit.reasons)
-    return "" if is_published(module) else "its weights are not published"
+    return "" if is_published(module) else _UNPUBLISHED
 
 
 def _is_zero_shot(module: Artifact, language: str) -> bool:

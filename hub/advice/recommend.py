@@ -57,7 +57,7 @@ class Advice:
     training: tuple[Training, ...]
     """Ways to train a module, the most promising first."""
     refused: dict[str, str]
-    """Method → why it is no way to train one."""
+    """Method → why it cannot train one."""
     study: tuple[Criterion, ...]
     """The study's criteria that are about the question."""
 

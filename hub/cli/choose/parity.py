@@ -94,7 +94,7 @@ def _print_base(found: dict[str, Any]) -> None:
     if splits:
         print(f"\nAlso measured, not comparable: {_short_list(splits)}. Choose with --benchmark, --split and --metric.")
     if found["reported"]:
-        print("\nReported elsewhere. These are no parities: the base's English score is not known.")
+        print("\nReported elsewhere. They are not parities, because the base's English score is not known:")
         rows = [
             (each["artifact"].removeprefix("linguahub/"), each["score"]["metric"], f"{each['score']['value']:.3g}",
              "/".join(filter(None, (each["score"]["benchmark"], each["score"]["language"]))), each["score"]["source"])

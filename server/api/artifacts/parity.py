@@ -56,7 +56,7 @@ class ParityMapBody(Body):
     missing: list[str] = Field(default=[], description="With `base`: languages without a parity.")
     reported: list[Reported] = Field(
         default=[],
-        description="With `base`: reported scores that are no parities, because the base's English score is not known.",
+        description="With `base`: reported scores that are not parities, because the base's English score is not known.",
     )
     measure: Measurement | None = Field(
         default=None, description="With `base`: the command that measures what is missing on one device, and its cost."

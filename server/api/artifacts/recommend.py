@@ -55,7 +55,7 @@ class RecommendBody(Body):
     excluded: list[Excluded] = Field(description="Modules for the languages that are not recommended, with the reason.")
     missing: list[str] = Field(description="Languages that no such module was trained on.")
     training: list[Training] = Field(description="Ways to train a module, the most promising first.")
-    refused: dict[str, str] = Field(description="Method → why it is no way to train one.")
+    refused: dict[str, str] = Field(description="Method → why it cannot train one.")
     study: list[CriterionBody]
 
 

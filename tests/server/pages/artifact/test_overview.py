@@ -91,6 +91,8 @@ def test_the_query_chooses_the_language_of_the_prompt(client: TestClient):
     unknown = client.get("/linguahub/pea-many?lang=%3Cb%3E").text
     assert "language=&#34;yo&#34;" in unknown
     assert "<b>" not in unknown
+    assert "ọkàn pupa" in client.get("/linguahub/mulan-sd15-base").text
+    assert "corazón rojo" in client.get("/linguahub/mulan-sd15-base?lang=es").text
 
 
 def test_every_language_of_the_lab_has_a_prompt():

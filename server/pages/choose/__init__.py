@@ -1,0 +1,1 @@
+"""Pages that help to choose: leaderboards, the parity map, languages, and advice."""

@@ -1,0 +1,71 @@
+"""/languages and /languages/{tag}: how well each language is served, and by what."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Annotated, Any
+
+from fastapi import Path, Request
+from starlette.responses import Response
+
+from hub.advice.measuring import measurement
+from hub.advice.parity_report import map_as_json, parity_overview
+from hub.errors import UnknownLanguage
+from hub.languages import MULTILINGUAL, parse_language, script_of
+from hub.records import Query
+from hub.scores.parity import Source
+from server.auth.access import Hub
+from server.auth.caller import caller_of
+from server.pages.choose.parity import level_of
+from server.pages.rendering import render
+
+MODULES = 20
+"""Modules on the page of a language."""
+_ENGLISH = "en"
+
+
+def show_languages(request: Request, hub: Hub) -> Response:
+    """Show all languages that artifacts have, by script, coloured by the best parity on any base."""
+    readers = caller_of(request, hub).readers()
+    counts = hub.registry.find(Query(limit=0, readers=readers)).facets["language"]
+    best: dict[str, float] = {}
+    for _, parities in parity_overview(hub.registry, readers=readers):
+        for entry in parities.entries:
+            best[entry.language] = max(best.get(entry.language, 0.0), entry.value)
+    scripts: dict[str, list[tuple[str, int, float | None]]] = defaultdict(list)
+    for tag in sorted({*counts, *best} - {MULTILINGUAL, _ENGLISH}):
+        scripts[_script_name(tag)].append((tag, counts.get(tag, 0), best.get(tag)))
+    groups = sorted(scripts.items(), key=lambda each: (-len(each[1]), each[0]))
+    context = {
+        "groups": groups,
+        "level": level_of,
+        "total": sum(len(each) for _, each in groups),
+        "measured": len(best),
+    }
+    return render("choose/languages.html", context, request=request)
+
+
+def show_language(
+    request: Request, hub: Hub, tag: Annotated[str, Path(max_length=100, description="Language tag or name.")]
+) -> Response:
+    """Show what serves a language: parities by base, modules, and what is missing. Raises UnknownLanguage."""
+    language = parse_language(tag)
+    if language == MULTILINGUAL:
+        raise UnknownLanguage(tag)
+    readers = caller_of(request, hub).readers()
+    overview = parity_overview(hub.registry, (language,), readers=readers)
+    maps = [map_as_json(*each) for each in overview]
+    page = hub.registry.find(Query(language=language, limit=MODULES, readers=readers, scores="best"))
+    unmeasured = [base for base, parities in overview if not parities.entries and measurement(base, language)]
+    context: dict[str, Any] = {
+        "tag": language, "maps": [each for each in maps if each["rows"]], "page": page, "level": level_of, "sources": list(Source),
+        "unmeasured": [each.name for each in unmeasured],
+    }  # fmt: skip
+    return render("choose/language.html", context, request=request)
+
+
+def _script_name(tag: str) -> str:
+    """Return the English name of the script that a language is written in."""
+    from langcodes import Language
+
+    return Language.make(script=script_of(tag)).script_name() if script_of(tag) else "Other"

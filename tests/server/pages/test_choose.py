@@ -1,0 +1,114 @@
+"""Leaderboards, the parity map, languages and advice as pages, on the curated cards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from hub.local import LocalHub
+from server import create_app
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with LocalHub.open() as hub, TestClient(create_app(hub), follow_redirects=False) as client:
+        yield client
+
+
+BOARD = "/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1&provenance=self-reported"
+
+
+def test_a_leaderboard_shows_each_ranking_with_its_conditions(client: TestClient):
+    page = client.get(f"{BOARD}&language=Yoruba&base=emoji-sd").text
+    assert "R-precision@1 on emoji-generation, split seen" in page
+    assert "R-precision@1 on emoji-generation, split pairs" in page
+    assert "<code>16706f8f</code>" in page
+    board = client.get("/api/v1" + BOARD + "&language=yo&base=emoji-sd").json()["rankings"][0]
+    assert f'href="{board["entries"][0]["record"]}"' in page
+
+
+def test_the_filters_that_were_typed_stay_beside_a_message(client: TestClient):
+    response = client.get(f"{BOARD}&language=Yorubaa&base=<b>")
+    assert response.status_code == 400
+    assert 'value="Yorubaa"' in response.text
+    assert "Did you mean" in response.text
+    assert "<b>" not in response.text
+
+
+def test_a_leaderboard_without_scores_lists_what_there_is(client: TestClient):
+    page = client.get("/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1").text
+    assert "No reproduced scores with these filters." in page
+    assert "R-precision@1 on emoji-generation, self-reported" in page
+
+
+def test_the_parity_map_has_a_table_for_each_measured_base(client: TestClient):
+    page = client.get("/parity").text
+    assert page.count("<table>") == 2
+    assert '<bdi lang="ar" dir="rtl">' in page
+    assert 'href="/parity?base=sdxl"' in page
+
+
+def test_a_base_without_parities_has_the_command_that_measures_them(client: TestClient):
+    page = client.get("/parity?base=SDXL").text
+    assert "No parity of this base is known here." in page
+    assert "hub evaluate sdxl --benchmark corpus-prompts" in page
+    assert client.get("/parity?base=sdxll").status_code == 404
+
+
+def test_languages_are_grouped_by_script_and_coloured_by_parity(client: TestClient):
+    page = client.get("/languages").text
+    assert all(f">{script} <span" in page for script in ("Latin", "Arabic", "Devanagari", "Ethiopic"))
+    assert 'href="/languages/yo" class="level-5"' in page
+    assert page.count('<li><a href="/languages/') >= 105
+
+
+@pytest.mark.parametrize("name", ["yo", "Yoruba", "yor"])
+def test_a_language_has_its_parities_and_modules_under_any_of_its_names(client: TestClient, name: str):
+    page = client.get(f"/languages/{name}").text
+    assert "Èdè Yorùbá" in page
+    assert 'href="/linguahub/memory-yo"' in page
+    assert 'href="/recommend?language=yo"' in page
+
+
+def test_an_unknown_language_is_not_found(client: TestClient):
+    response = client.get("/languages/Yorubaa", headers={"accept": "text/html"})
+    assert response.status_code == 404
+    assert "Did you mean" in response.text
+
+
+def test_the_form_answers_and_keeps_what_was_typed(client: TestClient):
+    page = client.get(
+        "/recommend?language=Yor%C3%B9b%C3%A1,+Swahili&base=sdxl&budget=1000&max_vram=24&need=culture"
+    ).text
+    assert 'value="Yorùbá, Swahili"' in page
+    assert '<option value="culture" selected>' in page
+    assert "No module that draws on <code>sdxl</code> was trained on Yoruba and Swahili." in page
+    assert "hub train altdiffusion --base sdxl --lang yo --lang sw" in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [("language=yo&base=sdxll", "no base is called"), ("language=Yorubaa&base=sdxl", "no language is called"),
+     ("language=yo&base=sdxl&budget=much", "is not a number"), ("language=yo&base=sdxl&need=speed", "unknown need")],
+)  # fmt: skip
+def test_a_wrong_question_is_said_beside_the_form(client: TestClient, asked: str, said: str):
+    response = client.get(f"/recommend?{asked}")
+    assert response.status_code in {400, 404}
+    assert said in response.text.lower().replace("&#34;", "")
+    assert 'value="yo' in response.text.lower()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [BOARD, "/parity", "/parity?base=emoji-sd", "/languages", "/languages/yo", "/recommend?language=yo&base=emoji-sd"],
+)
+def test_pages_have_one_heading_and_labelled_tables_and_stay_small(client: TestClient, path: str):
+    response = client.get(path)
+    assert response.status_code == 200
+    assert response.text.count("<h1>") == 1
+    assert response.text.count('class="scroll"') == response.text.count(
+        'class="scroll" tabindex="0" role="region" aria-label='
+    )
+    assert int(response.headers.get("content-length", 0)) < 60_000

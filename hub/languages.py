@@ -177,7 +177,8 @@ def _from_name(text: str) -> str | None:
             return _from_tag(tag) or tag
         except KeyError:
             continue
-    return _tags_by_plain_name().get(_plain(text).lower())
+    plain = _plain(text).lower()
+    return _tags_by_plain_name().get(plain) or _tags_by_english_name().get(plain)
 
 
 def _with_prefix_of(text: str) -> list[str]:
@@ -206,11 +207,14 @@ def _plain(text: str) -> str:
 
 @cache
 def _tags_by_plain_name() -> dict[str, str]:
-    """Map autonyms and English names of frequent languages, in lower case and without diacritics, to tags.
+    """Map autonyms of frequent languages, in lower case and without diacritics, to tags."""
+    return {_plain(autonym(tag)).lower(): tag for tag in reversed(_frequent())}
 
-    CLDR's table, which comes first, lacks names that it also uses for a way of writing, such as `Hindi`.
-    """
-    return {_plain(name(tag)).lower(): tag for name in (language_name, autonym) for tag in reversed(_frequent())}
+
+@cache
+def _tags_by_english_name() -> dict[str, str]:
+    """Map English names of frequent languages, in lower case, to tags: CLDR's table lacks those of one way of writing, like `Hindi`."""
+    return {language_name(tag).lower(): tag for tag in reversed(_frequent())}
 
 
 @cache

@@ -170,6 +170,14 @@ def check_device(device: str, *, takes_index: bool = False) -> None:
         raise InvalidRequest(f"unknown device `{device}`: choose cpu or cuda{' or cuda:1' if takes_index else ''}.")
 
 
+def check_current(name: str) -> None:
+    """Raise `InvalidRequest` for a name with a revision: scores are those of the current one."""
+    if "@" in name:
+        raise InvalidRequest(
+            f"`{name}` names a revision, and scores are measured on the current one: leave `@{name.partition('@')[2]}` out."
+        )
+
+
 def check_engine(engine: str) -> None:
     """Check that an engine is `local` or `ray`. Raises `InvalidRequest`."""
     if engine not in ENGINES:

@@ -123,7 +123,9 @@ def _sentences(
         name = _short(first.module)
         languages = _listed(each.language for each in first.languages)
         note = "" if not all(each.zero_shot for each in first.languages) else ", zero-shot"
-        reason = f": {first.why[0]}" if any(each.score for each in first.languages) else ", which has no score yet"
+        reason = (
+            f": {first.why[0]}" if any(each.score for each in first.languages) else ", for which there are no scores"
+        )
         said.append(f"Load `{name}` for {languages} on {on}{note}{reason}.")
     if missing:
         said.append(f"No module that draws on {on} was trained on {_listed(missing)}.")

@@ -21,6 +21,9 @@ MAX_RUNS = 10
 """Modules of a method whose training time is read."""
 _SEEN = "seen"
 
+_BUDGETS = (True, None, False)
+"""Whether a cost is within the budget, in the order of the list; None where the cost or the budget is not known."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -108,9 +111,9 @@ def ways_to_train(
 
 
 def _order(training: Training, wanted: set[str]) -> tuple[object, ...]:
-    """Order by budget, then by what was asked for, then by what was measured, then by cost."""
+    """Order by budget, an unknown cost after one within it, then by what was asked for, by what was measured, and by cost."""
     return (
-        training.within_budget is False, not wanted & set(training.study), training.evidence is None,
+        _BUDGETS.index(training.within_budget), not wanted & set(training.study), training.evidence is None,
         -(training.evidence.median if training.evidence else 0), training.device_seconds or float("inf"), training.method,
     )  # fmt: skip
 

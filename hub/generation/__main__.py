@@ -13,6 +13,9 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
 from queue import SimpleQueue
 from typing import Any, TextIO
 
@@ -27,9 +30,10 @@ class Cancelled(Exception):
 class Worker:
     """Runs the messages of standard input one after the other, and writes events."""
 
-    def __init__(self, source: TextIO, target: TextIO) -> None:
-        self._source, self._target = source, target
-        self._messages: SimpleQueue[dict[str, Any]] = SimpleQueue()
+    def __init__(self, source: TextIO, target: TextIO, at_end: Callable[[], None]) -> None:
+        """`at_end` is called in another thread when `source` has ended."""
+        self._source, self._target, self._at_end = source, target, at_end
+        self._messages: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         self._cancelled: set[str] = set()
 
     def run(self) -> None:
@@ -46,22 +50,22 @@ class Worker:
         with LocalHub.open() as hub:
             self._pipelines = Pipelines(hub)
             self._write("ready", device=_device_name())
-            while True:
-                message = self._messages.get()
+            while (message := self._messages.get()) is not None:
                 if "prepare" in message:
                     self._prepare(Pinned(**message["prepare"]))
                 else:
                     self._generate(message["job"], GenerationRequest.from_json(message["request"]))
 
     def _read(self) -> None:
-        """Queue messages; a cancellation takes effect at once. The end of the input ends the process, whatever it computes."""
+        """Queue messages; a cancellation takes effect at once."""
         for line in self._source:
             message = json.loads(line)
             if "cancel" in message:
                 self._cancelled.add(message["cancel"])
             else:
                 self._messages.put(message)
-        os._exit(0)
+        self._messages.put(None)
+        self._at_end()
 
     def _prepare(self, base: Pinned) -> None:
         """Load a base before the first request. A base that cannot be loaded is reported by the first job that needs it."""
@@ -85,7 +89,8 @@ class Worker:
         except Cancelled:
             self._write("cancelled", job=job)
         except Exception as error:  # noqa: BLE001 - one bad request must not end the process
-            self._write("failed", job=job, message=_message(error))
+            message, log = _explain(error)
+            self._write("failed", job=job, message=message, log=log)
         finally:
             self._cancelled.discard(job)
 
@@ -94,16 +99,19 @@ class Worker:
         self._target.flush()
 
 
-def _message(error: Exception) -> str:
-    """Return what a visitor is told. An error of this installation goes to the log, because it may name folders of this machine."""
-    if isinstance(error, OutOfMemory) or (isinstance(error, HubError) and error.status < 500):
-        return str(error)
-    traceback.print_exception(error)
+def _explain(error: Exception) -> tuple[str, str]:
+    """Return what a visitor is told and what is logged: an error of this installation may name folders of this machine."""
+    if isinstance(error, OutOfMemory) or (
+        isinstance(error, HubError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    ):
+        return str(error), ""
     if type(error).__name__ == "OutOfMemoryError":
         return (
-            "the device has too little memory for this base and these modules: choose fewer modules or a smaller base."
+            "the device has too little memory for this base and these modules: choose fewer modules or a smaller base.",
+            "",
         )
-    return "the image could not be generated because of an error on the server, which is in its log."
+    log = str(error) if isinstance(error, HubError) else "".join(traceback.format_exception(error))
+    return "the image could not be generated because of an error on the server, which is in its log.", log
 
 
 def _device_name() -> str:
@@ -124,7 +132,8 @@ def main() -> None:
     """Serve requests on the original standard output; what libraries print goes to standard error."""
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    Worker(open(0, encoding="utf-8", closefd=False), events).run()  # noqa: SIM115 - open as long as the process
+    source = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open as long as the process
+    Worker(source, events, at_end=partial(os._exit, 0)).run()  # It ends at once, whatever it computes.
 
 
 if __name__ == "__main__":

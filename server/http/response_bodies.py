@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from hub.conditioning import Conditioning
-from hub.records import Artifact, Page, Score, StandIn, Upstream, Variant
+from hub.records import Artifact, Meaning, Page, Score, StandIn, Upstream, Variant
 
 _FIELDS = [each.name for each in fields(Artifact) if each.name != "name"]
 
@@ -102,6 +102,15 @@ class SearchBody(Body):
     stand_ins: list[StandIn] = Field(
         description="If `text` is a name such as `mulan-fr`, the multilingual modules that it gives, one for each base that no "
         "module of this name is made for. Only on the first page."
+    )
+    meaning: Meaning | None = Field(
+        description="What `text` was understood as; null if it was searched for word by word, as text in double quotes is."
+    )
+    correction: str = Field(
+        description="If nothing matches, a text that is spelled like `text` and has matches; else empty."
+    )
+    without: dict[str, int] = Field(
+        description="If nothing matches, the number of matches without one of the parameters.", examples=[{"base": 12}]
     )
 
 

@@ -128,7 +128,10 @@ def _write(app: FastAPI) -> dict[str, Any]:
             if "HTTPValidationError" in str(responses.get("422", "")):
                 del responses["422"]
             for response in responses.values():
-                if len(content := response.get("content", {})) > 1 and content.get("application/json") == {}:
+                if len(content := response.get("content", {})) > 1 and content.get("application/json") in (
+                    {},
+                    {"schema": {}},
+                ):
                     del content["application/json"]  # FastAPI's default, beside the media type that the route declares.
     return document
 

@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -113,6 +114,22 @@ def test_a_server_starts_with_standard_input_closed(tmp_path: Path):
         assert address
         with urllib.request.urlopen(f"{address[0]}/login", timeout=5):
             pass
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("option", "status"), [([], 200), (["--no-try"], 404)], ids=["by default", "--no-try"])
+def test_the_page_that_generates_images_can_be_left_out(tmp_path: Path, option: list[str], status: int):
+    environment = os.environ | {"HUB_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = [*RUN, "--port", "0", "--workers", "2", *option]
+    with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        address = find_url(process.stdout.readline())
+        assert address
+        page = httpx.get(f"{address[0]}/try", timeout=30)
+        assert (page.status_code, "Generate</button>" in page.text) == (status, status == 200)
+        assert "<code>hub serve</code>" not in page.text, "the processes know where the queue is"
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
 

@@ -19,6 +19,7 @@ from trainers.options import (
     ImageColumn,
     JudgeName,
     Steps,
+    check_current,
     check_device,
     check_engine,
     check_names,
@@ -100,6 +101,7 @@ def evaluate(
     Published benchmarks need --data, and those that generate images need --judge.
     """
     languages = parse_languages(lang)
+    check_current(name)
     check_device(device, takes_index=True)
     check_engine(engine)
     from hub.local import LocalHub

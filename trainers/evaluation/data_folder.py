@@ -106,7 +106,7 @@ def read_json(path: Path) -> Any:
     """Return the content of a JSON file. Raises `DamagedFile`."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _damaged(path, error) from error
 
 
@@ -117,7 +117,7 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _damaged(path, f"line {number}: {error}") from error
         if not isinstance(row, dict):
             raise _damaged(path, f"line {number} is not an object")

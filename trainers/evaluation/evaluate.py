@@ -36,7 +36,7 @@ from trainers.evaluation.results.result_log import ResultLogs
 from trainers.evaluation.results.work import Work
 from trainers.evaluation.retrieval import RetrievalEvaluator
 from trainers.evaluation.run_published import OpenedBenchmark, check_languages, make_task, open_published, run_published
-from trainers.evaluation.subjects import open_subject
+from trainers.evaluation.subjects import check_base, open_subject
 from trainers.frozen.find_frozen import find_base, image_side
 from trainers.inputs.feature_cache import key_of
 from trainers.loop.distributed import gather
@@ -172,12 +172,15 @@ def prepare_evaluation(
 
     Raises `UnknownBenchmark`, `UnknownCorpus`, the errors of a benchmark's data, and `InvalidRequest`.
     """
+    check_base(artifact, base, hub)
     benchmarks = benchmarks or (benchmark_of(artifact),)
     found: dict[str, Any] = {name: get_benchmark(name) for name in benchmarks}
     lab = tuple(name for name, each in found.items() if not isinstance(each, DataBenchmark))
     on_corpus: list[CorpusPrompts] = [each for each in found.values() if type(each) is CorpusPrompts]
     request = EvaluationRequest(lab, splits or ("seen",), languages, 0, seed)
     published = {name: each for name, each in found.items() if name not in lab and each not in on_corpus}
+    if choice.place and on_corpus and not published:
+        choice.refuse(on_corpus[0].name, "it reads --corpus", "--data")
     opened = open_published(published, splits, choice)
     loaded: Corpus | None = None
     for name in lab:

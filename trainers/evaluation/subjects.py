@@ -35,6 +35,16 @@ def open_subject(
     return replace(subject, identity=identity_of(artifact, base, hub), artifact=artifact)
 
 
+def check_base(artifact: Artifact, base: str, hub: LocalHub) -> None:
+    """Raise `InvalidRequest` if `--base` names another base than the artifact, which is one itself, or is given for an encoder."""
+    if artifact.kind == "base" and base and hub.registry.base_named(base) != str(artifact.name):
+        raise InvalidRequest(f"`{artifact.name.name}` is a base itself: evaluate it without `--base {base}`.")
+    if artifact.kind == "encoder" and not artifact.variants and base:
+        raise InvalidRequest(
+            f"`{artifact.name.name}` is an encoder without a base: evaluate it without `--base {base}`."
+        )
+
+
 def identity_of(artifact: Artifact, base: str, hub: LocalHub) -> str:
     """Return what the weights of `hub evaluate NAME --base BASE` depend on: the revisions of both, or the state of a base's folder."""
     found = base or next(iter(artifact.bases), "")

@@ -24,6 +24,9 @@ SAMPLE = 4096
 KEPT = 64
 """Bytes of a text in memory: weights, their sums, hashes and places. Its letters and tokens stay in files."""
 
+CROPPED = 32
+"""More bytes of a text whose image is cropped: the size of the image, its bucket and places in it."""
+
 
 class PlannedCorpus:
     """As many pairs of an image and a caption in every language as planned, of which `SAMPLE` are made."""
@@ -134,4 +137,4 @@ def rows_of_step(features: FeatureDataset, examples: int, count: int, *, with_im
 
 def host_bytes(features: FeatureDataset) -> int:
     """Return the bytes that the texts of a dataset take on the host."""
-    return KEPT * len(features.texts_N)
+    return (KEPT + (CROPPED if features.cropping else 0)) * len(features.texts_N)

@@ -21,6 +21,7 @@ from hub.embeddings import Embeddings
 from hub.encoders.dual_encoder import DualEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
 from hub.encoders.text_encoder import TextEncoder
+from hub.errors import DoesNotFit
 from hub.loader.modules.module_config import PromptRule
 from trainers.corpora.corpus import Corpus
 from trainers.inputs.feature_cache import FeatureCache, key_of
@@ -158,7 +159,12 @@ class FeatureDataset:
         return self.image_latents.read(self.latent_rows, self.meaning_N[rows_B], generator)
 
     def latents(self, rows_B: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return the latents of `images`, without their sizes."""
+        """Return the latents of `images`. Raises `DoesNotFit` with a cropping, whose sizes the denoiser must be told."""
+        if self.cropping is not None:
+            raise DoesNotFit(
+                "this method tells the denoiser no sizes of images: omit `center_crop`, `random_crops`, `random_flip` and "
+                "`aspect_buckets`."
+            )
         return self.images(rows_B, generator).latents_BKHW
 
     @property

@@ -16,6 +16,7 @@ from trainers.options import (
     Guidance,
     JudgeName,
     Steps,
+    check_current,
     check_device,
     data_options,
     parse_languages,
@@ -72,6 +73,7 @@ def rescore(
     score that comes out differently is disputed: its value is outside the interval measured here.
     """
     languages = parse_languages(lang)
+    check_current(name)
     check_device(device, takes_index=True)
     from hub.local import LocalHub
     from hub.publish.reproduce import record_reproduced

@@ -49,7 +49,7 @@ class RunRecord:
 
 
 def read_record(score: Score) -> RunRecord:
-    """Return the run record of a score. One that is no command, or contradicts the score, has a `problem`."""
+    """Return the run record of a score. A record without a command, or with one that contradicts the score, has a `problem`."""
     command, found, rest = score.source.partition("; revision ")
     try:
         words = shlex.split(command)

@@ -146,7 +146,7 @@ def _provenance(row: dict[str, Any]) -> str:
 
 
 def _cell(cell: dict[str, Any] | None) -> str:
-    """Return `0.91 [0.85–0.97]`, or a dash for a cell without a measurement."""
+    """Return `0.91 [0.85–0.97]`, or a dash for a cell without a score."""
     if cell is None:
         return "–"
     if cell["low"] is None or cell["high"] is None:

@@ -30,13 +30,14 @@ MAX_LANGUAGES = 4
 
 
 def search(
-    text: Annotated[
-        str,
+    words: Annotated[
+        list[str] | None,
         Argument(
+            metavar="[TEXT]...",
             help="Names and words, such as `yoruba sdxl`: bases, languages, methods and kinds are recognised.",
             show_default=False,
         ),
-    ] = "",
+    ] = None,
     lang: Annotated[
         str,
         Option(help="Language tag or name: yo, yor, Yoruba, Yorùbá; several separated by commas.", show_default=False),
@@ -72,6 +73,7 @@ def search(
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
     """Search for artifacts, best scores first: those that this hub has reproduced."""
+    text = " ".join(words or [])
     if sort not in ORDERS:
         raise InvalidRequest(f"unknown sort order `{sort}`: choose one of {', '.join(ORDERS)}.")
     if provenance not in list(Provenance):

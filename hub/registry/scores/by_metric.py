@@ -9,16 +9,17 @@ end of each range.
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import InvalidRequest
-from hub.records import Provenance
+from hub.records import Provenance, Score
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.index.ranking import HEADLINES
 from hub.registry.scores.rankings import COLUMNS, Ranking, distinct_rankings, rankings
+from hub.registry.scores.rows import read_score
 
 if TYPE_CHECKING:
     from hub.records import Query
@@ -139,18 +140,35 @@ def _scale(database: Database, query: Query) -> tuple[str, str]:
     return (found[0][0], found[0][1]) if found else ("1", "up")
 
 
-def measured_with(database: Database, readers: tuple[str, ...] | None) -> list[tuple[str, str, str]]:
-    """Return benchmarks, metrics and provenances that artifacts can be compared by, among scores that `readers` may see.
+def measured_with(database: Database, readers: tuple[str, ...] | None) -> list[tuple[str, str, str, str]]:
+    """Return benchmarks, metrics, provenances and splits that artifacts can be compared by, among scores that `readers` may see.
 
     Only the metrics that say how well a module does; see `hub.registry.index.ranking`.
     """
-    pairs = ({"metric": metric, "provenance": str(provenance)} for metric, provenance in product(HEADLINES, _COMPARED))
-    return [
-        (benchmark, known["metric"], known["provenance"])
-        for known in pairs
-        for benchmark in _distinct_values(database, known, "benchmark", "")
-        if _is_visible(database, {**known, "benchmark": benchmark}, readers)
-    ]
+    found: dict[tuple[str, str, str, str], None] = {}
+    for metric, provenance in product(HEADLINES, _COMPARED):
+        for each in distinct_rankings(database, metric, provenance):
+            known = {"metric": metric, "provenance": str(provenance), "benchmark": each.benchmark, "split": each.split}
+            scale = (each.benchmark, metric, str(provenance), each.split)
+            if scale not in found and _is_visible(database, known, readers):
+                found[scale] = None
+    return list(found)
+
+
+def best_values(
+    database: Database, query: Query, ids: Sequence[int], tags: Sequence[str], ranking: Ranking | None
+) -> dict[int, Score]:
+    """Map artifact ids to their best score of the metric of `query`."""
+    asked = metric_filter(database, query, tags, ranking)
+    among, values = database.in_list("scores.artifact_id", ids, "ids")
+    rows = database.rows(
+        f"SELECT * FROM scores WHERE {among} AND {asked.where} ORDER BY value {asked.best_first}, position",
+        {**asked.values, **values},
+    )
+    found: dict[int, Score] = {}
+    for row in rows:
+        found.setdefault(row["artifact_id"], read_score(row))
+    return found
 
 
 def _is_visible(database: Database, known: dict[str, str], readers: tuple[str, ...] | None) -> bool:
@@ -160,24 +178,9 @@ def _is_visible(database: Database, known: dict[str, str], readers: tuple[str, .
     visible, values = visibility_condition(readers)
     question = (
         "SELECT 1 FROM scores JOIN artifacts ON artifacts.id = scores.artifact_id WHERE metric = :metric "
-        f"AND provenance = :provenance AND benchmark = :benchmark AND (NOT private OR {visible}) LIMIT 1"
+        f"AND provenance = :provenance AND benchmark = :benchmark AND split = :split AND (NOT private OR {visible}) LIMIT 1"
     )
     return bool(database.rows(question, {**known, **values}))
-
-
-def _distinct_values(database: Database, known: dict[str, str], column: str, wanted: str) -> Iterator[str]:
-    """Yield the distinct values of `column` among scores with the `known` values; only `wanted`, unless it is empty."""
-    same = " AND ".join(f"{name} = :{name}" for name in known)
-    last, sign = wanted, "=" if wanted else ">="
-    for _ in range(MAX_RANGES + 1):
-        question = f"SELECT {column} FROM scores WHERE {same} AND {column} {sign} :last ORDER BY {column} LIMIT 1"
-        rows = database.rows(question, {**known, "last": last})
-        if not rows:
-            return
-        last, sign = rows[0][0], ">"
-        yield last
-        if wanted:
-            return
 
 
 def the_ranking(

@@ -21,11 +21,13 @@ from hub.registry.artifacts.rows import read_artifacts
 from hub.registry.index.ranking import UNMEASURED
 from hub.registry.scores.by_metric import (
     artifacts_with_score,
+    best_values,
     metric_filter,
     score_page,
     sort_by_score,
     the_ranking,
 )
+from hub.registry.scores.rankings import Ranking
 from hub.registry.scores.rows import headlines
 from hub.registry.search.criteria import (
     ORDER_BY,
@@ -95,8 +97,9 @@ def find(
         if query.text and not query.metric:
             filters = criteria_of(query, Reading(), counts["language"], readers, base_names)
             named = names_first(database, reading, filters)
+        ranking = the_ranking(database, query, criteria.tags, readers) if query.sort == BY_METRIC else None
         if query.metric:
-            found = _find_by_metric(database, query, criteria, candidates)
+            found = _find_by_metric(database, query, criteria, candidates, ranking)
         elif criteria.matches_all:
             facets = {facet: counts[facet] for facet in FACETS}
             found = _from_index(database, criteria, query.sort, counts[""].get("", 0), facets)
@@ -104,6 +107,8 @@ def find(
             found = _find_by_criteria(database, query, criteria, candidates, counts, named, has_private=has_private)
         ids, offset = _page(database, query, found)
         best = headlines(database, ids, _one_language(query, reading)) if query.scores == "best" else None
+        if best is not None and query.metric:
+            best |= best_values(database, query, ids, criteria.tags, ranking)
         return Page(read_artifacts(database, ids, best), found.total, found.facets, found.is_exact, offset)
 
 
@@ -254,9 +259,13 @@ def _ranking_limit(
     return max_ranked
 
 
-def _find_by_metric(database: Database, query: Query, criteria: SearchCriteria, candidates: int) -> _Matches:
-    """Find matches of a metric, and of words and facets: the rarer side gives the candidates for the other."""
-    ranking = the_ranking(database, query, criteria.tags, criteria.readers) if query.sort == BY_METRIC else None
+def _find_by_metric(
+    database: Database, query: Query, criteria: SearchCriteria, candidates: int, ranking: Ranking | None
+) -> _Matches:
+    """Find matches of a metric, and of words and facets: the rarer side gives the candidates for the other.
+
+    `ranking`: the one that orders them, if they are ordered by value.
+    """
     score_filter = metric_filter(database, query, criteria.tags, ranking)
     max_ranked = max(candidates, MAX_COMPARED) if candidates else 0
     matching = [] if criteria.matches_all else database.match_ids(criteria.prefixes, criteria.word_groups, max_ranked)

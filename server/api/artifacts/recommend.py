@@ -31,7 +31,7 @@ class ReadyBody(Body):
     )
     dtype: str = Field(description="The type in which they take it: `fp16`, `8bit` or `4bit`.")
     why: list[str]
-    unknown: list[str] = Field(description="What is neither measured nor stated.")
+    unknown: list[str] = Field(description="What was not measured or stated.")
     load: str = Field(examples=['load_pipeline("emoji-sd", adapter="mulan-yo")'])
 
 

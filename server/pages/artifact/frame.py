@@ -29,8 +29,6 @@ class Tab:
 
     name: str
     url: str
-    count: int | None = None
-    """Number shown beside the name."""
 
 
 def scores_path(artifact: Artifact) -> str:
@@ -79,7 +77,7 @@ def render_tab(
     account = caller.account if caller.may_act else None
     is_head = not artifact.revision or shown.id == artifact.revision
     revision = "main" if is_head else commit_id(shown.id)
-    scores = [Tab(SCORES, scores_path(artifact), len(artifact.scores))] if artifact.scores else []
+    scores = [Tab(SCORES, scores_path(artifact))] if artifact.scores else []
     is_admin = caller.in_browser and caller.may_administer(artifact.name)
     shared = {
         "artifact": artifact,

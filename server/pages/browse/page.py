@@ -29,7 +29,8 @@ from server.pages.rendering import render
 SHOWN_VALUES = 8
 """Values shown per facet; the others are collapsed."""
 SCORE = "score"
-"""The parameter of the page for benchmark, metric and provenance together, as the filter by score sends them."""
+"""The parameter of the page for benchmark, metric, provenance and split together, as the filter by score sends them."""
+_SCALE = ("benchmark", "metric", "provenance", "split")
 _ORDERS = {
     "score": "Best match",
     "downloads": "Most downloads",
@@ -95,7 +96,7 @@ def browse(request: Request, hub: Hub) -> Response:
         "chosen": _chosen(request, facets, query),
         "images": _images(request, hub, page, query),
         "scales": measured_with(hub.registry.database, readers),
-        "scale": (query.benchmark, query.metric, query.provenance),
+        "scale": (query.benchmark, query.metric, query.provenance, query.split),
         "meaning": _in_words(page.meaning),
         "literal": with_parameters(request, q=None, offset=None, text=f'"{query.text}"'),
         **_what_to_change(request, query, page),
@@ -110,9 +111,9 @@ def _read(request: Request, hub: LocalHub, readers: tuple[str, ...] | None) -> Q
     parameters = [(key, value) for key, value in given if key != SCORE]
     if score := request.query_params.get(SCORE, ""):
         names = score.split(":")
-        if len(names) != 3:
-            raise InvalidRequest(f"`{SCORE}` is `benchmark:metric:provenance`, not `{score[:80]}`.")
-        parameters += list(zip(("benchmark", "metric", "provenance"), names, strict=True))
+        if len(names) != len(_SCALE):
+            raise InvalidRequest(f"`{SCORE}` is `{':'.join(_SCALE)}`, not `{score[:80]}`.")
+        parameters += list(zip(_SCALE, names, strict=True))
     else:  # The form sends its limits even if no metric is chosen.
         is_metric = any(key == "metric" and value for key, value in given)
         parameters = [each for each in parameters if is_metric or each[0] not in {"min", "max"}]
@@ -153,7 +154,7 @@ def _chosen(request: Request, facets: list[Facet], query: Query) -> list[tuple[s
         )
         without = dict.fromkeys((SCORE, "metric", "benchmark", "split", "provenance", "min", "max", "offset"))
         sort = {"sort": None} if query.sort == BY_METRIC else {}
-        label = f"{formatting.metric(query.metric)}{limits}, {query.provenance}"
+        label = ", ".join(filter(None, (f"{formatting.metric(query.metric)}{limits}", query.split, query.provenance)))
         found.append((query.metric, label, with_parameters(request, **without, **sort)))
     return found
 

@@ -99,6 +99,7 @@ async def create_try(request: Request, hub: Hub, body: TryRequest) -> TryBody:
     """Generate images of a prompt.
 
     The response is the job, which waits until a process is free. A request that is equal to one of yours returns that job.
+
     Raises UnknownArtifact, UnknownLanguage, DoesNotFit, InvalidRequest, RateLimited and NotServed.
     """
     wanted, caller = await run_in_threadpool(_wanted, request, hub, body)
@@ -117,26 +118,34 @@ def _wanted(request: Request, hub: LocalHub, body: TryRequest) -> tuple[Generati
 
 
 async def get_try(
-    request: Request, job: Segment, after: int = 0, wait: Annotated[float, Query(ge=0, le=MAX_WAIT_S)] = WAIT_S
+    request: Request,
+    job: Segment,
+    after: Annotated[int, Query(ge=0, le=10**9, description="The `version` that is known; 0 does not wait.")] = 0,
+    wait: Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="Seconds to wait for a change.")] = WAIT_S,
 ) -> TryBody:
-    """Return a job. With `after`, wait up to `wait` seconds until its version is larger. Raises UnknownJob."""
+    """Return a job. With `after`, wait up to `wait` seconds until its version is larger.
+
+    Raises UnknownJob.
+    """
     return job_body(await _ask(request, "get", job=job, after=after, wait_s=wait if after else 0))
 
 
 async def cancel_try(request: Request, job: Segment) -> TryBody:
-    """Cancel a job. Its finished images stay available for a while. Raises UnknownJob."""
+    """Cancel a job. Its finished images stay available for a while.
+
+    Raises UnknownJob.
+    """
     return job_body(await _ask(request, "cancel", job=job))
 
 
 async def get_try_image(request: Request, job: Segment, column: int) -> Response:
-    """Return the image of a column as PNG. Raises UnknownJob."""
+    """Return the image of a column as PNG.
+
+    Raises UnknownJob.
+    """
     png = b64decode(await _ask(request, "image", job=job, column=column))
-    # An image of a private module: no shared cache keeps it.
-    headers = {
-        "Cache-Control": "private, max-age=3600, immutable",
-        "Content-Disposition": f'inline; filename="try-{column}.png"',
-    }
-    return Response(png, 200, headers, "image/png")
+    # It can be of a private module, so no shared cache keeps it. The page names the file that a visitor downloads.
+    return Response(png, 200, {"Cache-Control": "private, max-age=3600, immutable"}, "image/png")
 
 
 async def submit(request: Request, caller: Caller, wanted: GenerationRequest) -> TryBody:

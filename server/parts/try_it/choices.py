@@ -20,6 +20,7 @@ from server.parts.try_it.settings import configured_bases
 MAX_COLUMNS = 5
 MAX_BASES = 100
 MAX_MODULES = 50
+NO_BASE = "no base can generate images on this server: an administrator can add one with `hub push` or HUB_TRY_BASES."
 TRANSLATING = ("translate", "memory")
 """Methods whose modules give English words to the base's own encoder."""
 LAB = {"emoji-sd": (20, 2.5), "emoji-dit": (20, 2.5)}
@@ -60,9 +61,7 @@ def offered_bases(hub: LocalHub, caller: Caller) -> list[Artifact]:
 def choose_base(bases: Sequence[Artifact], hub: LocalHub, name: str) -> Artifact:
     """Return the base that people call `name`, by default the first. Raises UnknownBase and InvalidRequest."""
     if not bases:
-        raise InvalidRequest(
-            "no base can generate images on this server: an administrator can fetch one with `hub pull`."
-        )
+        raise InvalidRequest(NO_BASE)
     if not name:
         return bases[0]
     known = hub.registry.base_named(name) or name

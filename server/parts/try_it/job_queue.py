@@ -187,6 +187,8 @@ class _Worker:
                         self._queue.fail_waiting(event["message"])
                     elif event.get("job") == job.id:
                         job.apply(event)
+                        if event.get("log"):
+                            _log.error("job %s failed: %s", job.id, event["log"])
                         if event["event"] in {DONE, FAILED, CANCELLED}:
                             self._crashes = 0
                             return

@@ -32,7 +32,7 @@ from server.pages.formatting import short_name
 from server.pages.login import FORM_HEADERS, SEE_OTHER
 from server.pages.rendering import render
 from server.parts.try_it.api import TryBody, UnknownJob, get_try, missing_libraries, share_path, submit
-from server.parts.try_it.choices import LAB, choose_base, make_request, module_choices, offered_bases, proposed
+from server.parts.try_it.choices import LAB, NO_BASE, choose_base, make_request, module_choices, offered_bases, proposed
 from server.parts.try_it.prompts import MAX_CHARACTERS, MAX_SEED, all_examples, check_prompt, check_seed, examples_of
 from server.parts.try_it.service import Client
 
@@ -157,7 +157,7 @@ async def _page(
     context |= {
         "job": job,
         "problem": problem,
-        "unavailable": str(missing or "") or unavailable,
+        "unavailable": str(missing or "") or unavailable or (NO_BASE if base is None else ""),
         "device": device,
         # The script starts what a shared link describes, but not what is still being typed. A crawler starts nothing.
         "starts": "adapter" in query and "draft" not in query and bool(typed.prompt) and not (job or problem),
@@ -174,7 +174,7 @@ def _context(request: Request, hub: LocalHub, typed: Typed) -> tuple[dict[str, A
     language, base = _preferred_language(request), bases[0] if bases else None
     try:
         language = parse_language(typed.language) if typed.language else language
-        base = choose_base(bases, hub, typed.base)
+        base = choose_base(bases, hub, typed.base) if bases else None
     except InvalidRequest as error:
         problem = error
     choices = module_choices(hub, caller, base, language) if base is not None else []

@@ -54,7 +54,7 @@ def work(job: str, request: dict, cancelled: set[str]) -> None:
         if prompt == "garbage":
             print("this is not an event", flush=True)
         if prompt == "fail":
-            say("failed", job=job, message="the base cannot be loaded.")
+            say("failed", job=job, message="the base cannot be loaded.", log="no file X")
             return
         while prompt in {"hang", "slow"}:
             time.sleep(0.005)

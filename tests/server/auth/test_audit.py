@@ -22,7 +22,10 @@ from tests.builders.server.scans import mark_malicious
 BYTES = "uploads are invisible until they are committed; the table `uploads` records the account"
 READS = "only reads, despite its method"
 REFUSES = "only refuses"
+IMAGES = "generates images, and changes nothing"
 NOT_LOGGED = {
+    "api.cancel_try": IMAGES,
+    "api.create_try": IMAGES,
     "large_files.duplicate_large_files": BYTES,
     "lfs.plan_transfers": READS,
     "lfs_objects.complete_object": BYTES,
@@ -30,6 +33,7 @@ NOT_LOGGED = {
     "lfs_objects.receive_part": BYTES,
     "lfs_objects.verify_object": READS,
     "oauth.begin_login": "the code authorizes nothing until a user confirms it, which is logged",
+    "page.start_try": IMAGES,
     "paths.describe_paths": READS,
     "preupload.plan_upload": READS,
     "routes.redeliver": "repeats a delivery with the same id; deliveries have their own log",

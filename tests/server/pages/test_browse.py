@@ -33,15 +33,15 @@ def test_an_empty_result_offers_a_correction_a_filter_to_remove_and_a_command(cl
 
 def test_results_are_filtered_and_sorted_by_one_named_metric(client: TestClient):
     page = client.get("/").text
-    scales = re.findall(r'<option value="([^":]+:[^":]+:[^":]+)"', page)
-    assert "emoji-generation:r_precision_at_1:reproduced" in scales
-    address = "/?owner=ada&score=emoji-generation:r_precision_at_1:reproduced&sort=metric"
+    scales = re.findall(r'<option value="([^":]+:[^"]+)"', page)
+    assert "emoji-generation:r_precision_at_1:reproduced:seen" in scales
+    address = "/?owner=ada&score=emoji-generation:r_precision_at_1:reproduced:seen&sort=metric"
     values = [float(value) for value in re.findall(r'class="value"><strong>([0-9.]+)', client.get(address).text)]
     assert len(values) > 1
     assert values == sorted(values, reverse=True)
     above = client.get(f"{address}&min={values[0]}").text
     assert "1 artifact<" in above
-    assert f"R-precision@1 ≥ {values[0]:.3f}, reproduced" in above
+    assert f"R-precision@1 ≥ {values[0]:.3f}, seen, reproduced" in above
     everything = client.get("/?owner=ada&score=&min=0.5&max=&sort=metric")
     assert (everything.status_code, "3 artifacts" in everything.text) == (200, True)
     assert client.get("/?score=nonsense").status_code == 400

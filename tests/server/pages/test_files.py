@@ -58,6 +58,13 @@ def test_of_a_long_text_only_the_beginning_is_shown(browser):
     assert "This is the beginning of the file" in page.text
 
 
+def test_a_long_line_is_not_cut_inside_a_character(browser, hub):
+    change(hub, {"line.txt": b"x" + "ẹ".encode() * 30_000}, "Add a line")
+    page = browser.get("/ada/pages/blob/main/line.txt").text
+    assert page.count("ẹ") == (65_536 - 1) // 3
+    assert "\ufffd" not in page
+
+
 def test_a_folder_lists_its_files_and_folders(browser):
     page = browser.get("/ada/pages/tree/HEAD/data").text
     assert 'href="/ada/pages/blob/HEAD/data/code.txt"' in page

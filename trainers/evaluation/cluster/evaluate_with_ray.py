@@ -23,7 +23,7 @@ from trainers.evaluation.subjects import open_subject
 from trainers.inputs.ray_job import cluster
 
 ROWS = 64
-"""Prompts, captions or images in a row of the job: at most so many are lost if a worker stops, and computed at a time."""
+"""Most prompts, captions or images in a row of the job, which a worker computes at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ class Efficiency:
     def evaluate(self, subject: EvaluationSubject, task: EvaluationTask) -> list[Score]:
         """Return latencies, peak memory, costs per point, and once for all languages, what does not depend on prompts.
 
-        Raises `InvalidRequest` for fewer than three different prompts, or a translator that is none.
+        Raises `InvalidRequest` for fewer than three different prompts, or a module that does not translate.
         """
         texts = list(dict.fromkeys(prompt.text for prompt in task.prompts()))
         if len(texts) < LEAST:

@@ -134,7 +134,7 @@ def costs_per_point(
 
 
 def headline_of(scores: Sequence[Score], base: str, language: str, split: str) -> Score | None:
-    """Return the score that a lists of scores is headed by, among shares above 0; one that this hub reproduced before others."""
+    """Return the most informative share above 0 of a base, language and split; one that this hub reproduced before others."""
     short = base.rpartition("/")[2]
     found = [
         score for score in scores

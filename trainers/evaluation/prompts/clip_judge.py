@@ -77,6 +77,10 @@ def _find(judge: str, hub: LocalHub) -> tuple[str, Path, str]:
     """Return the name, folder and digest of a judge; the digest of a folder is empty."""
     if Path(judge).expanduser().is_dir():
         folder = Path(judge).expanduser().resolve()
+        if not (folder / "config.json").is_file():
+            raise InvalidRequest(
+                f"`{judge}` has no config.json: pass the folder of a dual encoder of transformers to --judge, or a name."
+            )
         return folder.name, folder, ""
     artifact = hub.registry.get(judge)
     name = artifact.name.name

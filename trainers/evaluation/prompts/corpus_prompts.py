@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -29,17 +30,20 @@ class CorpusPromptSet(Prompts):
         if split not in corpus.base_splits:
             raise InvalidRequest(f"no split is called `{split}`. Available: {', '.join(corpus.base_splits)}.")
         self.benchmark, self.split, self._corpus = benchmark, split, corpus
+        self._prompts: dict[str, Sequence[BenchmarkPrompt]] = {}
 
-    @property
+    @cached_property
     def languages(self) -> tuple[str, ...]:
         """BCP-47 tags with prompts, sorted."""
         return tuple(sorted(tag for tag in self._corpus.languages if self._corpus.prompts(tag, self.split)))
 
     def _all(self, language: str) -> Sequence[BenchmarkPrompt]:
-        return [
-            BenchmarkPrompt(prompt.text, prompt.language, prompt.concept, prompt.meaning)
-            for prompt in self._corpus.prompts(language, self.split)
-        ]
+        if language not in self._prompts:
+            self._prompts[language] = [
+                BenchmarkPrompt(prompt.text, prompt.language, prompt.concept, prompt.meaning)
+                for prompt in self._corpus.prompts(language, self.split)
+            ]
+        return self._prompts[language]
 
     def reference_features(self, prompts: Sequence[BenchmarkPrompt], judge: ClipJudge) -> Tensor:
         """Return the judge's features (N, D) of the corpus's images of the prompts."""

@@ -118,7 +118,7 @@ class PromptBenchmark(ABC):
         return list(self._plan(subject, task).works.values())
 
     def check_options(self, choice: DataOptions) -> None:
-        """Raise `InvalidRequest` without a judge or for options of `efficiency`, and `UnknownMetric`."""
+        """Raise `InvalidRequest` without a judge, for options of `efficiency` and for a wrong folder, and `UnknownMetric`."""
         choice.refuse(self.name, "it measures no costs", *COSTS)
         if not choice.judge:
             raise InvalidRequest(
@@ -126,6 +126,14 @@ class PromptBenchmark(ABC):
                 "folder."
             )
         check_metrics(choice.metrics)
+        if choice.keep is not None:
+            try:
+                choice.keep.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise InvalidRequest(
+                    f"images cannot be kept in `{choice.keep}` ({reason}): pass another folder to --keep."
+                ) from error
 
     def _get_judge(self, task: DataTask) -> ClipJudge:
         if self._judge is None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-ENGLISH = "en"
+ENGLISH, FOREIGN = "en", "yo"
+"""The language that bases read, and the one of examples for modules of any language."""
 RED_HEART = MappingProxyType({
     "af": "rooi hartjie",
     "ak": "akoma kɔkɔɔ",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request
+from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from hub.cards.card import FILE, NAMESPACE
@@ -29,13 +31,14 @@ from server.pages import formatting
 from server.pages.access_request import gate_of
 from server.pages.artifact.frame import OVERVIEW, find_shown, render_tab, scores_path, shown_revision
 from server.pages.artifact.overview.downloads import recent_downloads
-from server.pages.artifact.overview.example_prompts import ENGLISH, RED_HEART
+from server.pages.artifact.overview.example_prompts import ENGLISH, FOREIGN, RED_HEART
 from server.pages.artifact.overview.examples import Example, listed_examples, other_images
 from server.pages.artifact.overview.model_tree import derived_from, encoders_of, variant_facts
 from server.pages.artifact.overview.usage import TRY, Snippet, Usage, snippets, try_path, upload_command
 
 MAX_LANGUAGES = 40
 """Languages that are shown at once; the others are one click away."""
+_HEADING = re.compile("(</?h)([4-6])")
 MAX_FILES = 500
 """Files that are looked up for the result of scans; the page of a folder shows it for each of its files."""
 
@@ -106,7 +109,7 @@ def _context(request: Request, hub: LocalHub, artifact: Artifact, shown: Revisio
         "unread_files_after": MAX_FILES if len(files) > MAX_FILES else 0,
         "origin": origin_of(database, artifact.name),
         "stand_ins": stand_ins_of(hub, artifact, request),
-        "prose": text,
+        "prose": _without_title(text, artifact.name.name),
         "is_whole": is_whole,
         "card": card,
     }
@@ -116,9 +119,9 @@ def _usage(request: Request, artifact: Artifact, shown: Revision, examples: list
     """Return what the snippets are about: a prompt of the card in the wanted language, if it has one. `paths`: the first files."""
     wanted = request.query_params.get("lang", "")
     own = [tag for tag in artifact.languages if tag != MULTILINGUAL]
-    if not own:  # Any language: one with a score other than English, so that the line shows what the module is for.
+    if not own:  # Any language: one other than English, so that the line shows what the module is for.
         own = [score.language for score in artifact.scores if score.language not in ("", ENGLISH)]
-        own += [ENGLISH, *RED_HEART]
+        own += [FOREIGN, *RED_HEART]
     tag = wanted if wanted in own else own[0]
     texts = (each.text for each in examples if each.text and each.language and each.language.tag == tag)
     files = [path for path in paths if path != FILE and not path.startswith(".")]
@@ -131,6 +134,15 @@ def _usage(request: Request, artifact: Artifact, shown: Revision, examples: list
         text=next(texts, ""),
         main_file=next(weights, files[0] if files else ""),
     )
+
+
+def _without_title(text: Markup, name: str) -> Markup:
+    """Return a rendered card without a heading that only repeats the name, and with the other headings one level higher."""
+    title = Markup('<h3 dir="auto">{}</h3>').format(name)
+    if not text.startswith(title):
+        return text
+    raised = _HEADING.sub(lambda found: f"{found[1]}{int(found[2]) - 1}", text.removeprefix(title))
+    return Markup(raised)  # noqa: S704 - the renderer escapes every text, so only tags change
 
 
 def _headline(artifact: Artifact) -> Score | None:

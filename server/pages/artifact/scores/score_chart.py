@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hub.local import LocalHub
-from hub.records import Artifact, Score
+from hub.records import Artifact, Provenance, Score
 from hub.registry.scores.baselines import translation_scores
 from hub.scores.metrics import BASE_ALONE, COSTS, ENGLISH_BASE
 from server.pages import formatting
@@ -58,6 +58,8 @@ class Chart:
     rows: tuple[ChartRow, ...]
     series: tuple[str, ...]
     """The baselines in the chart."""
+    provenances: tuple[str, ...]
+    """Those of the artifact's own scores in the chart."""
     translator: str
     """Name of the translation baseline; empty without one."""
     ticks: tuple[tuple[float, str], ...]
@@ -87,7 +89,8 @@ def _chart(hub: LocalHub, artifact: Artifact, rows: Sequence[ScoreRow]) -> Chart
     values: dict[str, _Values] = {}
     for row in rows:
         score = row.score
-        if (score.metric, score.unit, score.better) == (first.metric, first.unit, first.better) and score.language:
+        is_same = (score.metric, score.unit, score.better) == (first.metric, first.unit, first.better)
+        if is_same and score.language and _is_charted(score):
             # The rows of a language are sorted by trust: the first one counts.
             values.setdefault(score.language, _Values(score, dict(row.controls)))
     translator = _add_baselines(hub, artifact, first, values)
@@ -97,12 +100,17 @@ def _chart(hub: LocalHub, artifact: Artifact, rows: Sequence[ScoreRow]) -> Chart
         task=rows[0].task, metric=first.metric, unit=first.unit, better=first.better,
         rows=tuple(_row(tag, each, series, top) for tag, each in values.items()),
         series=tuple(series), translator=translator,
+        provenances=tuple(dict.fromkeys(str(each.own.provenance) for each in values.values())),
         ticks=tuple((25.0 * part, f"{top * part / 4:g}") for part in range(5)),
     )  # fmt: skip
 
 
 def _is_charted(score: Score) -> bool:
-    return not control_of(score.metric)[0] and not score.metric.startswith((*COSTS, "english_drop"))
+    return (
+        score.provenance is not Provenance.DISPUTED
+        and not control_of(score.metric)[0]
+        and not score.metric.startswith((*COSTS, "english_drop"))
+    )
 
 
 def _add_baselines(hub: LocalHub, artifact: Artifact, like: Score, values: dict[str, _Values]) -> str:

@@ -75,7 +75,10 @@ def test_a_pipe_gets_no_escape_codes(hub):
     ("arguments", "message"),
     [
         (["--lang", "qqqqzzzz"], "no language is called `qqqqzzzz`"),
-        (["--sort", "beauty"], "unknown sort order `beauty`: choose one of score, updated, downloads, name, metric."),
+        (
+            ["--sort", "beauty"],
+            "unknown sort order `beauty`: choose one of score, updated, downloads, trend, name, metric.",
+        ),
         (["--limit", "0"], "--limit"),
         (["--colour"], "No such option: --colour"),
         (["--kind", "lora"], "no kind is called `lora`. Did you mean `delta`?"),
@@ -107,7 +110,7 @@ def test_a_filter_that_exists_and_selects_nothing_exits_with_zero(hub, arguments
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("yorba", "yoruba"), ("mulan-jo", "mulan-yo"), ("pea upstraem", "upstream")]
+    ("typed", "meant"), [("yorba", "yoruba"), ("mulan-jo", "mulan-yo"), ("pea upstraem", "pea upstream")]
 )
 def test_a_misspelt_word_is_answered_with_a_similar_one(hub, typed, meant):
     assert f"`{meant}`" in hub("search", typed).out

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,14 @@ from hub.cards.front_matter import split_front_matter
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.commit import commit, create
-from hub.records import File
+from hub.records import Conditioning, File, Pin, Variant
+from hub.registry.artifacts.repositories import change_settings
 from server import create_app
 from server.pages import formatting
 from server.pages.artifact.overview.example_prompts import prompt_in
+from server.pages.artifact.overview.usage import Usage, try_path
 from tests.builders.hub import a_hub
+from tests.builders.registry import a_revision, an_artifact, put
 from tests.builders.server.people import ROOT
 
 CARDS = Path(__file__).parents[4] / "cards" / "adapters"
@@ -68,6 +73,17 @@ def test_lines_to_copy_pin_the_revision_and_have_a_prompt_of_the_language(client
     assert client.head(address.removeprefix("http://testserver")).status_code == 200
 
 
+def test_a_prompt_is_tried_where_the_page_for_it_is_and_only_with_weights_here(hub: LocalHub):
+    def path(name: str) -> str:
+        shown = hub.registry.revision(name, with_files=False)
+        return try_path(Usage(artifact=hub.registry.get(name), shown=shown, endpoint="", language="yo"))
+
+    wanted = "/try?prompt=%E1%BB%8Dk%C3%A0n+pupa&lang=yo&base=emoji-sd"
+    assert path("linguahub/memory-yo") == f"{wanted}&adapter=memory-yo"
+    assert path("linguahub/emoji-sd") == wanted
+    assert path("linguahub/full-many") == path("linguahub/emoji-xlmr") == ""
+
+
 def test_the_query_chooses_the_language_of_the_prompt(client: TestClient):
     text = client.get("/linguahub/pea-many?lang=sw").text
     assert "ndovu" in text
@@ -75,6 +91,8 @@ def test_the_query_chooses_the_language_of_the_prompt(client: TestClient):
     unknown = client.get("/linguahub/pea-many?lang=%3Cb%3E").text
     assert "language=&#34;yo&#34;" in unknown
     assert "<b>" not in unknown
+    assert "ọkàn pupa" in client.get("/linguahub/mulan-sd15-base").text
+    assert "corazón rojo" in client.get("/linguahub/mulan-sd15-base?lang=es").text
 
 
 def test_every_language_of_the_lab_has_a_prompt():
@@ -104,6 +122,8 @@ def test_a_base_lists_modules_made_for_it(client: TestClient):
 def test_the_table_of_scores_in_a_card_is_left_to_the_page_of_scores(client: TestClient):
     text = client.get("/linguahub/pea-many").text
     assert "judge_ceiling_r_precision_at_1" not in text
+    headings = re.findall(r'<(h[1-6]) dir="auto">([^<]+)', text)
+    assert headings == [("h3", each) for each in ("Usage", "Training", "Cost")], "the page says the name already"
     assert "1367 device-seconds" in text
 
 
@@ -160,3 +180,43 @@ def test_only_images_of_the_same_revision_are_shown_whatever_a_card_lists(tmp_pa
     assert "evil.example" not in text
     assert "<script>alert" not in text
     assert "onerror" not in re.sub(r'alt="[^"]*"|<small[^<]*</small>', "", text)
+
+
+def test_a_merged_module_names_its_parts_with_their_shares(tmp_path: Path):
+    config = {
+        "format": 1, "kind": "adapter", "method": "mulan", "architecture": "resampler", "languages": ["yo"],
+        "base": {"name": "linguahub/emoji-sd"}, "encoder": {"name": "linguahub/emoji-xlmr", "readout": "mean"},
+        "conditioning": {"width": 4, "length": 2},
+        "run": {"merged": {"method": "linear", "weights": [0.25, 0.75], "of": [{"name": "ada/part"}, {"name": "ada/hidden"}]}},
+    }  # fmt: skip
+    with a_hub(tmp_path) as hub, TestClient(create_app(hub)) as client:
+        digest, size = hub.store.put(json.dumps(config).encode())
+        files = (File("emoji-sd/config.json", digest, size),)
+        conditioning = Conditioning(width=4, length=2)
+        variant = Variant(
+            base=Pin(name="linguahub/emoji-sd"), folder="emoji-sd", method="mulan", architecture="resampler",
+            conditioning=conditioning,
+        )  # fmt: skip
+        put(hub.registry, an_artifact("ada/part", scores=()), "1")
+        put(hub.registry, an_artifact("ada/hidden", scores=(), private=True), "2")
+        revision = replace(a_revision("ada/merged", "3"), files=files)
+        hub.registry.record(an_artifact("ada/merged", scores=(), variants=(variant,)), revision, None)
+        text = client.get("/ada/merged", headers={"accept": "text/html"}).text
+    assert '<a href="/ada/part">ada/part</a> <small>0.25 of the merge</small>' in text
+    assert '<a href="/ada/hidden">' not in text
+    assert "ada/hidden <small>0.75 of the merge</small>" in text, "its name is in the public configuration"
+
+
+def test_images_of_gated_files_are_left_out(tmp_path: Path):
+    with a_hub(tmp_path) as gated, TestClient(create_app(gated)) as client:
+        gated.accounts.add("ada", ROOT)
+        create(NAME, gated.registry, gated.store, ROOT)
+        commit(
+            gated.registry.get(NAME), [File("a.webp", *gated.store.put(PIXEL))], gated.registry, gated.store, ROOT,
+            message="Add an image",
+        )  # fmt: skip
+        assert len(images(client.get("/ada/shown").text)) == 1
+        change_settings(gated.registry.database, NAME, ROOT, gated="manual")
+        text = client.get("/ada/shown").text
+    assert images(text) == []
+    assert "to request access" in text

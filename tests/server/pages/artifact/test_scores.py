@@ -47,6 +47,7 @@ def test_a_chart_says_in_words_what_it_draws_and_shows_the_translation_baseline(
         first,
     )
     assert "prompts translated by translate-many" in page
+    assert "The scores of pea-many are self-reported." in page
 
 
 def test_a_translator_is_not_its_own_baseline(client: TestClient):
@@ -100,7 +101,9 @@ def test_the_run_of_a_score_is_shown_on_demand(page: str):
 
 
 def test_a_disputed_score_shows_the_reason(client: TestClient):
-    assert "the test set was never published" in client.get("/ada/first-ar/scores").text
+    text = client.get("/ada/first-ar/scores").text
+    assert "the test set was never published" in text
+    assert "<figure" not in text, "a chart shows only what is not in doubt"
 
 
 def test_an_artifact_without_scores_has_no_tab_for_them_and_an_empty_page(client: TestClient):

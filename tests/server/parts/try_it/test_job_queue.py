@@ -109,11 +109,12 @@ def test_an_equal_request_of_the_same_visitor_is_the_same_job():
     with_queue(play)
 
 
-def test_a_failed_request_can_be_repeated():
+def test_a_failed_request_can_be_repeated_and_its_reason_is_logged(caplog: pytest.LogCaptureFixture):
     async def play(queue: JobQueue) -> None:
         failed = await queue.submit("ada", a_request("fail"))
         assert (await end_of(failed), failed.problem) == (FAILED, "the base cannot be loaded.")
         assert await queue.submit("ada", a_request("fail")) is not failed
+        assert "no file X" in caplog.text
 
     with_queue(play)
 

@@ -1,14 +1,19 @@
-"""The page `/try` without a browser: forms, addresses, and what it shows to whom."""
+"""The page `/try` without a browser: its forms, its addresses, and private modules."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from html import unescape
+from pathlib import Path
 
+import pytest
 from starlette.testclient import TestClient
 
 from hub.local import LocalHub
+from server.app import create_app
+from server.parts.try_it.part import TryIt
+from tests.builders.hub import a_hub
 from tests.builders.server.people import Browser
 
 FIELDS = {
@@ -151,3 +156,12 @@ def test_hostile_parameters_are_text(client: TestClient):
     assert page.status_code == 200
     assert "<script>alert" not in page.text
     assert '"><b>' not in page.text
+
+
+def test_a_hub_without_a_base_says_so(tmp_path: Path, socket: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HUB_TRY_SOCKET", socket)
+    with a_hub(tmp_path) as empty, TestClient(create_app(empty, parts=(TryIt(),))) as client:
+        page = client.get("/try")
+        assert (page.status_code, "No base can generate images" in page.text) == (200, True)
+        refused = client.post("/api/v1/try", json={"prompt": "aja", "language": "yo"})
+        assert (refused.status_code, "no base" in refused.json()["error"]) == (400, True)

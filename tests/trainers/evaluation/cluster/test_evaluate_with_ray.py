@@ -15,7 +15,7 @@ from hub.errors import Conflict, InvalidRequest, Unreachable
 from hub.local import LocalHub
 from tests.builders.training import published_benchmarks as published
 from tests.builders.training.commands import json_of, run
-from tests.trainers.evaluation.results.test_stopped_evaluation import draw_pairs, logs
+from tests.builders.training.counted_images import draw_pairs, interrupt, logs
 from trainers.cli import evaluate
 from trainers.corpora.columns import Columns
 from trainers.evaluation.cluster.evaluate_with_ray import RemoteEvaluation, ResultWorker
@@ -38,9 +38,6 @@ def cluster() -> Iterator[None]:
 def test_a_job_continues_a_stopped_evaluation_and_returns_its_scores(
     hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
     command = ("tiny-sd", *COMMON, "--lang", "yo", "--data", str(published.mg18(tmp_path / "mg18")))
     with monkeypatch.context() as patch:
         draw_pairs(patch.setattr, [], interrupt, after=4)

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from hub import plugins
+from hub.cards import Card, write_card
 from hub.errors import HubError, InvalidRequest, UnknownBenchmark, UnknownMetric
 from hub.local import LocalHub
+from hub.names import ArtifactName
+from hub.publish.publish import publish
 from hub.records import Provenance, Score
 from tests.builders.training import published_benchmarks as published
 from tests.builders.training.commands import TINY, json_of, run
@@ -69,17 +73,54 @@ def test_a_base_is_evaluated_end_to_end_on_a_corpus_in_the_format_of_mg_18(
         (("--benchmark", "mg-18", "--data", "HERE", "--judge", "emoji-judge", "--metric", "culture_score"), InvalidRequest, "not about the culture"),
         (("--benchmark", "emoji-generation", "--judge", "emoji-judge"), InvalidRequest, "takes no --judge"),
         (("--data", "HERE"), InvalidRequest, "`emoji-generation` takes no --data"),
+        (("--benchmark", "mg-18", "--data", "HERE", "--judge", "HERE"), InvalidRequest, "has no config.json: pass the folder of a dual encoder"),
+        (("--benchmark", "mg-18", "--data", "HERE", "--judge", "emoji-judge", "--keep", "FILE"), InvalidRequest, "images cannot be kept in"),
+        (("--benchmark", "mg-18", "--data", "HERE", "--judge", "emoji-judge", "--base", "emoji-judge"), InvalidRequest, "`tiny-sd` is a base itself"),
+        (("--benchmark", "corpus-prompts", "--data", "HERE", "--judge", "emoji-judge"), InvalidRequest, "`corpus-prompts` takes no --data: it reads --corpus"),
         (("--benchmark", "xtd10", "--data", "HERE"), InvalidRequest, "there is no file `test_image_names.txt`"),
     ],
 )  # fmt: skip
 def test_an_invalid_evaluation_is_refused_in_one_line(
     arguments: Sequence[str], error: type[HubError], message: str, hub: LocalHub, tmp_path: Path
 ) -> None:
-    folder = str(published.mg18(tmp_path / "mg18"))
+    folder = published.mg18(tmp_path / "mg18")
+    words = {"HERE": str(folder), "FILE": str(folder / "images/dog.jpg")}
     with pytest.raises(error) as caught:
-        run(evaluate, "tiny-sd", "--n", "4", *(folder if word == "HERE" else word for word in arguments))
+        run(evaluate, "tiny-sd", "--n", "4", *(words.get(word, word) for word in arguments))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("command", [evaluate, rescore])
+def test_a_revision_cannot_be_chosen_because_scores_are_those_of_the_current_one(command: Any, hub: LocalHub) -> None:
+    with pytest.raises(InvalidRequest, match="`tiny-sd@0000000` names a revision, .* leave `@0000000` out"):
+        run(command, "tiny-sd@0000000")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("encoder", "the weights of `bare` are not published"),
+        ("adapter", "the weights of `bare` are not published"),
+    ],
+)
+def test_what_has_only_a_card_is_refused_with_the_next_command(
+    name: str, message: str, hub: LocalHub, tmp_path: Path
+) -> None:
+    card = Card(
+        kind=name,
+        summary="Only a card.",
+        license="Apache-2.0",
+        languages=("yo",),
+        method="mulan",
+        bases=("linguahub/tiny-sd",),
+        prose="# bare",
+    )
+    write_card(card, tmp_path / "bare")
+    publish(tmp_path / "bare", ArtifactName("local", "bare"), hub.registry, hub.store)
+    with pytest.raises(InvalidRequest) as caught:
+        run(evaluate, "bare", "--corpus", "toy", "--lang", "yo")
+    assert message in str(caught.value)
 
 
 def test_scores_of_a_published_benchmark_are_repeated_with_its_data_and_judge(

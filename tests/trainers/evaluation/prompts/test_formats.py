@@ -164,3 +164,14 @@ def test_what_is_missing_or_doubled_is_said_in_one_line(
         read_all(name, tmp_path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[" * 100_000, '[{"image": "a.jpg"', '[{"image": "\ud800"}'.encode("utf-8", "surrogatepass").decode("latin1")],
+)
+def test_json_that_cannot_be_read_is_told_in_one_line(tmp_path: Path, content: str) -> None:
+    (published.mg18(tmp_path) / "json_files/crossmodal_de.json").write_text(content, encoding="utf-8")
+    with pytest.raises(DamagedFile, match="`crossmodal_de.json` cannot be read") as caught:
+        opened("mg-18", tmp_path)
+    assert "\n" not in str(caught.value)

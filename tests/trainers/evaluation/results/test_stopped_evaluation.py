@@ -5,42 +5,23 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from hub.local import LocalHub
 from tests.builders.training import processes as launching
 from tests.builders.training import published_benchmarks as published
 from tests.builders.training.commands import json_of, run
+from tests.builders.training.counted_images import draw_pairs, interrupt, logs
 from trainers.cli import evaluate
-from trainers.evaluation import generation
 from trainers.evaluation.captions import caption_benchmark
-from trainers.evaluation.prompts import image_results
 
 COMMON = ("--device", "cpu", "--steps", "1", "--judge", "emoji-judge", "--benchmark", "mg-18")
 LANGUAGES = ("--lang", "yo", "--lang", "de")
 IMAGES = 24
 """Eight prompts in each of two languages, and their English meanings by the base."""
-
-
-def draw_pairs(
-    patch: Callable[..., None], drawn: list[str], stop: Callable[[], object] = lambda: None, after: int = 99
-) -> None:
-    """Let images be drawn two at a time, list their prompts, and call `stop` once `after` were drawn."""
-    draw = generation.draw_images
-
-    def draw_and_count(pipeline: Any, prompts: Sequence[Any], **settings: Any) -> torch.Tensor:
-        if len(drawn) >= after:
-            stop()
-        drawn.extend(prompt.text for prompt in prompts)
-        return draw(pipeline, prompts, **settings)
-
-    patch(generation, "BATCH_SIZE", 2)
-    patch(image_results, "draw_images", draw_and_count)
 
 
 def evaluate_until_killed(folder: str) -> None:
@@ -57,10 +38,6 @@ def evaluate_together(folder: str, out: str) -> None:
 
 def environment(hub: LocalHub) -> dict[str, str]:
     return {"HUB_HOME": str(hub.home.folder), "HUB_CARDS": str(hub.home.cards)}
-
-
-def logs(hub: LocalHub) -> list[Path]:
-    return list(hub.home.caches.glob("evaluation-*/*.jsonl"))
 
 
 def test_an_evaluation_that_was_killed_continues_without_drawing_an_image_again(
@@ -83,9 +60,6 @@ def test_an_evaluation_that_was_killed_continues_without_drawing_an_image_again(
 def test_an_interrupt_keeps_what_is_done_and_says_how_to_continue(
     hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
     folder, kept = str(published.mg18(tmp_path / "mg18")), tmp_path / "kept"
     command = ("tiny-sd", *COMMON, "--lang", "yo", "--data", folder, "--metric", "clip_score", "--keep", str(kept))
     drawn: list[str] = []
@@ -106,9 +80,6 @@ def test_an_interrupt_keeps_what_is_done_and_says_how_to_continue(
 def test_other_settings_do_not_continue_a_stopped_evaluation(
     changed: tuple[str, str], hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
     folder = str(published.mg18(tmp_path / "mg18"))
     command = ("tiny-sd", *COMMON, "--lang", "yo", "--data", folder, "--metric", "clip_score")
     drawn: list[str] = []

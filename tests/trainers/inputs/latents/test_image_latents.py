@@ -15,6 +15,7 @@ from PIL import Image
 
 from hub.bases.frozen import FrozenBase
 from hub.encoders.text_encoder import TextEncoder
+from hub.errors import DoesNotFit
 from tests.builders.training.shaped_images import number_of, picture, shaped_features, shaped_folder, size_of
 from trainers.inputs.feature_cache import key_of, list_cached
 from trainers.inputs.features import FeatureDataset
@@ -117,6 +118,8 @@ def test_a_batch_of_several_buckets_is_refused(folder: Path, sdxl: FrozenBase, e
     assert len(rows_by_bucket(features)) == 4
     with pytest.raises(ValueError, match="images of one bucket"):
         features.images(torch.arange(1, 13))
+    with pytest.raises(DoesNotFit, match="tells the denoiser no sizes"):
+        features.latents(torch.arange(1, 2))
 
 
 def test_sampled_crops_have_the_mean_and_the_deviation_of_their_posterior(

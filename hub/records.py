@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -384,21 +383,6 @@ def join_names(names: Iterable[str]) -> str:
 def split_names(text: str) -> tuple[str, ...]:
     """Split a text made by `join_names`, with or without spaces, into names."""
     return tuple(part.strip() for part in text.split(JOINT.strip())) if text.strip() else ()
-
-
-def weights_digest(files: Iterable[File]) -> str:
-    """Return the SHA-256 of the `<digest> <path>` lines of all weights and tokenizers, sorted by path; empty without any.
-
-    Cards, images and configuration may change without breaking modules; weights and vocabularies may not.
-    """
-    kept = sorted(
-        (file.path, file.digest.hex)
-        for file in files
-        if file.path.endswith(
-            (".safetensors", "tokenizer.json", "vocab.json", "merges.txt", "spiece.model", ".bpe.model")
-        )
-    )
-    return hashlib.sha256("".join(f"{digest} {path}\n" for path, digest in kept).encode()).hexdigest() if kept else ""
 
 
 def counted_files(files: Sequence[File]) -> set[str]:

@@ -23,7 +23,7 @@ from server.openapi.document import documented
 from server.pages import access_request, feed, login, malicious_files, settings
 from server.pages.artifact import actions, repository_settings
 from server.pages.artifact.overview.overview import show_artifact
-from server.pages.artifact.revisions import files, history
+from server.pages.artifact.revisions import commit_history, files
 from server.pages.artifact.scores.scores import show_scores
 from server.pages.browse.page import browse
 from server.pages.choose import languages as choose_languages
@@ -245,8 +245,8 @@ GENERAL = (
         RouteSpec("POST", "/like", actions.change_like),
         RouteSpec("POST", "/yank", actions.change_yank),
         RouteSpec("GET", "/tree/{revision}", files.show_tree),
-        RouteSpec("GET", "/commit/{revision}", history.show_commit),
-        RouteSpec("GET", "/commits/{revision}", history.show_commits),
+        RouteSpec("GET", "/commit/{revision}", commit_history.show_commit),
+        RouteSpec("GET", "/commits/{revision}", commit_history.show_commits),
         RouteSpec("GET", "/tree/{revision}/{path:path}", files.show_folder),
         RouteSpec("GET", "/blob/{revision}/{path:path}", files.show_file),
         RouteSpec("GET", "/raw/{revision}/{path:path}", resolve_file),

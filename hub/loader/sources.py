@@ -18,11 +18,11 @@ from hub.loader.single_file import read_single_file
 from hub.publish.card_only import missing_weights
 from hub.publish.compatibility import conditioning_problem, has_other_digest
 from hub.publish.composition import find_base, find_module, is_for, is_repository, is_single_file, no_variant
-from hub.records import Artifact, Pin, Query, weights_digest
+from hub.records import Artifact, Pin, Query
 from hub.registry.names.stand_ins import say_stand_in
 from hub.remote.configurations import fetch_configuration, fetch_encoder
 from hub.remote.published_systems import pull
-from hub.weights.digest import digest_of
+from hub.weights.digest import digest_of, weights_digest
 
 if TYPE_CHECKING:
     from typing import Self

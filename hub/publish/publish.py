@@ -21,7 +21,7 @@ from hub.errors import Conflict, DamagedFile, InvalidName, UnknownFile
 from hub.names import ArtifactName, Digest
 from hub.publish.checks.claims import check_claims
 from hub.publish.checks.mark_files import mark_files
-from hub.records import DATASET, PLAIN, Artifact, File, Revision, weights_digest
+from hub.records import DATASET, PLAIN, Artifact, File, Revision
 from hub.registry import Job, Registry
 from hub.registry.accounts.file_policy import file_policy
 from hub.registry.accounts.permissions import Actor
@@ -30,6 +30,7 @@ from hub.registry.outbox.worker import Task, run_due
 from hub.registry.parts import origin_of, signature_in
 from hub.registry.refs import BRANCH, TAG
 from hub.store import BlobStore
+from hub.weights.digest import weights_digest
 from hub.weights.header import count_parameters
 
 MAX_WEIGHTS_FILES = 1000

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from hub.names import Digest
-from hub.records import File, weights_digest
+from hub.records import File
 
 
 def digest_of(folder: Path) -> str:
@@ -18,3 +19,18 @@ def digest_of(folder: Path) -> str:
                 digest = Digest(hashlib.file_digest(file, "sha256").hexdigest())
             files.append(File(path.relative_to(folder).as_posix(), digest, path.stat().st_size))
     return weights_digest(files)
+
+
+def weights_digest(files: Iterable[File]) -> str:
+    """Return the SHA-256 of the `<digest> <path>` lines of all weights and tokenizers, sorted by path; empty without any.
+
+    Cards, images and configuration may change without breaking modules; weights and vocabularies may not.
+    """
+    kept = sorted(
+        (file.path, file.digest.hex)
+        for file in files
+        if file.path.endswith(
+            (".safetensors", "tokenizer.json", "vocab.json", "merges.txt", "spiece.model", ".bpe.model")
+        )
+    )
+    return hashlib.sha256("".join(f"{digest} {path}\n" for path, digest in kept).encode()).hexdigest() if kept else ""

@@ -51,7 +51,7 @@ def decode(content: bytes | None) -> Image.Image | None:
 
 
 def read_size(content: bytes) -> tuple[int, int] | None:
-    """Return height and width from the first bytes of an image file; None if there are too few of them, or it is none."""
+    """Return height and width from the first bytes of an image file; None if there are too few of them, or they are not of an image."""
     try:
         with Image.open(io.BytesIO(content)) as opened:
             return opened.height, opened.width

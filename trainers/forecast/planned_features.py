@@ -127,7 +127,7 @@ def without_values(features: FeatureDataset, needs: Sequence[str], weightless: W
 
 
 def rows_of_step(features: FeatureDataset, examples: int, count: int, *, with_images: bool) -> Tensor:
-    """Return `count` of so many examples (B,) for a step, whose images, if it reads them, are in the largest bucket."""
+    """Return `count` examples (B,) of a step, whose images, if it reads them, are in the largest bucket."""
     crops = features.image_latents.crops if with_images else None
     if crops is None:
         return (torch.arange(count) + 1) % examples

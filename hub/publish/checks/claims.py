@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from hub.errors import InvalidCard
 from hub.names import COMMIT_DIGITS
-from hub.records import Artifact, File, Provenance, weights_digest
+from hub.records import Artifact, File, Provenance
 from hub.registry import Registry
 from hub.registry.artifacts.rows import read_files, visible_revisions
+from hub.weights.digest import weights_digest
 
 _REVISION = re.compile(rf"\brevision ([0-9a-f]{{12,{COMMIT_DIGITS}}})[0-9a-f]*\b")
 """How a run record names the measured revision; see `trainers.evaluation.evaluator.make_score`."""

@@ -29,7 +29,7 @@ def size_of(number: int, shapes: Sequence[tuple[int, int]] = SHAPES) -> tuple[in
     return shapes[number % len(shapes)]
 
 
-def picture(number: int, shapes: Sequence[tuple[int, int]] = SHAPES) -> Image.Image:
+def draw_image(number: int, shapes: Sequence[tuple[int, int]] = SHAPES) -> Image.Image:
     """Return an image of random colours that change slowly."""
     height, width = size_of(number, shapes)
     coarse = np.random.default_rng(number).integers(0, 256, (4, 4, 3), np.uint8)
@@ -42,7 +42,7 @@ def shaped_folder(place: Path, *, broken: int | None = None, shapes: Sequence[tu
     images = []
     for number in range(len(captions)):
         file = io.BytesIO()
-        picture(number, shapes).save(file, "PNG")
+        draw_image(number, shapes).save(file, "PNG")
         images.append(file.getvalue() if number != broken else file.getvalue()[:10])
     return as_folder(place, captions, images)
 

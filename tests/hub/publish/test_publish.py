@@ -9,11 +9,11 @@ from hub.errors import Conflict, HubError, InvalidCard, InvalidName, InvalidSour
 from hub.maintenance.verify import verify
 from hub.names import ArtifactName, Digest
 from hub.publish.publish import publish
-from hub.records import weights_digest
 from hub.registry.accounts.file_policy import set_file_policy
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.scans import scans_in
 from hub.store import FolderStore, MemoryStore
+from hub.weights.digest import weights_digest
 from tests.builders.artifacts import a_card, a_folder, some_weights
 
 NAME = ArtifactName("local", "mulan-yo")

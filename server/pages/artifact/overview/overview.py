@@ -34,7 +34,7 @@ from server.pages.artifact.overview.downloads import recent_downloads
 from server.pages.artifact.overview.example_prompts import ENGLISH, FOREIGN, RED_HEART
 from server.pages.artifact.overview.examples import Example, listed_examples, other_images
 from server.pages.artifact.overview.model_tree import derived_from, encoders_of, variant_facts
-from server.pages.artifact.overview.usage import TRY, Snippet, Usage, snippets, try_path, upload_command
+from server.pages.artifact.overview.snippets import TRY, Snippet, Usage, snippets, try_path, upload_command
 
 MAX_LANGUAGES = 40
 """Languages that are shown at once; the others are one click away."""

@@ -16,7 +16,7 @@ from PIL import Image
 from hub.bases.frozen import FrozenBase
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit
-from tests.builders.training.shaped_images import number_of, picture, shaped_features, shaped_folder, size_of
+from tests.builders.training.shaped_images import draw_image, number_of, shaped_features, shaped_folder, size_of
 from trainers.inputs.feature_cache import key_of, list_cached
 from trainers.inputs.features import FeatureDataset
 from trainers.inputs.latents.cropping import Cropping
@@ -49,7 +49,7 @@ def cut(number: int, told: list[float], *, mirrored: bool) -> torch.Tensor:
     height, width, top, left, rows, columns = map(int, told)
     assert (height, width) == size_of(number)
     scale = max(rows / height, columns / width)
-    image = picture(number).resize((round(width * scale), round(height * scale)), Image.Resampling.BICUBIC)
+    image = draw_image(number).resize((round(width * scale), round(height * scale)), Image.Resampling.BICUBIC)
     assert top + rows <= image.height
     assert left + columns <= image.width
     image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else image

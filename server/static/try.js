@@ -143,7 +143,7 @@ async function follow(job) {
       job = next;
       failures = 0;
       show(job);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, 200));
     } catch (error) {
       failures += 1;
       if (!(error instanceof TypeError) || failures > 5) { // Not a short interruption of the network.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Annotated, Any
 
 from fastapi import Path, Request
@@ -21,6 +21,9 @@ from server.pages.rendering import render
 
 MODULES = 20
 """Modules on the page of a language."""
+MIN_GROUP = 3
+"""Minimum number of languages of a script that has a group of its own."""
+OTHERS = "Other scripts"
 _ENGLISH = "en"
 
 
@@ -32,10 +35,13 @@ def show_languages(request: Request, hub: Hub) -> Response:
     for _, parities in parity_overview(hub.registry, readers=readers):
         for entry in parities.entries:
             best[entry.language] = max(best.get(entry.language, 0.0), entry.value)
+    tags = sorted({*counts, *best} - {MULTILINGUAL, _ENGLISH})
+    sizes = Counter(map(_script_name, tags))
     scripts: dict[str, list[tuple[str, int, float | None]]] = defaultdict(list)
-    for tag in sorted({*counts, *best} - {MULTILINGUAL, _ENGLISH}):
-        scripts[_script_name(tag)].append((tag, counts.get(tag, 0), best.get(tag)))
-    groups = sorted(scripts.items(), key=lambda each: (-len(each[1]), each[0]))
+    for tag in tags:
+        script = _script_name(tag)
+        scripts[script if sizes[script] >= MIN_GROUP else OTHERS].append((tag, counts.get(tag, 0), best.get(tag)))
+    groups = sorted(scripts.items(), key=lambda each: (each[0] == OTHERS, -len(each[1]), each[0]))
     context = {
         "groups": groups,
         "level": level_of,
@@ -68,4 +74,4 @@ def _script_name(tag: str) -> str:
     """Return the English name of the script that a language is written in."""
     from langcodes import Language
 
-    return Language.make(script=script_of(tag)).script_name() if script_of(tag) else "Other"
+    return Language.make(script=script_of(tag)).script_name() if script_of(tag) else OTHERS

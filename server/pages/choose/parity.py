@@ -36,5 +36,5 @@ def show_parity(request: Request, hub: Hub) -> Response:
 
 
 def level_of(value: float | None) -> int | None:
-    """Return the shade of a parity, 0 to LEVELS; None for a cell that nobody measured."""
+    """Return the shade of a parity, 0 to LEVELS; None for a cell without a measurement."""
     return None if value is None else max(0, min(LEVELS, round(value * LEVELS)))

@@ -26,6 +26,7 @@ def show_recommendation(request: Request, hub: Hub) -> Response:
     readers = caller_of(request, hub).readers()
     given = request.query_params
     typed = {name: given.get(name, "").strip()[:_LONGEST] for name in ("language", "base", *_NUMBERS)}
+    typed["language"] = typed["language"] or given.get("lang", "").strip()[:_LONGEST]  # As pages and commands call it.
     needs = tuple(each[:_LONGEST] for each in given.getlist("need") if each)
     found: dict[str, Any] | None = None
     problem, status = "", 200

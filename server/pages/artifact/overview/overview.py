@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -37,6 +38,7 @@ from server.pages.artifact.overview.usage import TRY, Snippet, Usage, snippets, 
 
 MAX_LANGUAGES = 40
 """Languages that are shown at once; the others are one click away."""
+_HEADING = re.compile("(</?h)([4-6])")
 MAX_FILES = 500
 """Files that are looked up for the result of scans; the page of a folder shows it for each of its files."""
 
@@ -74,8 +76,6 @@ def _context(request: Request, hub: LocalHub, artifact: Artifact, shown: Revisio
     card = find_files(database, shown.id, [FILE]).get(FILE)
     front_matter = front_matter_of(hub.store, card) or {}
     text, is_whole = prose(hub.store, card, file_path(artifact, shown, ""))
-    # The page has the name as its heading.
-    text = Markup(text.removeprefix(Markup('<h3 dir="auto">{}</h3>').format(artifact.name.name)))  # noqa: S704 - a part of the rendered card
     examples = []
     if not gate_of(request, hub, artifact)["gate"]:  # Otherwise the images are not served.
         examples = listed_examples(database, artifact, shown, front_matter) or other_images(
@@ -109,7 +109,7 @@ def _context(request: Request, hub: LocalHub, artifact: Artifact, shown: Revisio
         "unread_files_after": MAX_FILES if len(files) > MAX_FILES else 0,
         "origin": origin_of(database, artifact.name),
         "stand_ins": stand_ins_of(hub, artifact, request),
-        "prose": text,
+        "prose": _without_title(text, artifact.name.name),
         "is_whole": is_whole,
         "card": card,
     }
@@ -134,6 +134,15 @@ def _usage(request: Request, artifact: Artifact, shown: Revision, examples: list
         text=next(texts, ""),
         main_file=next(weights, files[0] if files else ""),
     )
+
+
+def _without_title(text: Markup, name: str) -> Markup:
+    """Return a rendered card without a heading that only repeats the name, and with the other headings one level higher."""
+    title = Markup('<h3 dir="auto">{}</h3>').format(name)
+    if not text.startswith(title):
+        return text
+    raised = _HEADING.sub(lambda found: f"{found[1]}{int(found[2]) - 1}", text.removeprefix(title))
+    return Markup(raised)  # noqa: S704 - the renderer escapes every text, so only tags change
 
 
 def _headline(artifact: Artifact) -> Score | None:

@@ -34,7 +34,7 @@ def test_the_map_shows_raw_translated_and_best_module_with_intervals(hub):
     assert "Also measured, not comparable: emoji-generation/combinations r_precision_at_1" in out
 
 
-def test_a_base_that_nobody_measured_gets_the_command_its_cost_and_what_is_reported(hub):
+def test_a_base_without_measurements_gets_the_command_its_cost_and_what_is_reported(hub):
     code, out, _ = hub("parity", "--base", "SD XL", "--lang", "zh")
     assert code == 0
     assert "No parity of `sdxl` is known here." in out

@@ -122,7 +122,8 @@ def test_a_base_lists_modules_made_for_it(client: TestClient):
 def test_the_table_of_scores_in_a_card_is_left_to_the_page_of_scores(client: TestClient):
     text = client.get("/linguahub/pea-many").text
     assert "judge_ceiling_r_precision_at_1" not in text
-    assert '<h3 dir="auto">pea-many' not in text, "the heading of the page says it already"
+    headings = re.findall(r'<(h[1-6]) dir="auto">([^<]+)', text)
+    assert headings == [("h3", each) for each in ("Usage", "Training", "Cost")], "the page says the name already"
     assert "1367 device-seconds" in text
 
 

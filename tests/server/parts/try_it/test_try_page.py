@@ -1,4 +1,4 @@
-"""The page `/try` without a browser: forms, addresses, and what it shows to whom."""
+"""The page `/try` without a browser: its forms, its addresses, and private modules."""
 
 from __future__ import annotations
 

@@ -159,3 +159,8 @@ def _check_part(part: str) -> None:
             f"invalid name {part[:100]!r}: use up to {LENGTH} characters a–z, A–Z, 0–9, `-`, `_` and `.`, starting and ending with a "
             "letter or digit."
         )
+
+
+def split_values(text: str) -> tuple[str, ...]:
+    """Return the values of a filter that can have several: `adapter,encoder` has two."""
+    return tuple(dict.fromkeys(value for each in text.split(",") if (value := each.strip())))

@@ -276,10 +276,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Search criteria. Empty fields do not filter.
-
-    `language`, `kind`, `base`, `method` and `license` can have several values, separated by commas, of which one must match.
-    """
+    """Search criteria. Empty fields do not filter. Facets can have several values, separated by commas, of which one must match."""
 
     text: str = ""
     language: str = ""
@@ -299,7 +296,6 @@ class Query:
     """`model` or `dataset`, as Hugging Face clients distinguish them."""
     gated: bool | None = None
     has_images: bool = False
-    """Whether only artifacts with images in their files match."""
     parameters: tuple[int, int] | None = None
     """Minimum and maximum number of parameters, inclusive."""
     metric: str = ""
@@ -337,15 +333,13 @@ class StandIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """What the text of a query was understood as. Empty fields were not in it."""
+    """What the text of a query was understood as: a language's tag, other facets, and words. Empty fields were not in it."""
 
     language: str = ""
-    """A BCP-47 tag."""
     base: str = ""
     method: str = ""
     kind: str = ""
     words: tuple[str, ...] = ()
-    """The rest, which must occur as words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,11 +362,6 @@ class Page:
     """If nothing matches, a text that is spelled like the one of the query and has matches."""
     without: dict[str, int] = field(default_factory=dict)
     """If nothing matches, the number of matches without one of the criteria, by the name of its field in `Query`."""
-
-
-def split_values(text: str) -> tuple[str, ...]:
-    """Return the values of a field of `Query` that can have several: `adapter,encoder` has two."""
-    return tuple(dict.fromkeys(value for each in text.split(",") if (value := each.strip())))
 
 
 def join_names(names: Iterable[str]) -> str:

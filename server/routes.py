@@ -25,7 +25,7 @@ from server.pages.artifact import actions, repository_settings
 from server.pages.artifact.overview.overview import show_artifact
 from server.pages.artifact.revisions import commit_history, files
 from server.pages.artifact.scores.scores import show_scores
-from server.pages.browse.page import browse
+from server.pages.browse.browse import browse
 from server.pages.choose import languages as choose_languages
 from server.pages.choose import leaderboard as choose_leaderboard
 from server.pages.choose import parity as choose_parity

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hub.errors import AllYanked, InvalidRequest, UnknownArtifact, UnknownRevision
-from hub.names import DATASETS, ArtifactName, Digest
-from hub.records import DATASET, Artifact, Page, Query, Revision, StandIn, split_values
+from hub.names import DATASETS, ArtifactName, Digest, split_values
+from hub.records import DATASET, Artifact, Page, Query, Revision, StandIn
 from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.artifacts.downloads import count_download

@@ -9,7 +9,8 @@ from starlette.datastructures import QueryParams
 
 from hub.errors import InvalidRequest, near_names
 from hub.languages import parse_language
-from hub.records import Provenance, Query, split_values
+from hub.names import split_values
+from hub.records import Provenance, Query
 from hub.registry.search.search import BY_METRIC, SORTS
 
 MAX_PAGE = 100

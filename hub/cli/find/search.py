@@ -14,7 +14,8 @@ from hub.cli.find.format_scores import as_json, short_score
 from hub.cli.find.stand_ins import print_stand_ins
 from hub.cli.terminal import print_table, short_name
 from hub.errors import InvalidRequest
-from hub.records import Artifact, Page, Provenance, Query, split_values
+from hub.names import split_values
+from hub.records import Artifact, Page, Provenance, Query
 from hub.registry.names.stand_ins import reads_zero_shot
 
 ORDERS = ("score", "updated", "downloads", "trend", "name", "metric")

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from hub.errors import UnknownBase, UnknownBenchmark, UnknownKind, UnknownMethod, UnknownMetric
+from hub.names import split_values
 from hub.plugins import advertised
-from hub.records import KINDS, PLAIN, Page, Query, split_values
+from hub.records import KINDS, PLAIN, Page, Query
 
 Find = Callable[[Query], Page]
 MAX_NAMES = 1000

@@ -46,7 +46,7 @@ class Vocabulary:
     languages: Mapping[str, int]
     """Tags of languages → number of artifacts."""
     series: frozenset[str]
-    """What the names of bases begin with, such as `sd`. These letters do not name a language, even if they are the tag of one."""
+    """The letters that names of bases begin with, such as `sd`. They are not read as a language, even if they are the tag of one."""
 
 
 def read_vocabulary(database: Database, owner: str) -> Vocabulary:

@@ -140,7 +140,12 @@ def _scale(database: Database, query: Query) -> tuple[str, str]:
     return (found[0][0], found[0][1]) if found else ("1", "up")
 
 
-def measured_with(database: Database, readers: tuple[str, ...] | None) -> list[tuple[str, str, str, str]]:
+def measured_with(database: Database, readers: tuple[str, ...] | None) -> list[tuple[str, str, str]]:
+    """Return benchmarks, metrics and provenances that artifacts can be compared by, among scores that `readers` may see."""
+    return list(dict.fromkeys(each[:3] for each in scales(database, readers)))
+
+
+def scales(database: Database, readers: tuple[str, ...] | None) -> list[tuple[str, str, str, str]]:
     """Return benchmarks, metrics, provenances and splits that artifacts can be compared by, among scores that `readers` may see.
 
     Only the metrics that say how well a module does; see `hub.registry.index.ranking`.

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from fastapi import Request
 
 from hub.local import LocalHub
-from hub.records import Page, Query, split_values
+from hub.names import split_values
+from hub.records import Page, Query
 from server.http.urls import with_parameters
 from server.pages import formatting
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub.local import LocalHub
-from hub.records import Artifact, Page, Query, Score, split_values
+from hub.names import split_values
+from hub.records import Artifact, Page, Query, Score
 from hub.registry.artifacts.files import sample_images
 from hub.registry.artifacts.scans import scans_in, worst_verdict_text
 from hub.registry.names.stand_ins import say_zero_shot

@@ -12,9 +12,10 @@ from starlette.responses import Response
 from hub.errors import InvalidRequest, Unknown
 from hub.languages import language_name
 from hub.local import LocalHub
-from hub.records import Meaning, Page, Query, split_values
+from hub.names import split_values
+from hub.records import Meaning, Page, Query
 from hub.registry.names.no_results import training_command
-from hub.registry.scores.by_metric import measured_with
+from hub.registry.scores.by_metric import scales
 from hub.registry.search.search import BY_METRIC, SORTS
 from server.auth.access import Hub
 from server.auth.caller import caller_of
@@ -95,7 +96,7 @@ def browse(request: Request, hub: Hub) -> Response:
         "shown_values": SHOWN_VALUES,
         "chosen": _chosen(request, facets, query),
         "images": _images(request, hub, page, query),
-        "scales": measured_with(hub.registry.database, readers),
+        "scales": scales(hub.registry.database, readers),
         "scale": (query.benchmark, query.metric, query.provenance, query.split),
         "meaning": _in_words(page.meaning),
         "literal": with_parameters(request, q=None, offset=None, text=f'"{query.text}"'),

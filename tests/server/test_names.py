@@ -34,7 +34,7 @@ def test_an_artifact_says_what_its_name_gives_on_other_bases(client: TestClient)
     body = client.get("/api/v1/artifacts/linguahub/mulan-yo").json()
     assert {each["base"]: each["module"] for each in body["stand_ins"]} == {
         "sd15": "linguahub/mulan-sd15-aesthetic", "sd21": "linguahub/mulan-sd21-aesthetic", "sdxl": "linguahub/mulan-sdxl-aesthetic",
-        "pixart-alpha": "linguahub/mulan-pixart",
+        "pixart-alpha": "linguahub/mulan-pixart", "emoji-dit": "linguahub/mulan-yo-dit",
     }  # fmt: skip
     page = client.get("/linguahub/mulan-yo", headers=HTML).text
     assert "mulan-sd15-aesthetic (zero-shot: trained on English, no Yoruba score yet)" in page

@@ -27,8 +27,8 @@ from server.http.urls import Segment
 from server.openapi.document import documented
 from server.pages.formatting import short_name
 from server.parts.try_it.choices import choose_base, make_request, offered_bases
-from server.parts.try_it.prompts import MAX_SEED, check_prompt
 from server.parts.try_it.service import MAX_WAIT_S, Client
+from server.parts.try_it.typed_prompt import MAX_SEED, check_prompt
 from server.rates import network_of
 
 WAIT_S = 20.0

@@ -52,6 +52,6 @@ class TryIt(ServerPart):
 
     def routes(self) -> Sequence[RouteSpec]:
         """Return the page and the endpoints of the API."""
-        from server.parts.try_it import api, page
+        from server.parts.try_it import api, try_page
 
-        return (*api.ROUTES, *page.ROUTES)
+        return (*api.ROUTES, *try_page.ROUTES)

@@ -33,7 +33,7 @@ NOT_LOGGED = {
     "lfs_objects.receive_part": BYTES,
     "lfs_objects.verify_object": READS,
     "oauth.begin_login": "the code authorizes nothing until a user confirms it, which is logged",
-    "page.start_try": IMAGES,
+    "try_page.start_try": IMAGES,
     "paths.describe_paths": READS,
     "preupload.plan_upload": READS,
     "routes.redeliver": "repeats a delivery with the same id; deliveries have their own log",

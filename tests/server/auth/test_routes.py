@@ -76,7 +76,7 @@ LEVELS = {
         *(f"GET {ARTIFACT}{end}" for end in ("", "/downloads", "/revisions", "/diff", "/aliases", "/scores", "/scores/{score}", "/security", "/compatible")),
         *(f"GET {REVISION}{end}" for end in ("", "/tensors", "/manifest")),
         *(f"GET {REPOSITORY}{end}" for end in ("", "/refs", "/likers", "/lfs-files", "/commits/{revision}", "/revision/{revision}", "/tree/{revision}", "/tree/{revision}/{path:path}")),
-        f"POST {REPOSITORY}/paths-info/{{revision}}",
+        f"GET {ARTIFACT}/scores/{{score}}", f"POST {REPOSITORY}/paths-info/{{revision}}",
         f"GET {GIT}/scores", f"GET {PAGE}", *(f"GET {PAGE}/{end}/{{revision}}" for end in ("tree", "commit", "commits")),
         *(f"GET {PAGE}/{end}/{{revision}}/{{path:path}}" for end in ("tree", "blob")),  # Without the content: see test_files.
     ],
@@ -112,7 +112,7 @@ OTHERS = {
     *(f"/api/v1/{end}" for end in ("search", "languages", "bases", "leaderboard", "parity", "recommend", "audit", "health/live", "health/ready", "metrics")),
     *("/api/v1/artifacts/{name}", "/api/v1/compare", "/api/repos/create", "/api/repos/delete", "/api/repos/move"),
     *("/leaderboard", "/parity", "/languages", "/languages/{tag}", "/recommend"),
-    *("/", "/login", "/logout", "/settings", "/settings/tokens", "/settings/tokens/{number}/revoke", "/settings/password"),
+    *("/", "/feed.atom", "/robots.txt", "/favicon.ico", "/login", "/logout", "/settings", "/settings/tokens", "/settings/tokens/{number}/revoke", "/settings/password"),
     *("/settings/sessions/{number}/end", "/settings/files", "/settings/files/{digest}", "/api/whoami-v2", "/api/settings/repositories", "/api/agent-harnesses", "/v1/telemetry"),
     *(f"/api/users/{{name}}/{end}" for end in ("overview", "likes", "followers", "following")),
     *(f"/api/organizations/{{name}}/{end}" for end in ("overview", "members", "followers", "settings/repositories")),

@@ -74,15 +74,16 @@ def host_peak() -> int:
 
 
 def _use_once(use: Use) -> Peak:
-    import torch
-
     from hub.local import LocalHub
-    from trainers.evaluation.efficiency.latency import draw_prompt
-    from trainers.evaluation.subjects import open_subject
 
     home: dict[str, Any] = {**use.home} | {name: Path(use.home[name]) for name in ("database", "folder", "cards")}
     with LocalHub.open(Home(**home)) as hub:
         artifact = hub.registry.get(use.artifact)
+        import torch
+
+        from trainers.evaluation.efficiency.latency import draw_prompt
+        from trainers.evaluation.subjects import open_subject
+
         subject = open_subject(artifact, use.base, hub, use.device, alone=True)
     if subject.pipeline is not None:
         draw_prompt(subject.pipeline, use.text, use.settings)

@@ -33,8 +33,15 @@ from server.pages.login import FORM_HEADERS, SEE_OTHER
 from server.pages.rendering import render
 from server.parts.try_it.api import TryBody, UnknownJob, get_try, missing_libraries, share_path, submit
 from server.parts.try_it.choices import LAB, NO_BASE, choose_base, make_request, module_choices, offered_bases, proposed
-from server.parts.try_it.prompts import MAX_CHARACTERS, MAX_SEED, all_examples, check_prompt, check_seed, examples_of
 from server.parts.try_it.service import Client
+from server.parts.try_it.typed_prompt import (
+    MAX_CHARACTERS,
+    MAX_SEED,
+    all_examples,
+    check_prompt,
+    check_seed,
+    examples_of,
+)
 
 DEFAULT_LANGUAGE = "yo"
 _MODULE = "adapter:"

@@ -43,9 +43,9 @@ def _memories() -> Iterator[Subject]:
     yield Subject(
         "memory-yo-all", "experiment", "memory, Yoruba names and keywords", "memory", ("yo",), None, cards, reads=True
     )
-    without = Training("memory", FOUR, steps=2400, seconds=150)
+    without = Training("memory", FOUR, seconds=110)
     yield Subject("memory-four", "experiment", "memory without Yoruba", "memory", FOUR, without, reads=True)
-    narrow = Training("memory", FIVE, steps=2400, sets=(f"module.hidden_width={SMALL}",), seconds=120)
+    narrow = Training("memory", FIVE, sets=(f"module.hidden_width={SMALL}",), seconds=100)
     yield Subject(
         "memory-small", "experiment", f"memory, aligners of width {SMALL}", "memory", FIVE, narrow, reads=True
     )
@@ -107,7 +107,7 @@ def learning_curve(count: int) -> Iterator[Cell]:
     for name in [*(f"memory-yo-{pairs}" for pairs in CURVE), "memory-yo-all", "memory-four", "memory-small"]:
         yield from (Cell("text", name, "yo", split, 0, count) for split in ("pairs", "seen"))
         yield Cell("draw", name, "yo", "pairs", 0, count)
-    for name in ("memory-four", "memory-small", "memory-many"):
+    for name in ("memory-four", "memory-small", "memory"):
         yield from (Cell("text", name, tag, "pairs", 0, count) for tag in FOUR)
 
 

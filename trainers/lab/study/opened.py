@@ -56,12 +56,15 @@ class Translated:
     def __init__(self, retriever: Any, pipeline: Any) -> None:
         self._retriever = retriever
         self._pipeline = pipeline
+        self._known: dict[str, str] = {}
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
         """Return unit vectors of the translations of texts, (N, D)."""
-        with read_by_module(self._pipeline):
-            found = self._pipeline.translations(list(texts))
-        vectors_ND: Tensor = self._retriever.embed_texts([new or old for new, old in zip(found, texts, strict=True)])
+        if new := [text for text in dict.fromkeys(texts) if text not in self._known]:
+            with read_by_module(self._pipeline):
+                found = self._pipeline.translations(new)
+            self._known |= {text: english or text for text, english in zip(new, found, strict=True)}
+        vectors_ND: Tensor = self._retriever.embed_texts([self._known[text] for text in texts])
         return vectors_ND
 
     def embed_images(self, images: Any) -> Tensor:

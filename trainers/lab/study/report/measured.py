@@ -1,9 +1,7 @@
 """Look up measured cells, and combine them into shares with intervals.
 
-Shares over several languages or seeds are bootstrapped over pairs of language and concept: images of one prompt with different noise are
-not independent.
-
-Shape letters: N pairs of language and concept.
+Shares over several languages or seeds are bootstrapped over concepts: images of one concept, in several languages or with different
+noise, are not independent.
 """
 
 from __future__ import annotations
@@ -70,8 +68,8 @@ class Measured:
 
     def parity(self, subject: str, languages: Sequence[str], split: str, *, rank: int = 1) -> Interval | None:
         """Return the share of the base's English score that is reached: same concepts, seeds and judge."""
-        own: dict[Any, float] = {}
-        english: dict[Any, float] = {}
+        own: dict[str, float] = {}
+        english: dict[str, float] = {}
         for tag in languages:
             reference = {each.cell.seed: each.found for each in self.find("draw", ENGLISH, tag, split)}
             found = [each for each in self.find("draw", subject, tag, split) if each.cell.seed in reference]
@@ -83,9 +81,8 @@ class Measured:
                 )
                 for concept, position in zip(each.found["concepts"], each.found["ranks"], strict=True):
                     if concept in known:
-                        unit = (tag, concept)
-                        own[unit] = own.get(unit, 0.0) + (position < rank)
-                        english[unit] = english.get(unit, 0.0) + (known[concept] < rank)
+                        own[concept] = own.get(concept, 0.0) + (position < rank)
+                        english[concept] = english.get(concept, 0.0) + (known[concept] < rank)
         if not own or not sum(english.values()):
             return None
         units = sorted(own)
@@ -106,14 +103,14 @@ class Measured:
 
     def mean_of(self, subject: str, languages: Sequence[str], split: str, key: str) -> Interval | None:
         """Return the mean of a list of the draws, such as `cosines` or `tone_right`, or None if a language is missing."""
-        values: dict[Any, list[float]] = defaultdict(list)
+        values: dict[str, list[float]] = defaultdict(list)
         for tag in languages:
             found = [each for each in self.find("draw", subject, tag, split) if key in each.found]
             if not found:
                 return None
             for each in found:
                 for concept, value in zip(each.found["concepts"], each.found[key], strict=True):
-                    values[tag, concept].append(float(value))
+                    values[concept].append(float(value))
         return (
             bootstrap_mean(torch.tensor([sum(each) / len(each) for each in values.values()]), seed=0)
             if values
@@ -142,9 +139,9 @@ class Measured:
 
     def _hits(
         self, subject: str, languages: Sequence[str], split: str, rank: int, variant: str, seeds: Sequence[int] | None
-    ) -> tuple[dict[Any, float], dict[Any, float]]:
-        hits: dict[Any, float] = {}
-        tries: dict[Any, float] = {}
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        hits: dict[str, float] = {}
+        tries: dict[str, float] = {}
         for tag in languages:
             found = [
                 each
@@ -155,13 +152,12 @@ class Measured:
                 return {}, {}
             for each in found:
                 for concept, position in zip(each.found["concepts"], each.found["ranks"], strict=True):
-                    unit = (tag, concept)
-                    hits[unit] = hits.get(unit, 0.0) + (position < rank)
-                    tries[unit] = tries.get(unit, 0.0) + 1
+                    hits[concept] = hits.get(concept, 0.0) + (position < rank)
+                    tries[concept] = tries.get(concept, 0.0) + 1
         return hits, tries
 
 
-def _tensor(values: dict[Any, float], units: Sequence[Any]) -> torch.Tensor:
+def _tensor(values: dict[str, float], units: Sequence[Any]) -> torch.Tensor:
     return torch.tensor([values[unit] for unit in units], dtype=torch.float64)
 
 

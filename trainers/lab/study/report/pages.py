@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from hub.languages import language_name
 from trainers.lab.study.experiments import GROUPED
 from trainers.lab.study.plan import WIDE, Settings
 from trainers.lab.study.report import tables
@@ -26,6 +26,7 @@ from trainers.lab.study.report.prose import (
     QUALITY,
     QUESTIONS_HEAD,
     RETRIEVAL,
+    TEXT_LEVEL,
 )
 from trainers.lab.study.report.questions import sections
 from trainers.lab.study.subjects import ENGLISH, FIVE, RETRIEVERS, Subject
@@ -103,11 +104,14 @@ def index_page(page: Page, state: str) -> str:
         parity_tables(page),
         page.figure("parity.svg", "Parity by language and method, grouped by the languages' resources"),
         LANGUAGES_NOTE,
+        "### At text level\n",
+        text_table(page),
+        TEXT_LEVEL,
         "## The same prompts and noise\n",
         *(page.figure(name, f"Contact sheet {name}") for name in page.files if name.startswith("sheet-")),
         FOOT,
     ]
-    return "\n".join(part for part in parts if part is not None).replace("\n\n\n", "\n\n").rstrip() + "\n"
+    return joined(parts)
 
 
 def _retrieval_parts(page: Page) -> list[str]:
@@ -159,6 +163,28 @@ def parity_tables(page: Page) -> str:
     return tables.table(("mean parity (lowest–highest, languages measured)", *(each.label for each in subjects)), rows)
 
 
+def text_table(page: Page) -> str:
+    """Return the mean recall at text level over languages, by resources, for all subjects that were measured so."""
+    groups = {level: [tag for tag in page.splits if level_of(tag) == level] for level in LEVELS}
+    groups["held out as a whole"] = [tag for tag, split in page.splits.items() if split == "languages"]
+    groups["all"] = list(page.splits)
+
+    def row(subject: Subject) -> Sequence[object] | None:
+        cells = []
+        for tags in groups.values():
+            pairs = [
+                [page.measured.recall("text", subject.name, tag, page.splits[tag], f"recall_at_{k}") for k in (1, 10)]
+                for tag in tags
+            ]
+            known = [(first.value, tenth.value) for first, tenth in pairs if first and tenth]
+            some = "" if len(known) == len(tags) else f" ({len(known)} of {len(tags)})"
+            means = " / ".join(number(mean(values)) for values in zip(*known, strict=True))
+            cells.append(f"{means}{some}" if known else "–")
+        return cells if any(cell != "–" for cell in cells) else None
+
+    return tables.table(("recall@1 / @10", *groups), tables.grouped(page.rows, row))
+
+
 def questions_page(page: Page) -> str:
     """Return the page of the open questions."""
     parts = [QUESTIONS_HEAD]
@@ -166,9 +192,9 @@ def questions_page(page: Page) -> str:
         parts += [f"## {title}\n", text, ""]
         if title.startswith("Low-resource"):
             parts.append(page.figure("curve.svg", "R@1 of held-out Yoruba names by the number of names in training"))
-    return "\n".join(parts).replace("\n\n\n", "\n\n").rstrip() + "\n"
+    return joined(parts)
 
 
-def names_of(tags: Sequence[str]) -> str:
-    """Return the English names of languages."""
-    return ", ".join(language_name(tag) for tag in tags)
+def joined(parts: Sequence[str]) -> str:
+    """Return the parts of a page, with one empty line where there are several."""
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"

@@ -147,7 +147,7 @@ def _adding(measured: Measured) -> str:
         if four is not None or yoruba is not None:
             rows.append([known[name].label, show(four), show(yoruba)])
     reading = []
-    for name in ("memory-four", "memory-many"):
+    for name in ("memory-four", "memory"):
         cells = [_read(measured, name, tag, "pairs") for tag in ("yo", *FOUR)]
         if any(each is not None for each in cells):
             reading.append([known[name].label, *map(show, cells)])
@@ -235,13 +235,13 @@ def _group(measured: Measured, name: str, key: str, belongs: object) -> Interval
 def _smaller(measured: Measured) -> str:
     rows = []
     for name, label in (
-        ("memory-many", "aligners of width 384 (the bundled module)"),
+        ("memory", "aligners of width 384"),
         ("memory-small", f"aligners of width {SMALL}"),
     ):
         cells = [_read(measured, name, tag, "pairs") for tag in FOUR]
         if any(each is not None for each in cells):
             size = measured.value("train", name, "parameters")
-            rows.append([label, f"{size:,}" if size else "443,136", *map(show, cells)])
+            rows.append([label, f"{size:,}" if size else "–", *map(show, cells)])
     if not rows:
         return NOTHING
     return table(("held-out names read right", "trained parameters", *FOUR), rows) + "\n"

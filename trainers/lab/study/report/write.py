@@ -35,7 +35,8 @@ def write_report(work: WorkFolder, out: Path) -> list[Path]:
     settings = Settings.from_json({key: value for key, value in work.settings().items() if key != "corpus"})
     corpus = open_corpus(defaults.CORPUS)
     plan = make_plan(settings, corpus.languages, HELD_OUT_LANGUAGES)
-    results = work.results()
+    planned = {each.cell.key for each in plan}
+    results = [each for each in work.results() if each.cell.key in planned]
     measured, known = Measured(results), all_subjects()
     rows = [*BASELINES, *PUBLISHED, *OURS, *BUNDLED]
     splits = {tag: split_in(tag, HELD_OUT_LANGUAGES) for tag in corpus.languages if tag != "en"}
@@ -80,7 +81,11 @@ def _missing(plan: Sequence[Planned], results: Sequence[Result]) -> str:
     if not missing:
         return f"All {len(plan):,} cells are measured."
     kinds = ", ".join(f"{count:,} `{kind}`" for kind, count in Counter(cell.kind for cell in missing).most_common())
-    untrained = [f"`{cell.subject}`" for cell in missing if cell.kind == "train"]
+    known = all_subjects()
+    waiting = [known[cell.subject] for cell in missing if cell.kind == "train"]
+    untrained = [f"`{subject.name}`" for subject in waiting if subject.group != "experiment"]
+    if others := len(waiting) - len(untrained):
+        untrained.append(f"{others} modules of [experiments](questions.md)")
     text = f"**This report is partial: {len(plan) - len(missing):,} of {len(plan):,} cells are measured.** Missing: {kinds}."
     if untrained:
         text += f" Not trained yet: {', '.join(untrained)}."

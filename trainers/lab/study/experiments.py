@@ -15,6 +15,7 @@ CURVE = (10, 30, 100, 300, 1000)
 RELATED = {"gl": ("pt", "es"), "mk": ("bg", "sr"), "ne": ("hi", "mr")}
 """A language that is held out of all training, and two related languages with data."""
 FOUR, ADDED = ("sw", "hi", "zh", "ar"), "yo"
+LONG = 5000
 SHORT = 800
 """Updates of a module of one or two languages."""
 TRAINING_SEEDS = (1, 2)
@@ -64,6 +65,7 @@ def _additions() -> Iterator[Subject]:
     yield _texts("token-kd-four", "token distillation without Yoruba", FOUR, steps=None)
     yield _texts("token-kd-added", "the same, then Yoruba alone", (ADDED,), parent="token-kd-four", steps=400)
     yield _texts("token-kd-replayed", "the same, then all five", FIVE, parent="token-kd-four", steps=400)
+    yield _texts("token-kd-long", f"token distillation, {LONG:,} updates", FIVE, steps=LONG)
     for seed in TRAINING_SEEDS:
         training = Training("token-kd", seed=seed, seconds=130)
         yield Subject(
@@ -91,6 +93,7 @@ def cells(count: int) -> Iterator[Cell]:
     yield from groups(few)
     yield from adding(count, few)
     yield from merging(count, few)
+    yield from (Cell("draw", "token-kd-long", tag, split, 0, count) for tag in FIVE for split in ("seen", "pairs"))
     for seed in TRAINING_SEEDS:
         yield from (
             Cell("draw", f"token-kd-seed{seed}", tag, split, 0, count) for tag in FIVE for split in ("seen", "pairs")

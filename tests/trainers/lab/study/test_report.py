@@ -52,8 +52,8 @@ def test_a_part_of_the_cells_makes_a_report_that_says_what_is_missing(tmp_path: 
     assert "| pea, after texts |" in page.replace("**our recipes**: ", "| ").replace("| | ", "| ")
     assert MISSING in page
     assert {"cells.csv", "questions.md", "splits.svg", "parity.svg", "sheet-yo.webp"} <= found.keys()
-    assert "pareto.svg" not in found
-    assert "(pareto.svg)" not in page
+    assert "curve.svg" not in found
+    assert "(curve.svg)" not in found["questions.md"]
 
 
 def test_the_same_cells_make_the_same_report(tmp_path: Path, plan: list[Planned]) -> None:

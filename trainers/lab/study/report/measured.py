@@ -6,6 +6,7 @@ noise, are not independent.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 
 from trainers.evaluation.confidence import Interval, bootstrap_mean, bootstrap_ratio, wilson
+from trainers.lab.stage_options import CARDS
 from trainers.lab.study.cells import Result
 from trainers.lab.study.subjects import ENGLISH, FIVE, Subject
 
@@ -131,9 +133,12 @@ class Measured:
         return sum(values) / len(values)
 
     def cpu_seconds(self, subject: Subject) -> float | None:
-        """Return the processor time of a training, without what frozen models compute for all methods alike; None if not trained here."""
+        """Return the processor time of a training, without what frozen models compute for all methods alike.
+
+        Of bundled modules it is the wall time on one core in their configurations. None for a subject that is not trained.
+        """
         if subject.training is None:
-            return None
+            return card_seconds(subject)
         seconds: float | None = self.value("train", subject.name, "train_cpu_seconds")
         return seconds
 
@@ -155,6 +160,14 @@ class Measured:
                     hits[concept] = hits.get(concept, 0.0) + (position < rank)
                     tries[concept] = tries.get(concept, 0.0) + 1
         return hits, tries
+
+
+def card_seconds(subject: Subject) -> float | None:
+    """Return the seconds that a subject's published modules took together, or None if there are none or one does not tell."""
+    runs = [next((CARDS / "adapters" / name).glob("*/config.json"), None) for name in subject.cards.values()]
+    if not runs or any(each is None for each in runs):
+        return None
+    return sum(float(json.loads(each.read_text(encoding="utf-8"))["run"]["device_seconds"]) for each in runs if each)
 
 
 def _tensor(values: dict[str, float], units: Sequence[Any]) -> torch.Tensor:

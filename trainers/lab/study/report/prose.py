@@ -55,7 +55,8 @@ drawn, not whether a drawing suits a culture: the lab has one image per concept,
 be tested: they have 64 pixels.
 """
 COSTS_AND_QUALITY = """
-Points are hundredths of R@1 above prompts as they are, on the base alone.
+Points are hundredths of R@1 above prompts as they are, on the base alone. In the plot, seconds of bundled modules are wall time on a
+busy core, from their cards; those of modules for one language are added up.
 """
 LATENCY = """
 Processor milliseconds, medians, of one text or image on one core. Retrieval searches 1,176 images or names.

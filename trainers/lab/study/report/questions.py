@@ -29,6 +29,7 @@ def sections(measured: Measured, grouped: Sequence[Subject]) -> list[tuple[str, 
         ("Fairness: skin tones and genders", _people(measured, grouped)),
         ("Smaller modules", _smaller(measured)),
         ("Texts alone", _texts(measured)),
+        ("How much do more updates change?", _updates(measured)),
         ("How much does the seed of training change?", _seeds(measured)),
         ("Left out", LEFT_OUT),
     ]
@@ -258,6 +259,19 @@ def _texts(measured: Measured) -> str:
         if (seen := measured.share(name, FIVE, "seen")) is not None
     ]  # fmt: skip
     return table(("", "learns from", "seen R@1", "held-out R@1"), rows) + "\n" if rows else NOTHING
+
+
+def _updates(measured: Measured) -> str:
+    rows = []
+    for name in ("token-kd", "token-kd-long"):
+        cells = [measured.share(name, FIVE, split, seeds=(0,)) for split in ("seen", "pairs")]
+        if any(each is not None for each in cells):
+            phases = measured.value("train", name, "phases") or {}
+            rows.append([f"{sum(phases.values()):,}", *map(show, cells)])
+    if not rows:
+        return NOTHING
+    note = "\n\nModules between encoder and base are far from trained after the study's number of updates; bundled ones had more.\n"
+    return table(("updates of token distillation", "seen R@1", "held-out R@1"), rows) + note
 
 
 def _seeds(measured: Measured) -> str:

@@ -124,7 +124,7 @@ def cost_table(measured: Measured, subjects: Sequence[Subject]) -> str:
     ]
     for subject in subjects:
         seconds = measured.cpu_seconds(subject)
-        if seconds is None:
+        if seconds is None or subject.training is None:
             continue
         found = measured.find("train", subject.name)[0].found
         steps = ", ".join(f"{name} {count:,}" for name, count in found["phases"].items())
@@ -188,7 +188,7 @@ def efficiency_table(measured: Measured, subjects: Sequence[Subject]) -> str:
         seconds = measured.cpu_seconds(subject)
         quality = measured.share(subject.name, spoken(subject), "pairs")
         seen = measured.share(subject.name, spoken(subject), "seen")
-        if seconds is None or quality is None or seen is None or alone is None:
+        if seconds is None or quality is None or seen is None or alone is None or subject.training is None:
             continue
         found = measured.find("train", subject.name)[0].found
         points = [100 * (each - alone.value) for each in (quality.value, seen.value)]

@@ -148,7 +148,8 @@ def _about(training: Training, question: Question) -> str:
     parts = [training.data]
     if training.device_seconds is not None:
         hours = training.device_seconds / 3600
-        time = f"{hours:,.1f} hours" if hours >= 1 else f"{training.device_seconds / 60:,.0f} minutes"
+        minutes = max(1, round(training.device_seconds / 60))
+        time = f"{hours:,.1f} hours" if hours >= 1 else f"{minutes} minute{'s' * (minutes > 1)}"
         parts.append(f"about {time} of one {training.device}")
     if training.dollars is not None:
         parts.append(f"${training.dollars:,.2f} at ${question.price_per_hour:g} an hour")

@@ -147,6 +147,9 @@ def map_as_json(base: Artifact, parities: ParityMap) -> dict[str, Any]:
         "trial": asdict(parities.trial) if parities.trial else None,
         "other_trials": [asdict(each) for each in parities.others],
         "rows": [*rows.values()],
+        "missing": [],
+        "reported": [],
+        "measure": None,
     }
 
 

@@ -53,13 +53,12 @@ class ParityMapBody(Body):
     trial: Trial | None = Field(description="What all its parities have in common; null if nothing is known.")
     other_trials: list[Trial] = Field(description="Further trials, which are not comparable with this one.")
     rows: list[ParityRowBody]
-    missing: list[str] = Field(default=[], description="With `base`: languages without a parity.")
+    missing: list[str] = Field(description="With `base`: languages without a parity.")
     reported: list[Reported] = Field(
-        default=[],
         description="With `base`: reported scores that are not parities, because the base's English score is not known.",
     )
     measure: Measurement | None = Field(
-        default=None, description="With `base`: the command that measures what is missing on one device, and its cost."
+        description="With `base`: the command that measures what is missing on one device, and its cost."
     )
 
 

@@ -149,7 +149,7 @@ def test_requests_keep_the_id_sent_by_the_client(client: TestClient):
     assert client.get("/api/nothing", headers={"X-Request-Id": "bad id\t"}).headers["x-request-id"] != "bad id\t"
 
 
-@pytest.mark.parametrize("path", ["/api/nothing", "/favicon.ico", "/.git/config", "/a/b/c/d"])
+@pytest.mark.parametrize("path", ["/api/nothing", "/favicon.png", "/.git/config", "/a/b/c/d"])
 def test_unknown_paths_return_404(client: TestClient, path: str):
     assert client.get(path).status_code == 404
 

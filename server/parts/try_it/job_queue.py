@@ -200,12 +200,12 @@ class _Worker:
 
     async def _replace(self, job: Job) -> None:
         """Report a process that has ended. The next job starts another one, after a pause if that happens repeatedly."""
-        was_expected = job.is_finished
-        errors = self._process.last_errors if self._process is not None else ""
+        was_expected, process = job.is_finished, self._process
         job.finish(FAILED, CRASHED)
         await self.end()
         if not was_expected:
             self._crashes += 1
+            errors = process.last_errors if process is not None else ""  # All of them: the process has ended.
             _log.error("the process that generates images ended during job %s; its last output:\n%s", job.id, errors)
             if self._crashes > 1:
                 await asyncio.sleep(min(2.0 ** (self._crashes - 1), MAX_PAUSE_S))

@@ -145,7 +145,8 @@ class CaptionedCorpus:
         with ThreadPoolExecutor(DECODERS) as decoders:
             wanted = ([crops[place] for place in places[row]] for row in contents)
             for row, cuts in zip(contents, decoders.map(decode_crops, contents.values(), wanted), strict=True):
-                found |= zip(places[row], cuts or [], strict=False)
+                if cuts is not None:
+                    found |= zip(places[row], cuts, strict=True)
         return self._stack(concepts, [found.get(place) for place in range(len(concepts))], crops[0].size)
 
     def _contents(self, rows_N: Indices) -> dict[int, bytes | None]:

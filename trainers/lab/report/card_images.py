@@ -44,7 +44,7 @@ FOLDER = "images"
 def choose_prompts(corpus: EmojiCorpus, languages: Sequence[str]) -> Iterator[tuple[Prompt, str]]:
     """Yield the prompts, each with its split, in the languages in turn."""
     turns = cycle(languages)
-    for concept, tag in zip(SHOWN, turns, strict=False):
+    for concept, tag in zip(SHOWN, islice(turns, len(SHOWN)), strict=True):
         named = {prompt.concept: prompt for prompt in corpus.prompts(tag, "seen")}
         # A name that is held out in this language gives its place to the first one that is not.
         yield named.get(concept) or next(iter(named.values())), "seen"

@@ -20,7 +20,7 @@ from server.http.routing import RouteSpec, below
 from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
-from server.pages import access_request, feed, login, malicious_files, settings
+from server.pages import access_request, choose_locale, feed, login, malicious_files, settings
 from server.pages.artifact import actions, repository_settings
 from server.pages.artifact.overview.overview import show_artifact
 from server.pages.artifact.revisions import commit_history, files
@@ -124,6 +124,7 @@ _PAGES = (
     RouteSpec("POST", "/logout", login.log_out),
     RouteSpec("GET", "/settings", settings.show_settings),
     RouteSpec("GET", "/settings/tokens", settings.show_settings),  # Hugging Face's client links to this path.
+    RouteSpec("POST", "/settings/locale", choose_locale.choose_locale),
     RouteSpec("POST", "/settings/tokens", settings.create_token),
     RouteSpec("POST", "/settings/tokens/{number}/revoke", settings.revoke_token),
     RouteSpec("POST", "/settings/password", settings.change_password),

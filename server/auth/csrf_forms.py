@@ -55,7 +55,7 @@ async def form_fields(request: Request) -> dict[str, str]:
 
 def checked_form(request: Request, hub: Hub, fields: Annotated[dict[str, str], Depends(form_fields)]) -> Form:
     """Return the form. Raises Forbidden unless it was sent from a page that was shown to this browser."""
-    _require_own_page(request)
+    require_own_page(request)
     csrf_token = csrf_token_of(request, hub)
     if not csrf_token or not hmac.compare_digest(
         csrf_token.encode(), fields.pop(CSRF_FIELD, "").encode("utf-8", "replace")
@@ -95,7 +95,8 @@ def account_in(session: BrowserSession | None) -> Account:
     return session.caller.account
 
 
-def _require_own_page(request: Request) -> None:
+def require_own_page(request: Request) -> None:
+    """Raise Forbidden for a form of another site, as the browser reports it."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     is_foreign = site != "same-origin" if site is not None else origin not in {None, str(request.base_url).rstrip("/")}
     if is_foreign:

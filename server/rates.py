@@ -80,7 +80,8 @@ class Rates:
                     f"`{part.strip()[:80]}` is not a rate limit: write `api=10000,resolvers=50000,pages=3000`, or `off`."
                 )
             given[name] = int(number)
-        return cls(**given, count_loopback=True)
+        chosen = {name: given.get(name, getattr(DEFAULT_RATES, name)) for name in BUCKETS}
+        return cls(chosen["api"], chosen["resolvers"], chosen["pages"], count_loopback=True)
 
 
 DEFAULT_RATES = Rates()

@@ -21,6 +21,7 @@ from hub.errors import (
     Conflict,
     DamagedBlob,
     DamagedFile,
+    Forbidden,
     InvalidCard,
     InvalidSource,
     StaleParent,
@@ -38,6 +39,7 @@ from hub.registry import Registry
 from hub.registry.accounts.file_policy import file_policy, way_out
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.history import newest_unyanked
+from hub.registry.moderation.hidden_artifacts import find_hidden
 from hub.registry.refs import BRANCH, WRITING, find_ref
 from hub.store import BlobStore
 
@@ -83,8 +85,11 @@ def duplicate(
 ) -> Revision:
     """Create an artifact with the files of another one's head; it is gated if the original is.
 
-    Raises Conflict if the name is taken, InvalidSource for files that are allowed only in the original.
+    Raises Conflict if the name is taken, InvalidSource for files that are allowed only in the original, and Forbidden if an
+    administrator has hidden the original.
     """
+    if find_hidden(registry.database, artifact.name) is not None:
+        raise Forbidden(f"`{artifact.name}` was hidden by an administrator, and cannot be duplicated: its page says why.")
     source = registry.revision(artifact.name)
     renamed = dataclasses.replace(artifact, name=target, private=private, allow_unsafe_files=False)
     if policy_of(renamed, registry) != policy_of(artifact, registry):

@@ -32,6 +32,8 @@ class Account:
     created_at: datetime
     removed_at: datetime | None = None
     """When it was removed; its artifacts stay, and its name stays reserved."""
+    about: str = ""
+    """A text about the account, in plain text."""
 
     @property
     def key(self) -> str:

@@ -119,6 +119,19 @@ class Sessions:
             transaction.delete(row)
             log_action(transaction, actor, "session.end", account.name)
 
+    def end_others(self, account: Account, session_id: int, actor: Actor) -> int:
+        """End all sessions of an account except one, and return their number."""
+        from sqlalchemy import delete
+
+        from hub.registry.tables.accounts import SessionRow
+
+        others = delete(SessionRow).where(SessionRow.account_id == account.id, SessionRow.id != session_id)
+        with self.database.transaction() as transaction:
+            count = len(transaction.scalars(others.returning(SessionRow.id)).all())
+            if count:
+                log_action(transaction, actor, "session.end", account.name, sessions=count)
+        return count
+
 
 def end_sessions(transaction: Transaction, account: Account) -> None:
     """End all sessions of an account."""

@@ -50,9 +50,7 @@ class LfsBatch(BaseModel):
     ref: dict[str, Any] | None = None
 
 
-def plan_transfers(
-    request: Request, hub: Hub, _page: PageCall, artifact: VisibleArtifact, body: LfsBatch
-) -> Response:
+def plan_transfers(request: Request, hub: Hub, _page: PageCall, artifact: VisibleArtifact, body: LfsBatch) -> Response:
     """Return a link for each object, nothing for one that is already stored, or an error."""
     caller = caller_of(request, hub)
     if body.hash_algo not in _SHA256:

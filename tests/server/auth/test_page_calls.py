@@ -61,7 +61,10 @@ def test_a_browser_that_sends_an_origin_only_must_send_this_one(page):
     del headers["sec-fetch-site"]
     foreign = client.post("/api/repos/create", json=NEW, headers=headers | {"origin": "https://evil.example"})
     assert foreign.status_code == 401
-    assert client.post("/api/repos/create", json=NEW, headers=headers | {"origin": "http://hub.example"}).status_code == 200
+    assert (
+        client.post("/api/repos/create", json=NEW, headers=headers | {"origin": "http://hub.example"}).status_code
+        == 200
+    )
 
 
 def test_a_token_in_the_request_decides_also_if_the_session_could_do_more(page, token_of):
@@ -70,7 +73,9 @@ def test_a_token_in_the_request_decides_also_if_the_session_could_do_more(page, 
     assert client.post("/api/repos/create", json=NEW, headers=headers | reads).status_code == 403
 
 
-@pytest.mark.parametrize("path", ["/api/repos/move", "/api/models/ada/module/settings", "/api/models/ada/module/lfs-files/batch"])
+@pytest.mark.parametrize(
+    "path", ["/api/repos/move", "/api/models/ada/module/settings", "/api/models/ada/module/lfs-files/batch"]
+)
 def test_other_endpoints_accept_no_call_of_a_page(page, module, path):
     client, headers = page
     method = "PUT" if path.endswith("settings") else "POST"

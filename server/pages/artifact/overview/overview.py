@@ -35,6 +35,7 @@ from server.pages.artifact.overview.example_prompts import ENGLISH, FOREIGN, RED
 from server.pages.artifact.overview.examples import Example, listed_examples, other_images
 from server.pages.artifact.overview.model_tree import derived_from, encoders_of, variant_facts
 from server.pages.artifact.overview.snippets import TRY, Snippet, Usage, snippets, try_path, upload_command
+from server.site.translation import gettext_noop
 
 MAX_LANGUAGES = 40
 """Languages that are shown at once; the others are one click away."""
@@ -90,7 +91,7 @@ def _context(request: Request, hub: LocalHub, artifact: Artifact, shown: Revisio
     return {
         "examples": examples,
         "has_pairs": any(each.without for each in examples),
-        "snippets": [Snippet("Terminal", recreate_command)] if recreate_command else snippets(usage),
+        "snippets": [Snippet(gettext_noop("Terminal"), recreate_command)] if recreate_command else snippets(usage),
         "recipe": recreate_command,
         "try_path": try_path(usage) if TRY in dict(request.app.state.navigation).values() else "",
         "upload_command": upload_command(usage),

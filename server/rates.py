@@ -1,7 +1,8 @@
 """Rate limits over five minutes, in three buckets as on the Hugging Face Hub: api, resolvers, pages.
 
 Requests with a valid token are counted by account, others by IP address. Every counted response has the remaining number of
-requests in the header `RateLimit`, and huggingface_hub waits accordingly. Each process counts separately.
+requests in the header `RateLimit`, and huggingface_hub waits accordingly. Each process counts separately, or all of them count
+together in the Redis at `$HUB_RATE_STORAGE`.
 
 Sources: docs of the Hugging Face Hub, "Rate limits"; draft-ietf-httpapi-ratelimit-headers-09.
 """
@@ -10,22 +11,25 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import logging
 import os
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import cast
+from urllib.parse import urlsplit
 
 from fastapi import Request
-from limits import RateLimitItemPerSecond
-from limits.storage import MemoryStorage
+from limits import RateLimitItem, RateLimitItemPerSecond, WindowStats
+from limits.errors import ConfigurationError, StorageError
+from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hub.errors import HubError, InvalidRequest
+from hub.errors import HubError, InvalidRequest, MissingExtra
 from hub.local import LocalHub
 from server.auth.caller import secret_of
 from server.errors import error_response
@@ -36,8 +40,13 @@ WINDOW_S = 300
 _KNOWN_S = 60.0
 """Seconds for which the account of a token is cached, for counting only: a revoked token stops working immediately."""
 _MAX_KNOWN = 10_000
+_STORAGE_TIMEOUT_S = 0.5
+_STORAGE_PAUSE_S = 10.0
+"""Seconds for which a process counts by itself after Redis did not respond."""
+_STORAGES = ("redis", "rediss", "redis+unix")
 _FREE = ("/static/", "/docs/", "/api/v1/health", "/api/v1/metrics")
 _API = ("/api/", "/oauth/", "/cas/", "/lfs/", "/v1/")
+_log = logging.getLogger("server.rates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,8 @@ class Rates:
     pages: int = 3_000
     count_loopback: bool = False
     """Whether requests from the machine of the server are counted as well."""
+    storage: str = ""
+    """URL of the Redis in which all processes count together; empty if each counts by itself."""
 
     @classmethod
     def parse(cls, text: str) -> Rates | None:
@@ -69,19 +80,77 @@ class Rates:
                     f"`{part.strip()[:80]}` is not a rate limit: write `api=10000,resolvers=50000,pages=3000`, or `off`."
                 )
             given[name] = int(number)
-        return cls(**given, count_loopback=True)
+        chosen = {name: given.get(name, getattr(DEFAULT_RATES, name)) for name in BUCKETS}
+        return cls(chosen["api"], chosen["resolvers"], chosen["pages"], count_loopback=True)
 
 
 DEFAULT_RATES = Rates()
 
 
 def configured_rates(environment: Mapping[str, str] | None = None) -> Rates | None:
-    """Return the rates in `$HUB_RATE_LIMITS`, as `Rates.parse` does. Raises InvalidRequest."""
+    """Return the rates in `$HUB_RATE_LIMITS`, as `Rates.parse` does, counted in `$HUB_RATE_STORAGE`.
+
+    Raises InvalidRequest, and MissingExtra if the client of Redis is not installed.
+    """
     environment = os.environ if environment is None else environment
-    return Rates.parse(environment.get("HUB_RATE_LIMITS", ""))
+    rates, storage = Rates.parse(environment.get("HUB_RATE_LIMITS", "")), environment.get("HUB_RATE_STORAGE", "")
+    if rates is None or not storage:
+        return rates
+    SharedCounts(storage)  # Raises before anything is started.
+    return replace(rates, storage=storage)
 
 
-BUCKETS = tuple(each.name for each in fields(Rates) if each.name != "count_loopback")
+BUCKETS = ("api", "resolvers", "pages")
+
+
+class Counts:
+    """Counts the requests of each client in this process."""
+
+    def __init__(self) -> None:
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+
+    async def hit(self, item: RateLimitItem, client: str) -> tuple[bool, WindowStats]:
+        """Count a request, and return whether it is allowed, and what remains of the window."""
+        return self._limiter.hit(item, client), self._limiter.get_window_stats(item, client)
+
+
+class SharedCounts(Counts):
+    """Counts in Redis, together with all other processes; by itself for a while if Redis does not respond."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        address, timeout_s = urlsplit(url), _STORAGE_TIMEOUT_S
+        if address.scheme not in _STORAGES:
+            raise InvalidRequest(
+                f"HUB_RATE_STORAGE has the scheme `{address.scheme[:20]}`: use the URL of a Redis, such as redis://127.0.0.1:6379/0."
+            )
+        try:
+            storage = storage_from_string(
+                url, wrap_exceptions=True, socket_timeout=timeout_s, socket_connect_timeout=timeout_s
+            )
+        except ConfigurationError as error:
+            raise MissingExtra("redis", "HUB_RATE_STORAGE") from error
+        except ValueError as error:
+            raise InvalidRequest(f"HUB_RATE_STORAGE is not the URL of a Redis: {error}") from error
+        self._shared = FixedWindowRateLimiter(storage)
+        self._address = address.hostname or address.path
+        self._retry_at = 0.0
+
+    async def hit(self, item: RateLimitItem, client: str) -> tuple[bool, WindowStats]:
+        """See `Counts.hit`."""
+        if time.monotonic() >= self._retry_at:
+            try:
+                return await run_in_threadpool(self._hit_shared, item, client)
+            except StorageError as error:
+                self._retry_at = time.monotonic() + _STORAGE_PAUSE_S
+                reason = type(error.storage_error).__name__
+                _log.error(
+                    "Redis at %s does not respond (%s): this process counts requests itself", self._address, reason
+                )
+        return await super().hit(item, client)
+
+    def _hit_shared(self, item: RateLimitItem, client: str) -> tuple[bool, WindowStats]:
+        return self._shared.hit(item, client), self._shared.get_window_stats(item, client)
 
 
 class RateLimit(HttpLayer):
@@ -91,7 +160,7 @@ class RateLimit(HttpLayer):
         super().__init__(app)
         self._items = {name: RateLimitItemPerSecond(getattr(rates, name), WINDOW_S, name) for name in BUCKETS}
         self._count_loopback = rates.count_loopback
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._counts = SharedCounts(rates.storage) if rates.storage else Counts()
         self._known: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,8 +170,7 @@ class RateLimit(HttpLayer):
             await self.app(scope, receive, send)
             return
         item, client = self._items[bucket], await self._client_key(scope)
-        is_allowed = self._limiter.hit(item, client)
-        window = self._limiter.get_window_stats(item, client)
+        is_allowed, window = await self._counts.hit(item, client)
         wait_s = max(1, round(window.reset_time - time.time()))
         headers = {
             "RateLimit": f'"{bucket}";r={window.remaining};t={wait_s}',

@@ -1,7 +1,7 @@
 """Choose the number of torch threads for small models.
 
 Two threads on two cores make small steps slower, because they wait for each other. docs/internals/performance-training.md and
-docs/internals/performance.md have the figures.
+docs/internals/performance-loading.md have the figures.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
 """Browser sessions: the session of a cookie, and the CSRF tokens of its forms.
 
 The cookie is HttpOnly and SameSite=Lax; behind https it is Secure, and its name begins with `__Host-`, so that no other host of
-the same domain can set it. It only authorizes reading: changes need a form of our own pages (`server.auth.csrf_forms`).
+the same domain can set it. It only authorizes reading: changes need a form of our own pages, or a call of their scripts with the same
+token (`server.auth.csrf_forms`).
 """
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from dataclasses import dataclass
 
@@ -66,6 +68,18 @@ def csrf_token_of(request: Request, hub: LocalHub) -> str:
     session = browser_session_of(request, hub)
     secret = session.secret if session else _cookie(request, _VISITOR)
     return seal(hub, _FORM, secret) if secret else ""
+
+
+def is_csrf_token(request: Request, hub: LocalHub, given: str) -> bool:
+    """Return whether `given` is the CSRF token of this browser."""
+    csrf_token = csrf_token_of(request, hub)
+    return bool(csrf_token) and hmac.compare_digest(csrf_token.encode(), given.encode("utf-8", "replace"))
+
+
+def is_from_own_page(request: Request) -> bool:
+    """Return whether the browser says that a page of this server has sent the request, or an old one says nothing."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    return site == "same-origin" if site is not None else origin in {None, str(request.base_url).rstrip("/")}
 
 
 def new_csrf_token(request: Request, hub: LocalHub) -> tuple[str, str]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
+from contextlib import contextmanager
 
 import pytest
+from fakeredis import TcpFakeServer
 from huggingface_hub.utils import parse_ratelimit_headers
 from starlette.testclient import TestClient
 
 from hub.errors import InvalidRequest
 from server import create_app
-from server.rates import DEFAULT_RATES, Rates, bucket_of
+from server.rates import DEFAULT_RATES, Rates, bucket_of, configured_rates
 from tests.builders.server.people import ROOT, hub, token_of
 
 __all__ = ["hub", "token_of"]
@@ -158,3 +162,53 @@ def test_forwarded_addresses_are_only_used_from_trusted_proxies(hub, peer, left)
     with TestClient(config.loaded_app, client=(peer, 5)) as client:
         responses = [client.get("/api/models", headers={"x-forwarded-for": f"203.0.113.{n}"}) for n in range(3)]
     assert [parse_ratelimit_headers(each.headers).remaining for each in responses] == left
+
+
+@contextmanager
+def redis_server(port: int = 0):
+    """Yield the port of a Redis, which forgets its counts at the end."""
+    server = TcpFakeServer(("127.0.0.1", port))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def client_of(hub, rates: Rates) -> TestClient:
+    """Return a client of an application of its own, as of another process or machine."""
+    return TestClient(create_app(hub, rates=rates), client=("192.0.2.1", 5))
+
+
+def test_servers_with_one_redis_count_together(hub):
+    with redis_server() as port:
+        rates = configured_rates({"HUB_RATE_LIMITS": "api=3", "HUB_RATE_STORAGE": f"redis://127.0.0.1:{port}/0"})
+        first, second = client_of(hub, rates), client_of(hub, rates)
+        responses = [each.get("/api/models") for each in (first, second, first, second)]
+    assert [each.status_code for each in responses] == [200, 200, 200, 429]
+    assert [parse_ratelimit_headers(each.headers).remaining for each in responses] == [2, 1, 0, 0]
+    assert 0 < parse_ratelimit_headers(responses[-1].headers).reset_in_seconds <= 300
+
+
+def test_a_server_counts_by_itself_while_redis_does_not_respond(hub, caplog):
+    with redis_server() as port:
+        pass
+    rates = configured_rates({"HUB_RATE_LIMITS": "api=2", "HUB_RATE_STORAGE": f"redis://:secret@127.0.0.1:{port}/0"})
+    with caplog.at_level(logging.ERROR, "server.rates"):
+        codes = [client_of_one.get("/api/models").status_code for client_of_one in [client_of(hub, rates)] * 4]
+    assert codes == [200, 200, 429, 429]
+    assert len(caplog.records) == 1, "Redis is not asked again for each request"
+    assert "127.0.0.1" in caplog.text and "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("url", ["memory://", "localhost:6379", "mysql://h/1", "redis://host:port/0"])
+def test_urls_of_other_storages_are_refused_before_the_server_starts(url):
+    with pytest.raises(InvalidRequest, match="HUB_RATE_STORAGE"):
+        configured_rates({"HUB_RATE_STORAGE": url})
+
+
+def test_without_limits_nothing_is_counted_in_redis():
+    assert configured_rates({"HUB_RATE_LIMITS": "off", "HUB_RATE_STORAGE": "redis://192.0.2.1"}) is None

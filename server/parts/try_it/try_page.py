@@ -37,11 +37,10 @@ from server.parts.try_it.service import Client
 from server.parts.try_it.typed_prompt import (
     MAX_CHARACTERS,
     MAX_SEED,
-    all_examples,
     check_prompt,
     check_seed,
-    examples_of,
 )
+from server.site.example_prompts import all_examples, examples_of
 
 DEFAULT_LANGUAGE = "yo"
 _MODULE = "adapter:"

@@ -1,12 +1,8 @@
-"""Check what a visitor typed, and the examples and extra keys that the page offers for each language."""
+"""Check what a visitor typed."""
 
 from __future__ import annotations
 
-import json
 import unicodedata
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 from hub.errors import InvalidRequest
 from hub.languages import SCRIPTS, by_script, language_name, script_of, script_of_letters
@@ -17,24 +13,6 @@ MAX_SEED = 2**32 - 1
 _CONTROLS = {"Cc", "Cs", "Co"}
 _DIRECTIONS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Invisible characters that reorder text. Those that join or separate letters (ZWJ, ZWNJ, marks) belong to many languages."""
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A prompt to click."""
-
-    prompt: str
-    meaning: str
-    """In English."""
-
-
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """What the page offers for one language."""
-
-    prompts: tuple[Example, ...] = ()
-    keys: tuple[str, ...] = ()
-    """Letters and tone marks that a keyboard may lack."""
 
 
 def check_prompt(text: str, language: str) -> str:
@@ -64,18 +42,3 @@ def check_seed(text: str) -> int:
     if not (plain.isascii() and plain.isdecimal()) or len(plain) > 10 or int(plain) > MAX_SEED:
         raise InvalidRequest(f"`{plain[:40]}` is not a seed: use a whole number from 0 to {MAX_SEED}.")
     return int(plain)
-
-
-def examples_of(language: str) -> Examples:
-    """Return the examples of a language; without any for one that the data lacks."""
-    return all_examples().get(language, Examples())
-
-
-@cache
-def all_examples() -> dict[str, Examples]:
-    """Return the examples of all languages, which `python -m trainers.lab.dataset.examples` writes."""
-    content = json.loads(Path(__file__).with_name("examples.json").read_text(encoding="utf-8"))
-    return {
-        tag: Examples(tuple(Example(*each) for each in given["prompts"]), tuple(given["keys"]))
-        for tag, given in content.items()
-    }

@@ -1,6 +1,6 @@
-"""Write the example prompts and the extra keys of the server's page `/try`, from the data set `emoji`.
+"""Write the example prompts and the extra keys of the server's pages, from the data set `emoji`.
 
-    python -m trainers.lab.dataset.examples server/parts/try_it/examples.json
+    python -m trainers.lab.dataset.examples server/site/example_prompts.json
 
 The server reads the file because it does not depend on a reader of parquet files. Only names are shown; nothing is trained on them.
 """

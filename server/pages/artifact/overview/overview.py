@@ -31,11 +31,13 @@ from server.pages import formatting
 from server.pages.access_request import gate_of
 from server.pages.artifact.frame import OVERVIEW, find_shown, render_tab, scores_path, shown_revision
 from server.pages.artifact.overview.downloads import recent_downloads
-from server.pages.artifact.overview.example_prompts import ENGLISH, FOREIGN, RED_HEART
 from server.pages.artifact.overview.examples import Example, listed_examples, other_images
 from server.pages.artifact.overview.model_tree import derived_from, encoders_of, variant_facts
 from server.pages.artifact.overview.snippets import TRY, Snippet, Usage, snippets, try_path, upload_command
+from server.site.example_prompts import ENGLISH, all_examples
 
+_FOREIGN = "yo"
+"""The language of examples for a module that reads any."""
 MAX_LANGUAGES = 40
 """Languages that are shown at once; the others are one click away."""
 _HEADING = re.compile("(</?h)([4-6])")
@@ -121,7 +123,7 @@ def _usage(request: Request, artifact: Artifact, shown: Revision, examples: list
     own = [tag for tag in artifact.languages if tag != MULTILINGUAL]
     if not own:  # Any language: one other than English, so that the line shows what the module is for.
         own = [score.language for score in artifact.scores if score.language not in ("", ENGLISH)]
-        own += [FOREIGN, *RED_HEART]
+        own += [_FOREIGN, *all_examples()]
     tag = wanted if wanted in own else own[0]
     texts = (each.text for each in examples if each.text and each.language and each.language.tag == tag)
     files = [path for path in paths if path != FILE and not path.startswith(".")]

@@ -11,7 +11,7 @@ from hub.names import COMMIT_DIGITS
 from hub.records import Artifact, Revision
 from server.http.urls import file_path
 from server.pages import formatting
-from server.pages.artifact.overview.example_prompts import prompt_in
+from server.site.example_prompts import prompt_in
 
 TRY = "/try"
 """The page of an optional part."""

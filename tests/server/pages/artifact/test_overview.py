@@ -18,8 +18,8 @@ from hub.records import Conditioning, File, Pin, Variant
 from hub.registry.artifacts.repositories import change_settings
 from server import create_app
 from server.pages import formatting
-from server.pages.artifact.overview.example_prompts import prompt_in
 from server.pages.artifact.overview.snippets import Usage, try_path
+from server.site.example_prompts import prompt_in
 from tests.builders.hub import a_hub
 from tests.builders.registry import a_revision, an_artifact, put
 from tests.builders.server.people import ROOT

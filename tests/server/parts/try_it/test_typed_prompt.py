@@ -8,7 +8,8 @@ import pytest
 
 from hub.errors import InvalidRequest
 from server.parts.try_it.settings import Settings, configured_bases, configured_settings
-from server.parts.try_it.typed_prompt import MAX_SEED, all_examples, check_prompt, check_seed, examples_of
+from server.parts.try_it.typed_prompt import MAX_SEED, check_prompt, check_seed
+from server.site.example_prompts import all_examples, examples_of
 
 
 @pytest.mark.parametrize(

@@ -9,5 +9,5 @@ from trainers.lab.dataset.examples import write_examples
 
 
 def test_the_examples_of_the_page_are_those_of_the_data_set():
-    committed = json.loads((ROOT / "server/parts/try_it/examples.json").read_text(encoding="utf-8"))
+    committed = json.loads((ROOT / "server/site/example_prompts.json").read_text(encoding="utf-8"))
     assert write_examples(ROOT / "cards/datasets/emoji") == committed

@@ -26,7 +26,7 @@ from server.site.static_files import hashed_name
 ADDRESS = "/study"
 FILES = f"{ADDRESS}/files"
 INDEX = "index"
-_INSTALLED = Path(__file__).resolve().parent / "report"
+_INSTALLED = Path(__file__).resolve().parent / "files"
 _CHECKOUT = Path(__file__).resolve().parents[3] / "docs" / "study"
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*:|//|/|#", re.IGNORECASE)
 _TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?")

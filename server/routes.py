@@ -41,6 +41,7 @@ from server.pages.choose import leaderboard as choose_leaderboard
 from server.pages.choose import parity as choose_parity
 from server.pages.choose import recommend as choose_recommend
 from server.pages.compare.compare import show_comparison
+from server.pages.study.study import show_chapter, show_study
 from server.protocol.accounts import access_requests, likes, whoami
 from server.protocol.read import paths, safetensors_metadata, tags_by_type, usage
 from server.protocol.read.listing import list_repositories
@@ -125,6 +126,8 @@ _PAGES = (
     RouteSpec("GET", "/leaderboard", choose_leaderboard.show_leaderboard),
     RouteSpec("GET", "/parity", choose_parity.show_parity),
     RouteSpec("GET", "/compare", show_comparison),
+    RouteSpec("GET", "/study", show_study),
+    RouteSpec("GET", "/study/{name}", show_chapter),
     RouteSpec("GET", "/languages", choose_languages.show_languages),
     RouteSpec("GET", "/languages/{tag}", choose_languages.show_language),
     RouteSpec("GET", "/recommend", choose_recommend.show_recommendation),

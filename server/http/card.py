@@ -106,7 +106,7 @@ def prose(store: BlobStore, card: File | None, files_url: str) -> tuple[Markup, 
         with _rendering:
             rendered = _rendered.find(card.digest)
             if rendered is None:
-                rendered = _markdown().render(parsed.prose, {})
+                rendered = markdown().render(parsed.prose, {})
                 _rendered.keep(card.digest, rendered, len(rendered))
     shown = rendered.replace(_OWN, str(Markup.escape(files_url)))
     return Markup(shown), parsed.is_whole  # noqa: S704 - the renderer escapes every text and passes no HTML through
@@ -158,20 +158,20 @@ def _in_json(value: Any, seen: set[int]) -> Any:
 
 
 @cache
-def _markdown() -> MarkdownIt:
-    """Return a parser of CommonMark with tables and strike-through."""
-    markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    markdown.add_render_rule("link_open", _link)
-    markdown.add_render_rule("image", _image)
+def markdown() -> MarkdownIt:
+    """Return a parser of CommonMark with tables and strike-through. HTML in it becomes text."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser.add_render_rule("link_open", _link)
+    parser.add_render_rule("image", _image)
     for tag in ("heading_open", "heading_close"):
-        markdown.add_render_rule(tag, _heading)
+        parser.add_render_rule(tag, _heading)
     for tag in ("paragraph_open", "list_item_open", "td_open", "blockquote_open"):
-        markdown.add_render_rule(tag, _block)
-    markdown.add_render_rule("th_open", _head_cell)
-    markdown.add_render_rule("table_open", _focusable)
+        parser.add_render_rule(tag, _block)
+    parser.add_render_rule("th_open", _head_cell)
+    parser.add_render_rule("table_open", _focusable)
     for tag in ("fence", "code_block"):
-        markdown.add_render_rule(tag, _code)
-    return markdown
+        parser.add_render_rule(tag, _code)
+    return parser
 
 
 def _link(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:

@@ -117,7 +117,7 @@ ALIKE = [
 OTHERS = {
     *(f"/api/v1/{end}" for end in ("search", "languages", "bases", "leaderboard", "parity", "recommend", "audit", "health/live", "health/ready", "metrics")),
     *("/api/v1/artifacts/{name}", "/api/v1/compare", "/api/repos/create", "/api/repos/delete", "/api/repos/move"),
-    *("/leaderboard", "/parity", "/languages", "/languages/{tag}", "/recommend"),
+    *("/compare", "/leaderboard", "/parity", "/languages", "/languages/{tag}", "/recommend", "/study", "/study/{name}"),
     *("/", "/feed.atom", "/robots.txt", "/favicon.ico", "/login", "/logout", "/settings", "/settings/tokens", "/settings/tokens/{number}/revoke", "/settings/password"),
     *("/settings/sessions/{number}/end", "/settings/files", "/settings/files/{digest}", "/api/whoami-v2", "/api/settings/repositories", "/api/agent-harnesses", "/v1/telemetry"),
     *(f"/api/users/{{name}}/{end}" for end in ("overview", "likes", "followers", "following")),

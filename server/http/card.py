@@ -112,6 +112,13 @@ def prose(store: BlobStore, card: File | None, files_url: str) -> tuple[Markup, 
     return Markup(shown), parsed.is_whole  # noqa: S704 - the renderer escapes every text and passes no HTML through
 
 
+def preview(text: str, files_url: str) -> tuple[Markup, bool]:
+    """Return the prose of a card that is not saved yet as HTML, as `prose` does, and whether that is all of it."""
+    parsed = _parse_text(text)
+    rendered = _markdown().render(parsed.prose, {})
+    return Markup(rendered.replace(_OWN, str(Markup.escape(files_url)))), parsed.is_whole  # noqa: S704 - as in `prose`
+
+
 def recipe(store: BlobStore, card: File | None) -> str:
     """Return the `hub train` command in the card, which recreates the weights; empty without one."""
     return _parse(store, card).recipe if card else ""
@@ -124,7 +131,11 @@ def _parse(store: BlobStore, card: File) -> _Parsed:
     content = read_whole(store, card.digest, card.size_bytes)
     if content is None:
         return _Parsed(None, f"The stored bytes of {FILE} are damaged: push it again.", True, "", is_damaged=True)
-    text = content[:MAX_READ].decode("utf-8-sig", "replace")
+    parsed = _parse_text(content[:MAX_READ].decode("utf-8-sig", "replace"))
+    return _parsed.keep(card.digest, parsed, card.size_bytes)
+
+
+def _parse_text(text: str) -> _Parsed:
     try:
         found, text = split_front_matter(text)
     except InvalidCard:
@@ -136,8 +147,7 @@ def _parse(store: BlobStore, card: File) -> _Parsed:
         shown = text[:MAX_PROSE].rpartition("\n")[0] or text[:MAX_PROSE]
     command = _RECIPE.search(shown)
     front_matter = _in_json(found, set()) if found else None
-    parsed = _Parsed(front_matter, shown, len(shown) == len(text), command[1] if command else "")
-    return _parsed.keep(card.digest, parsed, card.size_bytes)
+    return _Parsed(front_matter, shown, len(shown) == len(text), command[1] if command else "")
 
 
 def _in_json(value: Any, seen: set[int]) -> Any:

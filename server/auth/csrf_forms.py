@@ -97,6 +97,10 @@ def account_in(session: BrowserSession | None) -> Account:
 
 def _require_own_page(request: Request) -> None:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    is_foreign = site != "same-origin" if site is not None else origin not in {None, str(request.base_url).rstrip("/")}
+    is_foreign = (
+        site != "same-origin"
+        if site is not None
+        else origin not in {None, f"{request.url.scheme}://{request.url.netloc}"}
+    )
     if is_foreign:
         raise Forbidden("this form was sent from another site: use the page of this server.")

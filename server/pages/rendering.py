@@ -18,6 +18,7 @@ from server.auth.browser_session import local_path
 from server.http.urls import absolute, file_path, page_path, view_path
 from server.pages import formatting
 from server.site.navigation import section_of
+from server.site.root_path import add_root_path
 from server.site.static_files import static_path
 
 _SERVER = Path(__file__).resolve().parents[1]
@@ -43,7 +44,9 @@ def render(
     }
     page = _environment().get_template(template).render({**common, **context})
     cache = "private, no-cache" if visitor else "no-cache"
-    return HTMLResponse(page, status, {"Cache-Control": cache, "Vary": "Accept, Cookie", **(headers or {})})
+    return HTMLResponse(
+        add_root_path(page), status, {"Cache-Control": cache, "Vary": "Accept, Cookie", **(headers or {})}
+    )
 
 
 @cache

@@ -138,6 +138,7 @@ def server_config(app: object, *, proxies: str = "", grace_s: int | None = None,
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
         "loggers": {
             "server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+            "hub.registry": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
             "hub.store": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
             "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         },
@@ -155,7 +156,7 @@ def server_config(app: object, *, proxies: str = "", grace_s: int | None = None,
         forwarded_allow_ips=proxies or None,
         timeout_keep_alive=KEEP_ALIVE_S if proxies else 5,
         timeout_graceful_shutdown=grace_s,
-        timeout_worker_healthcheck=30,  # A worker that does not respond within this time is replaced.
+        timeout_worker_healthcheck=60,  # A worker that does not respond or start within this time is replaced.
     )
 
 

@@ -90,12 +90,12 @@ def documented(
     return RouteSpec(method, f"/api/v1{path}", endpoint, document)
 
 
-def install(app: FastAPI) -> None:
-    """Make `app` serve the document."""
+def install(app: FastAPI, root_path: str = "") -> None:
+    """Make `app` serve the document. Its paths begin with `root_path`."""
 
     def write() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _write(app)
+            app.openapi_schema = _write(app) | ({"servers": [{"url": root_path}]} if root_path else {})
         return app.openapi_schema
 
     app.openapi = write  # type: ignore[method-assign]  # FastAPI's documented way

@@ -41,8 +41,8 @@ from server.pages.choose import leaderboard as choose_leaderboard
 from server.pages.choose import parity as choose_parity
 from server.pages.choose import recommend as choose_recommend
 from server.pages.compare.compare import show_comparison
-from server.pages.study.study import show_chapter, show_study
 from server.pages.publish import check, editor, publish
+from server.pages.study.study import show_chapter, show_study
 from server.protocol.accounts import access_requests, likes, whoami
 from server.protocol.read import paths, safetensors_metadata, tags_by_type, usage
 from server.protocol.read.listing import list_repositories

@@ -115,7 +115,7 @@ def prose(store: BlobStore, card: File | None, files_url: str) -> tuple[Markup, 
 def preview(text: str, files_url: str) -> tuple[Markup, bool]:
     """Return the prose of a card that is not saved yet as HTML, as `prose` does, and whether that is all of it."""
     parsed = _parse_text(text)
-    rendered = _markdown().render(parsed.prose, {})
+    rendered = markdown().render(parsed.prose, {})
     return Markup(rendered.replace(_OWN, str(Markup.escape(files_url)))), parsed.is_whole  # noqa: S704 - as in `prose`
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hub.advice.memory_estimate import stated_parameters
@@ -126,9 +126,8 @@ class Comparison:
 def check_names(names: Sequence[str]) -> None:
     """Check the number of names before they are looked up. Raises InvalidRequest."""
     if not FEWEST <= len(names) <= MOST:
-        raise InvalidRequest(
-            f"a comparison takes {FEWEST} to {MOST} artifacts, not {len(names)}: `?artifact=linguahub/mulan-yo&artifact=linguahub/memory-yo`."
-        )
+        what = "leave some out" if len(names) > MOST else "name more"
+        raise InvalidRequest(f"a comparison takes {FEWEST} to {MOST} artifacts, not {len(names)}: {what}.")
 
 
 def compare(
@@ -165,18 +164,21 @@ def compare(
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
-    """Return a comparison as the API writes it."""
+    """Return a comparison as the API and `--json` write it."""
     names = [str(each.name) for each in comparison.artifacts]
     return {
         "artifacts": names,
-        "facts": list(comparison.facts),
+        "facts": [asdict(each) for each in comparison.facts],
         "common_languages": comparison.common_languages,
         "rows": [
             {
                 **{field: getattr(row.task, field) for field in Task.__slots__},
                 "language": row.language,
-                "columns": [{"artifact": name, "score": score} for name, score in zip(names, row.scores, strict=True)],
-                "baselines": row.baselines,
+                "columns": [
+                    {"artifact": name, "score": None if score is None else asdict(score)}
+                    for name, score in zip(names, row.scores, strict=True)
+                ],
+                "baselines": {label: asdict(score) for label, score in row.baselines.items()},
                 "translator": row.translator,
                 "best": None if row.best is None else names[row.best],
                 "verdict": row.verdict,

@@ -53,16 +53,24 @@ def _print_facts(found: dict[str, Any]) -> None:
         "parameters": [f"{each['parameters']:,}" if each["parameters"] else "" for each in facts],
         "size": [size(each["size_bytes"]) if each["size_bytes"] else "" for each in facts],
         "licence": [each["license"] for each in facts],
-        "training": ["; ".join(f"{run['seconds']:,.0f} s on {run['device']}" for run in each["training"]) for each in facts],
+        "training": [
+            "; ".join(f"{run['seconds']:,.0f} s on {run['device']}" for run in each["training"]) for each in facts
+        ],
     }
     headings = ("", *(short_name(each).upper() for each in found["artifacts"]))
-    print_table(headings, [(label, *(value or "–" for value in values)) for label, values in lines.items() if any(values)])
+    print_table(
+        headings, [(label, *(value or "–" for value in values)) for label, values in lines.items() if any(values)]
+    )
     print(f"\nLanguages of all: {_listed(common) or 'none'}.")
 
 
 def _print_scores(found: dict[str, Any], rows: list[dict[str, Any]], metric: str) -> None:
     if rows:
-        baselines = [label for label in ("base alone", "translated", "English prompts") if any(label in row["baselines"] for row in rows)]
+        baselines = [
+            label
+            for label in ("base alone", "translated", "English prompts")
+            if any(label in row["baselines"] for row in rows)
+        ]
         print(bold("Comparable scores"))
         cells = [
             (row["metric"], "/".join(filter(None, (row["benchmark"], row["split"]))), row["language"] or "–",

@@ -13,8 +13,8 @@ from hub.records import Artifact, Provenance, Score
 from hub.registry.scores.baselines import translation_scores
 from hub.scores.metrics import BASE_ALONE, COSTS, ENGLISH_BASE
 from server.pages import formatting
-from server.pages.axis import axis_top, place, ticks
 from server.pages.artifact.scores.score_rows import LABELS, ScoreRow, control_of
+from server.pages.axis import axis_top, place, ticks
 
 SHOWN_LANGUAGES = 16
 """Languages that are shown at once; the others are one click away."""

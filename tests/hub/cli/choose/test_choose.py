@@ -118,7 +118,10 @@ def test_a_comparison_shows_facts_and_marks_what_is_better_beyond_its_interval(h
     lines = {line.split("  ")[0].strip(): line for line in out.splitlines()}
     assert "multilingual-e5-small + emoji-xlmr" in lines["encoder"]
     assert "Languages of all: yo." in out
-    seen, pairs = (next(line for line in out.splitlines() if f"emoji-generation/{split}" in line and " yo " in line) for split in ("seen", "pairs"))
+    seen, pairs = (
+        next(line for line in out.splitlines() if f"emoji-generation/{split}" in line and " yo " in line)
+        for split in ("seen", "pairs")
+    )
     assert " *" not in seen
     assert "[0.19–0.37] *" in pairs
     found = json.loads(hub("compare", "memory-yo", "mulan-yo", "--json")[1])

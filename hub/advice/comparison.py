@@ -309,7 +309,8 @@ def _differences(found: Mapping[tuple[Protocol, str], Mapping[ArtifactName, Scor
     alone: dict[tuple[str, str, str], list[tuple[Protocol, ArtifactName]]] = {}
     for (protocol, language), scores in found.items():
         if len(scores) == 1 and not protocol.metric.startswith(COSTS):
-            alone.setdefault((protocol.metric, protocol.benchmark, language), []).append((protocol, *scores))
+            (only,) = scores
+            alone.setdefault((protocol.metric, protocol.benchmark, language), []).append((protocol, only))
     differing = {
         name
         for same in alone.values()

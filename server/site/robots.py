@@ -12,6 +12,8 @@ User-agent: *
 Disallow: /api/
 Disallow: /login
 Disallow: /settings
+Disallow: /publish
+Disallow: /*/edit/
 Disallow: /try/
 Disallow: /try?
 Disallow: /*/resolve/

@@ -12,7 +12,9 @@ from starlette.responses import RedirectResponse, Response
 from hub.errors import AllYanked
 from hub.local import LocalHub
 from hub.records import Artifact, Revision
+from hub.registry.accounts.permissions import Caller
 from hub.registry.artifacts.repositories import likes
+from hub.registry.parts import origin_of
 from server.auth.access import get_by_any_name, is_dataset_request, requested_name
 from server.auth.browser_session import csrf_token_of
 from server.auth.caller import caller_of
@@ -65,6 +67,12 @@ def shown_revision(hub: LocalHub, artifact: Artifact, revision: str) -> Revision
         return hub.registry.tip(artifact.name, revision, with_files=False)
 
 
+def _can_write(hub: LocalHub, caller: Caller, artifact: Artifact) -> bool:
+    """Return whether the page offers to change the artifact: not one of another hub, which is only mirrored here."""
+    may_write = caller.in_browser and caller.may_write(artifact.name)
+    return may_write and origin_of(hub.registry.database, artifact.name) is None
+
+
 def render_tab(
     template: str,
     tab: str,
@@ -97,7 +105,7 @@ def render_tab(
         ],
         "can_like": account is not None,
         "is_liked": account is not None and likes(hub.registry.database, artifact.name, account),
-        "can_write": caller.in_browser and caller.may_write(artifact.name),
+        "can_write": _can_write(hub, caller, artifact),
         **gate_of(request, hub, artifact),
         "csrf_token": csrf_token_of(request, hub) if account else "",
     }

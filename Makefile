@@ -20,7 +20,7 @@ TEST_ENVIRONMENT := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=0 NO_COLOR=1
 # Into build/docs, where `hub serve` finds it.
 BUILD_SITE := NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
 
-.PHONY: help demo test check format docs lab serve clean setup setup-dev programs
+.PHONY: help demo test check format docs translations lab serve clean setup setup-dev programs
 
 ##@ Use
 
@@ -55,6 +55,14 @@ docs: setup-dev ## Generate the reference pages and build the documentation into
 	@$(PYTHON) -m hub.cli.manual > docs/reference/cli.md
 	@$(PYTHON) -m server.manual > docs/reference/api.md
 	@$(BUILD_SITE)
+
+# Entries that are new have no translation yet, and those that no text uses are removed.
+translations: setup-dev ## Extract the texts of the pages, and update the catalogues in server/locales
+	@mkdir -p build
+	@$(VENV)/bin/pybabel --quiet extract -F pyproject.toml -k gettext_noop --add-location file --sort-by-file --no-wrap \
+	    --omit-header -o build/messages.pot server
+	@$(VENV)/bin/pybabel --quiet update -i build/messages.pot -d server/locales --no-fuzzy-matching --ignore-obsolete \
+	    --ignore-pot-creation-date --no-wrap
 
 clean: ## Remove everything generated: the environment, the registry's index, build and demo outputs
 	rm -rf $(VENV) build demo dist registry.db registry.db-wal registry.db-shm

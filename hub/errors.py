@@ -36,6 +36,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import NamedTuple
 
 MAX_SHOWN = 300
 """Characters of an unknown name that a message repeats."""
@@ -54,6 +55,14 @@ class HubError(Exception):
 
 class YankedRevision(UserWarning):
     """A yanked revision is used because it was pinned."""
+
+
+class Problem(NamedTuple):
+    """A problem of a card or a configuration."""
+
+    text: str
+    place: tuple[str | int, ...] = ()
+    """Keys and indices that lead to the value, also if it is missing."""
 
 
 class InvalidRequest(HubError):
@@ -218,7 +227,13 @@ class InvalidPath(InvalidName):
 
 
 class InvalidCard(InvalidRequest):
-    """An invalid card; lists every problem."""
+    """An invalid card or configuration; lists every problem."""
+
+    def __init__(self, message: str, *, problems: Iterable[Problem] = (), line: int = 0) -> None:
+        """`problems`: those in the message, with their places. `line`: that of the only problem; 0 if unknown."""
+        self.problems = tuple(problems)
+        self.line = line
+        super().__init__(message)
 
 
 class InvalidSource(InvalidRequest):

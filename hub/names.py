@@ -48,6 +48,9 @@ _RESERVED = {
     "status",
     "study",
     "try",
+    "administration",
+    "reset",
+    "signup",
 }
 """Owners that would shadow a route of the server."""
 

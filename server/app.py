@@ -19,6 +19,7 @@ from server.part import ServerPart, overrides, server_parts
 from server.rates import DEFAULT_RATES, RateLimit, Rates
 from server.scrubber import Scrubber
 from server.site.compression import Compression
+from server.site.locales import PageLocale
 from server.site.navigation import available
 from server.site.root_path import RootPath
 from server.site.static_files import HashedFiles
@@ -73,6 +74,7 @@ def create_app(
     )
     app.state.navigation = available(app.routes)
 
+    app.add_middleware(PageLocale)
     app.add_middleware(Compression)
     app.add_middleware(BodyLimit)
     app.add_middleware(Metering, meter=app.state.meter)

@@ -14,13 +14,23 @@ from functools import partial
 
 from hub.registry.artifacts.aliases import Alias
 from server.api import audit, health, languages, search
-from server.api.artifacts import artifacts, compatible, leaderboard, parity, recommend, revisions, scores, security
+from server.api.artifacts import (
+    artifacts,
+    compare,
+    compatible,
+    leaderboard,
+    parity,
+    recommend,
+    revisions,
+    scores,
+    security,
+)
 from server.http.response_bodies import SearchBody, body_class
 from server.http.routing import RouteSpec, below
 from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
-from server.pages import access_request, feed, login, malicious_files, settings
+from server.pages import access_request, choose_locale, feed, login, malicious_files, settings
 from server.pages.artifact import actions, repository_settings
 from server.pages.artifact.overview.overview import show_artifact
 from server.pages.artifact.revisions import commit_history, files
@@ -30,6 +40,7 @@ from server.pages.choose import languages as choose_languages
 from server.pages.choose import leaderboard as choose_leaderboard
 from server.pages.choose import parity as choose_parity
 from server.pages.choose import recommend as choose_recommend
+from server.pages.compare.compare import show_comparison
 from server.protocol.accounts import access_requests, likes, whoami
 from server.protocol.read import paths, safetensors_metadata, tags_by_type, usage
 from server.protocol.read.listing import list_repositories
@@ -91,7 +102,7 @@ OWN_API = (
     ),
     documented("GET", "/leaderboard", leaderboard.get_leaderboard, leaderboard.LeaderboardBody, tag="scores"),
     _artifacts("GET", _ONE + "/security", security.get_security, security.SecurityBody),
-    _choose("GET", "/compare", leaderboard.compare_artifacts, leaderboard.CompareBody, errors=(404,), moves=True),
+    _choose("GET", "/compare", compare.compare_artifacts, compare.CompareBody, errors=(404,)),
     _choose("GET", "/parity", parity.get_parity, parity.ParityBody, errors=(404,)),
     _choose("GET", "/recommend", recommend.get_recommendation, recommend.RecommendBody, errors=(404,)),
     _choose("GET", _ONE + "/compatible", compatible.get_compatible, compatible.CompatibleBody, errors=(404,), moves=True),
@@ -113,6 +124,7 @@ _PAGES = (
     RouteSpec("GET", "/", browse),
     RouteSpec("GET", "/leaderboard", choose_leaderboard.show_leaderboard),
     RouteSpec("GET", "/parity", choose_parity.show_parity),
+    RouteSpec("GET", "/compare", show_comparison),
     RouteSpec("GET", "/languages", choose_languages.show_languages),
     RouteSpec("GET", "/languages/{tag}", choose_languages.show_language),
     RouteSpec("GET", "/recommend", choose_recommend.show_recommendation),
@@ -124,6 +136,7 @@ _PAGES = (
     RouteSpec("POST", "/logout", login.log_out),
     RouteSpec("GET", "/settings", settings.show_settings),
     RouteSpec("GET", "/settings/tokens", settings.show_settings),  # Hugging Face's client links to this path.
+    RouteSpec("POST", "/settings/locale", choose_locale.choose_locale),
     RouteSpec("POST", "/settings/tokens", settings.create_token),
     RouteSpec("POST", "/settings/tokens/{number}/revoke", settings.revoke_token),
     RouteSpec("POST", "/settings/password", settings.change_password),

@@ -20,9 +20,23 @@ __all__ = ["Administration", "LocalAdministration", "Operation", "RemoteAdminist
 
 def operations() -> Iterator[type[Operation[Any]]]:
     """Yield the core operations in the order of the API documentation, then those of installed parts."""
-    from hub.administration import audit, organisations, outbox, quotas, repositories, tokens, unsafe_files, users
+    from hub.administration import (
+        account_policy,
+        audit,
+        moderation,
+        organisations,
+        outbox,
+        quotas,
+        repositories,
+        tokens,
+        unsafe_files,
+        users,
+    )
 
-    for subject in (users, tokens, organisations, quotas, repositories, unsafe_files, outbox, audit):
+    subjects = (
+        users, tokens, organisations, account_policy, quotas, repositories, unsafe_files, moderation, outbox, audit,
+    )  # fmt: skip
+    for subject in subjects:
         yield from subject.OPERATIONS
     for part in parts():
         for module in part.operations:

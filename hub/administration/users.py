@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from hub.administration.operation import Line, Operation
 from hub.registry.accounts.permissions import USER, Account
 from hub.registry.accounts.secrets import MAX_LENGTH, MIN_LENGTH
+from hub.registry.membership.reset_links import ResetLink, create_reset_link
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -71,6 +72,16 @@ class SetPassword(Operation[Account]):
         return hub.accounts.get(self.name)
 
 
+class CreateResetLink(Operation[ResetLink]):
+    """Create a link with which a user sets a new password, once, within a day. It replaces an earlier link."""
+
+    method, path = "POST", f"{_USER}/reset-link"
+    name: str
+
+    def run(self, hub: LocalHub, actor: Actor) -> ResetLink:
+        return create_reset_link(hub.registry.database, self.name, actor)
+
+
 class SetAdmin(Operation[Account]):
     """Grant a user administrator rights, or revoke them."""
 
@@ -83,4 +94,4 @@ class SetAdmin(Operation[Account]):
         return hub.accounts.get(self.name)
 
 
-OPERATIONS = (ListUsers, AddUser, RemoveUser, RestoreUser, SetPassword, SetAdmin)
+OPERATIONS = (ListUsers, AddUser, RemoveUser, RestoreUser, SetPassword, CreateResetLink, SetAdmin)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hub.cards.card import FILE, NAMESPACE
 from hub.cards.front_matter import split_front_matter
@@ -63,7 +65,12 @@ def parameters_of(artifact: Artifact, registry: Registry, store: BlobStore) -> i
         )
     except InvalidCard:
         return None
+    return stated_parameters(front_matter)
+
+
+def stated_parameters(front_matter: Mapping[str, Any]) -> int | None:
+    """Return the number of parameters that a card states; None if it does not."""
     ours = front_matter.get(NAMESPACE)
     stated = ours.get("parameters") if isinstance(ours, dict) else None
     counts = stated.values() if isinstance(stated, dict) else ()
-    return sum(each for each in counts if isinstance(each, int) and not isinstance(each, bool)) or None
+    return sum(each for each in counts if isinstance(each, int) and not isinstance(each, bool) and each > 0) or None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -71,13 +71,22 @@ def _paths(folder: Path) -> list[str]:
 
 def check_duplicates(paths: Iterable[str], before: Container[str] = ()) -> None:
     """Raise InvalidPath for an invalid path, or for two that differ only in case. `before`: paths that were checked already."""
+    for _, problem in path_problems(paths, before):
+        raise problem
+
+
+def path_problems(paths: Iterable[str], before: Container[str] = ()) -> Iterator[tuple[str, InvalidPath]]:
+    """Yield each invalid path, and each that differs only in case from another one, with the reason; see `check_duplicates`."""
     known: dict[str, str] = {}
     for path in sorted(paths):
-        if path not in before:
-            check_path(path)
+        try:
+            if path not in before:
+                check_path(path)
+        except InvalidPath as error:
+            yield path, error
         duplicate = known.setdefault(path.lower(), path)
         if duplicate != path:
-            raise InvalidPath(
+            yield path, InvalidPath(
                 f"`{duplicate}` and `{path}` differ only in case, which some file systems do not support: rename one."
             )
 

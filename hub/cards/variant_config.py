@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from hub.conditioning import conditioning_problems, read_conditioning
-from hub.errors import InvalidCard
+from hub.errors import InvalidCard, Problem
 from hub.records import Pin, Variant
 from hub.strict_json import parse_json
 
 FILE = "config.json"
 FORMAT = 1
 """Supported version of config.json."""
+_NAMED = re.compile(r"`([\w.]+)`")
 
 
 def variant_folders(folder: Path) -> list[Path]:
@@ -27,12 +29,13 @@ def read_variant(path: Path) -> Variant:
     try:
         config = parse_json(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise InvalidCard(f"{where} cannot be read: {error}.") from error
+        raise InvalidCard(f"{where} cannot be read: {error}.", line=getattr(error, "lineno", 0)) from error
     if not isinstance(config, dict):
         raise InvalidCard(f"{where} is not a JSON object.")
     problems = _problems(config)
     if problems:
-        raise InvalidCard(f"{where}: {'; '.join(problems)}.")
+        listed = [Problem(problem, _place_in(problem)) for problem in problems]
+        raise InvalidCard(f"{where}: {'; '.join(problems)}.", problems=listed)
     pins = tuple(map(_pin, _pinned_encoders(config.get("encoder"))))
     return Variant(
         base=_pin(config["base"]),
@@ -43,6 +46,12 @@ def read_variant(path: Path) -> Variant:
         encoder=pins[0] if pins else None,
         beside=pins[1:],
     )
+
+
+def _place_in(problem: str) -> tuple[str, ...]:
+    """Return the keys that a problem names first: `base`, or `conditioning` and `width`."""
+    named = _NAMED.match(problem)
+    return tuple(named[1].split(".")) if named else ()
 
 
 def _problems(config: dict[str, Any]) -> list[str]:

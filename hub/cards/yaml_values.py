@@ -43,9 +43,10 @@ def read_yaml(text: str, *, first_line: int = 1) -> Any:
             builder.add(event)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = f" in line {mark.line + first_line}" if mark else ""
+        number = mark.line + first_line if mark else 0
+        line = f" in line {number}" if mark else ""
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise InvalidCard(f"the front matter is not valid YAML{line}: {problem}.") from error
+        raise InvalidCard(f"the front matter is not valid YAML{line}: {problem}.", line=number) from error
     return builder.value
 
 
@@ -158,7 +159,7 @@ class _Builder:
 
     def _refuse(self, problem: str, event: Any) -> NoReturn:
         line = event.start_mark.line + self._first_line
-        raise InvalidCard(f"the front matter is not valid YAML in line {line}: {problem}.")
+        raise InvalidCard(f"the front matter is not valid YAML in line {line}: {problem}.", line=line)
 
 
 class _Collection:

@@ -39,7 +39,8 @@ OBJECTS_BEFORE_COLLECTION = 10_000
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `hub` with `arguments` (default: those of the process) and return the exit code."""
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
-    atexit.register(gc.freeze)  # The interpreter collects once more before it exits, which frees nothing that the system does not.
+    # The interpreter collects once more before it exits, which frees nothing that the system does not.
+    atexit.register(gc.freeze)
     if sys.stderr.isatty():
         _show_progress()
     try:

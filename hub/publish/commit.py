@@ -21,6 +21,7 @@ from hub.errors import (
     Conflict,
     DamagedBlob,
     DamagedFile,
+    Forbidden,
     InvalidCard,
     InvalidSource,
     StaleParent,
@@ -38,6 +39,7 @@ from hub.registry import Registry
 from hub.registry.accounts.file_policy import file_policy, way_out
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.history import newest_unyanked
+from hub.registry.moderation.hidden_artifacts import find_hidden
 from hub.registry.refs import BRANCH, WRITING, find_ref
 from hub.store import BlobStore
 
@@ -47,7 +49,7 @@ MAX_FILES = 100_000
 """Maximum number of files of a revision."""
 MAX_FOLDERS = 100_000
 """Maximum number of folders of a revision: files with 500 folders above each would have millions."""
-_MAX_CARD = 4 << 20
+MAX_CARD = 4 << 20
 """Maximum size of README.md and of a variant's config.json, in bytes."""
 _MAX_ATTEMPTS = 20
 """How often a commit is retried when the branch has moved in the meantime."""
@@ -83,8 +85,11 @@ def duplicate(
 ) -> Revision:
     """Create an artifact with the files of another one's head; it is gated if the original is.
 
-    Raises Conflict if the name is taken, InvalidSource for files that are allowed only in the original.
+    Raises Conflict if the name is taken, InvalidSource for files that are allowed only in the original, and Forbidden if an
+    administrator has hidden the original.
     """
+    if find_hidden(registry.database, artifact.name) is not None:
+        raise Forbidden(f"`{artifact.name}` was hidden by an administrator, and cannot be duplicated: its page says why.")
     source = registry.revision(artifact.name)
     renamed = dataclasses.replace(artifact, name=target, private=private, allow_unsafe_files=False)
     if policy_of(renamed, registry) != policy_of(artifact, registry):
@@ -214,7 +219,7 @@ def check(
         raise InvalidSource(f"`{artifact.name}` would have {len(files)} files, the maximum is {MAX_FILES}.")
     before = tuple(before)
     check_duplicates((file.path for file in files), {file.path for file in before})
-    folders = _folders(file.path for file in files)
+    folders = folders_above(file.path for file in files)
     if len(folders) > MAX_FOLDERS:
         raise InvalidSource(f"`{artifact.name}` would have more than {MAX_FOLDERS} folders: nest them less deeply.")
     problems = [f"`{file.path}` is a file and a folder" for file in files if file.path in folders]
@@ -278,7 +283,7 @@ def check_bytes(name: ArtifactName, files: Iterable[File], before: Iterable[File
         )
 
 
-def _folders(paths: Iterable[str]) -> set[str]:
+def folders_above(paths: Iterable[str]) -> set[str]:
     """Return the folders that contain files at these paths, or more than MAX_FOLDERS of them."""
     found = set[str]()
     for path in paths:
@@ -305,15 +310,20 @@ def describe_files(artifact: Artifact, files: Iterable[File], store: BlobStore) 
     )
 
 
+def is_described_by(path: str) -> bool:
+    """Return whether the file at `path` describes the artifact: README.md, or the config.json of a variant or of the root."""
+    folder, _, name = path.rpartition("/")
+    return path == "README.md" or (name == "config.json" and "/" not in folder)
+
+
 @contextmanager
 def card_folder(files: Iterable[File], store: BlobStore) -> Iterator[Path]:
     """Write README.md and the config.json of each variant to a temporary folder. Raises InvalidCard."""
     with tempfile.TemporaryDirectory() as folder:
         for file in files:
-            folder_of, _, name = file.path.rpartition("/")
-            if file.path == "README.md" or (name == "config.json" and "/" not in folder_of):
-                if file.size_bytes > _MAX_CARD:
-                    raise InvalidCard(f"`{file.path}` has {file.size_bytes} bytes, the maximum is {_MAX_CARD}.")
+            if is_described_by(file.path):
+                if file.size_bytes > MAX_CARD:
+                    raise InvalidCard(f"`{file.path}` has {file.size_bytes} bytes, the maximum is {MAX_CARD}.")
                 target = Path(folder, file.path)
                 target.parent.mkdir(exist_ok=True)
                 with store.open(file.digest, file.size_bytes) as opened:

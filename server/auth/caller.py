@@ -84,7 +84,7 @@ def _require(caller: Caller, name: ArtifactName | str, allowed: bool, what: str)
 
 
 def _browser_caller(request: Request, hub: LocalHub) -> Caller:
-    """Return the caller of a browser session. A cookie only authorizes reading; changes need a form of `csrf_forms`."""
+    """Return the caller of a browser session. A cookie only authorizes reading; changes need a form or a `PageCall` of `csrf_forms`."""
     session = browser_session_of(request, hub) if request.method in {"GET", "HEAD"} else None
     return session.caller if session else ANONYMOUS
 

@@ -1,12 +1,11 @@
-"""Accept forms only from pages of this server that were shown to the same browser (CSRF protection).
+"""Accept forms, and calls of scripts, only from pages of this server that were shown to the same browser (CSRF protection).
 
 Three checks, each of which is enough to stop other sites: browsers send the origin of a request (`Sec-Fetch-Site`, else `Origin`), the
-cookie is SameSite=Lax, and the form carries a token that only a page of this session knows.
+cookie is SameSite=Lax, and the form, or a header of the call, carries a token that only a page of this session knows.
 """
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,9 +16,11 @@ from fastapi import Depends, Request
 from hub.errors import Forbidden, InvalidRequest
 from hub.registry.accounts.permissions import ANONYMOUS, Account
 from server.auth.access import Hub
-from server.auth.browser_session import BrowserSession, browser_session_of, csrf_token_of
+from server.auth.browser_session import BrowserSession, browser_session_of, is_csrf_token, is_from_own_page
 from server.http.request_bodies import read_body
 
+CSRF_HEADER = "x-csrf-token"
+"""Header with the CSRF token in calls of our scripts. Other sites cannot send it: this server allows no requests across origins."""
 CSRF_FIELD = "form"
 """Name of the hidden field with the CSRF token."""
 _MAX_BYTES = 64 << 10
@@ -44,9 +45,14 @@ class Form:
 
 async def form_fields(request: Request) -> dict[str, str]:
     """Return the fields of a form, unchecked. Raises InvalidRequest for anything else."""
+    return await read_fields(request, _MAX_BYTES)
+
+
+async def read_fields(request: Request, max_bytes: int) -> dict[str, str]:
+    """Return the fields of a form of up to `max_bytes`, unchecked. Raises InvalidRequest for anything else, TooLarge."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise InvalidRequest("the request is not a form: use the page that shows it.")
-    body = await read_body(request, _MAX_BYTES)
+    body = await read_body(request, max_bytes)
     try:
         return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     except ValueError as error:
@@ -55,11 +61,8 @@ async def form_fields(request: Request) -> dict[str, str]:
 
 def checked_form(request: Request, hub: Hub, fields: Annotated[dict[str, str], Depends(form_fields)]) -> Form:
     """Return the form. Raises Forbidden unless it was sent from a page that was shown to this browser."""
-    _require_own_page(request)
-    csrf_token = csrf_token_of(request, hub)
-    if not csrf_token or not hmac.compare_digest(
-        csrf_token.encode(), fields.pop(CSRF_FIELD, "").encode("utf-8", "replace")
-    ):
+    require_own_page(request)
+    if not is_csrf_token(request, hub, fields.pop(CSRF_FIELD, "")):
         raise Forbidden("this form has expired: reload the page and try again.")
     session = browser_session_of(request, hub)
     request.state.caller = session.caller if session else ANONYMOUS
@@ -82,10 +85,23 @@ def _session(request: Request, hub: Hub) -> BrowserSession:
     return session
 
 
+def _page_call(request: Request, hub: Hub) -> None:
+    """Make the session the caller if a script of our own pages has sent the request, with the CSRF token in a header."""
+    given = request.headers.get(CSRF_HEADER, "")
+    if "authorization" not in request.headers and is_from_own_page(request) and is_csrf_token(request, hub, given):
+        session = browser_session_of(request, hub)
+        request.state.caller = session.caller if session else ANONYMOUS
+
+
 SubmittedForm = Annotated[Form, Depends(checked_form)]
 SignedInForm = Annotated[Form, Depends(_signed_in_form)]
 """A form of a logged-in user. Declare it before parameters that depend on the caller, such as `artifact: VisibleArtifact`."""
 SignedIn = Annotated[BrowserSession, Depends(_session)]
+PageCall = Annotated[None, Depends(_page_call)]
+"""Lets scripts of our own pages call an endpoint of the API with the session's permissions; the same three checks as of a form.
+
+Only the endpoints of an upload declare it, before parameters that depend on the caller.
+"""
 
 
 def account_in(session: BrowserSession | None) -> Account:
@@ -95,12 +111,7 @@ def account_in(session: BrowserSession | None) -> Account:
     return session.caller.account
 
 
-def _require_own_page(request: Request) -> None:
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    is_foreign = (
-        site != "same-origin"
-        if site is not None
-        else origin not in {None, f"{request.url.scheme}://{request.url.netloc}"}
-    )
-    if is_foreign:
+def require_own_page(request: Request) -> None:
+    """Raise Forbidden if the browser says that another site has sent the form."""
+    if not is_from_own_page(request):
         raise Forbidden("this form was sent from another site: use the page of this server.")

@@ -1,7 +1,7 @@
 """Links that transfer bytes for a credential without carrying it: to Git LFS, Xet and their clients.
 
-A link names the token and the repository that it was made for. What both may do is looked up again at every use, so that a link ends
-when the token is revoked or expires, its account is removed, a role is taken away, access to a gated repository is rejected, or the
+A link names the token or the browser session, and the repository that it was made for. What both may do is looked up again at every use, so that a link ends
+when the token is revoked or expires, the session ends, its account is removed, a role is taken away, access to a gated repository is rejected, or the
 repository becomes private, is renamed or deleted. All of these answer like an expired link.
 """
 
@@ -14,6 +14,7 @@ from hub.errors import HubError, Unauthenticated
 from hub.local import LocalHub
 from hub.records import Artifact
 from hub.registry.accounts.permissions import ANONYMOUS, Caller
+from hub.registry.accounts.sessions import Sessions
 from hub.registry.artifacts.access_requests import may_download
 from server.http.signed_links import INVALID_LINK, claims_of, sign
 
@@ -41,9 +42,10 @@ def upload_seconds(size_bytes: int) -> int:
 def sign_link(
     hub: LocalHub, purpose: str, caller: Caller, artifact: Artifact, seconds: int = LINK_SECONDS, **claims: Any
 ) -> str:
-    """Sign `claims` for `purpose`, for as long as the caller's token may do this with the artifact, at most `seconds`."""
+    """Sign `claims` for `purpose`, for as long as the caller's token or session may do this with the artifact, at most `seconds`."""
     token = caller.token.id if caller.token else 0
-    return sign(hub, purpose, seconds, token=token, artifact=str(artifact.name), **claims)
+    means = {"token": token, **({"session": caller.session_id} if caller.session_id else {})}
+    return sign(hub, purpose, seconds, **means, artifact=str(artifact.name), **claims)
 
 
 def writing_link(hub: LocalHub, purpose: str, signed: str) -> Link:
@@ -64,10 +66,17 @@ def reading_link(hub: LocalHub, purpose: str, signed: str) -> Link:
 
 def _link(hub: LocalHub, purpose: str, signed: str) -> Link:
     claims = claims_of(hub, purpose, signed)
-    caller = hub.tokens.caller_with(claims["token"]) if claims["token"] else ANONYMOUS
+    caller = _caller_with(hub, claims)
     if caller is None:
         raise Unauthenticated(INVALID_LINK)
     try:
         return Link(caller, hub.registry.get(claims["artifact"], caller.readers()), claims)
     except HubError as error:
         raise Unauthenticated(INVALID_LINK) from error
+
+
+def _caller_with(hub: LocalHub, claims: dict[str, Any]) -> Caller | None:
+    """Return the caller of the session or token in a link; None if that has ended."""
+    if session_id := claims.get("session"):
+        return Sessions(hub.registry.database).caller_with(session_id)
+    return hub.tokens.caller_with(claims["token"]) if claims["token"] else ANONYMOUS

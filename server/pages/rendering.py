@@ -17,9 +17,11 @@ from hub.registry.names.stand_ins import say_stand_in
 from server.auth.browser_session import local_path
 from server.http.urls import absolute, file_path, page_path, view_path
 from server.pages import formatting
+from server.site.locales import LOCALES, current_locale, locale_of, speaking
 from server.site.navigation import section_of
 from server.site.root_path import add_root_path
 from server.site.static_files import static_path
+from server.site.translation import is_machine_made, look_up, look_up_in_context, look_up_plural
 
 _SERVER = Path(__file__).resolve().parents[1]
 
@@ -35,18 +37,33 @@ def render(
     """Render a template with `context`, to which this adds what `base.html` needs: see docs/internals/pages.md."""
     caller: Caller | None = getattr(request.state, "caller", None)
     visitor = caller.account.name if caller and caller.account else ""
-    common = {
+    with speaking(locale_of(request.scope)):  # Errors are also rendered outside of the middleware.
+        page = _environment().get_template(template).render({**_of_every_page(request, visitor), **context})
+    headers = {
+        "Cache-Control": "private, no-cache" if visitor else "no-cache",
+        "Content-Language": locale_of(request.scope).tag,
+        "Referrer-Policy": "same-origin",  # Without it, browsers do not say where the form of the languages comes from.
+        "Vary": "Accept, Accept-Language, Cookie",
+        **(headers or {}),
+    }
+    return HTMLResponse(add_root_path(page), status, headers)
+
+
+def _of_every_page(request: Request, visitor: str) -> dict[str, Any]:
+    """Return what `base.html` needs."""
+    is_read = request.method in {"GET", "HEAD"}
+    query = f"?{request.url.query}" if request.url.query else ""
+    return {
         "visitor": visitor,
-        "here": local_path(request.url.path) if request.method in {"GET", "HEAD"} else "",
+        "here": local_path(request.url.path) if is_read else "",
+        "address": local_path(request.url.path + query) if is_read else "/",
+        "locale": current_locale(),
+        "is_machine_made": is_machine_made(),
         "navigation": request.app.state.navigation,
         "section": section_of(request.url.path, request.query_params.get("kind", "")),
+        "has_documentation": request.app.state.has_documentation,
         "origin_url": absolute(request, ""),
     }
-    page = _environment().get_template(template).render({**common, **context})
-    cache = "private, no-cache" if visitor else "no-cache"
-    return HTMLResponse(
-        add_root_path(page), status, {"Cache-Control": cache, "Vary": "Accept, Cookie", **(headers or {})}
-    )
 
 
 @cache
@@ -57,6 +74,11 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # A method that the extension adds.
+        look_up, look_up_plural, newstyle=True, pgettext=look_up_in_context
     )
     environment.filters |= {
         "language": formatting.language,
@@ -68,6 +90,9 @@ def _environment() -> Environment:
         "duration": formatting.duration,
         "metric": formatting.metric,
         "number": formatting.number,
+        "grouped": formatting.grouped,
+        "percent": formatting.percent,
+        "dollars": formatting.dollars,
         "short_name": formatting.short_name,
         "stand_in": say_stand_in,
         "provenance": formatting.provenance,
@@ -81,5 +106,6 @@ def _environment() -> Environment:
         "view_path": view_path,
         "bar": formatting.bar,
         "curated_owner": CURATED_OWNER,
+        "locales": LOCALES,
     }
     return environment

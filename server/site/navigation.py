@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
 
+from server.site.translation import gettext_noop
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A link of the navigation bar."""
 
     label: str
+    """In English: `base.html` translates it."""
     path: str
     """Path of the page, without parameters."""
     until: str = ""
@@ -20,14 +23,14 @@ class Entry:
 
 
 ENTRIES = (
-    Entry("Modules", "/"),
-    Entry("Bases", "/bases", "/?kind=base"),
-    Entry("Languages", "/languages"),
-    Entry("Data sets", "/datasets", "/?kind=dataset"),
-    Entry("Leaderboard", "/leaderboard"),
-    Entry("Try it", "/try"),
-    Entry("Study", "/study"),
-    Entry("Docs", "/docs"),
+    Entry(gettext_noop("Modules"), "/"),
+    Entry(gettext_noop("Bases"), "/bases", "/?kind=base"),
+    Entry(gettext_noop("Languages"), "/languages"),
+    Entry(gettext_noop("Data sets"), "/datasets", "/?kind=dataset"),
+    Entry(gettext_noop("Leaderboard"), "/leaderboard"),
+    Entry(gettext_noop("Try it"), "/try"),
+    Entry(gettext_noop("Study"), "/study"),
+    Entry(gettext_noop("Docs"), "/docs"),
 )
 _SECTIONS = {"base": "Bases", "dataset": "Data sets"}
 """Kind of an artifact → label of the entry that lists it; all other kinds are modules."""

@@ -1,4 +1,4 @@
-"""`hub admin file`: which files may be published, and which malicious ones are served."""
+"""`hub admin file`: which files may be published, which malicious ones are served, and which are blocked."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from hub.administration.moderation import BlockFile, ListBlockedFiles, UnblockFile
 from hub.administration.unsafe_files import AllowFile, ListFilePolicies, ListMaliciousFiles, SetFilePolicy
-from hub.cli.admin.options import Endpoint, group, lines, run
+from hub.cli.admin.options import Endpoint, Reason, group, lines, run
 from hub.errors import InvalidRequest
 
-files = group("Choose which files may be published, and allow malicious ones.")
+files = group("Choose which files may be published, allow malicious ones, and block others.")
 
 
 @files.command("policy")
@@ -56,3 +57,30 @@ def allow(
     """Allow downloads of a malicious file, or block them again."""
     found = run(endpoint, AllowFile(digest=digest, allowed=not forbid))
     print(f"{found.name} ({found.digest[:12]}) is {'not served' if forbid else 'served'}")
+
+
+@files.command("block")
+def block(
+    artifact: Annotated[str, Argument(help="Artifact, `owner/name`.")],
+    path: Annotated[str, Argument(help="Path of the file in the artifact.")],
+    reason: Reason,
+    revision: Annotated[str, Option(help="Revision that contains it.")] = "main",
+    endpoint: Endpoint = "",
+) -> None:
+    """Block a file: its bytes are not served, whatever contains them."""
+    found = run(endpoint, BlockFile(artifact=artifact, file=path, reason=reason, revision=revision))
+    print(f"{found.name} ({found.digest[:12]}) is not served")
+
+
+@files.command("unblock")
+def unblock(
+    digest: Annotated[str, Argument(help="SHA-256 of the file, from `hub admin file blocked`.")], endpoint: Endpoint = ""
+) -> None:
+    """Serve a blocked file again."""
+    print(f"{run(endpoint, UnblockFile(digest=digest)).digest[:12]} is not blocked")
+
+
+@files.command("blocked")
+def blocked(endpoint: Endpoint = "") -> None:
+    """List blocked files: SHA-256, path, administrator, time, reason."""
+    lines((each.digest, each.name, each.blocked_by, each.at, each.reason) for each in run(endpoint, ListBlockedFiles()))

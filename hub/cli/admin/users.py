@@ -7,7 +7,15 @@ from typing import Annotated
 
 from typer import Argument, Option, prompt
 
-from hub.administration.users import AddUser, ListUsers, RemoveUser, RestoreUser, SetAdmin, SetPassword
+from hub.administration.users import (
+    AddUser,
+    CreateResetLink,
+    ListUsers,
+    RemoveUser,
+    RestoreUser,
+    SetAdmin,
+    SetPassword,
+)
 from hub.cli.admin.options import Endpoint, FullName, User, group, lines, run
 
 users = group("Manage user accounts.")
@@ -49,6 +57,15 @@ def restore(name: User, endpoint: Endpoint = "") -> None:
 def password(name: User, endpoint: Endpoint = "") -> None:
     """Set a password and end all browser sessions. The password is prompted for, or read from standard input."""
     print(f"password of {run(endpoint, SetPassword(name=name, password=_read_password())).name} set")
+
+
+@users.command("reset-link")
+def reset_link(name: User, endpoint: Endpoint = "") -> None:
+    """Create a link with which a user sets a new password, once, within a day. It cannot be displayed again."""
+    made = run(endpoint, CreateResetLink(name=name))
+    print(f"{endpoint.rstrip('/')}{made.path}")
+    if not endpoint:
+        print("Put the address of your server before it, and send it to the user.", file=sys.stderr)
 
 
 @users.command("set-admin")

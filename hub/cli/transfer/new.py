@@ -12,37 +12,6 @@ from hub.names import ArtifactName
 from hub.plugins import advertised
 from hub.records import KINDS
 
-TEMPLATE = """---
-language: {language}                  # BCP-47 tags: yo, or [yo, sw]; `mul` if it is for no language in particular
-license: {license}              # SPDX or Hugging Face's id, or a list; `other` needs license_name and license_link
-library_name: linguahub
-{base}tags: []
-linguahub:
-  kind: {kind}
-  summary:                     # One sentence: its purpose and its users. Required.
-{method}---
-
-# {name}
-
-What it does, and what it does not.
-
-## Usage
-
-```python
-from hub import load_pipeline
-
-pipe = load_pipeline("{usage}", adapter="{name}")
-```
-
-## Training
-
-Data, steps, time and hardware. Who owns the data, and under which licence.
-
-## Scores
-
-Measure them with `hub evaluate {name} --push`.
-"""
-
 
 def new(
     name: Annotated[str, Argument(help="Name of the artifact, and of the folder.")],
@@ -58,6 +27,7 @@ def new(
     from hub.errors import UnknownKind
     from hub.local import LocalHub
     from hub.publish.composition import find_base
+    from hub.publish.new_repository import new_card
 
     folder = Path(name.rpartition("/")[2])
     if kind not in (known := [*KINDS, *advertised("hub.kinds")]):
@@ -71,14 +41,7 @@ def new(
             base = find_base(hub.registry, base).name.name
     if (folder / "README.md").exists():
         raise Conflict(f"`{folder}/README.md` already exists: edit it, or choose another name.")
-    hint = "" if base else "                  # a name of `hub bases`, or a repository"
-    has_base = bool(base) or kind in {"adapter", "projector", "delta"}
-    text = TEMPLATE.format(
-        name=folder.name, kind=kind, license=license.lower(), usage=base or "emoji-sd",
-        language=tags[0] if len(tags) == 1 else f"[{', '.join(tags)}]",
-        base=f"base_model: {base}{hint}\n" if has_base else "",
-        method=f"  method: {method}\n" if method else "",
-    )  # fmt: skip
+    text = new_card(folder.name, kind=kind, base=base, tags=tags, license=license, method=method)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "README.md").write_text(text, encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from hub.errors import InvalidCard, InvalidRequest
+from hub.errors import InvalidCard, InvalidRequest, Problem
 from hub.records import Artifact
 
 Find = Callable[[str], Artifact]
@@ -13,7 +13,7 @@ Find = Callable[[str], Artifact]
 
 def unknown_bases(bases: Iterable[str], find: Find) -> Iterator[InvalidCard]:
     """Yield an error for each base that is neither on the hub nor the id of an upstream repository, which cannot be checked."""
-    for base in bases:
+    for number, base in enumerate(bases):
         owner, slash, _ = base.partition("/")
         if slash and owner != "linguahub":
             continue
@@ -22,6 +22,5 @@ def unknown_bases(bases: Iterable[str], find: Find) -> Iterator[InvalidCard]:
         except InvalidRequest as error:
             suggestions = [f"`{each}`" for each in getattr(error, "suggestions", ())]
             near = f" Did you mean {', '.join(suggestions)}?" if suggestions else ""
-            yield InvalidCard(
-                f"the base `{base}` does not exist on this hub.{near} List bases with `hub bases`, or name the repository, `owner/name`."
-            )
+            text = f"the base `{base}` does not exist on this hub.{near} List bases with `hub bases`, or name the repository, `owner/name`."
+            yield InvalidCard(text, problems=[Problem(text, ("base_model", number))])

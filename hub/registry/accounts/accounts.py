@@ -21,7 +21,7 @@ MAX_LINE = 200
 """Maximum length of a full name or an email address, in characters."""
 MAX_BYTES = 10**18
 """Maximum quota, well below the largest integer of the databases, so that sums do not overflow."""
-_COLUMNS = "accounts.id, name, kind, full_name, email, is_admin, quota_bytes, created_at, removed_at"
+_COLUMNS = "accounts.id, name, kind, full_name, email, is_admin, quota_bytes, created_at, removed_at, about"
 
 
 class Accounts:
@@ -76,10 +76,22 @@ class Accounts:
         return [(account_of(row), row["role"]) for row in rows]
 
     def add(
-        self, name: str, actor: Actor, *, kind: str = USER, is_admin: bool = False, full_name: str = "", email: str = ""
+        self,
+        name: str,
+        actor: Actor,
+        *,
+        kind: str = USER,
+        is_admin: bool = False,
+        full_name: str = "",
+        email: str = "",
+        password: str | None = None,
+        admin: Account | None = None,
     ) -> Account:
-        """Add a user or organisation. Raises InvalidName, InvalidRequest, and Conflict if the name is taken."""
-        from hub.registry.tables.accounts import AccountRow
+        """Add a user or organisation. `password` is a hash; `admin` is the first member of an organisation.
+
+        Raises InvalidName, InvalidRequest, and Conflict if the name is taken.
+        """
+        from hub.registry.tables.accounts import AccountRow, MembershipRow
 
         check_owner(name)
         if any(len(each) > MAX_LINE or not each.isprintable() for each in (full_name, email)):
@@ -91,17 +103,22 @@ class Accounts:
                         f"`{name}` belongs to a removed user: restore it with `hub admin user restore {name}`, or choose another name."
                     )
                 raise Conflict(f"`{name}` is taken: choose another name.")
-            session.add(
-                AccountRow(
-                    name=name, key=name.lower(), kind=kind, full_name=full_name or name, email=email, is_admin=is_admin,
-                    password=None, quota_bytes=None, created_at=utc_now(),
-                )
+            row = AccountRow(
+                name=name, key=name.lower(), kind=kind, full_name=full_name or name, email=email, is_admin=is_admin,
+                password=password, quota_bytes=None, created_at=utc_now(),
             )  # fmt: skip
+            session.add(row)
+            if admin is not None:
+                session.flush()
+                session.add(MembershipRow(organisation_id=row.id, user_id=admin.id, role="admin"))
             log_action(session, actor, f"{kind}.add", name, is_admin=is_admin)
         return self.get(name)
 
     def set_member(self, organisation: Account, user: Account, role: str, actor: Actor) -> None:
-        """Set the role of `user` in `organisation`; an empty role ends the membership. Raises InvalidRequest."""
+        """Set the role of `user` in `organisation`; an empty role ends the membership.
+
+        Raises InvalidRequest, also if the organisation would lose its last admin.
+        """
         from hub.registry.tables.accounts import MembershipRow
 
         if role and role not in ROLES:
@@ -114,12 +131,15 @@ class Accounts:
             raise InvalidRequest(f"`{organisation.name}` is not an organisation, or `{user.name}` is not a user.")
         with self.database.transaction() as session:
             row = session.get(MembershipRow, (organisation.id, user.id))
+            was_admin = row is not None and row.role == "admin"
             if row is not None and not role:
                 session.delete(row)
             elif row is not None:
                 row.role = role
             elif role:
                 session.add(MembershipRow(organisation_id=organisation.id, user_id=user.id, role=role))
+            if was_admin and role != "admin":
+                _require_another_admin(session, organisation, user)
             log_action(session, actor, "organisation.member", organisation.name, user=user.name, role=role)
 
     def set_quota(self, name: str, quota_bytes: int | None, actor: Actor) -> None:
@@ -230,4 +250,20 @@ def _require_another_administrator(session: Session, user: Account) -> None:
     if user.is_admin and not session.scalar(select(func.count()).where(AccountRow.is_admin)):
         raise InvalidRequest(
             f"`{user.name}` is the last administrator: add another one with `hub admin user set-admin` first."
+        )
+
+
+def _require_another_admin(session: Session, organisation: Account, user: Account) -> None:
+    """Raise InvalidRequest if this change would leave the organisation without an admin."""
+    from sqlalchemy import func, select
+
+    from hub.registry.tables.accounts import MembershipRow
+
+    session.flush()
+    admins = select(func.count()).where(
+        MembershipRow.organisation_id == organisation.id, MembershipRow.role == "admin"
+    )
+    if not session.scalar(admins):
+        raise InvalidRequest(
+            f"`{user.name}` is the last admin of `{organisation.name}`: give another member the role `admin` first."
         )

@@ -49,12 +49,37 @@ def log_action(session: Session, actor: Actor, action: str, subject: str, **deta
     )
 
 
-def read_audit(database: Database, *, subject: str = "", before: int = 0, limit: int = 100) -> list[AuditEntry]:
-    """Return up to `limit` entries, newest first; only those with ids below `before`, and of one `subject`, if given."""
-    conditions = ["subject = :subject"] * bool(subject) + ["id < :before"] * bool(before)
+def read_audit(
+    database: Database,
+    *,
+    subject: str = "",
+    actor: str = "",
+    action: str = "",
+    before: int = 0,
+    limit: int = 100,
+) -> list[AuditEntry]:
+    """Return up to `limit` entries, newest first; only those with ids below `before`, and of one `subject`, `actor` or `action`, if given.
+
+    `token` as an action matches `token.create` and `token.revoke`, too.
+    """
+    values: dict[str, Any] = {"subject": subject, "actor": actor, "action": action, "before": before}
+    conditions = [
+        text
+        for name, text in (
+            ("subject", "subject = :subject"),
+            ("actor", "actor = :actor"),
+            # All actions that begin with `token.`: `/` follows `.` in the order of bytes.
+            ("action", "(action = :action OR (action > :first AND action < :last))"),
+            ("before", "id < :before"),
+        )
+        if values[name]
+    ]
+    given = {name: value for name, value in values.items() if value}
+    if action:
+        given |= {"first": f"{action}.", "last": f"{action}/"}
     rows = database.rows(
         f"SELECT * FROM audit {'WHERE ' * bool(conditions)}{' AND '.join(conditions)} ORDER BY id DESC LIMIT :limit",  # noqa: S608 - constants
-        {"limit": limit, **({"subject": subject} if subject else {}), **({"before": before} if before else {})},
+        {"limit": limit, **given},
     )
     return [
         AuditEntry(

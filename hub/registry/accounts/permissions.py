@@ -32,6 +32,8 @@ class Account:
     created_at: datetime
     removed_at: datetime | None = None
     """When it was removed; its artifacts stay, and its name stays reserved."""
+    about: str = ""
+    """A text about the account, in plain text."""
 
     @property
     def key(self) -> str:
@@ -73,6 +75,8 @@ class Caller:
     token: Token | None = None
     in_browser: bool = False
     """Whether it is a browser session. A session that was started with a token has the token's permissions."""
+    session_id: int = 0
+    """The id of the browser session; 0 without one."""
     roles: Mapping[str, str] = field(default_factory=dict)
     """Organisation in lower case → role."""
 

@@ -23,6 +23,7 @@ def account_of(row: Any) -> Account:
         quota_bytes=row["quota_bytes"],
         created_at=from_column(row["created_at"]),
         removed_at=from_column(row["removed_at"]),
+        about=row["about"],
     )
 
 

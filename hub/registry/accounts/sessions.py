@@ -80,12 +80,21 @@ class Sessions:
 
     def find(self, secret: str) -> tuple[Session, Caller] | None:
         """Return the session with this secret and its caller; None if the secret is invalid or the session has expired."""
+        return self._find("sha256 = :wanted", sha256_of(secret))
+
+    def caller_with(self, session_id: int) -> Caller | None:
+        """Return the caller of the session with this id, which a signed link names; None if the session has ended."""
+        found = self._find("sessions.id = :wanted", session_id)
+        return found[1] if found else None
+
+    def _find(self, condition: str, value: str | int) -> tuple[Session, Caller] | None:
+        """Return the session that fulfils a condition on `:wanted`, and its caller; None if there is no such session."""
         now = utc_now()
         rows = self.database.rows(
-            "SELECT sessions.id AS session_id, token_id, agent, address, sessions.created_at AS session_created_at, used_at, "
+            "SELECT sessions.id AS session_id, token_id, agent, address, sessions.created_at AS session_created_at, used_at, "  # noqa: S608
             "accounts.* FROM sessions JOIN accounts ON accounts.id = account_id "
-            "WHERE sha256 = :sha256 AND used_at > :used AND sessions.created_at > :created AND removed_at IS NULL",
-            {"sha256": sha256_of(secret), "used": to_column(now - IDLE), "created": to_column(now - MAX_LIFETIME)},
+            f"WHERE {condition} AND used_at > :used AND sessions.created_at > :created AND removed_at IS NULL",
+            {"wanted": value, "used": to_column(now - IDLE), "created": to_column(now - MAX_LIFETIME)},
         )
         if not rows:
             return None
@@ -97,7 +106,7 @@ class Sessions:
             values = {"now": to_column(now), "id": session.id}
             self.database.execute("UPDATE sessions SET used_at = :now WHERE id = :id", values)
         roles = roles_of(self.database, account)
-        return session, Caller(account=account, token=token, roles=roles, in_browser=True)
+        return session, Caller(account=account, token=token, roles=roles, in_browser=True, session_id=session.id)
 
     def of(self, account: Account) -> list[Session]:
         """Return the sessions of an account, newest first."""
@@ -118,6 +127,19 @@ class Sessions:
                 raise UnknownSession(str(session_id))
             transaction.delete(row)
             log_action(transaction, actor, "session.end", account.name)
+
+    def end_others(self, account: Account, session_id: int, actor: Actor) -> int:
+        """End all sessions of an account except one, and return their number."""
+        from sqlalchemy import delete
+
+        from hub.registry.tables.accounts import SessionRow
+
+        others = delete(SessionRow).where(SessionRow.account_id == account.id, SessionRow.id != session_id)
+        with self.database.transaction() as transaction:
+            count = len(transaction.scalars(others.returning(SessionRow.id)).all())
+            if count:
+                log_action(transaction, actor, "session.end", account.name, sessions=count)
+        return count
 
 
 def end_sessions(transaction: Transaction, account: Account) -> None:

@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hub.errors import Conflict, UnknownArtifact
+from hub.errors import Conflict, Forbidden, UnknownArtifact
 from hub.names import ArtifactName
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Account, Actor
@@ -106,23 +106,43 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
 
 
 def change_settings(database: Database, name: ArtifactName, actor: Actor, **settings: Any) -> None:
-    """Change settings of an artifact: `private`, `gated` or `allow_unsafe_files`."""
-    from hub.registry.artifacts.record import enqueue_reference
-    from hub.registry.index.facet_counts import facets_in, recount
+    """Change settings of an artifact: `private`, `gated` or `allow_unsafe_files`.
 
+    Raises Forbidden for an artifact that an administrator has hidden, if it would become public.
+    """
     assert settings.keys() <= {"private", "gated", "allow_unsafe_files"}
     with database.transaction() as session:
-        row = _get(session, name)
-        former = facets_in(session, row)
-        for setting, value in settings.items():
-            setattr(row, setting, value)
-        changed = dataclasses.replace(read_artifacts(database, [row.id])[0], gated=row.gated)
-        row.facets = index_words(changed, has_images=HAS_IMAGES in row.facets.split())
-        recount(session, former, facets_in(session, row))
+        apply_settings(database, session, name, settings)
         log_action(session, actor, "repository.settings", str(name), **settings)
-        session.flush()
-        emit(session, row, CONFIG, "update", updatedConfig=settings)
-        enqueue_reference(session, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What an artifact was before its settings changed."""
+
+    id: int
+    was_private: bool
+
+
+def apply_settings(database: Database, session: Session, name: ArtifactName, settings: dict[str, Any]) -> Former:
+    """Change settings of an artifact in a transaction, as `change_settings` does, without an entry in the audit log."""
+    from hub.registry.artifacts.record import enqueue_reference
+    from hub.registry.index.facet_counts import facets_in, recount
+    from hub.registry.tables.moderation import HiddenArtifactRow
+
+    row = _get(session, name)
+    if settings.get("private") is False and session.get(HiddenArtifactRow, row.id) is not None:
+        raise Forbidden(f"`{name}` was hidden by an administrator, and cannot be public: its page says why.")
+    known, former = Former(row.id, row.private), facets_in(session, row)
+    for setting, value in settings.items():
+        setattr(row, setting, value)
+    changed = dataclasses.replace(read_artifacts(database, [row.id])[0], gated=row.gated)
+    row.facets = index_words(changed, has_images=HAS_IMAGES in row.facets.split())
+    recount(session, former, facets_in(session, row))
+    session.flush()
+    emit(session, row, CONFIG, "update", updatedConfig=settings)
+    enqueue_reference(session, name)
+    return known
 
 
 def allow_unsafe_files(database: Database, name: ArtifactName, allowed: bool, actor: Actor) -> None:

@@ -93,13 +93,21 @@ def find_scan(database: Database, digest: Digest) -> Scan | None:
 
 
 def require_harmless(database: Database, file: File) -> None:
-    """Raise BlockedFile for a file that scanners found malicious, unless an administrator has allowed it."""
+    """Raise BlockedFile for a file that an administrator has blocked, or that scanners found malicious and none has allowed."""
+    if (reason := reason_for_block(database, file.digest)) is not None:
+        raise BlockedFile(f"`{file.path}` is not served: an administrator of this server has blocked it ({reason}).")
     scan = find_scan(database, file.digest)
     if scan is not None and scan.is_blocked:
         raise BlockedFile(
             f"`{file.path}` is not served: scanners found it malicious. Leave it out with `ignore_patterns`, or ask an administrator "
             f"for `hub admin file allow {file.digest.hex}`."
         )
+
+
+def reason_for_block(database: Database, digest: Digest) -> str | None:
+    """Return why an administrator has blocked a file; None if it is not blocked."""
+    rows = database.rows("SELECT reason FROM blocked_files WHERE digest = :digest", {"digest": digest.hex})
+    return str(rows[0]["reason"]) if rows else None
 
 
 def malicious_files(database: Database, limit: int) -> list[tuple[Scan, tuple[str, ...]]]:

@@ -47,6 +47,13 @@ _MAX_SHARE = {"1": 1.0, "%": 100.0}
 """Unit → maximum value of a share."""
 
 
+def metric_place(metric: str) -> int:
+    """Return the position of a metric among others: the most informative first, costs last."""
+    if metric in HEADLINES:
+        return HEADLINES.index(metric)
+    return len(HEADLINES) + metric.startswith(COSTS)
+
+
 def ranking(score: Score | ScoreRow, languages: Iterable[str], owner: str) -> float:
     """Return the ranking of one score of an artifact of `owner` for `languages`."""
     if is_control(score) or score.metric.startswith(COSTS):

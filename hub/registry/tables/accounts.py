@@ -31,6 +31,8 @@ class AccountRow(Table):
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
     """When the account was removed; its name stays reserved."""
+    about: Mapped[str] = mapped_column(default="", server_default="")
+    """A text about the account, in plain text."""
 
 
 class MembershipRow(Table):
@@ -85,6 +87,16 @@ class SessionRow(Table):
     used_at: Mapped[datetime]
 
 
+class ResetLinkRow(Table):
+    """A link with which a user sets a new password, once."""
+
+    __tablename__ = "reset_links"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(unique=True)
+    expires_at: Mapped[datetime]
+
+
 class LoginAttemptRow(Table):
     """The number of recent login attempts on a target."""
 
@@ -100,7 +112,7 @@ class AuditRow(Table):
     """A change that an account made on a server."""
 
     __tablename__ = "audit"
-    __table_args__ = (Index("audit_by_subject", "subject", "id"), Index("audit_by_actor", "actor", "id"))
+    __table_args__ = (Index("audit_by_subject", "subject", "id"), Index("audit_by_actor", "actor", "id"), Index("audit_by_action", "action", "id"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]

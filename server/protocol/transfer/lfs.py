@@ -19,6 +19,7 @@ from hub.registry.uploads.uploads import file_sizes, size_of_upload
 from hub.registry.uploads.xet_files import MAX_FILE_BYTES
 from server.auth.access import Hub, VisibleArtifact, require_download
 from server.auth.caller import caller_of, require_write
+from server.auth.csrf_forms import PageCall
 from server.auth.links import LINK_SECONDS, sign_link, upload_seconds
 from server.auth.quota import require_room_for_upload
 from server.http.urls import absolute
@@ -49,7 +50,7 @@ class LfsBatch(BaseModel):
     ref: dict[str, Any] | None = None
 
 
-def plan_transfers(request: Request, hub: Hub, artifact: VisibleArtifact, body: LfsBatch) -> Response:
+def plan_transfers(request: Request, hub: Hub, _page: PageCall, artifact: VisibleArtifact, body: LfsBatch) -> Response:
     """Return a link for each object, nothing for one that is already stored, or an error."""
     caller = caller_of(request, hub)
     if body.hash_algo not in _SHA256:

@@ -23,6 +23,7 @@ from hub.registry.uploads.uploads import record_uploads, size_of_upload
 from hub.strict_json import parse_json
 from server.auth.access import Hub, WritableArtifact
 from server.auth.caller import actor_of, caller_of
+from server.auth.csrf_forms import PageCall
 from server.auth.quota import has_quota, require_room
 from server.http.request_bodies import MAX_COMMIT_BODY, read_body
 from server.http.urls import Segment, absolute, commit_id, page_path
@@ -41,7 +42,9 @@ class Header:
     parent: str
 
 
-async def make_commit(request: Request, hub: Hub, artifact: WritableArtifact, revision: Segment) -> Response:
+async def make_commit(
+    request: Request, hub: Hub, _page: PageCall, artifact: WritableArtifact, revision: Segment
+) -> Response:
     """Apply all changes to a branch, or none. Raises InvalidRequest, InvalidSource, Conflict, OverQuota."""
     refuse_pull_requests(request)
     body = await read_body(request, MAX_COMMIT_BODY)

@@ -22,6 +22,7 @@ from hub.registry.uploads.xet_files import MAX_FILE_BYTES
 from hub.store.read_whole import read_whole
 from server.auth.access import Hub, WritableArtifact
 from server.auth.caller import account_of, caller_of
+from server.auth.csrf_forms import PageCall
 from server.auth.quota import require_room
 from server.http.urls import Segment, commit_id
 from server.protocol.write.git_patterns import MAX_BYTES, Ignored, Pattern, attribute_patterns, is_lfs
@@ -60,7 +61,7 @@ class Candidates(BaseModel):
 
 
 def plan_upload(
-    request: Request, hub: Hub, artifact: WritableArtifact, revision: Segment, body: Candidates
+    request: Request, hub: Hub, _page: PageCall, artifact: WritableArtifact, revision: Segment, body: Candidates
 ) -> Response:
     """Return `lfs` or `regular` for each file with its current id, so that the client skips unchanged files.
 

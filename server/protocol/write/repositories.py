@@ -17,6 +17,7 @@ from hub.records import Artifact
 from hub.registry.artifacts.repositories import change_settings, delete_repository, move_repository
 from server.auth.access import AdministeredArtifact, Hub, get_artifact
 from server.auth.caller import account_of, actor_of, caller_of, require_admin, require_create
+from server.auth.csrf_forms import PageCall
 from server.http.urls import absolute, page_path
 
 Kind = Literal["model", "dataset", "space", "kernel"]
@@ -57,7 +58,7 @@ class RepositorySettings(Visibility):
     visibility: Literal["public", "private"] | None = None  # No `protected` here.
 
 
-def create_repository(request: Request, hub: Hub, body: NewRepository) -> Response:
+def create_repository(request: Request, hub: Hub, _page: PageCall, body: NewRepository) -> Response:
     """Create an empty repository; 409 with its URL if it exists. Raises Unauthenticated, Forbidden, NotServed.
 
     The name of a deleted or renamed one is free to those who may create in its namespace.

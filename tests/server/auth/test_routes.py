@@ -21,12 +21,13 @@ from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.sessions import Sessions
 from hub.registry.artifacts.repositories import change_settings
 from server import create_app, routes
+from server.http.signed_links import seal
 from server.parts.git.service import ROUTES
 from tests.builders.server.people import ROOT
 
 ADA = Actor("ada")
 VISIBILITIES = ("public", "gated", "private")
-CREDENTIALS = ("anonymous", "other", "read", "narrow", "write", "session")
+CREDENTIALS = ("anonymous", "other", "read", "narrow", "write", "session", "page")
 STRANGERS = ("anonymous", "other")
 VARIES = {"x-request-id", "date"}
 
@@ -61,6 +62,7 @@ def headers_of(hub):
     fixed = {
         "anonymous": {}, "other": bearer("bob"), "read": bearer("ada", "read"), "write": bearer("ada"),
         "session": {"cookie": f"linguahub={session}"},
+        "page": {"cookie": f"linguahub={session}", "x-csrf-token": seal(hub, "form", session), "sec-fetch-site": "same-origin"},
     }  # fmt: skip
     return {each: fixed | {"narrow": bearer("ada", artifact=f"ada/{each}")} for each in VISIBILITIES}
 
@@ -102,6 +104,10 @@ LEVELS = {
     "push": [f"POST {GIT}.git/git-receive-pack", f"POST {GIT}/git-receive-pack"],
 }  # fmt: skip
 """Access that a route needs → method and path. Pushes by git are refused, with the reason for those who can see the repository."""
+OF_UPLOADS = [
+    f"POST {REPOSITORY}/preupload/{{revision}}", f"POST {REPOSITORY}/commit/{{revision}}", f"POST {PAGE}.git/info/lfs/objects/batch",
+]  # fmt: skip
+"""Routes that the page `/publish` calls with its session and the CSRF token."""
 ALIKE = [
     *(f"{REPOSITORY}{end}" for end in ("/discussions", "/discussions/{rest:path}")),
     *(f"{GIT}.git/info/lfs/locks{end}" for end in ("", "/verify", "/{id}/unlock")),
@@ -174,7 +180,7 @@ def expected(level, credential, visibility):
     if credential == "anonymous" and level not in {"download", "push"}:
         return "unauthenticated"
     refused = {
-        "download": STRANGERS, "clone": STRANGERS, "score": ("read",), "act": ("read", "narrow"), "write": ("other", "read"), "send": ("other", "read", "session"),
+        "download": STRANGERS, "clone": STRANGERS, "score": ("read",), "act": ("read", "narrow"), "write": ("other", "read"), "send": ("other", "read", "session", "page"),
         "administer": ("other", "read", "narrow"), "push": CREDENTIALS,
     }  # fmt: skip
     return "forbidden" if credential in refused[level] else "allowed"
@@ -207,9 +213,9 @@ def test_each_credential_gets_what_its_level_allows_and_strangers_see_private_as
     wrong = []
     for route in LEVELS[level]:
         for visibility, credential in product(VISIBILITIES, CREDENTIALS):
-            # A cookie only authorizes reading: changes need a form, and uploads a token.
-            acting = credential
-            if credential == "session" and level != "send":
+            # A cookie only authorizes reading: changes need a form, or the page that uploads files, and Xet a token.
+            acting = "write" if credential == "page" and route in OF_UPLOADS else credential
+            if acting in {"session", "page"} and level != "send":
                 acting = "write" if route.startswith("GET") else "anonymous"
             found = ask(client, route, f"ada/{visibility}", headers[visibility][credential])
             if visibility == "private" and acting in STRANGERS:

@@ -1,12 +1,13 @@
 """Example images of an artifact: those that its card lists as `widget`, as on the Hugging Face Hub, else images among its files.
 
-An entry has a prompt, `text`, and the path of an image, `output.url`. Two more keys are ours: `without.url` is the image of the same
-prompt and seed without the module, and `language` the tag of the prompt. Only files of the same revision are shown: addresses of other
+An entry has a prompt, `text`, the path of an image, `output.url`, and `parameters` such as the seed. Two more keys are ours:
+`without.url` is the image of the same prompt and seed without the module, and `language` the tag of the prompt. Only files of the same revision are shown: addresses of other
 hosts would tell them who reads the page.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -44,6 +45,9 @@ class Example:
     text: str = ""
     language: formatting.LanguageName | None = None
     title: str = ""
+    seed: int | None = None
+    parameters: str = ""
+    """All parameters of the image as JSON, to compare them with those of other images; empty if the card has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,8 @@ class _Entry:
     tag: str
     image: str
     without: str
+    seed: int | None
+    parameters: str
 
 
 def listed_examples(
@@ -69,7 +75,7 @@ def listed_examples(
     return [
         Example(
             image=url(entry.image), without=url(entry.without), text=entry.text, title=entry.title,
-            language=formatting.language(entry.tag) if entry.tag else None,
+            language=formatting.language(entry.tag) if entry.tag else None, seed=entry.seed, parameters=entry.parameters,
         )
         for entry in entries
         if entry.image in found
@@ -90,9 +96,12 @@ def _entries(widget: Any) -> Iterator[_Entry]:
         image = _path(each, "output")
         if image:
             tag = _text(each, "language")
+            parameters = each.get("parameters")
+            seed = parameters.get("seed") if isinstance(parameters, dict) else None
             yield _Entry(
                 text=_text(each, "text"), title=_text(each, "example_title"), tag=_parsed(tag), image=image,
-                without=_path(each, "without"),
+                without=_path(each, "without"), seed=seed if type(seed) is int else None,
+                parameters=json.dumps(parameters, sort_keys=True) if isinstance(parameters, dict) else "",
             )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ The marks differ by shape, so that the chart can be read without colours. Places
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,13 +13,13 @@ from hub.records import Artifact, Provenance, Score
 from hub.registry.scores.baselines import translation_scores
 from hub.scores.metrics import BASE_ALONE, COSTS, ENGLISH_BASE
 from server.pages import formatting
+from server.pages.axis import axis_top, place, ticks
 from server.pages.artifact.scores.score_rows import LABELS, ScoreRow, control_of
 
 SHOWN_LANGUAGES = 16
 """Languages that are shown at once; the others are one click away."""
 MAX_CHARTS = 8
 _TRANSLATED = "translated"
-_SHARES = {"1": 1.0, "%": 100.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +93,14 @@ def _chart(hub: LocalHub, artifact: Artifact, rows: Sequence[ScoreRow]) -> Chart
             # The rows of a language are sorted by trust: the first one counts.
             values.setdefault(score.language, _Values(score, dict(row.controls)))
     translator = _add_baselines(hub, artifact, first, values)
-    top = _top(first, values)
+    top = axis_top(first, [score.value for each in values.values() for score in (each.own, *each.others.values())])
     series = [name for name in (*LABELS.values(), _TRANSLATED) if any(name in each.others for each in values.values())]
     return Chart(
         task=rows[0].task, metric=first.metric, unit=first.unit, better=first.better,
         rows=tuple(_row(tag, each, series, top) for tag, each in values.items()),
         series=tuple(series), translator=translator,
         provenances=tuple(dict.fromkeys(str(each.own.provenance) for each in values.values())),
-        ticks=tuple((25.0 * part, f"{top * part / 4:g}") for part in range(5)),
+        ticks=ticks(top),
     )  # fmt: skip
 
 
@@ -142,19 +141,5 @@ def _row(tag: str, values: _Values, series: Sequence[str], top: float) -> ChartR
 
 
 def _mark(series: str, score: Score, top: float) -> Mark:
-    def place(value: float) -> float:
-        return round(100 * min(max(value / top, 0.0), 1.0), 2)
-
-    low, high = (None if end is None else place(end) for end in (score.low, score.high))
-    return Mark(series=series, value=score.value, place=place(score.value), low=low, high=high)
-
-
-def _top(like: Score, values: dict[str, _Values]) -> float:
-    """Return the end of the axis: 1 or 100 for shares, else the next of 1, 2, 2.5, 5 times a power of ten."""
-    highest = max(score.value for each in values.values() for score in (each.own, *each.others.values()))
-    if like.unit in _SHARES and highest <= _SHARES[like.unit] and like.better == "up":
-        return _SHARES[like.unit]
-    if highest <= 0:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(highest))
-    return next(power * step for step in (1, 2, 2.5, 5, 10) if highest <= power * step * (1 + 1e-9))
+    low, high = (None if end is None else place(end, top) for end in (score.low, score.high))
+    return Mark(series=series, value=score.value, place=place(score.value, top), low=low, high=high)

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hub.records import Artifact, Provenance, Score
-from hub.registry.index.ranking import HEADLINES
+from hub.registry.index.ranking import metric_place
 from hub.registry.scores.rows import question_of
 from hub.registry.scores.scores import PublishedScore
-from hub.scores.metrics import BASE_ALONE, COSTS, ENGLISH_BASE
+from hub.scores.metrics import BASE_ALONE, ENGLISH_BASE
 from server.pages import formatting
 
 LABELS = {BASE_ALONE: "base alone", ENGLISH_BASE: "English prompts", "judge_ceiling_": "real images"}
@@ -125,13 +125,6 @@ def control_of(metric: str) -> tuple[str, str]:
         if metric.startswith(start):
             return FLOOR_LABEL, counterpart + metric.removeprefix(start)
     return "", ""
-
-
-def metric_place(metric: str) -> int:
-    """Return the position of a metric: the most informative first, costs last."""
-    if metric in HEADLINES:
-        return HEADLINES.index(metric)
-    return len(HEADLINES) + metric.startswith(COSTS)
 
 
 def choices(values: Mapping[str, str] | Sequence[str], chosen: str) -> list[Choice]:

@@ -10,13 +10,14 @@ from fastapi import Request
 from starlette.responses import Response
 
 from hub.errors import InvalidRequest
+from hub.registry.index.ranking import metric_place
 from hub.registry.scores.scores import published_scores
 from server.auth.access import Hub
 from server.http.search_parameters import read_number
 from server.pages import formatting
 from server.pages.artifact.frame import SCORES, find_shown, render_tab, scores_path, shown_revision
 from server.pages.artifact.scores.score_chart import charts
-from server.pages.artifact.scores.score_rows import ScoreFilter, ScoreRow, choices, metric_place, score_rows
+from server.pages.artifact.scores.score_rows import ScoreFilter, ScoreRow, choices, score_rows
 
 PAGE = 20
 """Rows of the table per page."""

@@ -13,7 +13,7 @@ from hub.names import ArtifactName
 from hub.publish.commit import create
 from hub.publish.publish import drain_outbox
 from server.api import health, languages
-from server.api.artifacts import artifacts, compatible, leaderboard, parity, recommend, revisions, scores
+from server.api.artifacts import artifacts, compare, compatible, leaderboard, parity, recommend, revisions, scores
 from tests.builders.server.catalogue import NAME, ON_BOTH, Header
 from tests.builders.server.people import ROOT
 
@@ -30,7 +30,7 @@ pytestmark = ON_BOTH
         (f"{NAME}/revisions/main/tensors", artifacts.TensorsBody), (f"{NAME}/revisions/1/manifest", revisions.ManifestBody),
         (f"{NAME}/diff?from=1&to=main", revisions.DiffBody), (f"{NAME}/diff?from=main&to=1", revisions.DiffBody),
         (f"{NAME}/aliases", revisions.AliasesBody), (f"{NAME}/scores", scores.ScoresBody), (BOARD, leaderboard.LeaderboardBody),
-        ("/api/v1/compare?artifact=ada/yo&artifact=ada/claims", leaderboard.CompareBody), ("/api/v1/languages", languages.LanguagesBody),
+        ("/api/v1/compare?artifact=ada/yo&artifact=ada/claims", compare.CompareBody), ("/api/v1/languages", languages.LanguagesBody),
         ("/api/v1/bases", languages.BasesBody), (f"{NAME}/compatible", compatible.CompatibleBody),
         ("/api/v1/artifacts/linguahub/twin-sd/compatible", compatible.CompatibleBody), ("/api/v1/recommend?language=yo&base=emoji-sd", recommend.RecommendBody),
         ("/api/v1/parity?base=emoji-sd", parity.ParityBody), ("/api/v1/parity?language=yo", parity.ParityBody),

@@ -1,0 +1,341 @@
+"""Compare two to four artifacts: facts side by side, and the scores that answer the same question in the same way.
+
+Two scores are compared if metric, benchmark and digest, split, language, base, unit, direction, provenance and setting are the same.
+One of them is better only if its 95 % interval lies entirely beyond those of all others.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hub.advice.memory_estimate import stated_parameters
+from hub.cards.licenses import terms_of
+from hub.errors import InvalidRequest
+from hub.names import ArtifactName
+from hub.publish.lineage import lineages
+from hub.records import Artifact, Provenance, Score
+from hub.registry import Registry
+from hub.registry.artifacts.files import find_files
+from hub.registry.index.ranking import metric_place
+from hub.registry.scores.baselines import translation_scores
+from hub.scores.metrics import BASE_ALONE, COSTS, ENGLISH_BASE, is_control
+from hub.scores.setting import setting_of
+from hub.store import BlobStore
+
+FEWEST, MOST = 2, 4
+"""Artifacts of a comparison."""
+BASE, ENGLISH, TRANSLATED = "base alone", "English prompts", "translated"
+"""Names of the baselines: the base without a module, the base with the English prompts, and a translator before the base."""
+MAX_VARIANTS = 20
+"""Variants of an artifact whose cost of training is read."""
+_PROTOCOL = ("metric", "benchmark", "benchmark_digest", "split", "language", "base", "unit", "better")
+_DIFFERENCES = {
+    "benchmark_digest": "data", "split": "split", "base": "base", "unit": "unit", "better": "direction",
+    "provenance": "provenance", "setting": "sample size or machine",
+}  # fmt: skip
+"""What keeps scores of one metric, benchmark and language apart → its name in messages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """The training run of a variant."""
+
+    base: str
+    seconds: float
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What an artifact is, fits and costs."""
+
+    artifact: str
+    kind: str
+    method: str
+    bases: tuple[str, ...]
+    encoder: str
+    languages: tuple[str, ...]
+    trained_languages: tuple[str, ...]
+    """Languages of its training prompts; empty if these are all of `languages`."""
+    parameters: int | None
+    """Parameters of its own weights; None if neither the weights nor the card tell."""
+    size_bytes: int | None
+    """Size of its files, or of its weights upstream; None if unknown."""
+    license: str
+    commercial_use: str
+    training: tuple[Training, ...]
+    """The training runs that its variants record."""
+    costs: tuple[Score, ...]
+    """What its card and others state about its cost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What scores have in common if they can be compared, apart from the language."""
+
+    metric: str
+    benchmark: str
+    benchmark_digest: str
+    split: str
+    base: str
+    """Empty in a comparison of bases."""
+    unit: str
+    better: str
+    """`up` or `down`."""
+    provenance: str
+    setting: str
+    """The class of the sample size, or the machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """The scores of a task in one language."""
+
+    task: Task
+    language: str
+    scores: tuple[Score | None, ...]
+    """In the order of the artifacts."""
+    baselines: dict[str, Score]
+    """BASE, ENGLISH and TRANSLATED on the same data and setting, as far as they were measured. Their provenance may differ."""
+    translator: str
+    """Name of the artifact that translated; empty without such a score."""
+    best: int | None
+    """Position of the artifact whose interval is entirely better than all others; None if the intervals do not allow to say it."""
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Artifacts side by side."""
+
+    artifacts: tuple[Artifact, ...]
+    facts: tuple[Facts, ...]
+    common_languages: tuple[str, ...]
+    """Languages of all of them."""
+    rows: tuple[Row, ...]
+    """The most informative metric first."""
+    incomparable: int
+    """Scores that only one of them has."""
+    differences: tuple[str, ...]
+    """What keeps scores of the same metric, benchmark and language apart: `split`, `base` …"""
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Check the number of names before they are looked up. Raises InvalidRequest."""
+    if not FEWEST <= len(names) <= MOST:
+        raise InvalidRequest(
+            f"a comparison takes {FEWEST} to {MOST} artifacts, not {len(names)}: `?artifact=linguahub/mulan-yo&artifact=linguahub/memory-yo`."
+        )
+
+
+def compare(
+    registry: Registry, store: BlobStore, artifacts: Sequence[Artifact], front_matters: Sequence[Mapping[str, Any]]
+) -> Comparison:
+    """Compare artifacts. `front_matters` are those of their cards, in the same order.
+
+    Raises InvalidRequest for a wrong number of artifacts, or for one that is given twice.
+    """
+    check_names([str(each.name) for each in artifacts])
+    twice = [each.name for number, each in enumerate(artifacts) if each.name in {one.name for one in artifacts[:number]}]
+    if twice:
+        raise InvalidRequest(f"`{twice[0]}` is given twice: a comparison needs different artifacts.")
+    found: dict[tuple[Task, str], dict[ArtifactName, Score]] = {}
+    are_bases = all(each.kind == "base" for each in artifacts)
+    for artifact in artifacts:
+        for score in artifact.scores:
+            if not is_control(score) and score.provenance is not Provenance.DISPUTED:
+                key = _task(score, artifact, are_bases=are_bases), score.language
+                found.setdefault(key, {}).setdefault(artifact.name, score)
+    common = {key: scores for key, scores in found.items() if len(scores) > 1}
+    baselines = _baselines(registry, artifacts, common)
+    tags = [*dict.fromkeys(tag for each in artifacts for tag in each.languages)]
+    languages = Counter(task for task, _ in common)
+    keys = sorted(common, key=lambda key: _place(key[0], key[1], languages, tags))
+    return Comparison(
+        artifacts=tuple(artifacts),
+        facts=tuple(map(_facts, [registry] * len(artifacts), [store] * len(artifacts), artifacts, front_matters)),
+        common_languages=tuple(tag for tag in tags if all(tag in each.languages for each in artifacts)),
+        rows=tuple(_row(artifacts, key, common[key], *baselines.get(key, ({}, ""))) for key in keys),
+        incomparable=sum(len(scores) == 1 for scores in found.values()),
+        differences=_differences(found),
+    )
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison as the API writes it."""
+    names = [str(each.name) for each in comparison.artifacts]
+    return {
+        "artifacts": names,
+        "facts": list(comparison.facts),
+        "common_languages": comparison.common_languages,
+        "rows": [
+            {
+                **{field: getattr(row.task, field) for field in Task.__slots__},
+                "language": row.language,
+                "columns": [{"artifact": name, "score": score} for name, score in zip(names, row.scores, strict=True)],
+                "baselines": row.baselines,
+                "translator": row.translator,
+                "best": None if row.best is None else names[row.best],
+                "verdict": row.verdict,
+            }
+            for row in comparison.rows
+        ],
+        "incomparable": comparison.incomparable,
+        "differences": comparison.differences,
+    }
+
+
+def _task(score: Score, artifact: Artifact, *, are_bases: bool) -> Task:
+    """Return the task of a score. A base is its own base, but bases that are compared with each other have no base in common."""
+    base = "" if are_bases else score.base or (artifact.name.name if artifact.kind == "base" else "")
+    fields = {name: getattr(score, name) for name in _PROTOCOL if name not in {"language", "base"}}
+    return Task(**fields, base=base, provenance=str(score.provenance), setting=setting_of(score))
+
+
+def _place(task: Task, language: str, languages: Mapping[Task, int], tags: Sequence[str]) -> tuple[Any, ...]:
+    """Return the sort key of a row: by metric, then the tasks with most languages, then the order of the artifacts' languages."""
+    trust = [*Provenance].index(Provenance(task.provenance))
+    position = tags.index(language) if language in tags else len(tags)
+    texts = tuple(getattr(task, name) for name in Task.__slots__ if name != "provenance")
+    return metric_place(task.metric), task.metric, -languages[task], trust, texts, position, language
+
+
+def _row(
+    artifacts: Sequence[Artifact],
+    key: tuple[Task, str],
+    scores: Mapping[ArtifactName, Score],
+    baselines: dict[str, Score],
+    translator: str,
+) -> Row:
+    task, language = key
+    ordered = tuple(scores.get(each.name) for each in artifacts)
+    best = _best(ordered, task.better)
+    return Row(
+        task=task, language=language, scores=ordered, baselines=baselines, translator=translator, best=best,
+        verdict=_verdict(artifacts, ordered, task.better, best),
+    )  # fmt: skip
+
+
+def _best(scores: Sequence[Score | None], better: str) -> int | None:
+    """Return the position of the score whose interval is entirely better than those of all others; None if there is none."""
+    sign = -1 if better == "down" else 1
+    ends: dict[int, tuple[float, float]] = {}
+    for number, score in enumerate(scores):
+        if score is None:
+            continue
+        if score.low is None or score.high is None:
+            return None
+        low, high = sorted((sign * score.low, sign * score.high))
+        ends[number] = low, high
+    first = max(ends, key=lambda number: ends[number])
+    return first if all(ends[first][0] > high for number, (_, high) in ends.items() if number != first) else None
+
+
+def _verdict(artifacts: Sequence[Artifact], scores: Sequence[Score | None], better: str, best: int | None) -> str:
+    """Return how the best two scores differ, as text."""
+    if best is not None:
+        return f"{artifacts[best].name} is better: the intervals don't overlap"
+    given = {number: score for number, score in enumerate(scores) if score is not None}
+    sign = -1 if better == "down" else 1
+    first, second = sorted(given, key=lambda number: -sign * given[number].value)[:2]
+    if given[first].value == given[second].value:
+        return "equal"
+    name = artifacts[first].name
+    if any(score.low is None or score.high is None for score in given.values()):
+        return f"{name} has the better value; without intervals its significance is unknown"
+    return f"{name} has the better value; the intervals overlap"
+
+
+def _baselines(
+    registry: Registry, artifacts: Sequence[Artifact], common: Iterable[tuple[Task, str]]
+) -> dict[tuple[Task, str], tuple[dict[str, Score], str]]:
+    """Return the baselines of each row, and the translator: from the artifacts' own cards, else from the translator's."""
+    known: dict[tuple[Task, str], tuple[str, Score]] = {}
+    are_bases = all(each.kind == "base" for each in artifacts)
+
+    def add(name: str, score: Score, artifact: Artifact | None) -> None:
+        task = _task(score, artifact or artifacts[0], are_bases=are_bases)
+        known.setdefault((replace(task, provenance=""), score.language), (name, score))
+
+    for artifact in artifacts:
+        for score in sorted(artifact.scores, key=lambda each: [*Provenance].index(each.provenance)):
+            if score.metric.startswith((BASE_ALONE, ENGLISH_BASE)) and score.provenance is not Provenance.DISPUTED:
+                add("", score, artifact)
+    tasks = {task for task, _ in common}
+    compared = {each.name for each in artifacts}
+    for sample in {(each.benchmark, each.benchmark_digest, each.split, each.base): each for each in tasks}.values():
+        if not sample.base or not sample.benchmark_digest:
+            continue
+        metrics = sorted(
+            prefix + each.metric
+            for each in tasks
+            for prefix in ("", BASE_ALONE, ENGLISH_BASE)
+            if (each.benchmark, each.split, each.base) == (sample.benchmark, sample.split, sample.base)
+        )
+        like = Score(
+            metric=sample.metric, value=0.0, benchmark=sample.benchmark, benchmark_digest=sample.benchmark_digest, split=sample.split,
+            base=sample.base, provenance=Provenance.SELF_REPORTED, source="",
+        )  # fmt: skip
+        for name, score in translation_scores(registry.database, like, metrics, artifacts[0].name):
+            if name not in compared:
+                add(str(name), score, None)
+    return {key: _beside(known, *key) for key in common}
+
+
+def _beside(
+    known: Mapping[tuple[Task, str], tuple[str, Score]], task: Task, language: str
+) -> tuple[dict[str, Score], str]:
+    beside: dict[str, Score] = {}
+    translator = ""
+    for label, prefix in ((BASE, BASE_ALONE), (ENGLISH, ENGLISH_BASE), (TRANSLATED, "")):
+        found = known.get((replace(task, metric=prefix + task.metric, provenance=""), language))
+        if found is not None:
+            beside[label] = found[1]
+            translator = found[0] if label == TRANSLATED else translator
+    return beside, translator
+
+
+def _differences(found: Mapping[tuple[Task, str], Mapping[ArtifactName, Score]]) -> tuple[str, ...]:
+    """Return what differs between scores that have metric, benchmark and language in common and are not comparable."""
+    alone: dict[tuple[str, str, str], list[tuple[Task, ArtifactName]]] = {}
+    for (task, language), scores in found.items():
+        if len(scores) == 1 and not task.metric.startswith(COSTS):
+            alone.setdefault((task.metric, task.benchmark, language), []).append((task, *scores))
+    differing = {
+        name
+        for same in alone.values()
+        if len({artifact for _, artifact in same}) > 1
+        for name in _DIFFERENCES
+        if len({getattr(task, name) for task, _ in same}) > 1
+    }
+    return tuple(text for name, text in _DIFFERENCES.items() if name in differing)
+
+
+def _facts(registry: Registry, store: BlobStore, artifact: Artifact, front_matter: Mapping[str, Any]) -> Facts:
+    external = sum(file.size_bytes or 0 for file in artifact.upstream)
+    is_external = bool(external) and not artifact.weights_digest
+    return Facts(
+        artifact=str(artifact.name), kind=artifact.kind, method=artifact.method, bases=artifact.bases, encoder=artifact.encoder,
+        languages=artifact.languages, trained_languages=artifact.trained_languages,
+        parameters=artifact.total_parameters or stated_parameters(front_matter),
+        size_bytes=(external if is_external else artifact.size_bytes) or None,
+        license=artifact.license, commercial_use=terms_of(front_matter).describe_use(artifact.license),
+        training=_training(registry, store, artifact),
+        costs=tuple(each for each in artifact.scores if each.metric.startswith(COSTS)),
+    )  # fmt: skip
+
+
+def _training(registry: Registry, store: BlobStore, artifact: Artifact) -> tuple[Training, ...]:
+    folders = {each.folder: each.base.name.rpartition("/")[2] for each in artifact.variants[:MAX_VARIANTS]}
+    if not folders or not artifact.revision:
+        return ()
+    files = find_files(registry.database, artifact.revision, [f"{folder}/config.json" for folder in folders])
+    shown = registry.revision(artifact.name, artifact.revision, with_files=False)
+    return tuple(
+        Training(base=folders[each.folder], seconds=each.device_seconds, device=each.device)
+        for each in lineages(replace(shown, files=tuple(files.values())), store)
+        if each.device_seconds
+    )

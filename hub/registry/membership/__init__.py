@@ -1,0 +1,1 @@
+"""How people get an account and lose it: sign-up, profiles, reset links, organisations of their own, and lists of accounts."""

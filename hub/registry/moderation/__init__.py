@@ -1,0 +1,1 @@
+"""Reports about artifacts, and what administrators hide or block."""

@@ -1,0 +1,1 @@
+"""/compare: artifacts side by side."""

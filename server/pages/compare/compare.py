@@ -1,0 +1,128 @@
+"""GET /compare: two to four artifacts side by side, and a form that chooses them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import Response
+
+from hub.advice.comparison import FEWEST, MOST, Comparison
+from hub.errors import InvalidRequest, Unknown
+from hub.languages import MULTILINGUAL
+from hub.local import LocalHub
+from hub.records import DATASET, Artifact, Query
+from server.auth.access import Hub, get_by_any_name
+from server.auth.caller import caller_of
+from server.auth.comparison import compare_named
+from server.http.urls import absolute, with_parameters
+from server.pages import formatting
+from server.pages.artifact.frame import shown_revision
+from server.pages.artifact.overview.snippets import Usage, snippets
+from server.pages.compare.prompts import same_prompts
+from server.pages.compare.tasks import chart_of, overview_of, task_value
+from server.pages.rendering import render
+
+PARAMETER = "artifact"
+MAX_SUGGESTED = 6
+"""Artifacts to compare with that are suggested beside one."""
+SHOWN_LANGUAGES = 8
+"""Languages of an artifact that are shown at once; the others are one click away."""
+_LONGEST = 200
+
+
+def show_comparison(request: Request, hub: Hub) -> Response:
+    """Show the comparison, or say what is missing or wrong beside the form, which keeps what was typed."""
+    typed = [
+        each.strip()[:_LONGEST] for each in request.query_params.getlist(PARAMETER) if each.strip()
+    ]
+    context: dict[str, Any] = {
+        "typed": typed,
+        "fields": [*typed, *[""] * max(0, MOST - len(typed))],
+        "most": MOST,
+        "problem": "",
+        "suggestions": [],
+        "others": [],
+        "comparison": None,
+    }
+    status = 200
+    try:
+        if len(typed) >= FEWEST:
+            context |= _shown(request, hub, compare_named(request, hub, typed))
+        elif typed:
+            context["others"] = _others(request, hub, typed[0])
+    except (InvalidRequest, Unknown) as error:
+        context |= {"problem": str(error), "suggestions": _suggestions(request, typed, error)}
+        status = error.status
+    return render("compare/compare.html", context, request=request, status=status)
+
+
+def _shown(request: Request, hub: LocalHub, comparison: Comparison) -> dict[str, Any]:
+    """Return what the template needs of a comparison."""
+    tasks = list(dict.fromkeys(row.task for row in comparison.rows))
+    wanted = request.query_params.get("task", "")
+    task = next((each for each in tasks if task_value(each) == wanted), tasks[0] if tasks else None)
+    rows = [row for row in comparison.rows if row.task == task]
+    common = set(comparison.common_languages)
+    return {
+        "comparison": comparison,
+        "names": [formatting.short_name(each.name) for each in comparison.artifacts],
+        "prompts": same_prompts(request, hub, comparison.artifacts),
+        "common": [*map(formatting.language, comparison.common_languages)],
+        "own_languages": [
+            [formatting.language(tag) for tag in each.languages if tag not in common] for each in comparison.artifacts
+        ],
+        "shown_languages": SHOWN_LANGUAGES,
+        "overview": overview_of(comparison, tasks),
+        "tasks": [(task_value(each), each) for each in tasks],
+        "task": task,
+        "task_value": task_value(task) if task else "",
+        "task_address": lambda value: with_parameters(request, task=value) + "#scores",
+        "rows": rows,
+        "chart": chart_of(comparison, rows) if task else None,
+        "usages": [_usage(request, hub, each, comparison.common_languages) for each in comparison.artifacts],
+        "api": f"/api/v1/compare?{'&'.join(f'{PARAMETER}={each.name}' for each in comparison.artifacts)}",
+    }
+
+
+def _usage(request: Request, hub: LocalHub, artifact: Artifact, common: tuple[str, ...]) -> tuple[str, str]:
+    """Return the short name of an artifact and the lines that use it, with a prompt in a language of all artifacts."""
+    tags = [tag for tag in (*common, *artifact.languages) if tag != MULTILINGUAL]
+    usage = Usage(
+        artifact=artifact,
+        shown=shown_revision(hub, artifact, "main"),
+        endpoint=absolute(request, ""),
+        language=tags[0] if tags else "yo",
+    )
+    return usage.name, snippets(usage)[0].code
+
+
+def _others(request: Request, hub: LocalHub, name: str) -> list[tuple[str, str]]:
+    """Return artifacts to compare `name` with, of the same kind, base and language: short name, and the path that compares.
+
+    Raises UnknownArtifact.
+    """
+    artifact = get_by_any_name(hub, name, request)
+    readers = caller_of(request, hub).readers()
+    language = next((tag for tag in artifact.languages if tag != MULTILINGUAL), "")
+    query = Query(readers=readers, limit=MAX_SUGGESTED + 1, scores="best")
+    if artifact.kind in {"base", DATASET, "encoder"} or not artifact.bases:
+        page = hub.registry.find(replace(query, kind=artifact.kind))
+    else:
+        page = hub.registry.find(replace(query, base=artifact.bases[0], language=language))
+    found = [each.name for each in page.items if each.name != artifact.name][:MAX_SUGGESTED]
+    return [
+        (formatting.short_name(each), with_parameters(request, **{PARAMETER: [str(artifact.name), str(each)]}))
+        for each in found
+    ]
+
+
+def _suggestions(request: Request, typed: list[str], error: Exception) -> list[tuple[str, str]]:
+    """Return names similar to an unknown one, each with the path that compares it instead."""
+    if not isinstance(error, Unknown):
+        return []
+    return [
+        (name, with_parameters(request, **{PARAMETER: [name if each == error.name else each for each in typed]}))
+        for name in error.suggestions
+    ]

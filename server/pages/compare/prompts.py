@@ -1,0 +1,63 @@
+"""Images of the same prompt and seed by several artifacts, from those that their own pages show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from hub.cards.card import FILE
+from hub.local import LocalHub
+from hub.records import Artifact
+from hub.registry.artifacts.access_requests import may_download
+from hub.registry.artifacts.files import find_files
+from server.auth.caller import caller_of
+from server.http.card import front_matter_of
+from server.pages.artifact.frame import shown_revision
+from server.pages.artifact.overview.examples import Example, listed_examples
+
+MAX_PROMPTS = 6
+"""Prompts that are shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A prompt that several artifacts have an image of."""
+
+    example: Example
+    """One of the images: all have its text, language, title and seed."""
+    without: str
+    """URL of the image by the base alone; empty if there is none, or if the artifacts are for different bases."""
+    images: tuple[str, ...]
+    """URLs, in the order of the artifacts; empty for those without one."""
+
+
+def same_prompts(request: Request, hub: LocalHub, artifacts: Sequence[Artifact]) -> list[Prompt]:
+    """Return the prompts that at least two artifacts show an image of, drawn with the same parameters, seed included."""
+    found: dict[tuple[str, str, str], dict[int, Example]] = {}
+    for number, artifact in enumerate(artifacts):
+        for each in _examples(request, hub, artifact):
+            if each.text and each.seed is not None:
+                key = each.text, each.language.tag if each.language else "", each.parameters
+                found.setdefault(key, {}).setdefault(number, each)
+    has_one_base = len({each.bases[:1] for each in artifacts}) == 1
+    shared = [same for same in found.values() if len(same) > 1]
+    # Prompts that most artifacts share come first, so that few cells are empty.
+    return [
+        Prompt(
+            example=next(iter(same.values())),
+            without=next((each.without for each in same.values() if each.without), "") if has_one_base else "",
+            images=tuple(same[number].image if number in same else "" for number in range(len(artifacts))),
+        )
+        for same in sorted(shared, key=len, reverse=True)[:MAX_PROMPTS]
+    ]
+
+
+def _examples(request: Request, hub: LocalHub, artifact: Artifact) -> list[Example]:
+    database = hub.registry.database
+    if not may_download(database, caller_of(request, hub), artifact):
+        return []  # The images would not be served.
+    shown = shown_revision(hub, artifact, "main")
+    card = find_files(database, shown.id, [FILE]).get(FILE)
+    return listed_examples(database, artifact, shown, front_matter_of(hub.store, card) or {})

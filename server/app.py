@@ -15,6 +15,7 @@ from server.http.routing import register
 from server.metering import Meter, Metering
 from server.openapi import document
 from server.pages import documentation
+from server.pages.study import study
 from server.part import ServerPart, overrides, server_parts
 from server.rates import DEFAULT_RATES, RateLimit, Rates
 from server.scrubber import Scrubber
@@ -61,6 +62,7 @@ def create_app(
     document.install(app, root_path)
     app.mount("/static", HashedFiles(), name="static")
     documentation.install(app)
+    study.install(app)
     register(
         app,
         (

@@ -97,6 +97,7 @@ def _environment() -> Environment:
         "stand_in": say_stand_in,
         "provenance": formatting.provenance,
         "worst_scan": worst_verdict_text,
+        "translated": look_up,
     }
     environment.globals |= {
         "static": static_path,

@@ -14,7 +14,6 @@ let current = form.dataset.job || "";
 
 // Letters and tone marks go where the cursor is; a mark joins the letter before it.
 for (const keys of document.querySelectorAll(".keys")) {
-  keys.hidden = false;
   keys.addEventListener("click", (event) => {
     const key = event.target.closest("[data-key]");
     if (!key) return;
@@ -62,7 +61,6 @@ for (const name of ["lang", "base"]) {
 }
 
 const newSeed = form.querySelector(".new-seed");
-newSeed.hidden = false;
 newSeed.addEventListener("click", () => {
   form.elements.seed.value = crypto.getRandomValues(new Uint32Array(1))[0];
   if (prompt.value.trim() && !draw.disabled) form.requestSubmit();

@@ -19,8 +19,10 @@ from server.auth.caller import caller_of
 from server.http.urls import commit_id, page_path, view_path
 from server.pages.access_request import gate_of
 from server.pages.rendering import render
+from server.site.translation import gettext_noop
 
-OVERVIEW, SCORES, FILES, HISTORY, SETTINGS = "Overview", "Scores", "Files", "History", "Settings"
+OVERVIEW, SCORES, FILES = gettext_noop("Overview"), gettext_noop("Scores"), gettext_noop("Files")
+HISTORY, SETTINGS = gettext_noop("History"), gettext_noop("Settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,4 @@ def render_tab(
         **gate_of(request, hub, artifact),
         "csrf_token": csrf_token_of(request, hub) if account else "",
     }
-    # Browsers only send the origin of a form if the policy of its page allows it.
-    headers = {"Referrer-Policy": "same-origin"} if account else None
-    return render(template, {**shared, **context}, request=request, headers=headers)
+    return render(template, {**shared, **context}, request=request)

@@ -41,6 +41,8 @@ from server.pages.choose import leaderboard as choose_leaderboard
 from server.pages.choose import parity as choose_parity
 from server.pages.choose import recommend as choose_recommend
 from server.pages.compare.compare import show_comparison
+from server.pages.publish import check, editor, publish
+from server.pages.study.study import show_chapter, show_study
 from server.protocol.accounts import access_requests, likes, whoami
 from server.protocol.read import paths, safetensors_metadata, tags_by_type, usage
 from server.protocol.read.listing import list_repositories
@@ -125,6 +127,8 @@ _PAGES = (
     RouteSpec("GET", "/leaderboard", choose_leaderboard.show_leaderboard),
     RouteSpec("GET", "/parity", choose_parity.show_parity),
     RouteSpec("GET", "/compare", show_comparison),
+    RouteSpec("GET", "/study", show_study),
+    RouteSpec("GET", "/study/{name}", show_chapter),
     RouteSpec("GET", "/languages", choose_languages.show_languages),
     RouteSpec("GET", "/languages/{tag}", choose_languages.show_language),
     RouteSpec("GET", "/recommend", choose_recommend.show_recommendation),
@@ -141,6 +145,9 @@ _PAGES = (
     RouteSpec("POST", "/settings/tokens/{number}/revoke", settings.revoke_token),
     RouteSpec("POST", "/settings/password", settings.change_password),
     RouteSpec("POST", "/settings/sessions/{number}/end", settings.end_session),
+    RouteSpec("GET", "/publish", publish.show_publish),
+    RouteSpec("POST", "/publish", publish.begin_artifact),
+    RouteSpec("POST", "/publish/check", check.check_upload),
     RouteSpec("GET", "/settings/files", malicious_files.show_files),
     RouteSpec("POST", "/settings/files/{digest}", malicious_files.allow_file),
 )
@@ -262,6 +269,8 @@ GENERAL = (
         RouteSpec("GET", "/commits/{revision}", commit_history.show_commits),
         RouteSpec("GET", "/tree/{revision}/{path:path}", files.show_folder),
         RouteSpec("GET", "/blob/{revision}/{path:path}", files.show_file),
+        RouteSpec("GET", "/edit/{revision}/{path:path}", editor.show_editor),
+        RouteSpec("POST", "/edit/{revision}/{path:path}", editor.save_card),
         RouteSpec("GET", "/raw/{revision}/{path:path}", resolve_file),
         RouteSpec("GET", "/resolve/{revision}/{path:path}", resolve_file),
         RouteSpec("GET", "", show_artifact),

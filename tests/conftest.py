@@ -89,17 +89,19 @@ def cluster() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the address of a new registry, once on each database."""
+    """Return the address of a database without tables, once on each database."""
     if request.param == "sqlite":
         return str(tmp_path / "registry.db")
     return postgres.a_database(request.getfixturevalue("cluster"))
 
 
-@pytest.fixture
-def registry(address: str, empty_registry: Path) -> Iterator[Registry]:
+@pytest.fixture(params=["sqlite", "postgres"])
+def registry(request: pytest.FixtureRequest, tmp_path: Path, empty_registry: Path) -> Iterator[Registry]:
     """Yield an empty registry, once on each database."""
-    if not address.startswith("postgres"):
-        shutil.copy(empty_registry, address)
+    if request.param == "sqlite":
+        address = str(shutil.copy(empty_registry, tmp_path / "registry.db"))
+    else:
+        address = postgres.a_registry(request.getfixturevalue("cluster"))
     opened = Registry.open(address)
     yield opened
     opened.close()

@@ -18,6 +18,7 @@ from hub.local import LocalHub
 from hub.registry.accounts.permissions import Account, Actor, Caller, Token
 from hub.registry.accounts.sessions import MAX_LIFETIME, Session, Sessions
 from server.http.signed_links import seal
+from server.site.root_path import root_path
 
 _SESSION, _VISITOR = "linguahub", "linguahub-visitor"
 """Cookies of a session, and of a visitor who is not logged in: the login form needs a CSRF token, too."""
@@ -79,7 +80,7 @@ def is_csrf_token(request: Request, hub: LocalHub, given: str) -> bool:
 def is_from_own_page(request: Request) -> bool:
     """Return whether the browser says that a page of this server has sent the request, or an old one says nothing."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    return site == "same-origin" if site is not None else origin in {None, str(request.base_url).rstrip("/")}
+    return site == "same-origin" if site is not None else origin in {None, f"{request.url.scheme}://{request.url.netloc}"}
 
 
 def new_csrf_token(request: Request, hub: LocalHub) -> tuple[str, str]:
@@ -125,7 +126,7 @@ def _set(request: Request, response: Response, name: str, value: str, seconds: i
         _cookie_name(request, name),
         value,
         max_age=seconds,
-        path="/",
+        path=_path(),
         httponly=True,
         samesite="lax",
         secure=_is_secure(request),
@@ -134,12 +135,18 @@ def _set(request: Request, response: Response, name: str, value: str, seconds: i
 
 def _forget(request: Request, response: Response, name: str) -> None:
     response.delete_cookie(
-        _cookie_name(request, name), path="/", httponly=True, samesite="lax", secure=_is_secure(request)
+        _cookie_name(request, name), path=_path(), httponly=True, samesite="lax", secure=_is_secure(request)
     )
 
 
 def _cookie_name(request: Request, name: str) -> str:
-    return f"__Host-{name}" if _is_secure(request) else name
+    """Return the name that browsers accept from this host only. They refuse `__Host-` for cookies of a path."""
+    prefix = "__Secure-" if root_path() else "__Host-"
+    return f"{prefix}{name}" if _is_secure(request) else name
+
+
+def _path() -> str:
+    return root_path() or "/"
 
 
 def _is_secure(request: Request) -> bool:

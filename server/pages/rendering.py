@@ -19,6 +19,7 @@ from server.http.urls import absolute, file_path, page_path, view_path
 from server.pages import formatting
 from server.site.locales import LOCALES, current_locale, locale_of, speaking
 from server.site.navigation import section_of
+from server.site.root_path import add_root_path
 from server.site.static_files import static_path
 from server.site.translation import is_machine_made, look_up, look_up_in_context, look_up_plural
 
@@ -45,7 +46,7 @@ def render(
         "Vary": "Accept, Accept-Language, Cookie",
         **(headers or {}),
     }
-    return HTMLResponse(page, status, headers)
+    return HTMLResponse(add_root_path(page), status, headers)
 
 
 def _of_every_page(request: Request, visitor: str) -> dict[str, Any]:

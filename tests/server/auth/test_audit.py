@@ -307,7 +307,7 @@ def hub(request, hub, tmp_path):
     if getattr(request, "param", "sqlite") == "sqlite":
         yield hub
         return
-    address = postgres.a_database(request.getfixturevalue("cluster"))
+    address = postgres.a_registry(request.getfixturevalue("cluster"))
     with LocalHub.open(Home(hub.home.database, tmp_path, tmp_path / "cards", database_url=address)) as opened:
         furnish(opened)
         yield opened

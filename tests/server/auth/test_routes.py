@@ -111,13 +111,14 @@ OF_UPLOADS = [
 ALIKE = [
     *(f"{REPOSITORY}{end}" for end in ("/discussions", "/discussions/{rest:path}")),
     *(f"{GIT}.git/info/lfs/locks{end}" for end in ("", "/verify", "/{id}/unlock")),
-    *(f"{PAGE}/{end}" for end in ("request-access", "like", "yank")), f"{GIT}/settings", "/api/datasets/{owner}/{name}/leaderboard", "/api/{collection:collection}/{owner}/{name}/xet-read-token/{revision}",
+    *(f"{PAGE}/{end}" for end in ("request-access", "like", "yank", "edit/{revision}/{path:path}")), f"{GIT}/settings", "/api/datasets/{owner}/{name}/leaderboard", "/api/{collection:collection}/{owner}/{name}/xet-read-token/{revision}",
 ]  # fmt: skip
 """Paths that answer the same for every name: features that are not served, and forms without their page."""
 OTHERS = {
     *(f"/api/v1/{end}" for end in ("search", "languages", "bases", "leaderboard", "parity", "recommend", "audit", "health/live", "health/ready", "metrics")),
     *("/api/v1/artifacts/{name}", "/api/v1/compare", "/api/repos/create", "/api/repos/delete", "/api/repos/move"),
-    *("/leaderboard", "/parity", "/languages", "/languages/{tag}", "/recommend"),
+    *("/compare", "/leaderboard", "/parity", "/languages", "/languages/{tag}", "/recommend", "/study", "/study/{name}"),
+    *("/publish", "/publish/check"),
     *("/", "/feed.atom", "/robots.txt", "/favicon.ico", "/login", "/logout", "/settings", "/settings/tokens", "/settings/tokens/{number}/revoke", "/settings/password"),
     *("/settings/sessions/{number}/end", "/settings/files", "/settings/files/{digest}", "/api/whoami-v2", "/api/settings/repositories", "/api/agent-harnesses", "/v1/telemetry"),
     *(f"/api/users/{{name}}/{end}" for end in ("overview", "likes", "followers", "following")),

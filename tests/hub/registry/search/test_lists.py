@@ -8,7 +8,6 @@ import pytest
 
 from hub.names import ArtifactName
 from hub.records import PLAIN, Query
-from hub.registry import Registry
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings, like
 from hub.registry.index.trending import HALF_LIFE_DAYS, score, weight
@@ -24,8 +23,7 @@ def a_model(name, **fields):
 
 
 @pytest.fixture
-def registry(address):
-    registry = Registry.open(address)
+def registry(registry):
     fill(
         registry,
         a_model("ada/Sea-Words.v1", tags=("boats", "peft"), languages=("yo",), weights={"a" * 64: {"F32": 999}}),
@@ -33,8 +31,7 @@ def registry(address):
         a_model("bob/land", kind="dataset", tags=("boats",)),
         a_model("bob/mountain", license="MIT", bases=("linguahub/emoji-sd",)),
     )
-    yield registry
-    registry.close()
+    return registry
 
 
 def names(registry, candidates=500, **query):

@@ -1,0 +1,139 @@
+"""What holds on every page, in a real browser: axe finds nothing, nothing moves, little is sent, the security policy is kept.
+
+A page is loaded once, on a phone in light colours, and then changed to a wide window in dark ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page
+
+from tests.builders.chromium import MARKS, chromium
+from tests.builders.server.every_page import administrator, page_addresses, people, site
+
+__all__ = ["administrator", "people", "site"]
+pytestmark = MARKS
+MAX_BYTES = 60_000
+"""Compressed, without images."""
+MAX_SHIFT = 0.02
+"""Cumulative layout shift; browsers' vendors call 0.1 good."""
+OBSERVE = """
+window.shifts = [];
+window.refused = [];
+new PerformanceObserver(list => {
+    for (const each of list.getEntries())
+        window.shifts.push([each.value, ...each.sources.map(source => source.node?.outerHTML?.slice(0, 150) ?? "text")]);
+}).observe({type: "layout-shift", buffered: true});
+document.addEventListener("securitypolicyviolation", event =>
+    window.refused.push(`${event.violatedDirective}: ${event.blockedURI} in line ${event.lineNumber}`));
+"""
+WEIGH = """
+() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+    .filter(each => !/\\.(png|jpe?g|svg|webp)$|\\/images\\/|\\/resolve\\//.test(each.name))
+    .reduce((bytes, each) => bytes + each.encodedBodySize, 0)
+"""
+RUN_AXE = """
+() => axe.run(document, {resultTypes: ["violations"]}).then(found => found.violations.flatMap(rule => rule.nodes.map(
+    node => `${rule.id} (${rule.impact}): ${node.html.slice(0, 200)}: ${node.failureSummary.replaceAll("\\n", " ")}`)))
+"""
+MOVING = """
+() => [...document.querySelectorAll("*")].map(each => [each, getComputedStyle(each)])
+    .filter(([, style]) => style.transitionDuration !== "0s" || style.animationName !== "none" || style.scrollBehavior === "smooth")
+    .map(([each]) => each.outerHTML.slice(0, 100))
+"""
+FOCUSED = """
+async () => {
+    await new Promise(requestAnimationFrame);  // The browser scrolls to what has the focus.
+    const each = document.activeElement, box = each.getBoundingClientRect(), style = getComputedStyle(each);
+    const seen = style.outlineStyle !== "none" && box.width > 0 && box.left >= 0 && box.right <= innerWidth && box.bottom > 0 && box.top < innerHeight;
+    return [`${each.outerHTML.slice(0, 100)} at ${Math.round(box.left)}, ${Math.round(box.top)}, ${Math.round(box.width)} px wide`, seen];
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser, site: str, administrator: str) -> Iterator[Callable[[str], Page]]:
+    """Yield a function that returns the tab of a visitor or of an administrator."""
+    with ExitStack() as opened:
+        tabs = dict[str, Page]()
+        for visitor in ("visitor", "administrator"):
+            context = browser.new_context(base_url=site, reduced_motion="reduce")
+            opened.callback(context.close)
+            context.add_init_script(OBSERVE)
+            if visitor == "administrator":
+                context.add_cookies([{"name": "linguahub", "value": administrator, "url": site}])
+            tabs[visitor] = context.new_page()
+        yield tabs.__getitem__
+
+
+@contextmanager
+def console(page: Page) -> Iterator[list[str]]:
+    """Yield the errors that the browser reports."""
+    errors = list[str]()
+
+    def log(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            errors.append(message.text)
+
+    def fail(error: Error) -> None:
+        errors.append(str(error))
+
+    page.on("console", log)
+    page.on("pageerror", fail)
+    yield errors
+    page.remove_listener("console", log)
+    page.remove_listener("pageerror", fail)
+
+
+@pytest.mark.parametrize(("address", "visitor"), page_addresses())
+def test_a_page_suits_every_reader(tab: Callable[[str], Page], address: str, visitor: str):
+    page, problems = tab(visitor), list[str]()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    is_missing = "no-such" in address
+    with console(page) as complaints:
+        response = page.goto(address)
+    assert response is not None
+    assert response.status == (404 if is_missing else 200)
+    problems += [] if is_missing else complaints  # The browser logs the status of an error page.
+    problems += [f"refused by the security policy: {each}" for each in page.evaluate("window.refused")]
+    shifts = page.evaluate("window.shifts")
+    if sum(shift for shift, *_ in shifts) > MAX_SHIFT:
+        problems.append(f"its parts move while it loads: {shifts}")
+    if (sent := page.evaluate(WEIGH)) > MAX_BYTES:
+        problems.append(f"{sent} bytes without images")
+    if page.evaluate("document.documentElement.scrollWidth") > 390:
+        problems.append("it is wider than a phone")
+    page.keyboard.press("Tab")
+    focused, is_seen = page.evaluate(FOCUSED)
+    if not (is_seen and "Skip to content" in focused):
+        problems.append(f"the first Tab leads to {focused} instead of the link to the content")
+    problems += [f"moves for readers who asked for less motion: {each}" for each in page.evaluate(MOVING)]
+    page.evaluate(AXE_SCRIPT)
+    problems += [f"390 px, light: {each}" for each in page.evaluate(RUN_AXE)]
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    problems += [f"1440 px, dark: {each}" for each in page.evaluate(RUN_AXE)]
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("address", ["/?text=yorba", "/linguahub/pea-many/scores", "/try", "/login"])
+def test_what_has_the_focus_is_seen(tab: Callable[[str], Page], address: str, width: int):
+    page = tab("visitor")
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(address)
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        focused, is_seen = page.evaluate(FOCUSED)
+        assert is_seen or focused.startswith("<body"), focused

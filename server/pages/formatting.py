@@ -27,7 +27,13 @@ _MEANINGS = {
     Provenance.REPORTED: gettext_noop("Reported by a third party, not reproduced here"),
     Provenance.DISPUTED: gettext_noop("Claimed and disputed"),
 }
-_SIZES = tuple(map(gettext_noop, ("%(amount)s B", "%(amount)s kB", "%(amount)s MB", "%(amount)s GB", "%(amount)s TB")))
+_SIZES = (
+    gettext_noop("%(amount)s B"),
+    gettext_noop("%(amount)s kB"),
+    gettext_noop("%(amount)s MB"),
+    gettext_noop("%(amount)s GB"),
+    gettext_noop("%(amount)s TB"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from hub.errors import AllYanked
 from hub.local import LocalHub
 from hub.records import Artifact, Revision
 from hub.registry.artifacts.repositories import likes
+from hub.registry.moderation.hidden_artifacts import find_hidden
 from server.auth.access import get_by_any_name, is_dataset_request, requested_name
 from server.auth.browser_session import csrf_token_of
 from server.auth.caller import caller_of
@@ -95,6 +96,7 @@ def render_tab(
         ],
         "can_like": account is not None,
         "is_liked": account is not None and likes(hub.registry.database, artifact.name, account),
+        "hidden": find_hidden(hub.registry.database, artifact.name) if artifact.private else None,
         "can_write": caller.in_browser and caller.may_write(artifact.name),
         **gate_of(request, hub, artifact),
         "csrf_token": csrf_token_of(request, hub) if account else "",

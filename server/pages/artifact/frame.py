@@ -14,6 +14,7 @@ from hub.local import LocalHub
 from hub.records import Artifact, Revision
 from hub.registry.accounts.permissions import Caller
 from hub.registry.artifacts.repositories import likes
+from hub.registry.moderation.hidden_artifacts import find_hidden
 from hub.registry.parts import origin_of
 from server.auth.access import get_by_any_name, is_dataset_request, requested_name
 from server.auth.browser_session import csrf_token_of
@@ -105,6 +106,7 @@ def render_tab(
         ],
         "can_like": account is not None,
         "is_liked": account is not None and likes(hub.registry.database, artifact.name, account),
+        "hidden": find_hidden(hub.registry.database, artifact.name) if artifact.private else None,
         "can_write": _can_write(hub, caller, artifact),
         **gate_of(request, hub, artifact),
         "csrf_token": csrf_token_of(request, hub) if account else "",

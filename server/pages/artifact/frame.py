@@ -9,6 +9,7 @@ from urllib.parse import quote
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
+from hub.catalogue.named_images import is_browsable
 from hub.errors import AllYanked
 from hub.local import LocalHub
 from hub.records import Artifact, Revision
@@ -20,7 +21,7 @@ from server.http.urls import commit_id, page_path, view_path
 from server.pages.access_request import gate_of
 from server.pages.rendering import render
 
-OVERVIEW, SCORES, FILES, HISTORY, SETTINGS = "Overview", "Scores", "Files", "History", "Settings"
+OVERVIEW, VIEWER, SCORES, FILES, HISTORY, SETTINGS = "Overview", "Viewer", "Scores", "Files", "History", "Settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def render_tab(
     is_head = not artifact.revision or shown.id == artifact.revision
     revision = "main" if is_head else commit_id(shown.id)
     scores = [Tab(SCORES, scores_path(artifact))] if artifact.scores else []
+    images = [Tab(VIEWER, f"{page_path(artifact)}/viewer")] if is_browsable(hub.registry, artifact) else []
     is_admin = caller.in_browser and caller.may_administer(artifact.name)
     shared = {
         "artifact": artifact,
@@ -88,6 +90,7 @@ def render_tab(
         "tab": tab,
         "tabs": [
             Tab(OVERVIEW, page_path(artifact)),
+            *images,
             *scores,
             Tab(FILES, view_path(artifact, "tree", revision)),
             Tab(HISTORY, view_path(artifact, "commits", revision)),

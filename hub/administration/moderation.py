@@ -115,7 +115,7 @@ class ListBlockedFiles(Operation[list[BlockedFile]]):
 class BlockFile(Operation[BlockedFile]):
     """Block a file of an artifact: its bytes are not served, whatever contains them."""
 
-    method, path = "POST", "/admin/blocked-files"
+    method, path, errors = "POST", "/admin/blocked-files", (404, 422)
     artifact: Annotated[Line, {"description": "`owner/name`."}]
     file: Annotated[str, {"description": "Path in the artifact.", "maxLength": 1024}]
     reason: _Reason

@@ -42,7 +42,7 @@ def render(
     headers = {
         "Cache-Control": "private, no-cache" if visitor else "no-cache",
         "Content-Language": locale_of(request.scope).tag,
-        "Referrer-Policy": "same-origin",  # Without it, browsers do not say where the form of the languages comes from.
+        "Referrer-Policy": "same-origin",  # So that browsers say which page a form is on: to this server alone.
         "Vary": "Accept, Accept-Language, Cookie",
         **(headers or {}),
     }
@@ -51,12 +51,9 @@ def render(
 
 def _of_every_page(request: Request, visitor: str) -> dict[str, Any]:
     """Return what `base.html` needs."""
-    is_read = request.method in {"GET", "HEAD"}
-    query = f"?{request.url.query}" if request.url.query else ""
     return {
         "visitor": visitor,
-        "here": local_path(request.url.path) if is_read else "",
-        "address": local_path(request.url.path + query) if is_read else "/",
+        "here": local_path(request.url.path) if request.method in {"GET", "HEAD"} else "",
         "locale": current_locale(),
         "is_machine_made": is_machine_made(),
         "navigation": request.app.state.navigation,
@@ -86,6 +83,7 @@ def _environment() -> Environment:
         "size": formatting.size,
         "weight": formatting.weight,
         "day": formatting.day,
+        "moment": formatting.moment,
         "conditioning": formatting.conditioning,
         "duration": formatting.duration,
         "metric": formatting.metric,

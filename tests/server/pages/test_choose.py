@@ -58,7 +58,7 @@ def test_the_filters_that_were_typed_stay_beside_a_message(client: TestClient):
 
 def test_a_leaderboard_without_scores_lists_what_there_is(client: TestClient):
     page = client.get("/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1").text
-    assert "No reproduced scores with these filters." in page
+    assert "No scores with these filters are reproduced." in page
     assert "R-precision@1 on emoji-generation, self-reported" in page
 
 

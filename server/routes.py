@@ -12,9 +12,13 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from hub.catalogue.methods import MethodPage
+from hub.catalogue.owners import Owner
 from hub.registry.artifacts.aliases import Alias
-from server.api import audit, health, languages, search
+from hub.registry.moderation.reports import Report
+from server.api import audit, catalogue, health, languages, search
 from server.api.artifacts import (
+    artifact_reports,
     artifacts,
     compare,
     compatible,
@@ -30,12 +34,32 @@ from server.http.routing import RouteSpec, below
 from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
-from server.pages import access_request, choose_locale, feed, login, malicious_files, settings
-from server.pages.artifact import actions, repository_settings
+from server.pages import access_request, choose_locale, feed, login
+from server.pages.account import (
+    access_decisions,
+    access_tokens,
+    own_organisations,
+    own_reports,
+    profile,
+    reset,
+    sign_up,
+)
+from server.pages.account import security as account_security
+from server.pages.administration import (
+    audit_log,
+    background_jobs,
+    flagged_files,
+    reported,
+    server_health,
+    storage,
+    user_accounts,
+)
+from server.pages.artifact import actions, report, repository_settings, viewer
 from server.pages.artifact.overview.overview import show_artifact
 from server.pages.artifact.revisions import commit_history, files
 from server.pages.artifact.scores.scores import show_scores
 from server.pages.browse.browse import browse
+from server.pages.catalogue import bases, benchmarks, datasets, methods
 from server.pages.choose import languages as choose_languages
 from server.pages.choose import leaderboard as choose_leaderboard
 from server.pages.choose import parity as choose_parity
@@ -81,7 +105,14 @@ _CURSOR = {
 OWN_API = (
     _search("GET", "/search", search.search_artifacts, SearchBody, errors=(404,), parameters=[*PARAMETERS, _CURSOR]),
     _search("GET", "/languages", languages.get_languages, languages.LanguagesBody),
-    _search("GET", "/bases", languages.get_bases, languages.BasesBody),
+    _search("GET", "/bases", catalogue.get_bases, catalogue.BasesBody),
+    _search("GET", "/bases/{base}", catalogue.get_base, catalogue.BaseBody, errors=(404,)),
+    _search("GET", "/methods", catalogue.get_methods, catalogue.MethodsBody),
+    _search("GET", "/methods/{method}", catalogue.get_method, body_class(MethodPage), errors=(404,)),
+    _search("GET", "/benchmarks", catalogue.get_benchmarks, catalogue.BenchmarksBody),
+    _search("GET", "/benchmarks/{benchmark}", catalogue.get_benchmark, catalogue.BenchmarkBody, errors=(404,)),
+    _search("GET", "/datasets", catalogue.get_datasets, catalogue.DatasetsBody),
+    _search("GET", "/owners/{owner}", catalogue.get_owner, body_class(Owner), errors=(404,)),
     _artifacts("GET", _ONE, artifacts.get_artifact, artifacts.ArtifactDetailsBody),
     _artifacts("GET", "/artifacts/{name}", artifacts.find_artifact, None, status=307),
     _artifacts("GET", _ONE + "/downloads", artifacts.get_downloads, artifacts.DownloadsBody),
@@ -91,6 +122,7 @@ OWN_API = (
     _artifacts("GET", _REVISION + "/manifest", revisions.get_manifest, revisions.ManifestBody),
     _artifacts("POST", _REVISION + "/yank", revisions.yank_revision, artifacts.RevisionWithFilesBody, login=True),
     _artifacts("DELETE", _REVISION + "/yank", revisions.unyank_revision, artifacts.RevisionWithFilesBody, login=True),
+    _artifacts("GET", _ONE + "/rows", catalogue.get_rows, catalogue.RowsBody),
     _artifacts("GET", _ONE + "/diff", revisions.get_diff, revisions.DiffBody),
     _artifacts("GET", _ONE + "/aliases", revisions.get_aliases, revisions.AliasesBody),
     _artifacts("PUT", _ONE + "/aliases/{alias}", revisions.put_alias, body_class(Alias), login=True),
@@ -102,6 +134,11 @@ OWN_API = (
         "POST", _ONE + "/scores/{score}/disputes", scores.post_dispute, body_class(scores.PublishedScoreBody), login=True, status=201,
         errors=(404, 409),
     ),
+    documented(
+        "POST", _ONE + "/reports", artifact_reports.post_report, body_class(Report), tag="artifacts", errors=(404,), moves=True,
+        login=True, status=201,
+    ),
+    documented("GET", "/reports", artifact_reports.get_own_reports, artifact_reports.ReportsBody, tag="artifacts", login=True),
     documented("GET", "/leaderboard", leaderboard.get_leaderboard, leaderboard.LeaderboardBody, tag="scores"),
     _artifacts("GET", _ONE + "/security", security.get_security, security.SecurityBody),
     _choose("GET", "/compare", compare.compare_artifacts, compare.CompareBody, errors=(404,)),
@@ -132,24 +169,69 @@ _PAGES = (
     RouteSpec("GET", "/languages", choose_languages.show_languages),
     RouteSpec("GET", "/languages/{tag}", choose_languages.show_language),
     RouteSpec("GET", "/recommend", choose_recommend.show_recommendation),
+    RouteSpec("GET", "/bases", bases.show_bases),
+    RouteSpec("GET", "/bases/{base:path}", bases.show_base),
+    RouteSpec("GET", "/methods", methods.show_methods),
+    RouteSpec("GET", "/methods/{method}", methods.show_method),
+    RouteSpec("GET", "/benchmarks", benchmarks.show_benchmarks),
+    RouteSpec("GET", "/benchmarks/{benchmark}", benchmarks.show_benchmark),
+    RouteSpec("GET", "/datasets", datasets.show_datasets),
     RouteSpec("GET", "/feed.atom", feed.show_feed),
     RouteSpec("GET", "/robots.txt", robots.robots),
     RouteSpec("GET", "/favicon.ico", robots.favicon),
     RouteSpec("GET", "/login", login.show_login),
     RouteSpec("POST", "/login", login.log_in),
     RouteSpec("POST", "/logout", login.log_out),
-    RouteSpec("GET", "/settings", settings.show_settings),
-    RouteSpec("GET", "/settings/tokens", settings.show_settings),  # Hugging Face's client links to this path.
-    RouteSpec("POST", "/settings/locale", choose_locale.choose_locale),
-    RouteSpec("POST", "/settings/tokens", settings.create_token),
-    RouteSpec("POST", "/settings/tokens/{number}/revoke", settings.revoke_token),
-    RouteSpec("POST", "/settings/password", settings.change_password),
-    RouteSpec("POST", "/settings/sessions/{number}/end", settings.end_session),
+    RouteSpec("GET", "/signup", sign_up.show_form),
+    RouteSpec("POST", "/signup", sign_up.create_account),
+    RouteSpec("GET", "/reset/{secret}", reset.show_reset),
+    RouteSpec("POST", "/reset/{secret}", reset.reset_password),
+    *below(
+        "/settings",
+        RouteSpec("GET", "", profile.show_profile),
+        RouteSpec("POST", "", profile.change),
+        RouteSpec("POST", "/locale", choose_locale.choose_locale),
+        RouteSpec("GET", "/tokens", access_tokens.show_tokens),  # Hugging Face's client links to this path.
+        RouteSpec("POST", "/tokens", access_tokens.create_token),
+        RouteSpec("GET", "/tokens/{number}/revoke", access_tokens.ask_to_revoke),
+        RouteSpec("POST", "/tokens/{number}/revoke", access_tokens.revoke_token),
+        RouteSpec("GET", "/organisations", own_organisations.show_organisations),
+        RouteSpec("POST", "/organisations", own_organisations.create),
+        RouteSpec("GET", "/organisations/{name}", own_organisations.show_organisation),
+        RouteSpec("POST", "/organisations/{name}", own_organisations.change_organisation),
+        RouteSpec("POST", "/organisations/{name}/members", own_organisations.change_member),
+        RouteSpec("POST", "/organisations/{name}/leave", own_organisations.leave),
+        RouteSpec("GET", "/access", access_decisions.show_requests),
+        RouteSpec("POST", "/access", access_decisions.decide),
+        RouteSpec("GET", "/reports", own_reports.show_reports),
+        RouteSpec("GET", "/security", account_security.show_security),
+        RouteSpec("POST", "/password", account_security.change_password),
+        RouteSpec("POST", "/sessions/{number}/end", account_security.end_session),
+        RouteSpec("POST", "/sessions/end-others", account_security.end_other_sessions),
+    ),
+    *below(
+        "/administration",
+        RouteSpec("GET", "", server_health.show_health),
+        RouteSpec("POST", "/policy", server_health.change_policy),
+        RouteSpec("GET", "/users", user_accounts.show_users),
+        RouteSpec("POST", "/users", user_accounts.add_account),
+        RouteSpec("GET", "/users/{name}", user_accounts.show_user),
+        RouteSpec("POST", "/users/{name}", user_accounts.change_user),
+        RouteSpec("GET", "/storage", storage.show_storage),
+        RouteSpec("GET", "/reports", reported.show_reports),
+        RouteSpec("GET", "/reports/{number}", reported.show_report),
+        RouteSpec("POST", "/reports/{number}", reported.answer),
+        RouteSpec("GET", "/files", flagged_files.show_files),
+        RouteSpec("POST", "/files", flagged_files.block),
+        RouteSpec("POST", "/files/unblock", flagged_files.unblock),
+        RouteSpec("POST", "/files/{digest}", flagged_files.allow_file),
+        RouteSpec("GET", "/jobs", background_jobs.show_jobs),
+        RouteSpec("POST", "/jobs", background_jobs.retry_jobs),
+        RouteSpec("GET", "/audit", audit_log.show_audit),
+    ),
     RouteSpec("GET", "/publish", publish.show_publish),
     RouteSpec("POST", "/publish", publish.begin_artifact),
     RouteSpec("POST", "/publish/check", check.check_upload),
-    RouteSpec("GET", "/settings/files", malicious_files.show_files),
-    RouteSpec("POST", "/settings/files/{digest}", malicious_files.allow_file),
 )
 
 _ACCOUNTS = (
@@ -254,8 +336,12 @@ GENERAL = (
     *below(
         "/{collection:prefix}{owner}/{name}",
         RouteSpec("GET", "/scores", show_scores),
+        RouteSpec("GET", "/viewer", viewer.show_viewer),
+        RouteSpec("GET", "/viewer/{revision}/{image}", viewer.send_image),
         RouteSpec("GET", "/settings", repository_settings.show_settings),
         RouteSpec("POST", "/settings", repository_settings.change_visibility),
+        RouteSpec("GET", "/report", report.show_form),
+        RouteSpec("POST", "/report", report.report),
     ),
     *below(
         "/{collection:prefix}{repository:repository}",

@@ -13,7 +13,7 @@ from server.auth.browser_session import local_path
 from server.auth.csrf_forms import form_fields, require_own_page
 from server.http.urls import absolute
 from server.site.locales import COOKIE, LOCALES, find_locale
-from server.site.root_path import root_path
+from server.site.root_path import cookie_path
 
 _A_YEAR_S = 365 * 24 * 3600
 
@@ -27,9 +27,7 @@ def choose_locale(request: Request, fields: Annotated[dict[str, str], Depends(fo
         raise InvalidRequest(f"`{tag[:80]}` is not a language of the pages: choose one of {known}.")
     response = RedirectResponse(_shown_page(request, fields.get("next", "")), SEE_OTHER, {"Cache-Control": "no-store"})
     is_secure = request.url.scheme == "https"
-    response.set_cookie(
-        COOKIE, locale.tag, _A_YEAR_S, path=root_path() or "/", httponly=True, samesite="lax", secure=is_secure
-    )
+    response.set_cookie(COOKIE, locale.tag, _A_YEAR_S, path=cookie_path(), httponly=True, samesite="lax", secure=is_secure)
     return response
 
 

@@ -109,6 +109,11 @@ def day(moment: datetime | None) -> str:
     return format_date(date, "long", current_locale().tag)
 
 
+def moment(time: datetime | None) -> str:
+    """Return `2026-11-23 14:05:09`, in UTC."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if time else "–"
+
+
 def duration(seconds: float) -> str:
     """Return `45 s`, `23 min` or `1.5 h`."""
     if seconds < 90:

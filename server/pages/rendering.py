@@ -81,6 +81,7 @@ def _environment() -> Environment:
         "size": formatting.size,
         "weight": formatting.weight,
         "day": formatting.day,
+        "moment": formatting.moment,
         "conditioning": formatting.conditioning,
         "duration": formatting.duration,
         "metric": formatting.metric,

@@ -46,6 +46,11 @@ def root_path() -> str:
     return _root.get()
 
 
+def cookie_path() -> str:
+    """Return the path of cookies: other programs of the host do not get them."""
+    return root_path() or "/"
+
+
 def add_root_path(page: str) -> str:
     """Add the prefix to all links of a page. Scripts read it from `data-root` of the element `html`."""
     root = root_path()

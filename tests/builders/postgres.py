@@ -64,16 +64,31 @@ def a_database(folder: str) -> str:
     return _url(folder, _create(folder, "template0 LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C.UTF-8'"))
 
 
-def a_registry(folder: str) -> str:
-    """Return the URL of a new, empty registry in the same cluster: a copy of one, because creating its tables takes 0.2 s."""
-    return _url(folder, _create(folder, _registry_template(folder)))
+def a_registry(folder: str, original: str = "") -> str:
+    """Return the URL of a copy of the registry at the URL `original`, which must not be open, or of an empty one.
+
+    To copy takes 0.04 s of a processor; to create the tables, 0.2 s.
+    """
+    return _url(folder, _create(folder, _name(original or _empty_registry(folder))))
+
+
+def drop(folder: str, url: str) -> None:
+    """Delete a database that is no longer open: hundreds of them, 8 MB each, would be written to the disk."""
+    import psycopg
+
+    with psycopg.connect(_url(folder, "postgres"), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {_name(url)} WITH (FORCE)".encode())
 
 
 @cache
-def _registry_template(folder: str) -> str:
-    """Return the name of an empty registry that is only copied."""
+def _empty_registry(folder: str) -> str:
+    """Return the URL of a registry that is only copied."""
     url = a_database(folder)
     Registry.open(url).close()
+    return url
+
+
+def _name(url: str) -> str:
     return urlsplit(url).path.removeprefix("/")
 
 

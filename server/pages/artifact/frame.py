@@ -9,10 +9,14 @@ from urllib.parse import quote
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
+from hub.catalogue.named_images import is_browsable
 from hub.errors import AllYanked
 from hub.local import LocalHub
 from hub.records import Artifact, Revision
+from hub.registry.accounts.permissions import Caller
 from hub.registry.artifacts.repositories import likes
+from hub.registry.moderation.hidden_artifacts import find_hidden
+from hub.registry.parts import origin_of
 from server.auth.access import get_by_any_name, is_dataset_request, requested_name
 from server.auth.browser_session import csrf_token_of
 from server.auth.caller import caller_of
@@ -21,8 +25,8 @@ from server.pages.access_request import gate_of
 from server.pages.rendering import render
 from server.site.translation import gettext_noop
 
-OVERVIEW, SCORES, FILES = gettext_noop("Overview"), gettext_noop("Scores"), gettext_noop("Files")
-HISTORY, SETTINGS = gettext_noop("History"), gettext_noop("Settings")
+OVERVIEW, VIEWER, SCORES = gettext_noop("Overview"), gettext_noop("Viewer"), gettext_noop("Scores")
+FILES, HISTORY, SETTINGS = gettext_noop("Files"), gettext_noop("History"), gettext_noop("Settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,12 @@ def shown_revision(hub: LocalHub, artifact: Artifact, revision: str) -> Revision
         return hub.registry.tip(artifact.name, revision, with_files=False)
 
 
+def _can_write(hub: LocalHub, caller: Caller, artifact: Artifact) -> bool:
+    """Return whether the page offers to change the artifact: not one of another hub, which is only mirrored here."""
+    may_write = caller.in_browser and caller.may_write(artifact.name)
+    return may_write and origin_of(hub.registry.database, artifact.name) is None
+
+
 def render_tab(
     template: str,
     tab: str,
@@ -80,6 +90,7 @@ def render_tab(
     is_head = not artifact.revision or shown.id == artifact.revision
     revision = "main" if is_head else commit_id(shown.id)
     scores = [Tab(SCORES, scores_path(artifact))] if artifact.scores else []
+    images = [Tab(VIEWER, f"{page_path(artifact)}/viewer")] if is_browsable(hub.registry, artifact) else []
     is_admin = caller.in_browser and caller.may_administer(artifact.name)
     shared = {
         "artifact": artifact,
@@ -90,6 +101,7 @@ def render_tab(
         "tab": tab,
         "tabs": [
             Tab(OVERVIEW, page_path(artifact)),
+            *images,
             *scores,
             Tab(FILES, view_path(artifact, "tree", revision)),
             Tab(HISTORY, view_path(artifact, "commits", revision)),
@@ -97,7 +109,8 @@ def render_tab(
         ],
         "can_like": account is not None,
         "is_liked": account is not None and likes(hub.registry.database, artifact.name, account),
-        "can_write": caller.in_browser and caller.may_write(artifact.name),
+        "hidden": find_hidden(hub.registry.database, artifact.name) if artifact.private else None,
+        "can_write": _can_write(hub, caller, artifact),
         **gate_of(request, hub, artifact),
         "csrf_token": csrf_token_of(request, hub) if account else "",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hub.advice.fronts import Front, FrontPoint
 from server.pages import formatting
@@ -61,9 +62,13 @@ def front_chart(front: Front | None) -> FrontChart | None:
         is_beside = any(abs(x - dot.x) < _NEAR and abs(y - dot.y) < _NEAR and not dot.label_left for dot in dots)
         dots.append(Dot(point=each, x=x, y=y, label_left=x > _RIGHT or is_beside))
     best = [each for each in dots if each.point.is_on_front]
-    steps = [step for left, right in zip(best, best[1:], strict=False) for step in ((left.x, left.y, right.x, left.y), (right.x, left.y, right.x, right.y))]
+    steps = [
+        step
+        for left, right in pairwise(best)
+        for step in ((left.x, left.y, right.x, left.y), (right.x, left.y, right.x, right.y))
+    ]
     return FrontChart(
         front=front, dots=tuple(dots), steps=tuple(steps),
-        columns=tuple((across(each), formatting.duration(each)) for each in (start, *_TIMES, stop) if start <= each <= stop),
+        columns=tuple((across(each), formatting.duration(each)) for each in sorted({start, *_TIMES, stop}) if start <= each <= stop),
         lines=tuple((100.0 - 25 * part, f"{top * part / 4:g}") for part in range(5)),
     )  # fmt: skip

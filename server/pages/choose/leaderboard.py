@@ -39,7 +39,9 @@ def show_leaderboard(request: Request, hub: Hub) -> Response:
         "typed": typed,
         "choices": choices,
         "boards": list(zip(boards, map(front_chart, fronts(hub.registry, hub.store, boards)), strict=True)),
-        "languages": [*dict.fromkeys(each.score.language for board in boards for each in board.entries if each.score.language)],
+        "languages": [
+            *dict.fromkeys(each.score.language for board in boards for each in board.entries if each.score.language)
+        ],
         "problem": problem,
         "provenances": list(Provenance),
     }

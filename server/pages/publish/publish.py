@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from hub.cards.card import FILE
 from hub.cards.policy import IGNORED
-from hub.errors import Conflict, HubError
+from hub.errors import Conflict, HubError, InvalidName
 from hub.local import LocalHub
 from hub.names import DATASETS, ArtifactName
 from hub.publish.commit import create
@@ -66,13 +66,14 @@ def _page(
     request: Request, hub: LocalHub, caller: Caller, chosen: dict[str, str], *, problem: HubError | None = None
 ) -> Response:
     owners = owners_of(hub, caller)
+    may_publish = bool(owners) or _can_write(caller, chosen)  # A token for one artifact creates none.
     if chosen["owner"] and chosen["owner"] not in owners:
         owners = [*owners, chosen["owner"]]
     context: dict[str, Any] = {
         "owners": owners,
         "chosen": chosen,
         "problem": problem,
-        "may_publish": bool(owners),
+        "may_publish": may_publish,
         "example": f"{chosen['owner'] or (owners or ['you'])[0]}/{chosen['name'] or 'mulan-yo'}",
         "endpoint": absolute(request, ""),
         "ignored": sorted(IGNORED),
@@ -87,3 +88,11 @@ def _page(
         status=problem.status if problem else 200,
         headers=FORM_HEADERS,
     )
+
+
+def _can_write(caller: Caller, chosen: dict[str, str]) -> bool:
+    """Return whether the caller can write to the artifact that the address names."""
+    try:
+        return caller.may_write(parse_target(chosen["owner"], chosen["name"], is_dataset=chosen["kind"] == "dataset"))
+    except InvalidName:
+        return False

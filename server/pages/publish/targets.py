@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.errors import InvalidName
+from hub.errors import InvalidName, UnknownArtifact
 from hub.local import LocalHub
 from hub.names import DATASETS, ArtifactName
 from hub.records import Artifact
@@ -25,9 +25,11 @@ def parse_target(owner: str, name: str, *, is_dataset: bool) -> ArtifactName:
 
 
 def find_target(hub: LocalHub, caller: Caller, target: ArtifactName) -> Artifact | None:
-    """Return the artifact that files are added to; None if it would be new. Raises Forbidden, Unauthenticated."""
-    if hub.registry.head(target) is None:
+    """Return the artifact that files are added to; None if it would be new. Raises Forbidden, with the same words for a hidden one."""
+    try:
+        artifact = hub.registry.get(target, caller.readers())
+    except UnknownArtifact:
         require_create(caller, target)
         return None
-    require_write(caller, target)
-    return hub.registry.get(target, caller.readers())
+    require_write(caller, artifact.name)
+    return artifact

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -78,10 +79,8 @@ def chapter(folder: Path, name: str, *, documentation: str) -> Chapter:
 @lru_cache(maxsize=32)
 def _render(folder: Path, name: str, documentation: str, _state: tuple[tuple[str, int, int], ...]) -> Chapter:
     text = (folder / f"{name}.md").read_text(encoding="utf-8")
-    try:
+    with suppress(InvalidCard):  # The front matter of a page is optional.
         _, text = split_front_matter(text)
-    except InvalidCard:
-        pass  # The front matter of a page is optional.
     parser = markdown()
     tokens = parser.parse(text)
     title = name.capitalize()
@@ -102,7 +101,9 @@ def _number_headings(tokens: Sequence[Token]) -> Iterator[Heading]:
     for at, token in enumerate(tokens):
         if token.type not in {"heading_open", "heading_close"}:
             continue
-        token.type = token.type.replace("heading", "section")  # Not lowered as in a card: these are headings of the page.
+        token.type = token.type.replace(
+            "heading", "section"
+        )  # Not lowered as in a card: these are headings of the page.
         if token.nesting == -1:
             continue
         text = _plain(tokens[at + 1])

@@ -56,7 +56,9 @@ def _show(request: Request, name: str) -> Response:
     address = documentation.ADDRESS if request.app.state.has_documentation else ""
     context = {
         "chapter": chapter(folder, name, documentation=address),
-        "chapters": [("/study" if each == INDEX else f"/study/{each}", title, each == name) for each, title in listed.items()],
+        "chapters": [
+            ("/study" if each == INDEX else f"/study/{each}", title, each == name) for each, title in listed.items()
+        ],
         "tables": sorted(each.name for each in folder.glob("*.csv")),
         "files": FILES,
     }

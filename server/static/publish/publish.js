@@ -276,6 +276,7 @@ async function send() {
     const { target: sent } = upload;
     upload = null;
     lock(false);
+    for (const [path, row] of rows) row.cells[2].textContent = shares.get(path) === 1 ? "stored" : "";
     checked.exists = sent.exists;
     if (error.status === 412) { // Somebody else has committed since the check.
       await check();

@@ -115,7 +115,7 @@ def test_costs_are_facts_and_do_not_lead_the_rows(compared):
     cost = a_score(100.0, metric="training_cost", unit="USD", low=None, high=None, language="")
     first, second = two(a_score(0.5), a_score(0.6))
     found = compared(*(replace(each, scores=(cost, *each.scores)) for each in (first, second)))
-    assert [row.task.metric for row in found.rows] == ["r_precision_at_1", "training_cost"]
+    assert [row.protocol.metric for row in found.rows] == ["r_precision_at_1", "training_cost"]
     assert [[each.value for each in facts.costs] for facts in found.facts] == [[100.0], [100.0]]
 
 

@@ -50,7 +50,7 @@ def test_page_and_api_say_the_same(client: TestClient):
 def test_another_task_is_chosen_in_the_address(client: TestClient):
     page = client.get(TWO).text
     value = re.findall(r'<option value="(r_precision_at_10:[^"]+:seen:[^"]+)"', page)[0]
-    chosen = client.get(TWO, params={"artifact": ["memory-yo", "pea-many"], "task": html.unescape(value)}).text
+    chosen = client.get(TWO, params={"artifact": ["memory-yo", "pea-many"], "protocol": html.unescape(value)}).text
     assert '<h3 id="chart">R-precision@10 on emoji-generation, seen, emoji-sd</h3>' in chosen
 
 
@@ -94,7 +94,8 @@ def test_a_private_artifact_is_answered_like_an_unknown_one(hub: LocalHub, clien
     try:
         for address in ("/compare", "/api/v1/compare"):
             answers = [
-                client.get(address, params={"artifact": ["memory-yo", name]}) for name in ("eve/hidden-module", "eve/hidden-modulf")
+                client.get(address, params={"artifact": ["memory-yo", name]})
+                for name in ("eve/hidden-module", "eve/hidden-modulf")
             ]
             assert [each.status_code for each in answers] == [404, 404]
             assert answers[0].text.replace("modulf", "module") == answers[1].text.replace("modulf", "module")

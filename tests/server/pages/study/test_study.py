@@ -44,7 +44,9 @@ SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="10pt" viewBox="0 0 720 331
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "index.md").write_text(REPORT, encoding="utf-8")
-    (tmp_path / "questions.md").write_text("# Open questions\n\n## Fewer steps\n\nNot measured yet.\n", encoding="utf-8")
+    (tmp_path / "questions.md").write_text(
+        "# Open questions\n\n## Fewer steps\n\nNot measured yet.\n", encoding="utf-8"
+    )
     (tmp_path / "cells.csv").write_text("kind,n\n", encoding="utf-8")
     (tmp_path / "plot.svg").write_text(SVG, encoding="utf-8")
     return tmp_path
@@ -92,7 +94,10 @@ def test_languages_in_the_head_of_a_table_have_their_names_and_words_stay_words(
 
 def test_images_have_long_lived_addresses_and_sizes(folder: Path):
     body = chapter(folder, "index", documentation="").body
-    assert re.search(r'<img src="/study/files/plot\.[0-9a-f]{12}\.svg" alt="R@1 &#34;by&#34; language" loading="lazy" width="720" height="331">', body)
+    assert re.search(
+        r'<img src="/study/files/plot\.[0-9a-f]{12}\.svg" alt="R@1 &#34;by&#34; language" loading="lazy" width="720" height="331">',
+        body,
+    )
     sheet = next((ROOT / "cards" / "adapters" / "memory-yo" / "images").glob("*.webp"))
     assert image_size(sheet) == (64, 64)
     assert image_size(folder / "cells.csv") is None
@@ -114,7 +119,11 @@ def test_each_page_of_the_report_is_served_and_its_links_work(client: TestClient
         assert len(response.content) < 500_000
         text = response.text
         assert text.count("<h1") == 1
-        assert text.count('class="scroll"') == text.count('class="scroll" tabindex="0" role="region" aria-label=') == text.count("<table>")
+        assert (
+            text.count('class="scroll"')
+            == text.count('class="scroll" tabindex="0" role="region" aria-label=')
+            == text.count("<table>")
+        )
         for address in {*re.findall(r'(?:href|src)="(/study[^"#]*)', text)}:
             assert client.get(address).status_code == 200, address
         for path, anchor in {*re.findall(r'href="(/study[^"#]*)?#([^"]+)"', text)} - {("", "content")}:

@@ -26,8 +26,8 @@ from tests.builders.serving import served
 
 _NOT_PAGES = re.compile(
     # Answers of APIs and of Git, addresses that are refused, and files.
-    r"^/(api|lfs|cas|uploads|papers|spaces|kernels|buckets|collections)\b|\.git/|/info/refs$|/(raw|resolve)/"
-    r"|^/(feed\.atom|robots\.txt|favicon\.ico)$"
+    r"^/(api/|(lfs|cas|uploads|papers|spaces|kernels|buckets|collections)\b)|\.git/|/info/refs$|/(raw|resolve)/"
+    r"|^/(feed\.atom|robots\.txt|favicon\.ico|sitemap.*)$"
 )
 _VALUES = {
     "collection:prefix": "", "repository:repository": "linguahub/pea-many", "owner": "linguahub", "name": "pea-many",

@@ -31,7 +31,7 @@ from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
 from server.pages import access_request, choose_locale, feed, login, malicious_files, settings
-from server.pages.about import api_reference
+from server.pages.about import api_reference, sitemap, status
 from server.pages.artifact import actions, repository_settings
 from server.pages.artifact.overview.overview import show_artifact
 from server.pages.artifact.revisions import commit_history, files
@@ -130,7 +130,10 @@ _PAGES = (
     RouteSpec("GET", "/languages/{tag}", choose_languages.show_language),
     RouteSpec("GET", "/recommend", choose_recommend.show_recommendation),
     RouteSpec("GET", "/api", api_reference.show_api),
+    RouteSpec("GET", "/status", status.show_status),
     RouteSpec("GET", "/feed.atom", feed.show_feed),
+    RouteSpec("GET", "/sitemap.xml", sitemap.show_index),
+    RouteSpec("GET", "/sitemap-{part}.xml", sitemap.show_sitemap),
     RouteSpec("GET", "/robots.txt", robots.robots),
     RouteSpec("GET", "/favicon.ico", robots.favicon),
     RouteSpec("GET", "/login", login.show_login),

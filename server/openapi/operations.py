@@ -84,12 +84,7 @@ def operations_of(document: Document, tag: str) -> list[Operation]:
 
 def schemas_of(document: Document) -> list[Schema]:
     """Return all schemas of requests and responses, sorted by name."""
-    return [
-        Schema(
-            name, _one_line(schema.get("description", "")), tuple(_fields(schema)), () if "properties" in schema else tuple(type_of(schema)),
-        )
-        for name, schema in sorted(document["components"]["schemas"].items())
-    ]  # fmt: skip
+    return [_schema(name, each) for name, each in sorted(document["components"]["schemas"].items())]
 
 
 def type_of(schema: Document) -> Iterator[TypePart]:
@@ -113,6 +108,11 @@ def type_of(schema: Document) -> Iterator[TypePart]:
         yield from type_of(values)
     else:
         yield TypePart(f"{schema.get('type', 'any')}{_bounds(schema)}")
+
+
+def _schema(name: str, schema: Document) -> Schema:
+    kind = () if "properties" in schema else tuple(type_of(schema))
+    return Schema(name, _one_line(schema.get("description", "")), tuple(_fields(schema)), kind)
 
 
 def _bounds(schema: Document) -> str:
@@ -149,7 +149,9 @@ def _fields(schema: Document) -> Iterator[Field]:
 
 
 def _response(status: str, response: Document) -> Response:
-    media, content = next(iter(response.get("content", {}).items()), ("", {}))
+    contents: dict[str, Document] = response.get("content", {})
+    media = next(iter(contents), "")
+    content = contents.get(media, {})
     schema = content.get("schema", {})
     kind = tuple(type_of(schema)) if "$ref" in schema else (TypePart(media.partition(";")[0]),) if media else ()
     examples = content.get("examples", {})

@@ -118,7 +118,7 @@ OTHERS = {
     *(f"/api/v1/{end}" for end in ("search", "languages", "bases", "leaderboard", "parity", "recommend", "audit", "health/live", "health/ready", "metrics")),
     *("/api/v1/artifacts/{name}", "/api/v1/compare", "/api/repos/create", "/api/repos/delete", "/api/repos/move"),
     *("/leaderboard", "/parity", "/languages", "/languages/{tag}", "/recommend"),
-    *("/", "/feed.atom", "/robots.txt", "/favicon.ico", "/login", "/logout", "/settings", "/settings/tokens", "/settings/tokens/{number}/revoke", "/settings/password"),
+    *("/", "/api", "/status", "/sitemap.xml", "/sitemap-{part}.xml", "/feed.atom", "/robots.txt", "/favicon.ico", "/login", "/logout", "/settings", "/settings/tokens", "/settings/tokens/{number}/revoke", "/settings/password"),
     *("/settings/sessions/{number}/end", "/settings/files", "/settings/files/{digest}", "/api/whoami-v2", "/api/settings/repositories", "/api/agent-harnesses", "/v1/telemetry"),
     *(f"/api/users/{{name}}/{end}" for end in ("overview", "likes", "followers", "following")),
     *(f"/api/organizations/{{name}}/{end}" for end in ("overview", "members", "followers", "settings/repositories")),
@@ -129,7 +129,7 @@ OTHERS = {
     *("/api/{group:unserved}", "/api/{group:unserved}/{rest:path}"),
 }  # fmt: skip
 """Paths without the name of a repository; `test_privacy` asks those that take one as a parameter."""
-VARY_ANYWAY = {"/api/v1/metrics", "/api/v1/health/ready", "/login", "/try", "/try/{job}", "/api/whoami-v2"}
+VARY_ANYWAY = {"/api/v1/metrics", "/api/v1/health/ready", "/status", "/login", "/try", "/try/{job}", "/api/whoami-v2"}
 """Figures of the whole store and its jobs, without names; forms with a random token; the time when a token was made."""
 SCORE = {
     "metric": "accuracy", "value": 0.9, "benchmark": "emoji", "benchmark_digest": "d" * 64, "sample_size": 256, "seed": 3,

@@ -31,6 +31,8 @@ class Home:
     """URL of the registry, `postgresql://…` or `sqlite:///PATH`; empty for `database`."""
     store_url: str = ""
     """URL of the store, `s3://BUCKET/PREFIX` or `file:///FOLDER`; empty for the folder `store`."""
+    replica_url: str = ""
+    """URL of a database that follows the registry and is searched instead; empty to search the registry."""
 
     @property
     def registry(self) -> str:
@@ -62,13 +64,18 @@ class Home:
         """Return the home in `folder` (default: `$HUB_HOME`, else the source checkout of this package, else the user's data folder).
 
         `$HUB_CARDS` is the folder of the curated cards and `$HUB_OWNER` the default owner. `$DATABASE_URL` and `$STORE_URL` are the
-        registry and the store; they are ignored if `folder` is given.
+        registry and the store, and searches read `$HUB_READ_DATABASE`; they are ignored if `folder` is given.
         """
         environment = os.environ if environment is None else environment
         checkout = _checkout()
         cards = Path(environment["HUB_CARDS"]) if environment.get("HUB_CARDS") else (checkout or _packages()) / "cards"
         owner = environment.get("HUB_OWNER") or DEFAULT_OWNER
-        urls = ("", "") if folder else (environment.get("DATABASE_URL", ""), environment.get("STORE_URL", ""))
+        urls = (
+            environment.get("DATABASE_URL", ""),
+            environment.get("STORE_URL", ""),
+            environment.get("HUB_READ_DATABASE", ""),
+        )
+        urls = ("", "", "") if folder else urls
         chosen = folder or (Path(environment["HUB_HOME"]) if environment.get("HUB_HOME") else None)
         if chosen is None and checkout is not None:
             return cls(checkout / "registry.db", checkout / ".hub", cards, owner, *urls)

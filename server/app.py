@@ -16,12 +16,14 @@ from server.http.routing import register
 from server.metering import Meter, Metering
 from server.openapi import document
 from server.pages import documentation
+from server.pages.study import study
 from server.part import ServerPart, overrides, server_parts
 from server.rates import DEFAULT_RATES, RateLimit, Rates
 from server.scrubber import Scrubber
 from server.site.compression import Compression
 from server.site.locales import PageLocale
 from server.site.navigation import available
+from server.site.root_path import RootPath
 from server.site.static_files import HashedFiles
 from server.worker import Worker, lifespan_of
 
@@ -34,12 +36,13 @@ def create_app(
     offload: str = "",
     parts: Sequence[ServerPart] | None = None,
     rates: Rates | None = DEFAULT_RATES,
+    root_path: str = "",
 ) -> FastAPI:
     """Create the application around an open hub; the caller closes the hub after the last request.
 
     `worker` runs outbox jobs and `scrubber` compares blobs with their digests while the server runs. `offload` is the nginx location
     from which nginx sends blobs; see `server.http.accel_redirect`. `parts` are the optional features (default: all enabled ones).
-    `rates=None` disables rate limits.
+    `rates=None` disables rate limits. `root_path` is a prefix of all paths; see `server.site.root_path`.
     """
     enabled = server_parts() if parts is None else tuple(parts)
     app = FastAPI(
@@ -58,9 +61,10 @@ def create_app(
         part.attach(app, hub)
 
     errors.install(app)
-    document.install(app)
+    document.install(app, root_path)
     app.mount("/static", HashedFiles(), name="static")
     documentation.install(app)
+    study.install(app)
     register(
         app,
         (
@@ -84,4 +88,6 @@ def create_app(
     app.add_middleware(AccessLog)
     app.add_middleware(ResponseHeaders)
     app.add_middleware(EncodedPath)
+    if root_path:
+        app.add_middleware(RootPath, root=root_path)
     return app

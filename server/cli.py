@@ -40,6 +40,9 @@ def serve(
             help="IP addresses of trusted proxies, separated by commas: their X-Forwarded-… headers are used."
         ),
     ] = "",
+    root_path: Annotated[
+        str, typer.Option(help="Path below which the server is reached, such as /hub; the proxy must not remove it.")
+    ] = "",
     grace: Annotated[int, typer.Option(min=0, help="Seconds to wait for running requests when the server stops.")] = 30,
     no_try: Annotated[
         bool, typer.Option("--no-try", help="Do not generate images for visitors: leave out the page /try.")
@@ -56,6 +59,7 @@ def serve(
         from server.processes import APP, run_process, run_processes
         from server.rates import configured_rates
         from server.scrubber import Scrubber, configured_scrub_rate
+        from server.site.root_path import configured_root_path, parse_root_path
         from server.worker import Worker
     except ImportError as error:
         raise MissingExtra("serve", "`hub serve`") from error
@@ -64,6 +68,9 @@ def serve(
     rates, scrub_rate = configured_rates(), configured_scrub_rate()  # Raise before anything is started.
     if mirror:
         os.environ["HUB_MIRROR"] = mirror  # Each worker process reads it.
+    if root_path:
+        os.environ["HUB_ROOT_PATH"] = parse_root_path(root_path)  # Each worker process reads it.
+    root = configured_root_path()
     if no_try:
         left_out = filter(None, (os.environ.get("HUB_WITHOUT_PARTS", ""), TRY_IT))
         os.environ["HUB_WITHOUT_PARTS"] = ",".join(left_out)  # Each worker process reads it.
@@ -77,7 +84,7 @@ def serve(
     with closing(_listen(host, port)) as listener, closing(LocalHub.open()) as hub, ExitStack() as beside:
         for part in parts:
             beside.enter_context(part.beside())
-        address = _address(host, listener)
+        address = _address(host, listener) + root
 
         def announce() -> None:
             """Say that the server responds. Its signal handlers are set by then, so that it can be stopped as well."""
@@ -91,7 +98,9 @@ def serve(
 
         if workers == 1:
             scrubber = Scrubber(hub, scrub_rate)
-            app = create_app(hub, Worker(hub), scrubber=scrubber, offload=offload_prefix(), parts=parts, rates=rates)
+            app = create_app(
+                hub, Worker(hub), scrubber=scrubber, offload=offload_prefix(), parts=parts, rates=rates, root_path=root
+            )
             run_process(server_config(app, proxies=proxy, grace_s=grace), listener, announce)
             return
         hub.close()  # The schema is current and the cards are indexed. Each worker opens its own.
@@ -129,6 +138,7 @@ def server_config(app: object, *, proxies: str = "", grace_s: int | None = None,
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
         "loggers": {
             "server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+            "hub.registry": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
             "hub.store": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
             "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         },
@@ -146,7 +156,7 @@ def server_config(app: object, *, proxies: str = "", grace_s: int | None = None,
         forwarded_allow_ips=proxies or None,
         timeout_keep_alive=KEEP_ALIVE_S if proxies else 5,
         timeout_graceful_shutdown=grace_s,
-        timeout_worker_healthcheck=30,  # A worker that does not respond within this time is replaced.
+        timeout_worker_healthcheck=60,  # A worker that does not respond or start within this time is replaced.
     )
 
 

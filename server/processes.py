@@ -29,6 +29,7 @@ def make_app() -> FastAPI:
     from server.part import server_parts
     from server.rates import configured_rates
     from server.scrubber import Scrubber, configured_scrub_rate
+    from server.site.root_path import configured_root_path
     from server.worker import Worker
 
     parts = server_parts()
@@ -38,7 +39,13 @@ def make_app() -> FastAPI:
     atexit.register(hub.close)
     scrubber = Scrubber(hub, configured_scrub_rate())
     return create_app(
-        hub, Worker(hub), scrubber=scrubber, offload=offload_prefix(), parts=parts, rates=configured_rates()
+        hub,
+        Worker(hub),
+        scrubber=scrubber,
+        offload=offload_prefix(),
+        parts=parts,
+        rates=configured_rates(),
+        root_path=configured_root_path(),
     )
 
 

@@ -13,8 +13,10 @@ from dataclasses import replace
 from functools import partial
 
 from hub.registry.artifacts.aliases import Alias
+from hub.registry.moderation.reports import Report
 from server.api import audit, health, languages, search
 from server.api.artifacts import (
+    artifact_reports,
     artifacts,
     compare,
     compatible,
@@ -30,9 +32,28 @@ from server.http.routing import RouteSpec, below
 from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
-from server.pages import access_request, choose_locale, feed, login, malicious_files, settings
+from server.pages import access_request, choose_locale, feed, login
 from server.pages.about import api_reference, sitemap, status
-from server.pages.artifact import actions, repository_settings
+from server.pages.account import (
+    access_decisions,
+    access_tokens,
+    own_organisations,
+    own_reports,
+    profile,
+    reset,
+    sign_up,
+)
+from server.pages.account import security as account_security
+from server.pages.administration import (
+    audit_log,
+    background_jobs,
+    flagged_files,
+    reported,
+    server_health,
+    storage,
+    user_accounts,
+)
+from server.pages.artifact import actions, report, repository_settings
 from server.pages.artifact.overview.overview import show_artifact
 from server.pages.artifact.revisions import commit_history, files
 from server.pages.artifact.scores.scores import show_scores
@@ -42,6 +63,8 @@ from server.pages.choose import leaderboard as choose_leaderboard
 from server.pages.choose import parity as choose_parity
 from server.pages.choose import recommend as choose_recommend
 from server.pages.compare.compare import show_comparison
+from server.pages.publish import check, editor, publish
+from server.pages.study.study import show_chapter, show_study
 from server.protocol.accounts import access_requests, likes, whoami
 from server.protocol.read import paths, safetensors_metadata, tags_by_type, usage
 from server.protocol.read.listing import list_repositories
@@ -101,6 +124,11 @@ OWN_API = (
         "POST", _ONE + "/scores/{score}/disputes", scores.post_dispute, body_class(scores.PublishedScoreBody), login=True, status=201,
         errors=(404, 409),
     ),
+    documented(
+        "POST", _ONE + "/reports", artifact_reports.post_report, body_class(Report), tag="artifacts", errors=(404,), moves=True,
+        login=True, status=201,
+    ),
+    documented("GET", "/reports", artifact_reports.get_own_reports, artifact_reports.ReportsBody, tag="artifacts", login=True),
     documented("GET", "/leaderboard", leaderboard.get_leaderboard, leaderboard.LeaderboardBody, tag="scores"),
     _artifacts("GET", _ONE + "/security", security.get_security, security.SecurityBody),
     _choose("GET", "/compare", compare.compare_artifacts, compare.CompareBody, errors=(404,)),
@@ -126,6 +154,8 @@ _PAGES = (
     RouteSpec("GET", "/leaderboard", choose_leaderboard.show_leaderboard),
     RouteSpec("GET", "/parity", choose_parity.show_parity),
     RouteSpec("GET", "/compare", show_comparison),
+    RouteSpec("GET", "/study", show_study),
+    RouteSpec("GET", "/study/{name}", show_chapter),
     RouteSpec("GET", "/languages", choose_languages.show_languages),
     RouteSpec("GET", "/languages/{tag}", choose_languages.show_language),
     RouteSpec("GET", "/recommend", choose_recommend.show_recommendation),
@@ -139,15 +169,56 @@ _PAGES = (
     RouteSpec("GET", "/login", login.show_login),
     RouteSpec("POST", "/login", login.log_in),
     RouteSpec("POST", "/logout", login.log_out),
-    RouteSpec("GET", "/settings", settings.show_settings),
-    RouteSpec("GET", "/settings/tokens", settings.show_settings),  # Hugging Face's client links to this path.
-    RouteSpec("POST", "/settings/locale", choose_locale.choose_locale),
-    RouteSpec("POST", "/settings/tokens", settings.create_token),
-    RouteSpec("POST", "/settings/tokens/{number}/revoke", settings.revoke_token),
-    RouteSpec("POST", "/settings/password", settings.change_password),
-    RouteSpec("POST", "/settings/sessions/{number}/end", settings.end_session),
-    RouteSpec("GET", "/settings/files", malicious_files.show_files),
-    RouteSpec("POST", "/settings/files/{digest}", malicious_files.allow_file),
+    RouteSpec("GET", "/signup", sign_up.show_form),
+    RouteSpec("POST", "/signup", sign_up.create_account),
+    RouteSpec("GET", "/reset/{secret}", reset.show_reset),
+    RouteSpec("POST", "/reset/{secret}", reset.reset_password),
+    *below(
+        "/settings",
+        RouteSpec("GET", "", profile.show_profile),
+        RouteSpec("POST", "", profile.change),
+        RouteSpec("POST", "/locale", choose_locale.choose_locale),
+        RouteSpec("GET", "/tokens", access_tokens.show_tokens),  # Hugging Face's client links to this path.
+        RouteSpec("POST", "/tokens", access_tokens.create_token),
+        RouteSpec("GET", "/tokens/{number}/revoke", access_tokens.ask_to_revoke),
+        RouteSpec("POST", "/tokens/{number}/revoke", access_tokens.revoke_token),
+        RouteSpec("GET", "/organisations", own_organisations.show_organisations),
+        RouteSpec("POST", "/organisations", own_organisations.create),
+        RouteSpec("GET", "/organisations/{name}", own_organisations.show_organisation),
+        RouteSpec("POST", "/organisations/{name}", own_organisations.change_organisation),
+        RouteSpec("POST", "/organisations/{name}/members", own_organisations.change_member),
+        RouteSpec("POST", "/organisations/{name}/leave", own_organisations.leave),
+        RouteSpec("GET", "/access", access_decisions.show_requests),
+        RouteSpec("POST", "/access", access_decisions.decide),
+        RouteSpec("GET", "/reports", own_reports.show_reports),
+        RouteSpec("GET", "/security", account_security.show_security),
+        RouteSpec("POST", "/password", account_security.change_password),
+        RouteSpec("POST", "/sessions/{number}/end", account_security.end_session),
+        RouteSpec("POST", "/sessions/end-others", account_security.end_other_sessions),
+    ),
+    *below(
+        "/administration",
+        RouteSpec("GET", "", server_health.show_health),
+        RouteSpec("POST", "/policy", server_health.change_policy),
+        RouteSpec("GET", "/users", user_accounts.show_users),
+        RouteSpec("POST", "/users", user_accounts.add_account),
+        RouteSpec("GET", "/users/{name}", user_accounts.show_user),
+        RouteSpec("POST", "/users/{name}", user_accounts.change_user),
+        RouteSpec("GET", "/storage", storage.show_storage),
+        RouteSpec("GET", "/reports", reported.show_reports),
+        RouteSpec("GET", "/reports/{number}", reported.show_report),
+        RouteSpec("POST", "/reports/{number}", reported.answer),
+        RouteSpec("GET", "/files", flagged_files.show_files),
+        RouteSpec("POST", "/files", flagged_files.block),
+        RouteSpec("POST", "/files/unblock", flagged_files.unblock),
+        RouteSpec("POST", "/files/{digest}", flagged_files.allow_file),
+        RouteSpec("GET", "/jobs", background_jobs.show_jobs),
+        RouteSpec("POST", "/jobs", background_jobs.retry_jobs),
+        RouteSpec("GET", "/audit", audit_log.show_audit),
+    ),
+    RouteSpec("GET", "/publish", publish.show_publish),
+    RouteSpec("POST", "/publish", publish.begin_artifact),
+    RouteSpec("POST", "/publish/check", check.check_upload),
 )
 
 _ACCOUNTS = (
@@ -254,6 +325,8 @@ GENERAL = (
         RouteSpec("GET", "/scores", show_scores),
         RouteSpec("GET", "/settings", repository_settings.show_settings),
         RouteSpec("POST", "/settings", repository_settings.change_visibility),
+        RouteSpec("GET", "/report", report.show_form),
+        RouteSpec("POST", "/report", report.report),
     ),
     *below(
         "/{collection:prefix}{repository:repository}",
@@ -267,6 +340,8 @@ GENERAL = (
         RouteSpec("GET", "/commits/{revision}", commit_history.show_commits),
         RouteSpec("GET", "/tree/{revision}/{path:path}", files.show_folder),
         RouteSpec("GET", "/blob/{revision}/{path:path}", files.show_file),
+        RouteSpec("GET", "/edit/{revision}/{path:path}", editor.show_editor),
+        RouteSpec("POST", "/edit/{revision}/{path:path}", editor.save_card),
         RouteSpec("GET", "/raw/{revision}/{path:path}", resolve_file),
         RouteSpec("GET", "/resolve/{revision}/{path:path}", resolve_file),
         RouteSpec("GET", "", show_artifact),

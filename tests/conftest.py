@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from hub.local import LocalHub
 from hub.registry import Registry
 from tests.builders import postgres
 from tests.builders.buckets import KEYS, a_bucket
+from tests.builders.filled import ON_EACH_DATABASE, a_registry
 from tests.builders.hub import a_hub
 from tests.builders.processes import running
 
@@ -39,6 +41,26 @@ def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.delenv("DATABASE_URL", raising=False)
         patch.delenv("STORE_URL", raising=False)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """Let this process write without waiting until the disk has the bytes, which only a power cut would show.
+
+    A confirmed push waits a dozen times, some milliseconds each.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.pool import Pool
+
+    def use_no_sync(connection: object, *_: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Pool, "checkout", use_no_sync)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+    event.remove(Pool, "checkout", use_no_sync)
 
 
 @pytest.fixture(autouse=True)
@@ -87,22 +109,19 @@ def cluster() -> Iterator[str]:
         yield folder
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=ON_EACH_DATABASE)
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the address of a new registry, once on each database."""
+    """Return the address of a database without tables, once on each database."""
     if request.param == "sqlite":
         return str(tmp_path / "registry.db")
     return postgres.a_database(request.getfixturevalue("cluster"))
 
 
-@pytest.fixture
-def registry(address: str, empty_registry: Path) -> Iterator[Registry]:
+@pytest.fixture(params=ON_EACH_DATABASE)
+def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """Yield an empty registry, once on each database."""
-    if not address.startswith("postgres"):
-        shutil.copy(empty_registry, address)
-    opened = Registry.open(address)
-    yield opened
-    opened.close()
+    with a_registry(request, tmp_path_factory) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

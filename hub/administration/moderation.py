@@ -11,7 +11,7 @@ from hub.names import Digest, check_path
 from hub.registry.artifacts.files import find_files, paths_near
 from hub.registry.moderation.blocked_files import BlockedFile, block_file, blocked_files, unblock_file
 from hub.registry.moderation.hidden_artifacts import HiddenArtifact, hidden_artifacts, hide_artifact, show_artifact
-from hub.registry.moderation.reports import STATUSES, Report, answer_report, find_reports
+from hub.registry.moderation.reports import STATES, Report, answer_report, find_reports
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -39,12 +39,12 @@ class ListReports(Operation[list[Report]]):
     """List the reports about artifacts, newest first."""
 
     path, errors = "/admin/reports", ()
-    status: Annotated[str, {"description": "Empty for all.", "enum": ["", *STATUSES]}] = ""
+    state: Annotated[str, {"description": "Empty for all.", "enum": ["", *STATES]}] = ""
     limit: _Limit = 100
 
     def run(self, hub: LocalHub, actor: Actor) -> list[Report]:
         check_limit(self.limit)
-        return find_reports(hub.registry.database, status=self.status, limit=self.limit)
+        return find_reports(hub.registry.database, state=self.state, limit=self.limit)
 
 
 class AnswerReport(Operation[Report]):
@@ -52,11 +52,11 @@ class AnswerReport(Operation[Report]):
 
     method, path = "PUT", "/admin/reports/{number}"
     number: int
-    status: Annotated[str, {"enum": list(STATUSES)}]
+    state: Annotated[str, {"enum": list(STATES)}]
     answer: Annotated[str, {"maxLength": 4000}] = ""
 
     def run(self, hub: LocalHub, actor: Actor) -> Report:
-        return answer_report(hub.registry.database, self.number, self.status, self.answer, actor)
+        return answer_report(hub.registry.database, self.number, self.state, self.answer, actor)
 
 
 class ListHiddenArtifacts(Operation[list[HiddenArtifact]]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hub.advice.memory_estimate import stated_parameters
@@ -73,7 +73,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Protocol:
     """What scores have in common if they can be compared, apart from the language."""
 
     metric: str
@@ -92,9 +92,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """The scores of a task in one language."""
+    """The scores of a protocol in one language."""
 
-    task: Task
+    protocol: Protocol
     language: str
     scores: tuple[Score | None, ...]
     """In the order of the artifacts."""
@@ -126,9 +126,8 @@ class Comparison:
 def check_names(names: Sequence[str]) -> None:
     """Check the number of names before they are looked up. Raises InvalidRequest."""
     if not FEWEST <= len(names) <= MOST:
-        raise InvalidRequest(
-            f"a comparison takes {FEWEST} to {MOST} artifacts, not {len(names)}: `?artifact=linguahub/mulan-yo&artifact=linguahub/memory-yo`."
-        )
+        what = "leave some out" if len(names) > MOST else "name more"
+        raise InvalidRequest(f"a comparison takes {FEWEST} to {MOST} artifacts, not {len(names)}: {what}.")
 
 
 def compare(
@@ -139,20 +138,22 @@ def compare(
     Raises InvalidRequest for a wrong number of artifacts, or for one that is given twice.
     """
     check_names([str(each.name) for each in artifacts])
-    twice = [each.name for number, each in enumerate(artifacts) if each.name in {one.name for one in artifacts[:number]}]
+    twice = [
+        each.name for number, each in enumerate(artifacts) if each.name in {one.name for one in artifacts[:number]}
+    ]
     if twice:
         raise InvalidRequest(f"`{twice[0]}` is given twice: a comparison needs different artifacts.")
-    found: dict[tuple[Task, str], dict[ArtifactName, Score]] = {}
+    found: dict[tuple[Protocol, str], dict[ArtifactName, Score]] = {}
     are_bases = all(each.kind == "base" for each in artifacts)
     for artifact in artifacts:
         for score in artifact.scores:
             if not is_control(score) and score.provenance is not Provenance.DISPUTED:
-                key = _task(score, artifact, are_bases=are_bases), score.language
+                key = _protocol(score, artifact, are_bases=are_bases), score.language
                 found.setdefault(key, {}).setdefault(artifact.name, score)
     common = {key: scores for key, scores in found.items() if len(scores) > 1}
     baselines = _baselines(registry, artifacts, common)
     tags = [*dict.fromkeys(tag for each in artifacts for tag in each.languages)]
-    languages = Counter(task for task, _ in common)
+    languages = Counter(protocol for protocol, _ in common)
     keys = sorted(common, key=lambda key: _place(key[0], key[1], languages, tags))
     return Comparison(
         artifacts=tuple(artifacts),
@@ -165,18 +166,21 @@ def compare(
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
-    """Return a comparison as the API writes it."""
+    """Return a comparison as the API and `--json` write it."""
     names = [str(each.name) for each in comparison.artifacts]
     return {
         "artifacts": names,
-        "facts": list(comparison.facts),
+        "facts": [asdict(each) for each in comparison.facts],
         "common_languages": comparison.common_languages,
         "rows": [
             {
-                **{field: getattr(row.task, field) for field in Task.__slots__},
+                **{field: getattr(row.protocol, field) for field in Protocol.__slots__},
                 "language": row.language,
-                "columns": [{"artifact": name, "score": score} for name, score in zip(names, row.scores, strict=True)],
-                "baselines": row.baselines,
+                "columns": [
+                    {"artifact": name, "score": None if score is None else asdict(score)}
+                    for name, score in zip(names, row.scores, strict=True)
+                ],
+                "baselines": {label: asdict(score) for label, score in row.baselines.items()},
                 "translator": row.translator,
                 "best": None if row.best is None else names[row.best],
                 "verdict": row.verdict,
@@ -188,34 +192,36 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _task(score: Score, artifact: Artifact, *, are_bases: bool) -> Task:
-    """Return the task of a score. A base is its own base, but bases that are compared with each other have no base in common."""
+def _protocol(score: Score, artifact: Artifact, *, are_bases: bool) -> Protocol:
+    """Return the protocol of a score. A base is its own base, but bases that are compared with each other have no base in common."""
     base = "" if are_bases else score.base or (artifact.name.name if artifact.kind == "base" else "")
     fields = {name: getattr(score, name) for name in _PROTOCOL if name not in {"language", "base"}}
-    return Task(**fields, base=base, provenance=str(score.provenance), setting=setting_of(score))
+    return Protocol(**fields, base=base, provenance=str(score.provenance), setting=setting_of(score))
 
 
-def _place(task: Task, language: str, languages: Mapping[Task, int], tags: Sequence[str]) -> tuple[Any, ...]:
-    """Return the sort key of a row: by metric, then the tasks with most languages, then the order of the artifacts' languages."""
-    trust = [*Provenance].index(Provenance(task.provenance))
+def _place(
+    protocol: Protocol, language: str, languages: Mapping[Protocol, int], tags: Sequence[str]
+) -> tuple[Any, ...]:
+    """Return the sort key of a row: by metric, then the protocols with most languages, then the order of the artifacts' languages."""
+    trust = [*Provenance].index(Provenance(protocol.provenance))
     position = tags.index(language) if language in tags else len(tags)
-    texts = tuple(getattr(task, name) for name in Task.__slots__ if name != "provenance")
-    return metric_place(task.metric), task.metric, -languages[task], trust, texts, position, language
+    texts = tuple(getattr(protocol, name) for name in Protocol.__slots__ if name != "provenance")
+    return metric_place(protocol.metric), protocol.metric, -languages[protocol], trust, texts, position, language
 
 
 def _row(
     artifacts: Sequence[Artifact],
-    key: tuple[Task, str],
+    key: tuple[Protocol, str],
     scores: Mapping[ArtifactName, Score],
     baselines: dict[str, Score],
     translator: str,
 ) -> Row:
-    task, language = key
+    protocol, language = key
     ordered = tuple(scores.get(each.name) for each in artifacts)
-    best = _best(ordered, task.better)
+    best = _best(ordered, protocol.better)
     return Row(
-        task=task, language=language, scores=ordered, baselines=baselines, translator=translator, best=best,
-        verdict=_verdict(artifacts, ordered, task.better, best),
+        protocol=protocol, language=language, scores=ordered, baselines=baselines, translator=translator, best=best,
+        verdict=_verdict(artifacts, ordered, protocol.better, best),
     )  # fmt: skip
 
 
@@ -250,28 +256,28 @@ def _verdict(artifacts: Sequence[Artifact], scores: Sequence[Score | None], bett
 
 
 def _baselines(
-    registry: Registry, artifacts: Sequence[Artifact], common: Iterable[tuple[Task, str]]
-) -> dict[tuple[Task, str], tuple[dict[str, Score], str]]:
+    registry: Registry, artifacts: Sequence[Artifact], common: Iterable[tuple[Protocol, str]]
+) -> dict[tuple[Protocol, str], tuple[dict[str, Score], str]]:
     """Return the baselines of each row, and the translator: from the artifacts' own cards, else from the translator's."""
-    known: dict[tuple[Task, str], tuple[str, Score]] = {}
+    known: dict[tuple[Protocol, str], tuple[str, Score]] = {}
     are_bases = all(each.kind == "base" for each in artifacts)
 
     def add(name: str, score: Score, artifact: Artifact | None) -> None:
-        task = _task(score, artifact or artifacts[0], are_bases=are_bases)
-        known.setdefault((replace(task, provenance=""), score.language), (name, score))
+        protocol = _protocol(score, artifact or artifacts[0], are_bases=are_bases)
+        known.setdefault((replace(protocol, provenance=""), score.language), (name, score))
 
     for artifact in artifacts:
         for score in sorted(artifact.scores, key=lambda each: [*Provenance].index(each.provenance)):
             if score.metric.startswith((BASE_ALONE, ENGLISH_BASE)) and score.provenance is not Provenance.DISPUTED:
                 add("", score, artifact)
-    tasks = {task for task, _ in common}
+    protocols = {protocol for protocol, _ in common}
     compared = {each.name for each in artifacts}
-    for sample in {(each.benchmark, each.benchmark_digest, each.split, each.base): each for each in tasks}.values():
+    for sample in {(each.benchmark, each.benchmark_digest, each.split, each.base): each for each in protocols}.values():
         if not sample.base or not sample.benchmark_digest:
             continue
         metrics = sorted(
             prefix + each.metric
-            for each in tasks
+            for each in protocols
             for prefix in ("", BASE_ALONE, ENGLISH_BASE)
             if (each.benchmark, each.split, each.base) == (sample.benchmark, sample.split, sample.base)
         )
@@ -286,30 +292,31 @@ def _baselines(
 
 
 def _beside(
-    known: Mapping[tuple[Task, str], tuple[str, Score]], task: Task, language: str
+    known: Mapping[tuple[Protocol, str], tuple[str, Score]], protocol: Protocol, language: str
 ) -> tuple[dict[str, Score], str]:
     beside: dict[str, Score] = {}
     translator = ""
     for label, prefix in ((BASE, BASE_ALONE), (ENGLISH, ENGLISH_BASE), (TRANSLATED, "")):
-        found = known.get((replace(task, metric=prefix + task.metric, provenance=""), language))
+        found = known.get((replace(protocol, metric=prefix + protocol.metric, provenance=""), language))
         if found is not None:
             beside[label] = found[1]
             translator = found[0] if label == TRANSLATED else translator
     return beside, translator
 
 
-def _differences(found: Mapping[tuple[Task, str], Mapping[ArtifactName, Score]]) -> tuple[str, ...]:
+def _differences(found: Mapping[tuple[Protocol, str], Mapping[ArtifactName, Score]]) -> tuple[str, ...]:
     """Return what differs between scores that have metric, benchmark and language in common and are not comparable."""
-    alone: dict[tuple[str, str, str], list[tuple[Task, ArtifactName]]] = {}
-    for (task, language), scores in found.items():
-        if len(scores) == 1 and not task.metric.startswith(COSTS):
-            alone.setdefault((task.metric, task.benchmark, language), []).append((task, *scores))
+    alone: dict[tuple[str, str, str], list[tuple[Protocol, ArtifactName]]] = {}
+    for (protocol, language), scores in found.items():
+        if len(scores) == 1 and not protocol.metric.startswith(COSTS):
+            (only,) = scores
+            alone.setdefault((protocol.metric, protocol.benchmark, language), []).append((protocol, only))
     differing = {
         name
         for same in alone.values()
         if len({artifact for _, artifact in same}) > 1
         for name in _DIFFERENCES
-        if len({getattr(task, name) for task, _ in same}) > 1
+        if len({getattr(protocol, name) for protocol, _ in same}) > 1
     }
     return tuple(text for name, text in _DIFFERENCES.items() if name in differing)
 

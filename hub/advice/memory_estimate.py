@@ -8,9 +8,10 @@ from typing import Any
 
 from hub.cards.card import FILE, NAMESPACE
 from hub.cards.front_matter import split_front_matter
-from hub.errors import HubError, InvalidCard
+from hub.errors import InvalidCard
 from hub.records import Artifact
 from hub.registry import Registry
+from hub.registry.artifacts.files import find_files
 from hub.store import BlobStore
 from hub.store.read_whole import read_whole
 from hub.weights.sizes import BYTES, QUANTISED
@@ -50,22 +51,19 @@ def estimate_memory(
 
 def parameters_of(artifact: Artifact, registry: Registry, store: BlobStore) -> int | None:
     """Return the number of parameters: of the weights that are here, else as the card states it; None if neither says."""
-    if artifact.total_parameters:
-        return artifact.total_parameters
+    return artifact.total_parameters or stated_parameters(front_matter_of(artifact, registry, store))
+
+
+def front_matter_of(artifact: Artifact, registry: Registry, store: BlobStore) -> dict[str, Any]:
+    """Return the front matter of an artifact's card; empty without a readable one, or if all revisions are yanked."""
+    card = find_files(registry.database, artifact.revision, [FILE]).get(FILE) if artifact.revision else None
+    if card is None or card.size_bytes > MAX_CARD:
+        return {}
     try:
-        revision = registry.revision(artifact.name)
-    except HubError:
-        return None  # All revisions are yanked.
-    card = next((file for file in revision.files if file.path == FILE and file.size_bytes <= MAX_CARD), None)
-    if card is None:
-        return None
-    try:
-        front_matter, _ = split_front_matter(
-            (read_whole(store, card.digest, card.size_bytes) or b"").decode("utf-8", "replace")
-        )
+        text = (read_whole(store, card.digest, card.size_bytes) or b"").decode("utf-8", "replace")
+        return split_front_matter(text)[0]
     except InvalidCard:
-        return None
-    return stated_parameters(front_matter)
+        return {}
 
 
 def stated_parameters(front_matter: Mapping[str, Any]) -> int | None:

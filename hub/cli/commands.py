@@ -30,6 +30,7 @@ OWN = {
     "merge": "use.merge",
     "bases": "find.bases",
     "languages": "find.languages",
+    "compare": "choose.compare",
     "leaderboard": "find.leaderboard",
     "parity": "choose.parity",
     "recommend": "choose.recommend",

@@ -89,7 +89,9 @@ def duplicate(
     administrator has hidden the original.
     """
     if find_hidden(registry.database, artifact.name) is not None:
-        raise Forbidden(f"`{artifact.name}` was hidden by an administrator, and cannot be duplicated: its page says why.")
+        raise Forbidden(
+            f"`{artifact.name}` was hidden by an administrator, and cannot be duplicated: its page says why."
+        )
     source = registry.revision(artifact.name)
     renamed = dataclasses.replace(artifact, name=target, private=private, allow_unsafe_files=False)
     if policy_of(renamed, registry) != policy_of(artifact, registry):

@@ -26,6 +26,7 @@ from hub.registry.names.stand_ins import find_stand_ins
 from hub.registry.outbox.queue import Job, jobs
 from hub.registry.parts import parts
 from hub.registry.refs import BRANCH, TAG, WRITING, Ref, find_ref, refs_of
+from hub.registry.search.replica import Replica
 from hub.registry.uploads.uploads import uploaded_digests
 
 ALL_CARDS = "."
@@ -39,15 +40,17 @@ _MAX_LISTED = 200
 class Registry:
     """The registry in a database. Any number of threads and processes may use it at once."""
 
-    def __init__(self, database: Database, owner: str) -> None:
+    def __init__(self, database: Database, owner: str, replica: str = "") -> None:
         self.database = database
         self.owner = owner
+        self._replica = Replica(replica, database) if replica else None
 
     @classmethod
-    def open(cls, url_or_path: str | Path, owner: str = "local") -> Registry:
+    def open(cls, url_or_path: str | Path, owner: str = "local", replica: str = "") -> Registry:
         """Open, create or migrate the registry at a path, a `sqlite:///` or a `postgresql://` URL.
 
-        `owner`: the account under which names without an owner are looked up first. Raises DamagedFile for a database that is not a
+        `owner`: the account under which names without an owner are looked up first. `replica`: the URL of a database that follows this
+        one and is searched instead. Raises InvalidRequest, DamagedFile for a database that is not a
         registry or belongs to a newer linguahub, Unreachable if it cannot be written.
         """
         database = open_database(url_or_path)
@@ -56,7 +59,7 @@ class Registry:
         except BaseException:
             database.close()
             raise
-        return cls(database, owner)
+        return cls(database, owner, replica)
 
     def get(
         self, name: str | ArtifactName, readers: tuple[str, ...] | None = None, *, is_dataset: bool | None = None
@@ -76,9 +79,13 @@ class Registry:
         of a search for a name such as `mulan-fr` has its stand-ins, and one without results says what to change.
         """
         bases = tuple(name for base in split_values(query.base) for name in self.base_names(base))
-        page = find_typed(self.database, query, self.owner, bases)
-        is_empty = not (page.total or page.stand_ins or query.offset or query.after) and query.limit
-        return explain_no_results(self.database, query, page, self.owner, bases) if is_empty else page
+
+        def search(database: Database) -> Page:
+            page = find_typed(database, query, self.owner, bases)
+            is_empty = not (page.total or page.stand_ins or query.offset or query.after) and query.limit
+            return explain_no_results(database, query, page, self.owner, bases) if is_empty else page
+
+        return self._replica.search(search) if self._replica is not None else search(self.database)
 
     def stand_ins(self, name: str, base: str = "", readers: tuple[str, ...] | None = None) -> tuple[StandIn, ...]:
         """Return the multilingual modules that a name such as `mulan-yo` gives for bases it is not made for, or only for `base`."""
@@ -280,6 +287,8 @@ class Registry:
     def close(self) -> None:
         """Close the database's connections."""
         self.database.close()
+        if self._replica is not None:
+            self._replica.close()
 
     def _revision_id(self, artifact_id: int, revision: str) -> str:
         """Return the id of the revision that `revision` names; empty if there is none. Raises AllYanked."""

@@ -37,13 +37,17 @@ class OperationRequest(BaseModel):
 
 def administration() -> Iterator[RouteSpec]:
     """Yield the route of every operation."""
-    for each in operations():
-        login = each.open_to != "everybody"
-        errors = (403, *each.errors) if login else each.errors
-        yield documented(
-            each.method, each.path, _endpoint(each), _response_body(each), tag=each.tag, errors=errors, login=login,
-            status=each.status,
-        )  # fmt: skip
+    return map(_route, operations())
+
+
+@cache
+def _route(operation: type[Operation[Any]]) -> RouteSpec:
+    login = operation.open_to != "everybody"
+    errors = (403, *operation.errors) if login else operation.errors
+    return documented(
+        operation.method, operation.path, _endpoint(operation), _response_body(operation), tag=operation.tag, errors=errors,
+        login=login, status=operation.status,
+    )  # fmt: skip
 
 
 def _administrator(request: Request, hub: Hub) -> Actor:

@@ -41,7 +41,7 @@ async def _hub(request: Request) -> LocalHub:
 Hub = Annotated[LocalHub, Depends(_hub)]
 
 
-def _visible_artifact(request: Request, hub: Hub) -> Artifact:
+def visible_artifact(request: Request, hub: Hub) -> Artifact:
     """Return the artifact in the path.
 
     Raises UnknownArtifact, also if the caller cannot see it; ArtifactMoved for a former name; HandledByPart for an artifact of
@@ -62,27 +62,27 @@ def _described_artifact(request: Request, hub: Hub) -> Artifact:
 
 def _readable_artifact(request: Request, hub: Hub) -> Artifact:
     """Return the artifact if the caller can download its files. Raises Gated."""
-    artifact = _visible_artifact(request, hub)
+    artifact = visible_artifact(request, hub)
     require_download(request, hub, artifact)
     return artifact
 
 
 def _writable_artifact(request: Request, hub: Hub) -> Artifact:
     """Return the artifact if the caller has write access. Raises Unauthenticated or Forbidden."""
-    artifact = _visible_artifact(request, hub)
+    artifact = visible_artifact(request, hub)
     require_write(caller_of(request, hub), artifact.name)
     return artifact
 
 
 def _administered_artifact(request: Request, hub: Hub) -> Artifact:
     """Return the artifact if the caller can administer it. Raises Unauthenticated or Forbidden."""
-    artifact = _visible_artifact(request, hub)
+    artifact = visible_artifact(request, hub)
     require_admin(caller_of(request, hub), artifact.name)
     return artifact
 
 
 DescribedArtifact = Annotated[Artifact, Depends(_described_artifact)]
-VisibleArtifact = Annotated[Artifact, Depends(_visible_artifact)]
+VisibleArtifact = Annotated[Artifact, Depends(visible_artifact)]
 ReadableArtifact = Annotated[Artifact, Depends(_readable_artifact)]
 WritableArtifact = Annotated[Artifact, Depends(_writable_artifact)]
 AdministeredArtifact = Annotated[Artifact, Depends(_administered_artifact)]

@@ -12,17 +12,21 @@ import secrets
 from dataclasses import dataclass
 
 from fastapi import Request
+from itsdangerous import BadData
 from starlette.responses import Response
 
 from hub.local import LocalHub
 from hub.registry.accounts.permissions import Account, Actor, Caller, Token
 from hub.registry.accounts.sessions import MAX_LIFETIME, Session, Sessions
-from server.http.signed_links import seal
+from server.http.signed_links import seal, serializer
+from server.site.root_path import cookie_path, root_path
 
-_SESSION, _VISITOR = "linguahub", "linguahub-visitor"
-"""Cookies of a session, and of a visitor who is not logged in: the login form needs a CSRF token, too."""
+_SESSION, _VISITOR, _ONCE = "linguahub", "linguahub-visitor", "linguahub-once"
+"""Cookies of a session; of a visitor who is not logged in, because the login form needs a CSRF token, too; and of a new secret."""
+_ONCE_S = 120
+"""Seconds within which a browser must follow the redirect to the page that shows a new secret."""
 _FORM = "form"
-_MAX_COOKIE = 200
+_MAX_COOKIE = 500
 _MAX_PATH = 500
 
 
@@ -79,7 +83,8 @@ def is_csrf_token(request: Request, hub: LocalHub, given: str) -> bool:
 def is_from_own_page(request: Request) -> bool:
     """Return whether the browser says that a page of this server has sent the request, or an old one says nothing."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    return site == "same-origin" if site is not None else origin in {None, str(request.base_url).rstrip("/")}
+    own = {None, f"{request.url.scheme}://{request.url.netloc}"}
+    return site == "same-origin" if site is not None else origin in own
 
 
 def new_csrf_token(request: Request, hub: LocalHub) -> tuple[str, str]:
@@ -94,6 +99,25 @@ def remember(request: Request, response: Response, secret: str) -> None:
     """Set the cookie with a new secret of `new_csrf_token`; do nothing without one."""
     if secret:
         _set(request, response, _VISITOR, secret, None)
+
+
+def show_once(request: Request, response: Response, hub: LocalHub, session: BrowserSession, secret: str) -> None:
+    """Hand a new secret, such as a token, to the page that `response` redirects to. It is stored in the browser only, for two minutes."""
+    _set(request, response, _ONCE, serializer(hub, f"once {session.secret}").dumps(secret), _ONCE_S)
+
+
+def take_shown(request: Request, hub: LocalHub, session: BrowserSession) -> str:
+    """Return the secret of `show_once`; empty without one, and for one that this server has not given to this session."""
+    try:
+        return str(serializer(hub, f"once {session.secret}").loads(_cookie(request, _ONCE)))
+    except BadData:
+        return ""
+
+
+def forget_shown(request: Request, response: Response) -> None:
+    """Remove the secret of `show_once` from the browser, so that no later page shows it."""
+    if _cookie(request, _ONCE):
+        _forget(request, response, _ONCE)
 
 
 def client_address(request: Request) -> str:
@@ -125,7 +149,7 @@ def _set(request: Request, response: Response, name: str, value: str, seconds: i
         _cookie_name(request, name),
         value,
         max_age=seconds,
-        path="/",
+        path=cookie_path(),
         httponly=True,
         samesite="lax",
         secure=_is_secure(request),
@@ -134,12 +158,16 @@ def _set(request: Request, response: Response, name: str, value: str, seconds: i
 
 def _forget(request: Request, response: Response, name: str) -> None:
     response.delete_cookie(
-        _cookie_name(request, name), path="/", httponly=True, samesite="lax", secure=_is_secure(request)
+        _cookie_name(request, name), path=cookie_path(), httponly=True, samesite="lax", secure=_is_secure(request)
     )
 
 
 def _cookie_name(request: Request, name: str) -> str:
-    return f"__Host-{name}" if _is_secure(request) else name
+    """Return the name that browsers accept from this host only. They refuse `__Host-` for cookies of a path."""
+    prefix = "__Secure-" if root_path() else "__Host-"
+    return f"{prefix}{name}" if _is_secure(request) else name
+
+
 
 
 def _is_secure(request: Request) -> bool:

@@ -14,9 +14,10 @@ from urllib.parse import parse_qsl
 from fastapi import Depends, Request
 
 from hub.errors import Forbidden, InvalidRequest
-from hub.registry.accounts.permissions import ANONYMOUS, Account
+from hub.registry.accounts.permissions import ANONYMOUS, Account, Actor
 from server.auth.access import Hub
 from server.auth.browser_session import BrowserSession, browser_session_of, is_csrf_token, is_from_own_page
+from server.auth.caller import actor_of
 from server.http.request_bodies import read_body
 
 CSRF_HEADER = "x-csrf-token"
@@ -69,11 +70,12 @@ def checked_form(request: Request, hub: Hub, fields: Annotated[dict[str, str], D
     return Form(fields, session)
 
 
-def _signed_in_form(form: Annotated[Form, Depends(checked_form)]) -> Form:
-    """Return the form. Raises LoginRequired without a session."""
-    if form.session is None:
+def _signed_in_form(request: Request, hub: Hub, fields: Annotated[dict[str, str], Depends(form_fields)]) -> Form:
+    """Return the form. Raises LoginRequired without a session, or after it has expired; else as `checked_form`."""
+    _require_own_page(request)
+    if browser_session_of(request, hub) is None:
         raise LoginRequired
-    return form
+    return checked_form(request, hub, fields)
 
 
 def _session(request: Request, hub: Hub) -> BrowserSession:
@@ -102,6 +104,23 @@ PageCall = Annotated[None, Depends(_page_call)]
 
 Only the endpoints of an upload declare it, before parameters that depend on the caller.
 """
+
+
+def _password_form(form: SignedInForm) -> Form:
+    """Return the form. Raises Forbidden for a session started with a token, which could otherwise create tokens that outlive it."""
+    assert form.session is not None
+    if not form.session.caller.may_change_account:
+        raise Forbidden("you're logged in with a token: log in with your password to change your account.")
+    return form
+
+
+PasswordForm = Annotated[Form, Depends(_password_form)]
+
+
+def actor_in(request: Request, form: Form) -> Actor:
+    """Return the user of a signed-in form as recorded in the audit log."""
+    assert form.session is not None, "a signed-in form has a session"
+    return actor_of(request, form.session.caller)
 
 
 def account_in(session: BrowserSession | None) -> Account:

@@ -1,8 +1,8 @@
 """Links that transfer bytes for a credential without carrying it: to Git LFS, Xet and their clients.
 
-A link names the token or the browser session, and the repository that it was made for. What both may do is looked up again at every use, so that a link ends
-when the token is revoked or expires, the session ends, its account is removed, a role is taken away, access to a gated repository is rejected, or the
-repository becomes private, is renamed or deleted. All of these answer like an expired link.
+A link names the token or the browser session, and the repository that it was made for. What both may do is looked up again at every
+use, so that a link ends when the token is revoked or expires, the session ends, its account is removed, a role is taken away, access
+to a gated repository is rejected, or the repository becomes private, is renamed or deleted. All of these answer like an expired link.
 """
 
 from __future__ import annotations

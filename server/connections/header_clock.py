@@ -1,4 +1,4 @@
-"""A clock that closes connections whose headers take too long, and the error that they get."""
+"""A clock that closes connections whose headers take too long, and the end of connections when the server stops."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ MAX_HEADER_BYTES = 32 << 10
 """Size of the request line and all headers together: that of nginx's four buffers of 8 KB."""
 HEADER_SECONDS = 20.0
 """Seconds from the connection, or from the first byte of a later request on it, until the headers are complete."""
+LAST_REQUEST_S = 0.5
+"""Seconds for which an idle connection still takes a request when its process stops: one may be on its way, and its client would see a
+closed connection instead of a response."""
 
 
 class HeaderClock:
@@ -43,23 +46,44 @@ class HeaderClock:
 
 
 class TimedConnection(asyncio.Protocol):
-    """The part of uvicorn's connections that has a clock, whichever parser they use."""
+    """The part of uvicorn's connections that has a clock and an end, whichever parser they use."""
 
     loop: asyncio.AbstractEventLoop
     cycle: Any
     clock: HeaderClock
+    _is_last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As in uvicorn.
         """Start the clock."""
         super().connection_made(transport)
-        self.clock = HeaderClock(
-            self.loop, transport, lambda: self.cycle is not None and not self.cycle.response_complete
-        )
+        self._transport = transport
+        self.clock = HeaderClock(self.loop, transport, self._is_busy)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         self.clock.set(runs=False)
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse a piece of the connection. The response to the last request has `Connection: close`."""
+        super().data_received(data)
+        if self._is_last and self._is_busy():
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """End the connection after the request that is running, else after one that arrives within LAST_REQUEST_S."""
+        self._is_last = True
+        if self._is_busy():
+            self.cycle.keep_alive = False
+        else:
+            self.loop.call_later(LAST_REQUEST_S, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        if not self._is_busy():
+            self._transport.close()
+
+    def _is_busy(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
 
 def refuse(transport: asyncio.Transport, status: HTTPStatus, message: str) -> None:

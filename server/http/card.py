@@ -106,10 +106,17 @@ def prose(store: BlobStore, card: File | None, files_url: str) -> tuple[Markup, 
         with _rendering:
             rendered = _rendered.find(card.digest)
             if rendered is None:
-                rendered = _markdown().render(parsed.prose, {})
+                rendered = markdown().render(parsed.prose, {})
                 _rendered.keep(card.digest, rendered, len(rendered))
     shown = rendered.replace(_OWN, str(Markup.escape(files_url)))
     return Markup(shown), parsed.is_whole  # noqa: S704 - the renderer escapes every text and passes no HTML through
+
+
+def preview(text: str, files_url: str) -> tuple[Markup, bool]:
+    """Return the prose of a card that is not saved yet as HTML, as `prose` does, and whether that is all of it."""
+    parsed = _parse_text(text)
+    rendered = markdown().render(parsed.prose, {})
+    return Markup(rendered.replace(_OWN, str(Markup.escape(files_url)))), parsed.is_whole  # noqa: S704 - as in `prose`
 
 
 def recipe(store: BlobStore, card: File | None) -> str:
@@ -124,7 +131,11 @@ def _parse(store: BlobStore, card: File) -> _Parsed:
     content = read_whole(store, card.digest, card.size_bytes)
     if content is None:
         return _Parsed(None, f"The stored bytes of {FILE} are damaged: push it again.", True, "", is_damaged=True)
-    text = content[:MAX_READ].decode("utf-8-sig", "replace")
+    parsed = _parse_text(content[:MAX_READ].decode("utf-8-sig", "replace"))
+    return _parsed.keep(card.digest, parsed, card.size_bytes)
+
+
+def _parse_text(text: str) -> _Parsed:
     try:
         found, text = split_front_matter(text)
     except InvalidCard:
@@ -136,8 +147,7 @@ def _parse(store: BlobStore, card: File) -> _Parsed:
         shown = text[:MAX_PROSE].rpartition("\n")[0] or text[:MAX_PROSE]
     command = _RECIPE.search(shown)
     front_matter = _in_json(found, set()) if found else None
-    parsed = _Parsed(front_matter, shown, len(shown) == len(text), command[1] if command else "")
-    return _parsed.keep(card.digest, parsed, card.size_bytes)
+    return _Parsed(front_matter, shown, len(shown) == len(text), command[1] if command else "")
 
 
 def _in_json(value: Any, seen: set[int]) -> Any:
@@ -158,20 +168,20 @@ def _in_json(value: Any, seen: set[int]) -> Any:
 
 
 @cache
-def _markdown() -> MarkdownIt:
-    """Return a parser of CommonMark with tables and strike-through."""
-    markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    markdown.add_render_rule("link_open", _link)
-    markdown.add_render_rule("image", _image)
+def markdown() -> MarkdownIt:
+    """Return a parser of CommonMark with tables and strike-through. HTML in it becomes text."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser.add_render_rule("link_open", _link)
+    parser.add_render_rule("image", _image)
     for tag in ("heading_open", "heading_close"):
-        markdown.add_render_rule(tag, _heading)
+        parser.add_render_rule(tag, _heading)
     for tag in ("paragraph_open", "list_item_open", "td_open", "blockquote_open"):
-        markdown.add_render_rule(tag, _block)
-    markdown.add_render_rule("th_open", _head_cell)
-    markdown.add_render_rule("table_open", _focusable)
+        parser.add_render_rule(tag, _block)
+    parser.add_render_rule("th_open", _head_cell)
+    parser.add_render_rule("table_open", _focusable)
     for tag in ("fence", "code_block"):
-        markdown.add_render_rule(tag, _code)
-    return markdown
+        parser.add_render_rule(tag, _code)
+    return parser
 
 
 def _link(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:

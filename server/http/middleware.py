@@ -19,7 +19,7 @@ PAGE_POLICY = (
 )
 """Nothing inline and nothing external is allowed, so that the author of a card cannot run code in a reader's browser."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:;=-]{1,128}")
-_SECRET = re.compile(r"^(/lfs/\w+/|(?:/api/v1)?/try/).+")
+_SECRET = re.compile(r"^(/lfs/\w+/|/reset/|(?:/api/v1)?/try/).+")
 _MAX_LOGGED = 4000
 """Characters of a path that are logged: all of a valid one."""
 _log = logging.getLogger("server.access")
@@ -109,7 +109,7 @@ class AccessLog(Observer):
     """Logs one line per request: client, method, path, status, bytes, milliseconds, id.
 
     Query strings and headers are not logged because they may contain tokens; nor are the signed part of upload and download
-    links and the ids of images that visitors generate, which readers of the log could use.
+    links, links to reset a password and the ids of images that visitors generate, which readers of the log could use.
     """
 
     def observe(self, scope: Scope, seen: Exchange) -> None:

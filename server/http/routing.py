@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -18,9 +19,9 @@ from starlette.responses import Response
 from hub.strict_json import parse_json
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RouteSpec:
-    """A path, its methods and its endpoint."""
+    """A path, its methods and its endpoint. Two of them are never equal, so that `route_of` can be cached."""
 
     methods: str
     """HTTP methods, separated by spaces. GET includes HEAD, with the same headers."""
@@ -32,12 +33,7 @@ class RouteSpec:
 
 def register(app: FastAPI, routes: Iterable[RouteSpec]) -> None:
     """Register routes in this order: the first one that matches a request handles it."""
-    app.router.route_class = StrictRoute
-    for each in routes:
-        methods = each.methods.split()
-        if "GET" in methods and "HEAD" not in methods:
-            methods.append("HEAD")
-        app.add_api_route(each.path, each.endpoint, methods=methods, **(each.document or {"include_in_schema": False}))
+    app.router.routes.extend(map(route_of, routes))
 
 
 def below(prefix: str, *routes: RouteSpec) -> tuple[RouteSpec, ...]:
@@ -59,6 +55,13 @@ class StrictRequest(Request):
 class StrictRoute(APIRoute):
     """A route that reads JSON with `StrictRequest`."""
 
+    def __init__(self, spec: RouteSpec, document: Mapping[str, Any]) -> None:
+        self.spec = spec
+        methods = set(spec.methods.split())
+        super().__init__(
+            spec.path, spec.endpoint, methods=methods | ({"HEAD"} if "GET" in methods else set()), **document
+        )
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler of FastAPI with another class of requests."""
         handle = super().get_route_handler()
@@ -67,6 +70,27 @@ class StrictRoute(APIRoute):
             return await handle(StrictRequest(request.scope, request.receive))
 
         return handle_strictly
+
+
+@cache
+def route_of(spec: RouteSpec) -> StrictRoute:
+    """Return the route of `spec`, which applications share: FastAPI takes a millisecond to build one, and there are 200.
+
+    The route omits the models of its responses, which only the OpenAPI document needs; see `documented_route_of`.
+    """
+    return StrictRoute(spec, {name: value for name, value in _document(spec).items() if name != "responses"})
+
+
+@cache
+def documented_route_of(spec: RouteSpec) -> StrictRoute:
+    """Return the route of `spec` as the OpenAPI document describes it: with its responses and without HEAD."""
+    route = StrictRoute(spec, _document(spec))
+    route.methods -= {"HEAD"}
+    return route
+
+
+def _document(spec: RouteSpec) -> Mapping[str, Any]:
+    return spec.document or {"include_in_schema": False}
 
 
 class Repository(StringConvertor):

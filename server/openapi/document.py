@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from starlette.routing import BaseRoute, Route
 
 from server.http.response_bodies import ErrorBody
-from server.http.routing import RouteSpec
+from server.http.routing import RouteSpec, StrictRoute, documented_route_of
 
 PATH = "/api/v1/openapi.json"
 TOKEN = "token"  # noqa: S105 - the name of the scheme
@@ -90,12 +88,12 @@ def documented(
     return RouteSpec(method, f"/api/v1{path}", endpoint, document)
 
 
-def install(app: FastAPI) -> None:
-    """Make `app` serve the document."""
+def install(app: FastAPI, root_path: str = "") -> None:
+    """Make `app` serve the document. Its paths begin with `root_path`."""
 
     def write() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _write(app)
+            app.openapi_schema = _write(app) | ({"servers": [{"url": root_path}]} if root_path else {})
         return app.openapi_schema
 
     app.openapi = write  # type: ignore[method-assign]  # FastAPI's documented way
@@ -103,7 +101,8 @@ def install(app: FastAPI) -> None:
 
 def _write(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
-        title="linguahub", version="1", description=_DESCRIPTION, routes=[_without_head(each) for each in app.routes],
+        title="linguahub", version="1", description=_DESCRIPTION,
+        routes=[documented_route_of(each.spec) for each in app.routes if isinstance(each, StrictRoute) and each.include_in_schema],
         tags=[{"name": name, "description": meaning} for name, meaning in TAGS.items()],
     )  # fmt: skip
     components = document.setdefault("components", {})
@@ -134,14 +133,6 @@ def _write(app: FastAPI) -> dict[str, Any]:
                 ):
                     del content["application/json"]  # FastAPI's default, beside the media type that the route declares.
     return document
-
-
-def _without_head(route: BaseRoute) -> BaseRoute:
-    """Return a copy of the route without HEAD, which the document omits."""
-    copied = copy(route)
-    if isinstance(copied, Route):
-        copied.methods = (copied.methods or set()) - {"HEAD"}
-    return copied
 
 
 def _name_parameters(path: str, operation: dict[str, Any]) -> None:

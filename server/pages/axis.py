@@ -12,9 +12,15 @@ _SHARES = {"1": 1.0, "%": 100.0}
 
 def axis_top(like: Score, values: Iterable[float]) -> float:
     """Return the end of the axis: 1 or 100 for shares, else the next of 1, 2, 2.5, 5 times a power of ten."""
-    highest = max(values)
-    if like.unit in _SHARES and highest <= _SHARES[like.unit] and like.better == "up":
+    listed = list(values)
+    if like.unit in _SHARES and max(listed) <= _SHARES[like.unit] and like.better == "up":
         return _SHARES[like.unit]
+    return axis_end(listed)
+
+
+def axis_end(values: Iterable[float]) -> float:
+    """Return the next of 1, 2, 2.5, 5 times a power of ten above all values."""
+    highest = max(values)
     if highest <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))

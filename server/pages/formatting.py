@@ -27,7 +27,13 @@ _MEANINGS = {
     Provenance.REPORTED: gettext_noop("Reported by a third party, not reproduced here"),
     Provenance.DISPUTED: gettext_noop("Claimed and disputed"),
 }
-_SIZES = tuple(map(gettext_noop, ("%(amount)s B", "%(amount)s kB", "%(amount)s MB", "%(amount)s GB", "%(amount)s TB")))
+_SIZES = (
+    gettext_noop("%(amount)s B"),
+    gettext_noop("%(amount)s kB"),
+    gettext_noop("%(amount)s MB"),
+    gettext_noop("%(amount)s GB"),
+    gettext_noop("%(amount)s TB"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,11 @@ def day(moment: datetime | None) -> str:
     from babel.dates import format_date
 
     return format_date(date, "long", current_locale().tag)
+
+
+def moment(time: datetime | None) -> str:
+    """Return `2026-11-23 14:05:09`, in UTC."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if time else "–"
 
 
 def duration(seconds: float) -> str:

@@ -12,6 +12,7 @@ from hub.errors import HubError, RateLimited, Unauthenticated
 from hub.local import LocalHub
 from hub.registry.accounts.login_throttle import AttemptLimit, count_attempt, forget_old_attempts, reset_attempts
 from hub.registry.accounts.permissions import Account, Token
+from hub.registry.membership.account_policy import account_policy
 from server.auth.access import Hub
 from server.auth.browser_session import (
     begin_browser_session,
@@ -96,7 +97,14 @@ def _address_limit(address: str) -> AttemptLimit:
 
 def _page(request: Request, hub: LocalHub, target: str, *, problem: HubError | None = None, name: str = "") -> Response:
     csrf_token, secret = new_csrf_token(request, hub)
-    context = {"csrf_token": csrf_token, "next": target, "problem": problem, "name": name}
+    context = {
+        "csrf_token": csrf_token,
+        "next": target,
+        "problem": problem,
+        "name": name,
+        "may_sign_up": account_policy(hub.registry.database).sign_up,
+        "is_reset": request.query_params.get("done") == "reset",
+    }
     headers = FORM_HEADERS | ({"Retry-After": str(problem.wait_s)} if isinstance(problem, RateLimited) else {})
     page = render("login.html", context, request=request, status=problem.status if problem else 200, headers=headers)
     remember(request, page, secret)
@@ -106,5 +114,11 @@ def _page(request: Request, hub: LocalHub, target: str, *, problem: HubError | N
 async def redirect_to_login(request: Request, _error: Exception) -> Response:
     """Handle `LoginRequired`: redirect to the login, which redirects back to the requested page."""
     requested = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
-    target = local_path(requested) if request.method in {"GET", "HEAD"} else "/settings"
+    target = local_path(requested) if request.method in {"GET", "HEAD"} else _page_of_form(request)
     return RedirectResponse(f"/login?{urlencode({'next': target})}", SEE_OTHER, {"Cache-Control": "no-store"})
+
+
+def _page_of_form(request: Request) -> str:
+    """Return the page from which a form was sent, which browsers name in `Referer`; `/settings` if they do not."""
+    origin, referer = str(request.base_url).rstrip("/"), request.headers.get("referer", "")
+    return local_path(referer.removeprefix(origin)) if referer.startswith(f"{origin}/") else "/settings"

@@ -19,6 +19,7 @@ from server.http.urls import absolute, file_path, page_path, view_path
 from server.pages import formatting
 from server.site.locales import LOCALES, current_locale, locale_of, speaking
 from server.site.navigation import section_of
+from server.site.root_path import add_root_path
 from server.site.static_files import static_path
 from server.site.translation import is_machine_made, look_up, look_up_in_context, look_up_plural
 
@@ -41,21 +42,18 @@ def render(
     headers = {
         "Cache-Control": "private, no-cache" if visitor else "no-cache",
         "Content-Language": locale_of(request.scope).tag,
-        "Referrer-Policy": "same-origin",  # Without it, browsers do not say where the form of the languages comes from.
+        "Referrer-Policy": "same-origin",  # So that browsers say which page a form is on: to this server alone.
         "Vary": "Accept, Accept-Language, Cookie",
         **(headers or {}),
     }
-    return HTMLResponse(page, status, headers)
+    return HTMLResponse(add_root_path(page), status, headers)
 
 
 def _of_every_page(request: Request, visitor: str) -> dict[str, Any]:
     """Return what `base.html` needs."""
-    is_read = request.method in {"GET", "HEAD"}
-    query = f"?{request.url.query}" if request.url.query else ""
     return {
         "visitor": visitor,
-        "here": local_path(request.url.path) if is_read else "",
-        "address": local_path(request.url.path + query) if is_read else "/",
+        "here": local_path(request.url.path) if request.method in {"GET", "HEAD"} else "",
         "locale": current_locale(),
         "is_machine_made": is_machine_made(),
         "navigation": request.app.state.navigation,
@@ -85,6 +83,7 @@ def _environment() -> Environment:
         "size": formatting.size,
         "weight": formatting.weight,
         "day": formatting.day,
+        "moment": formatting.moment,
         "conditioning": formatting.conditioning,
         "duration": formatting.duration,
         "metric": formatting.metric,
@@ -96,6 +95,7 @@ def _environment() -> Environment:
         "stand_in": say_stand_in,
         "provenance": formatting.provenance,
         "worst_scan": worst_verdict_text,
+        "translated": look_up,
     }
     environment.globals |= {
         "static": static_path,

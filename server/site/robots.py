@@ -12,10 +12,16 @@ _A_DAY = {"Cache-Control": "public, max-age=86400"}
 _ROBOTS = """\
 User-agent: *
 Disallow: /api/
+Disallow: /administration
 Disallow: /login
+Disallow: /reset/
 Disallow: /settings
+Disallow: /signup
+Disallow: /publish
+Disallow: /*/edit/
 Disallow: /try/
 Disallow: /try?
+Disallow: /*/report
 Disallow: /*/resolve/
 Disallow: /*/raw/
 Disallow: /*?*offset=

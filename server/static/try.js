@@ -9,6 +9,7 @@ const results = document.getElementById("results");
 const columns = results.querySelector(".columns");
 const share = document.getElementById("share");
 const FINISHED = ["done", "failed", "cancelled"];
+const root = document.documentElement.dataset.root || ""; // The path of a server below a path.
 let current = form.dataset.job || "";
 
 // Letters and tone marks go where the cursor is; a mark joins the letter before it.
@@ -47,7 +48,7 @@ function draft() {
   const modules = [...fields.keys()].filter((name) => name.startsWith("adapter:"));
   for (const name of modules.length ? modules : ["adapter:"]) chosen.append("adapter", name.slice("adapter:".length));
   chosen.set("draft", "1");
-  return `/try?${chosen}`;
+  return `${root}/try?${chosen}`;
 }
 
 // Another language or base has other modules, examples and keys; the prompt and the seed stay.
@@ -55,7 +56,7 @@ for (const name of ["lang", "base"]) {
   form.elements[name].addEventListener("change", () => {
     const chosen = new URLSearchParams({ lang: form.elements.lang.value, base: form.elements.base.value, seed: form.elements.seed.value });
     if (prompt.value.trim()) chosen.set("prompt", prompt.value);
-    location.assign(`/try?${chosen}`);
+    location.assign(`${root}/try?${chosen}`);
   });
 }
 
@@ -91,10 +92,10 @@ form.addEventListener("submit", async (event) => {
   say("");
   draw.disabled = true;
   try {
-    if (current) fetch(`/api/v1/try/${current}`, { method: "DELETE" }).catch(() => {}); // One prompt at a time.
+    if (current) fetch(`${root}/api/v1/try/${current}`, { method: "DELETE" }).catch(() => {}); // One prompt at a time.
     current = "";
     const fields = new URLSearchParams(new FormData(form));
-    const response = await fetch("/try", { method: "POST", body: fields, headers: { Accept: "application/json" } });
+    const response = await fetch(`${root}/try`, { method: "POST", body: fields, headers: { Accept: "application/json" } });
     if (response.status === 403) { // The form has expired. The server shows it again, with what was typed.
       form.submit();
       return;
@@ -103,7 +104,7 @@ form.addEventListener("submit", async (event) => {
     columns.replaceChildren();
     show(job);
     results.scrollIntoView({ block: "nearest" });
-    history.replaceState(null, "", job.share);
+    history.replaceState(null, "", root + job.share);
     draw.disabled = false;
     follow(job);
   } catch (error) {
@@ -116,7 +117,7 @@ form.addEventListener("submit", async (event) => {
 cancel.addEventListener("click", async () => {
   if (!current) return;
   try {
-    show(await read(await fetch(`/api/v1/try/${current}`, { method: "DELETE" })));
+    show(await read(await fetch(`${root}/api/v1/try/${current}`, { method: "DELETE" })));
   } catch (error) {
     say(error.message);
   }
@@ -136,7 +137,7 @@ async function follow(job) {
   let failures = 0;
   while (current === job.id && !FINISHED.includes(job.state)) {
     try {
-      const next = await read(await fetch(`/api/v1/try/${job.id}?after=${job.version}`));
+      const next = await read(await fetch(`${root}/api/v1/try/${job.id}?after=${job.version}`));
       if (current !== job.id) return;
       job = next;
       failures = 0;
@@ -163,7 +164,7 @@ function show(job) {
   prompted.textContent = job.prompt;
   prompted.lang = job.language;
   results.querySelector(".of .more").textContent = `${job.base} · seed ${job.seed}`;
-  share.href = job.share;
+  share.href = root + job.share;
   const done = job.columns.filter((each) => each.done).length;
   const said = {
     waiting: job.position ? `Waiting: ${job.position} before you.` : "Starting …",
@@ -184,7 +185,7 @@ function fill(item, column, job, isRunning) {
   const heading = item.querySelector("h3");
   if (!heading.textContent.trim()) {
     const name = column.module ? document.createElement("a") : document.createElement("span");
-    if (column.module) name.href = `/${column.module}`;
+    if (column.module) name.href = `${root}/${column.module}`;
     name.textContent = column.heading;
     heading.replaceChildren(name);
   }
@@ -197,13 +198,13 @@ function fill(item, column, job, isRunning) {
   }
   if (column.image && !frame.querySelector("img")) {
     const image = document.createElement("img");
-    image.src = column.image;
+    image.src = root + column.image;
     image.alt = `${column.heading}: ${job.prompt}`;
     image.width = image.height = 256;
     frame.replaceChildren(image);
     item.querySelector(".done span").textContent = `${column.seconds.toFixed(1)} s`;
     const link = item.querySelector(".done a");
-    link.href = column.image;
+    link.href = root + column.image;
     link.download = `${job.language}-${column.heading.replaceAll(/[^\w.-]+/g, "-")}-seed-${job.seed}.png`;
     link.ariaLabel = `Download the image of ${column.heading}`;
     item.querySelector(".done").hidden = false;
@@ -217,7 +218,7 @@ function fill(item, column, job, isRunning) {
 }
 
 if (current) {
-  fetch(`/api/v1/try/${current}`).then(read).then((job) => { show(job); follow(job); }).catch((error) => say(error.message));
+  fetch(`${root}/api/v1/try/${current}`).then(read).then((job) => { show(job); follow(job); }).catch((error) => say(error.message));
 } else if ("starts" in form.dataset && !draw.disabled) {
   form.requestSubmit();
 }

@@ -9,8 +9,11 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+
+from hub.registry import Registry
 
 INSTALLED = Path("/usr/lib/postgresql")
 """Debian's folder of servers, with one folder per version; elsewhere they are on the PATH."""
@@ -57,15 +60,46 @@ def a_cluster(binaries: Path) -> Iterator[str]:
 
 def a_database(folder: str) -> str:
     """Return the URL of a new, empty database of the cluster whose socket is in `folder`."""
+    # A collation that differs from SQLite's, as on most servers: sorting must not depend on it.
+    return _url(folder, _create(folder, "template0 LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C.UTF-8'"))
+
+
+def a_registry(folder: str, original: str = "") -> str:
+    """Return the URL of a copy of the registry at the URL `original`, which must not be open, or of an empty one.
+
+    To copy takes 0.04 s of a processor; to create the tables, 0.2 s.
+    """
+    return _url(folder, _create(folder, _name(original or _empty_registry(folder))))
+
+
+def drop(folder: str, url: str) -> None:
+    """Delete a database that is no longer open: hundreds of them, 8 MB each, would be written to the disk."""
+    import psycopg
+
+    with psycopg.connect(_url(folder, "postgres"), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {_name(url)} WITH (FORCE)".encode())
+
+
+@cache
+def _empty_registry(folder: str) -> str:
+    """Return the URL of a registry that is only copied."""
+    url = a_database(folder)
+    Registry.open(url).close()
+    return url
+
+
+def _name(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")
+
+
+def _create(folder: str, template: str) -> str:
+    """Create a copy of a template and return its name."""
     import psycopg
 
     name = f"hub_{secrets.token_hex(6)}"
     with psycopg.connect(_url(folder, "postgres"), autocommit=True) as connection:
-        # A collation that differs from SQLite's, as on most servers: sorting must not depend on it.
-        connection.execute(
-            f"CREATE DATABASE {name} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C.UTF-8'".encode()
-        )
-    return _url(folder, name)
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+    return name
 
 
 def _url(folder: str, name: str) -> str:

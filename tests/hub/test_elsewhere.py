@@ -26,7 +26,7 @@ def a_home(request, folder, registry, store):
     """A home with this registry and store, configured by environment variables."""
     environment = {"HUB_HOME": str(folder), "HUB_CARDS": str(folder / "no-cards")}
     if registry == "postgres":
-        environment["DATABASE_URL"] = postgres.a_database(request.getfixturevalue("cluster"))
+        environment["DATABASE_URL"] = postgres.a_registry(request.getfixturevalue("cluster"))
     environment["STORE_URL"] = (
         request.getfixturevalue("bucket") if store == "bucket" else f"file://{folder}/the store".replace(" ", "%20")
     )
@@ -62,7 +62,7 @@ def test_a_deleted_registry_is_rebuilt_from_the_store(home, tmp_path, request):
         "STORE_URL": home.store_url,
     }
     if home.database_url:
-        environment["DATABASE_URL"] = postgres.a_database(request.getfixturevalue("cluster"))
+        environment["DATABASE_URL"] = postgres.a_registry(request.getfixturevalue("cluster"))
     with LocalHub.open(Home.find(environment=environment)) as hub:
         assert [each.id for each in hub.registry.revisions(NAME)] == [second.id, first.id]
         assert hub.registry.find(Query(language="yo")).total == 1

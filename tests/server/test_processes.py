@@ -9,9 +9,11 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,8 +33,8 @@ def workers_of(server: Serving) -> set[int]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait up to a minute for a condition, for busy machines."""
-    for _ in range(600):
+    """Wait up to three minutes for a condition, for busy machines."""
+    for _ in range(1800):
         if condition():
             return
         time.sleep(0.1)
@@ -60,6 +62,38 @@ def begin_upload(server: Serving) -> socket.socket:
     return connection
 
 
+@contextmanager
+def asking(server: Serving) -> Iterator[list[str]]:
+    """Send requests until the end of the block, on new connections and on one that stays open. Yield statuses and errors."""
+    answers: list[str] = []
+    host, is_ended = urlsplit(server.address).netloc, threading.Event()
+
+    def ask_on(*, is_kept: bool) -> None:
+        connection = http.client.HTTPConnection(host, timeout=60)
+        while not is_ended.is_set():
+            try:
+                connection.request("GET", "/api/v1/health/live")
+                response = connection.getresponse()  # It reconnects after `Connection: close`.
+                response.read()
+                answers.append(str(response.status))
+            except (OSError, http.client.HTTPException) as error:
+                answers.append(repr(error))
+            if not is_kept:
+                connection.close()
+            time.sleep(0.1)
+        connection.close()
+
+    threads = [threading.Thread(target=ask_on, kwargs={"is_kept": each}) for each in (True, False)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        is_ended.set()
+        for thread in threads:
+            thread.join()
+
+
 def test_dead_workers_are_replaced_sighup_replaces_all_and_a_running_upload_finishes_before_shutdown(tmp_path: Path):
     with serving(tmp_path, "--workers", "2") as server:
         until(lambda: len(workers_of(server)) == 2)
@@ -71,8 +105,11 @@ def test_dead_workers_are_replaced_sighup_replaces_all_and_a_running_upload_fini
         assert who_am_i(server) == "admin"
 
         before = workers_of(server)
-        os.kill(server.pid, signal.SIGHUP)
-        until(lambda: len(workers_of(server)) == 2 and not workers_of(server) & before)
+        with asking(server) as answers:
+            os.kill(server.pid, signal.SIGHUP)
+            until(lambda: len(workers_of(server)) == 2 and not workers_of(server) & before)
+        assert len(answers) > 10
+        assert set(answers) == {"200"}, "no request fails while the workers are replaced"
         assert who_am_i(server) == "admin"
 
         with begin_upload(server) as connection:

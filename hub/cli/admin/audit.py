@@ -14,9 +14,7 @@ from hub.cli.admin.options import Endpoint, lines, run
 def audit(
     subject: Annotated[str, Option(help="Only changes to this artifact or account.", show_default=False)] = "",
     by: Annotated[str, Option(help="Only changes by this account.", show_default=False)] = "",
-    action: Annotated[
-        str, Option(help="Only this action; `token` includes `token.create`.", show_default=False)
-    ] = "",
+    action: Annotated[str, Option(help="Only this action; `token` includes `token.create`.", show_default=False)] = "",
     limit: Annotated[int, Option(min=1, help="Maximum number of entries.")] = 50,
     endpoint: Endpoint = "",
 ) -> None:

@@ -12,7 +12,8 @@ from hub.cli.admin.options import Endpoint, lines, run
 
 def policy(
     sign_up: Annotated[
-        bool | None, Option("--sign-up/--no-sign-up", help="Whether visitors may create an account.", show_default=False)
+        bool | None,
+        Option("--sign-up/--no-sign-up", help="Whether visitors may create an account.", show_default=False),
     ] = None,
     organisations: Annotated[
         bool | None,

@@ -74,7 +74,8 @@ def block(
 
 @files.command("unblock")
 def unblock(
-    digest: Annotated[str, Argument(help="SHA-256 of the file, from `hub admin file blocked`.")], endpoint: Endpoint = ""
+    digest: Annotated[str, Argument(help="SHA-256 of the file, from `hub admin file blocked`.")],
+    endpoint: Endpoint = "",
 ) -> None:
     """Serve a blocked file again."""
     print(f"{run(endpoint, UnblockFile(digest=digest)).digest[:12]} is not blocked")

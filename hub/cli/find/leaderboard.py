@@ -124,12 +124,15 @@ def _print_metrics(benchmark: str, endpoint: str, *, as_objects: bool) -> None:
 
 
 def _local(filters: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+    from hub.advice.fronts import with_fronts
     from hub.local import LocalHub
-    from hub.registry.scores.leaderboard import LeaderboardQuery, as_json, leaderboards
+    from hub.registry.scores.leaderboard import LeaderboardQuery, leaderboards
 
     with LocalHub.open() as hub:
         filters |= {"base": hub.registry.short_base_name(filters["base"])}
-        return [*map(as_json, leaderboards(hub.registry.database, LeaderboardQuery(**filters), limit))]
+        return with_fronts(
+            hub.registry, hub.store, leaderboards(hub.registry.database, LeaderboardQuery(**filters), limit)
+        )
 
 
 def _remote(address: str, filters: dict[str, Any], limit: int) -> list[dict[str, Any]]:

@@ -38,8 +38,10 @@ def card_mistakes(folder: Path, name: ArtifactName, find: Find, *, is_plain: boo
 
     `is_plain`: the artifact exists and may have a card of another library, as `hf upload` accepts it.
     """
-    errors = list(_plain_errors(folder, name) if is_plain else card_errors(folder, name, find))
-    return [each for file, error in errors for each in _located(folder, file, error)]
+    errors = [] if is_plain else list(card_errors(folder, name, find))
+    errors = errors or list(_description_errors(folder, name))
+    found = [each for file, error in errors for each in _located(folder, file, error)]
+    return sorted(found, key=lambda each: (each.file != FILE, each.file, each.line))
 
 
 def is_ours(text: str) -> bool:
@@ -59,7 +61,7 @@ def is_dataset_card(text: str) -> bool:
     return isinstance(ours, dict) and ours.get("kind") == DATASET
 
 
-def _plain_errors(folder: Path, name: ArtifactName) -> Iterator[tuple[str, InvalidCard]]:
+def _description_errors(folder: Path, name: ArtifactName) -> Iterator[tuple[str, InvalidCard]]:
     try:
         describe_repository(folder, name)
     except InvalidCard as error:

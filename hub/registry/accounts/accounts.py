@@ -260,9 +260,7 @@ def _require_another_admin(session: Session, organisation: Account, user: Accoun
     from hub.registry.tables.accounts import MembershipRow
 
     session.flush()
-    admins = select(func.count()).where(
-        MembershipRow.organisation_id == organisation.id, MembershipRow.role == "admin"
-    )
+    admins = select(func.count()).where(MembershipRow.organisation_id == organisation.id, MembershipRow.role == "admin")
     if not session.scalar(admins):
         raise InvalidRequest(
             f"`{user.name}` is the last admin of `{organisation.name}`: give another member the role `admin` first."

@@ -49,15 +49,19 @@ class Tokens:
         name: str = "",
         artifact: str = "",
         lifetime: timedelta | None = None,
+        secret: str = "",
     ) -> str:
         """Create a token and return its secret, which cannot be read again. It expires after `lifetime`, or never.
 
-        Raises InvalidRequest for an invalid role or name, or an account that cannot have tokens.
+        `secret` has 256 random bits (default: new ones). If a token of the account has it, there is no second one: a request that is
+        sent twice creates one token. Raises InvalidRequest for an invalid role or name, or an account that cannot have tokens.
         """
         key = self._key(artifact, account) if artifact else ""
-        secret = new_secret()
+        secret = secret or new_secret()
         label = name or f"{role}{f' {artifact}' if artifact else ''}"
         with self.database.transaction() as session:
+            if _has_token(session, account, secret):
+                return secret
             add_token(session, account, secret, actor, role=role, label=label, artifact=key, lifetime=lifetime)
         return secret
 
@@ -123,6 +127,22 @@ class Tokens:
                 "UPDATE tokens SET last_used_at = :now WHERE id = :id",
                 {"now": to_column(now), "id": token.id},
             )
+
+
+def _has_token(session: Session, account: Account, secret: str) -> bool:
+    """Return whether a token of the account has this secret. Raises InvalidRequest if it was revoked."""
+    from sqlalchemy import select
+
+    from hub.registry.tables.accounts import TokenRow
+
+    found = session.scalar(
+        select(TokenRow).where(TokenRow.sha256 == sha256_of(secret), TokenRow.account_id == account.id)
+    )
+    if found is not None and found.revoked_at is not None:
+        raise InvalidRequest(
+            "this form was sent before, and its token was revoked: reload the page to create another one."
+        )
+    return found is not None
 
 
 def add_token(

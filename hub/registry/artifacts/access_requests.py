@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hub.errors import InvalidRequest
 from hub.names import ArtifactName
 from hub.records import Artifact
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Account, Actor, Caller
+from hub.registry.artifacts.rows import NAME
 from hub.registry.database.clock import from_column, utc_now
 
 if TYPE_CHECKING:
@@ -27,6 +29,19 @@ class AccessRequest:
     user: str
     full_name: str
     email: str
+    status: str
+    reason: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedAccess:
+    """An access request in a list of several artifacts."""
+
+    artifact: str
+    """`owner/name`, or `datasets/owner/name`."""
+    user: str
+    full_name: str
     status: str
     reason: str
     at: datetime | None
@@ -62,6 +77,34 @@ def access_requests(database: Database, name: ArtifactName, status: str) -> list
     )
     return [
         AccessRequest(row["name"], row["full_name"], row["email"], row["status"], row["reason"], from_column(row["at"]))
+        for row in rows
+    ]
+
+
+def requests_of(database: Database, account: Account, limit: int = 200) -> list[RequestedAccess]:
+    """Return the requests that an account has made, newest first."""
+    return _requested(database, "account_id = :account ORDER BY at DESC", {"account": account.id, "limit": limit})
+
+
+def requests_for(database: Database, owners: Sequence[str], status: str, limit: int = 200) -> list[RequestedAccess]:
+    """Return the requests with a status for the artifacts of `owners` (in lower case), oldest first. Raises InvalidRequest."""
+    if status not in STATUSES:
+        raise InvalidRequest(f"invalid status {status[:80]!r}: choose one of {', '.join(STATUSES)}.")
+    among, values = database.in_list("lower(artifacts.owner)", owners, "owners")
+    condition = f"status = :status AND {among} ORDER BY at"
+    return _requested(database, condition, {"status": status, "limit": limit, **values})
+
+
+def _requested(database: Database, condition: str, values: dict[str, Any]) -> list[RequestedAccess]:
+    rows = database.rows(
+        f"SELECT {NAME} AS artifact, accounts.name AS user_name, full_name, status, reason, at FROM access_requests "  # noqa: S608 - constants
+        f"JOIN accounts ON accounts.id = account_id JOIN artifacts ON artifacts.id = artifact_id WHERE {condition} LIMIT :limit",
+        values,
+    )
+    return [
+        RequestedAccess(
+            row["artifact"], row["user_name"], row["full_name"], row["status"], row["reason"], from_column(row["at"])
+        )
         for row in rows
     ]
 

@@ -50,6 +50,20 @@ class RegistryTotals:
     downloads: int
 
 
+def largest_owners(database: Database, limit: int) -> list[tuple[str, int]]:
+    """Return the owners whose artifacts need most bytes, with the size of their distinct files in all revisions.
+
+    Reads whole tables, which is slow with a million artifacts.
+    """
+    rows = database.rows(
+        "SELECT min(owner) AS owner, sum(size_bytes) AS held FROM (SELECT DISTINCT owner, files.digest, files.size_bytes FROM files "
+        "JOIN revisions ON revisions.id = revision_id JOIN artifacts ON artifacts.id = artifact_id) AS kept "
+        "GROUP BY lower(owner) ORDER BY held DESC, owner LIMIT :limit",
+        {"limit": limit},
+    )
+    return [(str(row["owner"]), int(row["held"])) for row in rows]
+
+
 def totals(database: Database) -> RegistryTotals:
     """Compute the totals. Reads whole tables, which is slow with a million artifacts."""
     blobs, size_bytes = database.rows("SELECT count(*), coalesce(sum(size_bytes), 0) FROM blobs")[0]

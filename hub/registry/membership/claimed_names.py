@@ -33,13 +33,15 @@ def require_free_name(database: Database, name: str, local_owner: str) -> None:
 
 def _is_used(database: Database, key: str) -> bool:
     """Return whether an account, an artifact or a former artifact has the name."""
-    asked = {"key": key, "first": f"{key}/", "last": f"{key}0", "data": f"{DATASETS}{key}/", "data_last": f"{DATASETS}{key}0"}
+    asked = {
+        "key": key,
+        "first": f"{key}/",
+        "last": f"{key}0",
+        "data": f"{DATASETS}{key}/",
+        "data_last": f"{DATASETS}{key}0",
+    }
     # All keys that begin with `key/`: `0` follows `/` in the order of bytes.
     begins = "(key >= :first AND key < :last) OR (key >= :data AND key < :data_last)"
-    return bool(
-        database.rows(
-            "SELECT 1 FROM accounts WHERE key = :key UNION ALL "
-            f"SELECT 1 FROM artifacts WHERE {begins} UNION ALL SELECT 1 FROM tombstones WHERE {begins} LIMIT 1",  # noqa: S608 - constants
-            asked,
-        )
-    )
+    owned = f"SELECT 1 FROM artifacts WHERE {begins} UNION ALL SELECT 1 FROM tombstones WHERE {begins}"  # noqa: S608 - constants
+    question = f"SELECT 1 FROM accounts WHERE key = :key UNION ALL {owned} LIMIT 1"  # noqa: S608
+    return bool(database.rows(question, asked))

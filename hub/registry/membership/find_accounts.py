@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
 
-def find_accounts(database: Database, text: str = "", kind: str = "", *, after: str = "", limit: int = 50) -> list[Account]:
+def find_accounts(
+    database: Database, text: str = "", kind: str = "", *, after: str = "", limit: int = 50
+) -> list[Account]:
     """Return up to `limit` accounts by name, removed ones included: those whose name, full name or email address contain `text`.
 
     `after` is the key of the last account of the page before.

@@ -17,10 +17,15 @@ def plain_text(text: str, limit: int, what: str) -> str:
         raise InvalidRequest(f"{what} has {len(text)} characters: use at most {limit}.")
     for character in text:
         if character != "\n" and _is_hidden(character):
-            raise InvalidRequest(f"{what} contains the character U+{ord(character):04X}, which cannot be shown: remove it.")
+            raise InvalidRequest(
+                f"{what} contains the character U+{ord(character):04X}, which cannot be shown: remove it."
+            )
     return text
 
 
 def _is_hidden(character: str) -> bool:
     """Return True for controls, halves of surrogate pairs and marks that reorder text; joiners and language tags of emoji are allowed."""
-    return unicodedata.category(character) in {"Cc", "Cs"} or character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    return (
+        unicodedata.category(character) in {"Cc", "Cs"}
+        or character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    )

@@ -60,7 +60,9 @@ def user_of_link(database: Database, secret: str) -> Account:
         {"sha256": sha256_of(secret), "now": to_column(utc_now())},
     )
     if not rows:
-        raise ExpiredLink("this link was used, was replaced or has expired: log in, or ask an administrator for a new one.")
+        raise ExpiredLink(
+            "this link was used, was replaced or has expired: log in, or ask an administrator for a new one."
+        )
     return account_of(rows[0])
 
 

@@ -32,7 +32,8 @@ def blocked_files(database: Database, limit: int = 1000) -> list[BlockedFile]:
     """Return the blocked files, newest first."""
     rows = database.rows("SELECT * FROM blocked_files ORDER BY at DESC, digest LIMIT :limit", {"limit": limit})
     return [
-        BlockedFile(row["digest"], row["name"], row["reason"], row["blocked_by"], from_column(row["at"])) for row in rows
+        BlockedFile(row["digest"], row["name"], row["reason"], row["blocked_by"], from_column(row["at"]))
+        for row in rows
     ]
 
 
@@ -42,9 +43,7 @@ def block_file(database: Database, digest: Digest, name: str, reason: str, actor
 
     reason = check_reason(reason)
     with database.transaction() as session:
-        session.merge(
-            BlockedFileRow(digest=digest.hex, name=name, reason=reason, blocked_by=actor.name, at=utc_now())
-        )
+        session.merge(BlockedFileRow(digest=digest.hex, name=name, reason=reason, blocked_by=actor.name, at=utc_now()))
         log_action(session, actor, "file.block", digest.hex, name=name, reason=reason)
 
 

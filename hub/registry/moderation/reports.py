@@ -27,7 +27,7 @@ REASONS = {
 }
 """Reason → its text in the form."""
 OPEN, RESOLVED, DISMISSED = "open", "resolved", "dismissed"
-STATUSES = (OPEN, RESOLVED, DISMISSED)
+STATES = (OPEN, RESOLVED, DISMISSED)
 MAX_TEXT = 4000
 """Maximum length of a report and of an answer, in characters."""
 MAX_REPORTS = 20
@@ -45,7 +45,7 @@ class Report:
     reason: str
     """`malware`, `licence`, `scores`, `abuse` or `other`."""
     text: str
-    status: str
+    state: str
     """`open`, `resolved` or `dismissed`."""
     at: datetime
     answer: str
@@ -93,20 +93,20 @@ def add_report(
             ReportRow.artifact_id == row.id,
             ReportRow.account_id == account.id,
             ReportRow.reason == reason,
-            ReportRow.status == OPEN,
+            ReportRow.state == OPEN,
         )
         report = session.scalar(same)
         if report is None:
             report = ReportRow(
-                artifact_id=row.id, account_id=account.id, reason=reason, text=text, status=OPEN, at=utc_now(),
+                artifact_id=row.id, account_id=account.id, reason=reason, text=text, state=OPEN, at=utc_now(),
                 answer="", answered_by="", answered_at=None,
             )  # fmt: skip
             session.add(report)
             session.flush()
-            log_action(session, actor, "report.add", str(artifact.name), reason=reason, report=report.id)
+            log_action(session, actor, "report.add", _subject(report.id), artifact=str(artifact.name), reason=reason)
         elif report.text != text:
             report.text = text
-            log_action(session, actor, "report.change", str(artifact.name), reason=reason, report=report.id)
+            log_action(session, actor, "report.change", _subject(report.id), artifact=str(artifact.name), reason=reason)
         number = report.id
     return get_report(database, number)
 
@@ -120,16 +120,16 @@ def get_report(database: Database, number: int) -> Report:
 
 
 def find_reports(
-    database: Database, *, status: str = "", account: Account | None = None, before: int = 0, limit: int = 50
+    database: Database, *, state: str = "", account: Account | None = None, before: int = 0, limit: int = 50
 ) -> list[Report]:
-    """Return up to `limit` reports, newest first: those with a status, of an account, or with numbers below `before`, if given.
+    """Return up to `limit` reports, newest first: those with a state, of an account, or with numbers below `before`, if given.
 
-    Raises InvalidRequest for an unknown status.
+    Raises InvalidRequest for an unknown state.
     """
-    if status and status not in STATUSES:
-        raise InvalidRequest(f"unknown status {status[:40]!r}: choose one of {', '.join(STATUSES)}.")
-    given: dict[str, Any] = {"status": status, "account": account.id if account else 0, "before": before}
-    columns = {"status": "reports.status = :status", "account": "account_id = :account", "before": "reports.id < :before"}
+    if state and state not in STATES:
+        raise InvalidRequest(f"unknown state {state[:40]!r}: choose one of {', '.join(STATES)}.")
+    given: dict[str, Any] = {"state": state, "account": account.id if account else 0, "before": before}
+    columns = {"state": "reports.state = :state", "account": "account_id = :account", "before": "reports.id < :before"}
     conditions = [text for name, text in columns.items() if given[name]]
     rows = database.rows(
         f"{_SELECT} {'WHERE ' * bool(conditions)}{' AND '.join(conditions)} ORDER BY reports.id DESC LIMIT :limit",
@@ -140,29 +140,34 @@ def find_reports(
 
 def count_open(database: Database) -> int:
     """Return the number of open reports."""
-    return int(database.rows("SELECT count(*) FROM reports WHERE status = 'open'")[0][0])
+    return int(database.rows("SELECT count(*) FROM reports WHERE state = 'open'")[0][0])
 
 
-def answer_report(database: Database, number: int, status: str, answer: str, actor: Actor) -> Report:
+def answer_report(database: Database, number: int, state: str, answer: str, actor: Actor) -> Report:
     """Close a report, or open it again, with an answer for the reporter. Raises UnknownReport, InvalidRequest."""
     from hub.registry.tables.moderation import ReportRow
 
-    if status not in STATUSES:
-        raise InvalidRequest(f"unknown status {status[:40]!r}: choose one of {', '.join(STATUSES)}.")
+    if state not in STATES:
+        raise InvalidRequest(f"unknown state {state[:40]!r}: choose one of {', '.join(STATES)}.")
     answer, found = plain_text(answer, MAX_TEXT, "the answer"), get_report(database, number)
-    if (found.status, found.answer) == (status, answer):
+    if (found.state, found.answer) == (state, answer):
         return found
     with database.transaction() as session:
         row = session.get_one(ReportRow, number)
-        row.status, row.answer = status, answer
-        row.answered_by, row.answered_at = ("", None) if status == OPEN else (actor.name, utc_now())
-        log_action(session, actor, "report.answer", found.artifact, report=number, status=status)
+        row.state, row.answer = state, answer
+        row.answered_by, row.answered_at = ("", None) if state == OPEN else (actor.name, utc_now())
+        log_action(session, actor, "report.answer", _subject(number), artifact=found.artifact, state=state)
     return get_report(database, number)
+
+
+def _subject(number: int) -> str:
+    """Return the subject of entries in the audit log. It is not the artifact: its owner may read entries about that."""
+    return f"report {number}"
 
 
 def _report(row: Any) -> Report:
     return Report(
         id=row["id"], artifact=row["artifact"], reporter=row["reporter"], reason=row["reason"], text=row["text"],
-        status=row["status"], at=from_column(row["at"]), answer=row["answer"], answered_by=row["answered_by"],
+        state=row["state"], at=from_column(row["at"]), answer=row["answer"], answered_by=row["answered_by"],
         answered_at=from_column(row["answered_at"]),
     )  # fmt: skip

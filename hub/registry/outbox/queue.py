@@ -168,11 +168,12 @@ def retry(database: Database, task: str = "", actor: Actor | None = None) -> int
     return count
 
 
-def jobs(database: Database, limit: int | None = None) -> list[Job]:
-    """Return all jobs, or the `limit` oldest ones, oldest first, including those given up."""
+def jobs(database: Database, limit: int | None = None, *, given_up_first: bool = False) -> list[Job]:
+    """Return all jobs, or the first `limit` ones, oldest first, including those given up."""
     most = "" if limit is None else "LIMIT :limit"
+    order = "given_up_at IS NULL, id" if given_up_first else "id"
     rows = database.rows(
-        f"SELECT {_COLUMNS} FROM outbox ORDER BY id {most}",  # noqa: S608 - names alone
+        f"SELECT {_COLUMNS} FROM outbox ORDER BY {order} {most}",  # noqa: S608 - names alone
         {} if limit is None else {"limit": limit},
     )
     return [_job(row) for row in rows]

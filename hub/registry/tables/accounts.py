@@ -112,7 +112,11 @@ class AuditRow(Table):
     """A change that an account made on a server."""
 
     __tablename__ = "audit"
-    __table_args__ = (Index("audit_by_subject", "subject", "id"), Index("audit_by_actor", "actor", "id"), Index("audit_by_action", "action", "id"))
+    __table_args__ = (
+        Index("audit_by_subject", "subject", "id"),
+        Index("audit_by_actor", "actor", "id"),
+        Index("audit_by_action", "action", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]

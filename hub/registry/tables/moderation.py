@@ -15,8 +15,8 @@ class ReportRow(Table):
 
     __tablename__ = "reports"
     __table_args__ = (
-        CheckConstraint("status in ('open', 'resolved', 'dismissed')", name="reports_have_a_status"),
-        Index("reports_by_status", "status", "id"),
+        CheckConstraint("state in ('open', 'resolved', 'dismissed')", name="reports_have_a_state"),
+        Index("reports_by_state", "state", "id"),
         Index("reports_by_artifact", "artifact_id"),
         Index("reports_by_account", "account_id", "id"),
     )
@@ -27,7 +27,7 @@ class ReportRow(Table):
     reason: Mapped[str]
     """`malware`, `licence`, `scores`, `abuse` or `other`."""
     text: Mapped[str]
-    status: Mapped[str]
+    state: Mapped[str]
     at: Mapped[datetime]
     answer: Mapped[str]
     answered_by: Mapped[str]

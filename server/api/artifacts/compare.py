@@ -53,7 +53,7 @@ class CompareBody(Body):
     """Artifacts side by side."""
 
     artifacts: list[str]
-    facts: list[body_class(Facts)]  # type: ignore[misc, valid-type]
+    facts: list[body_class(Facts)]  # type: ignore[valid-type]
     common_languages: list[str]
     rows: list[RowBody]
     incomparable: int = Field(description="Scores that only one artifact has.")

@@ -8,11 +8,12 @@ from fastapi import Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from hub.advice.fronts import Front, with_fronts
 from hub.records import Provenance, Score
-from hub.registry.scores.leaderboard import MAX_TOTAL, LeaderboardQuery, as_json, leaderboards
+from hub.registry.scores.leaderboard import MAX_TOTAL, LeaderboardQuery, leaderboards
 from server.auth.access import Hub
 from server.auth.caller import caller_of
-from server.http.response_bodies import Body, json_response
+from server.http.response_bodies import Body, body_class, json_response
 from server.openapi.parameters import Language, Word
 
 
@@ -45,6 +46,9 @@ class RankingBody(Body):
     )
     total: int = Field(description=f"Number of scores; {MAX_TOTAL:,} means at least as many.")
     entries: list[LeaderboardEntryBody]
+    front: body_class(Front) | None = Field(  # type: ignore[valid-type]
+        description="Quality against cost of training; null without one language, or with fewer than two entries of known cost on a device."
+    )
 
 
 class LeaderboardBody(Body):
@@ -88,5 +92,5 @@ def get_leaderboard(
         benchmark=benchmark, metric=metric, language=language, split=split, base=hub.registry.short_base_name(base), method=method,
         digest=digest, provenance=Provenance(provenance), readers=caller_of(request, hub).readers(),
     )  # fmt: skip
-    found = [*map(as_json, leaderboards(hub.registry.database, contest, limit))]
+    found = with_fronts(hub.registry, hub.store, leaderboards(hub.registry.database, contest, limit))
     return json_response({"benchmark": benchmark, "metric": metric, "provenance": provenance, "rankings": found})

@@ -1,12 +1,11 @@
-"""GET /status: whether this server works, for everybody; administrators also see what waits and what is damaged."""
+"""GET /status: whether this server works, for everybody. Administrators also see what it runs on; the rest is at /administration."""
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from platform import python_version
+from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
@@ -16,28 +15,11 @@ from hub.local import LocalHub
 from hub.maintenance.backup import last_backup
 from hub.maintenance.readiness import Readiness, readiness
 from hub.maintenance.scrub import last_pass
-from hub.registry.outbox.queue import Backlog, backlog
 from server.auth.access import Hub
 from server.auth.caller import caller_of
 from server.pages.rendering import render
 from server.part import Component
 from server.site.translation import gettext, ngettext
-
-
-@dataclass(frozen=True, slots=True)
-class ForAdministrators:
-    """What administrators see as well."""
-
-    python: str
-    database: str
-    store: str
-    """Kind of the store, without its address."""
-    free_bytes: int | None
-    """Of the disk with the store; None if the store is remote."""
-    damaged: int
-    """Blobs that are set aside because their bytes are wrong."""
-    backlog: dict[str, Backlog] = field(default_factory=dict)
-    backed_up_at: datetime | None = None
 
 
 async def show_status(request: Request, hub: Hub) -> Response:
@@ -77,14 +59,10 @@ def _checked_at(hub: LocalHub) -> datetime | None:
     return datetime.fromtimestamp(began_s, UTC) if began_s else None
 
 
-def _for_administrators(hub: LocalHub) -> ForAdministrators:
-    database, is_remote = hub.registry.database, hub.home.store_url and not hub.home.store_url.startswith("file:")
-    return ForAdministrators(
-        python=python_version(),
-        database=database.product,
-        store=gettext("bucket") if is_remote else gettext("folder"),
-        free_bytes=None if is_remote else shutil.disk_usage(hub.home.folder).free,
-        damaged=sum(1 for _ in hub.store.quarantined()),
-        backlog=backlog(database),
-        backed_up_at=last_backup(database),
-    )
+def _for_administrators(hub: LocalHub) -> dict[str, Any]:
+    return {
+        "database": hub.registry.database.product,
+        "store": gettext("bucket") if hub.home.store_url.startswith("s3:") else gettext("folder"),
+        "python": python_version(),
+        "backed_up_at": last_backup(hub.registry.database),
+    }

@@ -12,15 +12,20 @@ from starlette.responses import RedirectResponse, Response
 from hub.errors import AllYanked
 from hub.local import LocalHub
 from hub.records import Artifact, Revision
+from hub.registry.accounts.permissions import Caller
 from hub.registry.artifacts.repositories import likes
+from hub.registry.moderation.hidden_artifacts import find_hidden
+from hub.registry.parts import origin_of
 from server.auth.access import get_by_any_name, is_dataset_request, requested_name
 from server.auth.browser_session import csrf_token_of
 from server.auth.caller import caller_of
 from server.http.urls import commit_id, page_path, view_path
 from server.pages.access_request import gate_of
 from server.pages.rendering import render
+from server.site.translation import gettext_noop
 
-OVERVIEW, SCORES, FILES, HISTORY, SETTINGS = "Overview", "Scores", "Files", "History", "Settings"
+OVERVIEW, SCORES, FILES = gettext_noop("Overview"), gettext_noop("Scores"), gettext_noop("Files")
+HISTORY, SETTINGS = gettext_noop("History"), gettext_noop("Settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,12 @@ def shown_revision(hub: LocalHub, artifact: Artifact, revision: str) -> Revision
         return hub.registry.tip(artifact.name, revision, with_files=False)
 
 
+def _can_write(hub: LocalHub, caller: Caller, artifact: Artifact) -> bool:
+    """Return whether the page offers to change the artifact: not one of another hub, which is only mirrored here."""
+    may_write = caller.in_browser and caller.may_write(artifact.name)
+    return may_write and origin_of(hub.registry.database, artifact.name) is None
+
+
 def render_tab(
     template: str,
     tab: str,
@@ -95,10 +106,9 @@ def render_tab(
         ],
         "can_like": account is not None,
         "is_liked": account is not None and likes(hub.registry.database, artifact.name, account),
-        "can_write": caller.in_browser and caller.may_write(artifact.name),
+        "hidden": find_hidden(hub.registry.database, artifact.name) if artifact.private else None,
+        "can_write": _can_write(hub, caller, artifact),
         **gate_of(request, hub, artifact),
         "csrf_token": csrf_token_of(request, hub) if account else "",
     }
-    # Browsers only send the origin of a form if the policy of its page allows it.
-    headers = {"Referrer-Policy": "same-origin"} if account else None
-    return render(template, {**shared, **context}, request=request, headers=headers)
+    return render(template, {**shared, **context}, request=request)

@@ -14,12 +14,16 @@ from server.auth.csrf_forms import SignedIn, SignedInForm
 from server.http.urls import page_path
 from server.pages.artifact.frame import SETTINGS, render_tab, shown_revision
 from server.pages.login import SEE_OTHER
+from server.site.translation import gettext_noop
 
-VISIBILITIES = {"public": "Everyone can see it", "private": "Only the owner and members of the organisation can see it"}
+VISIBILITIES = {
+    "public": gettext_noop("Everyone can see it"),
+    "private": gettext_noop("Only the owner and members of the organisation can see it"),
+}
 GATES = {
-    "": "Everyone who sees it can download files",
-    "auto": "People must request access, and get it at once",
-    "manual": "People must request access, and an administrator of the artifact decides",
+    "": gettext_noop("Everyone who sees it can download files"),
+    "auto": gettext_noop("People must request access, and get it at once"),
+    "manual": gettext_noop("People must request access, and an administrator of the artifact decides"),
 }
 
 

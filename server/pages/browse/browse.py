@@ -10,7 +10,6 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from hub.errors import InvalidRequest, Unknown
-from hub.languages import language_name
 from hub.local import LocalHub
 from hub.names import split_values
 from hub.records import Meaning, Page, Query
@@ -23,9 +22,10 @@ from server.http.response_bodies import PARAMETER_OF
 from server.http.search_parameters import read_query
 from server.http.urls import with_parameters
 from server.pages import formatting
-from server.pages.browse.facets import Facet, facets_of
+from server.pages.browse.facets import Choice, Facet, facets_of
 from server.pages.browse.rows import rows_of
 from server.pages.rendering import render
+from server.site.translation import gettext, gettext_noop, look_up
 
 SHOWN_VALUES = 8
 """Values shown per facet; the others are collapsed."""
@@ -33,17 +33,24 @@ SCORE = "score"
 """The parameter of the page for benchmark, metric, provenance and split together, as the filter by score sends them."""
 _SCALE = ("benchmark", "metric", "provenance", "split")
 _ORDERS = {
-    "score": "Best match",
-    "downloads": "Most downloads",
-    "trend": "Trending",
-    "updated": "Newest",
-    "name": "Name",
+    "score": gettext_noop("Best match"),
+    "downloads": gettext_noop("Most downloads"),
+    "trend": gettext_noop("Trending"),
+    "updated": gettext_noop("Newest"),
+    "name": gettext_noop("Name"),
 }
-_NAMES = {
-    "text": "the text", "language": "the language", "kind": "the kind", "base": "the base", "method": "the method",
-    "license": "the licence", "owner": "the owner", "metric": "the score", "has_images": "images",
-}  # fmt: skip
-"""Field of a query → its name on the page."""
+_WITHOUT = {
+    "text": gettext_noop("Without the text"),
+    "language": gettext_noop("Without the language"),
+    "kind": gettext_noop("Without the kind"),
+    "base": gettext_noop("Without the base"),
+    "method": gettext_noop("Without the method"),
+    "license": gettext_noop("Without the licence"),
+    "owner": gettext_noop("Without the owner"),
+    "metric": gettext_noop("Without the score"),
+    "has_images": gettext_noop("Without images"),
+}
+"""Field of a query → what removing it is called."""
 _EXAMPLES = ("yoruba", "日本語", "french sdxl", "sd 1.5", "m-clip")
 _FORM = (
     "lang",
@@ -88,7 +95,7 @@ def browse(request: Request, hub: Hub) -> Response:
                 formatting.language(tag)
                 for tag in hub.registry.find(Query(limit=0, readers=readers)).facets.get("language", {})
             ),
-            key=lambda each: each.english,
+            key=lambda each: each.name,
         ),
         "orders": _orders(request, query),
         "rows": rows_of(hub, page, query),
@@ -126,7 +133,7 @@ def _read(request: Request, hub: LocalHub, readers: tuple[str, ...] | None) -> Q
 
 def _orders(request: Request, query: Query) -> list[tuple[str, str, bool]]:
     """Return the sort orders: label, URL, and whether it is the current one."""
-    labels = {sort: _ORDERS[sort] for sort in SORTS} | (
+    labels = {sort: gettext(_ORDERS[sort]) for sort in SORTS} | (
         {BY_METRIC: formatting.metric(query.metric)} if query.metric else {}
     )
     return [
@@ -137,16 +144,13 @@ def _orders(request: Request, query: Query) -> list[tuple[str, str, bool]]:
 
 def _chosen(request: Request, facets: list[Facet], query: Query) -> list[tuple[str, str, str]]:
     """Return the filters of the query: value, text, and the URL without it."""
-    found = [
-        (each.value, each.language.english if each.language else formatting.short_name(each.value), each.url)
-        for facet in facets
-        for each in facet.choices
-        if each.chosen
-    ]
+    found = [(each.value, _text_of(facet, each), each.url) for facet in facets for each in facet.choices if each.chosen]
     if query.owner:
-        found.append((query.owner, f"by {query.owner}", with_parameters(request, offset=None, owner=None)))
+        found.append(
+            (query.owner, gettext("by %(owner)s", owner=query.owner), with_parameters(request, offset=None, owner=None))
+        )
     if query.has_images:
-        found.append(("images", "has images", with_parameters(request, offset=None, has=None)))
+        found.append(("images", gettext("has images"), with_parameters(request, offset=None, has=None)))
     if query.metric:
         limits = "".join(
             f" {sign} {formatting.number(value)}"
@@ -155,9 +159,17 @@ def _chosen(request: Request, facets: list[Facet], query: Query) -> list[tuple[s
         )
         without = dict.fromkeys((SCORE, "metric", "benchmark", "split", "provenance", "min", "max", "offset"))
         sort = {"sort": None} if query.sort == BY_METRIC else {}
-        label = ", ".join(filter(None, (f"{formatting.metric(query.metric)}{limits}", query.split, query.provenance)))
+        label = ", ".join(
+            filter(None, (f"{formatting.metric(query.metric)}{limits}", query.split, look_up(query.provenance)))
+        )
         found.append((query.metric, label, with_parameters(request, **without, **sort)))
     return found
+
+
+def _text_of(facet: Facet, choice: Choice) -> str:
+    if choice.language:
+        return choice.language.name
+    return look_up(choice.value) if facet.parameter == "kind" else formatting.short_name(choice.value)
 
 
 def _images(request: Request, hub: LocalHub, page: Page, query: Query) -> tuple[int, str] | None:
@@ -172,7 +184,7 @@ def _in_words(meaning: Meaning | None) -> list[tuple[str, str]]:
     if meaning is None:
         return []
     values = {
-        "language": language_name(meaning.language) if meaning.language else "",
+        "language": formatting.language(meaning.language).name if meaning.language else "",
         "base": meaning.base,
         "method": meaning.method,
         "kind": meaning.kind,
@@ -188,7 +200,7 @@ def _what_to_change(request: Request, query: Query, page: Page) -> dict[str, Any
         parameters = [PARAMETER_OF.get(field, field)]
         parameters += ["q"] if field == "text" else ["language"] if field == "language" else []
         parameters += [SCORE, "benchmark", "split", "provenance", "min", "max", "sort"] if field == "metric" else []
-        without.append((_NAMES[field], count, with_parameters(request, offset=None, **dict.fromkeys(parameters))))
+        without.append((_WITHOUT[field], count, with_parameters(request, offset=None, **dict.fromkeys(parameters))))
     corrected = with_parameters(request, q=None, offset=None, text=page.correction) if page.correction else ""
     return {"without": without, "corrected": corrected, "training": training_command(query, page)}
 

@@ -11,13 +11,14 @@ from hub.names import split_values
 from hub.records import Page, Query
 from server.http.urls import with_parameters
 from server.pages import formatting
+from server.site.translation import gettext_noop
 
 FACETS = {
-    "kind": ("kind", "Kind"),
-    "language": ("lang", "Language"),
-    "base": ("base", "Fits base"),
-    "method": ("method", "Method"),
-    "license": ("license", "Licence"),
+    "kind": ("kind", gettext_noop("Kind")),
+    "language": ("lang", gettext_noop("Language")),
+    "base": ("base", gettext_noop("Fits base")),
+    "method": ("method", gettext_noop("Method")),
+    "license": ("license", gettext_noop("Licence")),
 }
 """Facet → query parameter and heading, in their order on the page."""
 

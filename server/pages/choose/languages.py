@@ -18,12 +18,14 @@ from server.auth.access import Hub
 from server.auth.caller import caller_of
 from server.pages.choose.parity import level_of
 from server.pages.rendering import render
+from server.site.locales import current_locale
+from server.site.translation import gettext_noop
 
 MODULES = 20
 """Modules on the page of a language."""
 MIN_GROUP = 3
 """Minimum number of languages of a script that has a group of its own."""
-OTHERS = "Other scripts"
+OTHERS = gettext_noop("Other scripts")
 _ENGLISH = "en"
 
 
@@ -71,7 +73,8 @@ def show_language(
 
 
 def _script_name(tag: str) -> str:
-    """Return the English name of the script that a language is written in."""
+    """Return the name of the script that a language is written in, in the language of the page."""
     from langcodes import Language
 
-    return Language.make(script=script_of(tag)).script_name() if script_of(tag) else OTHERS
+    script = script_of(tag)
+    return Language.make(script=script).script_name(current_locale().tag) if script else OTHERS

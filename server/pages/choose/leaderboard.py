@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import Response
 
+from hub.advice.fronts import fronts
 from hub.errors import InvalidRequest, UnknownLanguage
 from hub.languages import parse_language
 from hub.records import Provenance
@@ -12,6 +13,7 @@ from hub.registry.scores.by_metric import measured_with
 from hub.registry.scores.leaderboard import LeaderboardQuery, leaderboards
 from server.auth.access import Hub
 from server.auth.caller import caller_of
+from server.pages.choose.front_chart import front_chart
 from server.pages.rendering import render
 
 LIMIT = 25
@@ -36,7 +38,10 @@ def show_leaderboard(request: Request, hub: Hub) -> Response:
     context = {
         "typed": typed,
         "choices": choices,
-        "boards": boards,
+        "boards": list(zip(boards, map(front_chart, fronts(hub.registry, hub.store, boards)), strict=True)),
+        "languages": [
+            *dict.fromkeys(each.score.language for board in boards for each in board.entries if each.score.language)
+        ],
         "problem": problem,
         "provenances": list(Provenance),
     }

@@ -21,7 +21,7 @@ from server.pages import formatting
 from server.pages.artifact.frame import shown_revision
 from server.pages.artifact.overview.snippets import Usage, snippets
 from server.pages.compare.prompts import same_prompts
-from server.pages.compare.tasks import chart_of, overview_of, task_value
+from server.pages.compare.protocols import chart_of, overview_of, protocol_value
 from server.pages.rendering import render
 
 PARAMETER = "artifact"
@@ -34,9 +34,7 @@ _LONGEST = 200
 
 def show_comparison(request: Request, hub: Hub) -> Response:
     """Show the comparison, or say what is missing or wrong beside the form, which keeps what was typed."""
-    typed = [
-        each.strip()[:_LONGEST] for each in request.query_params.getlist(PARAMETER) if each.strip()
-    ]
+    typed = [each.strip()[:_LONGEST] for each in request.query_params.getlist(PARAMETER) if each.strip()]
     context: dict[str, Any] = {
         "typed": typed,
         "fields": [*typed, *[""] * max(0, MOST - len(typed))],
@@ -60,10 +58,10 @@ def show_comparison(request: Request, hub: Hub) -> Response:
 
 def _shown(request: Request, hub: LocalHub, comparison: Comparison) -> dict[str, Any]:
     """Return what the template needs of a comparison."""
-    tasks = list(dict.fromkeys(row.task for row in comparison.rows))
-    wanted = request.query_params.get("task", "")
-    task = next((each for each in tasks if task_value(each) == wanted), tasks[0] if tasks else None)
-    rows = [row for row in comparison.rows if row.task == task]
+    protocols = list(dict.fromkeys(row.protocol for row in comparison.rows))
+    wanted = request.query_params.get("protocol", "")
+    protocol = next((each for each in protocols if protocol_value(each) == wanted), protocols[0] if protocols else None)
+    rows = [row for row in comparison.rows if row.protocol == protocol]
     common = set(comparison.common_languages)
     return {
         "comparison": comparison,
@@ -74,13 +72,13 @@ def _shown(request: Request, hub: LocalHub, comparison: Comparison) -> dict[str,
             [formatting.language(tag) for tag in each.languages if tag not in common] for each in comparison.artifacts
         ],
         "shown_languages": SHOWN_LANGUAGES,
-        "overview": overview_of(comparison, tasks),
-        "tasks": [(task_value(each), each) for each in tasks],
-        "task": task,
-        "task_value": task_value(task) if task else "",
-        "task_address": lambda value: with_parameters(request, task=value) + "#scores",
+        "overview": overview_of(comparison, protocols),
+        "protocols": [(protocol_value(each), each) for each in protocols],
+        "protocol": protocol,
+        "protocol_value": protocol_value(protocol) if protocol else "",
+        "protocol_address": lambda value: with_parameters(request, protocol=value) + "#scores",
         "rows": rows,
-        "chart": chart_of(comparison, rows) if task else None,
+        "chart": chart_of(comparison, rows) if protocol else None,
         "usages": [_usage(request, hub, each, comparison.common_languages) for each in comparison.artifacts],
         "api": f"/api/v1/compare?{'&'.join(f'{PARAMETER}={each.name}' for each in comparison.artifacts)}",
     }

@@ -11,11 +11,10 @@ from hub.registry.accounts.login_throttle import AttemptLimit, count_attempt
 from server.auth.access import Hub
 from server.auth.browser_session import BrowserSession, csrf_token_of
 from server.auth.caller import actor_of
-from server.auth.csrf_forms import SignedIn, account_in
+from server.auth.csrf_forms import PasswordForm, SignedIn, account_in
 from server.http.routing import RouteSpec
 from server.pages.login import FORM_HEADERS
 from server.pages.rendering import render
-from server.pages.settings import PasswordForm
 from server.parts.device_login.device_codes import Device, Devices, UnknownCode
 from server.parts.device_login.oauth import client_name
 

@@ -32,7 +32,7 @@ ON_BOTH = pytest.mark.parametrize("hub", ["sqlite", "postgres"], indirect=True, 
 def _home(request: pytest.FixtureRequest, folder: Path) -> Home:
     address = ""
     if getattr(request, "param", "sqlite") == "postgres":
-        address = postgres.a_database(request.getfixturevalue("cluster"))
+        address = postgres.a_registry(request.getfixturevalue("cluster"))
     return Home(folder / "registry.db", folder, folder / "no-cards", database_url=address)
 
 

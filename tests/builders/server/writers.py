@@ -23,7 +23,7 @@ def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     environment = {"HUB_HOME": str(folder), "HUB_CARDS": str(folder / "no-cards")}
     with pytest.MonkeyPatch.context() as patch:
         if request.param.startswith("postgres"):
-            environment["DATABASE_URL"] = postgres.a_database(request.getfixturevalue("cluster"))
+            environment["DATABASE_URL"] = postgres.a_registry(request.getfixturevalue("cluster"))
             environment["STORE_URL"] = a_bucket(request.getfixturevalue("s3"), patch)
         yield Home.find(environment=environment)
 

@@ -92,7 +92,7 @@ def as_(far: LocalHub, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]
         ("search", "--metric", "fid", "--max", "40", "--sort", "metric"), ("search", "nothing-like-this"), ("show", "ada/yo"),
         ("show", "yo", "--json"), ("show", "ada/yo", "--revision", "1"), ("show", "emoji-sd"), ("diff", "ada/yo", "1"),
         ("diff", "yo", "1", "2", "--json"), ("leaderboard", "emoji-generation", "r_precision_at_1"), ("alias", "ada/yo"),
-        ("leaderboard", "emoji-generation", "r_precision_at_1", "--lang", "sw", "--json"), ("leaderboard",), ("search", "yorba"),
+        ("leaderboard", "emoji-generation", "r_precision_at_1", "--lang", "sw", "--json"), ("compare", "yo", "ada/sw"), ("compare", "yo", "ada/sw", "--json"), ("leaderboard",), ("search", "yorba"),
         ("parity",), ("parity", "--base", "emoji-sd", "--lang", "yo,sw"), ("recommend", "--base", "emoji-sd", "--lang", "yo,sw", "--need", "culture"),
         ("recommend", "--base", "emoji-sd", "--lang", "yo", "--budget", "100", "--max-vram", "8", "--json"),
     ],
@@ -116,7 +116,7 @@ def test_an_endpoint_says_what_its_own_installation_says(
 
 @pytest.mark.parametrize(
     "command", [("show", "ada/yoo"), ("show", "ada/yo", "--revision", "9"), ("search", "--metric", "fid", "--sort", "luck"),
-    ("search", "--min", "0.5"), ("leaderboard", "none", "fid"), ("search", "--kind", "lora"), ("search", "--base", "emoji-sdd"), ("search", "--lang", "Yorubaa"), ("show", "ada/b c"),
+    ("search", "--min", "0.5"), ("leaderboard", "none", "fid"), ("compare", "yo", "ada/yo"), ("compare", "yo", "yoo"), ("compare", "yo"), ("search", "--kind", "lora"), ("search", "--base", "emoji-sdd"), ("search", "--lang", "Yorubaa"), ("show", "ada/b c"),
     ("parity", "--base", "emoji-sdd"), ("recommend", "--base", "emoji-sdd", "--lang", "yo")], ids=" ".join,
 )  # fmt: skip
 def test_errors_are_the_same_too(hub: Any, far: LocalHub, endpoint: str, command: tuple[str, ...]):

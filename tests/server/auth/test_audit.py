@@ -12,6 +12,8 @@ from hub.home import Home
 from hub.local import LocalHub
 from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.sessions import Sessions
+from hub.registry.membership.account_policy import AccountPolicy, set_account_policy
+from hub.registry.membership.reset_links import create_reset_link
 from server import create_app
 from server.parts.device_login.oauth import DEVICE
 from tests.builders import postgres
@@ -101,6 +103,8 @@ class Journey:
     def administer(self):
         self.admin("add_user", "POST", "users", {"name": "eve"})
         self.admin("set_password", "PUT", "users/eve/password", {"password": PASSWORD})
+        self.admin("create_reset_link", "POST", "users/eve/reset-link")
+        self.admin("set_account_policy", "PUT", "account-policy", {"organisations": True})
         self.admin("set_admin", "PUT", "users/eve/admin", {"is_admin": True})
         self.admin("create_token", "POST", "users/eve/tokens", {"role": "read"})
         number = self.hub.tokens.of(self.hub.accounts.get("eve"))[0].id
@@ -139,7 +143,57 @@ class Journey:
         root = self.browse()
         self.hub.accounts.set_password("root", PASSWORD, Actor("root"))
         root.log_in("root")
-        self._note("malicious_files.allow_file", lambda: root.send("/settings/files", f"/settings/files/{digest}", {}))
+        files = "/administration/files"
+        self._note("flagged_files.allow_file", lambda: root.send(files, f"{files}/{digest}", {}))
+        self.moderate(root, files)
+
+    def moderate(self, root, files):
+        """Report, answer, hide and block, by the API and by pages."""
+        wrong = {"reason": "other", "text": "it is broken"}
+        self.api("artifact_reports.post_report", "bob", "POST", "/api/v1/artifacts/ada/module/reports", json=wrong)
+        bob, page = self.browse(), "/ada/module/report"
+        bob.enter(self.hub, "bob")
+        self._note("report.report", lambda: bob.send(page, page, {"reason": "licence", "text": "not free"}))
+        self.admin("answer_report", "PUT", "reports/1", {"state": "resolved", "answer": "thank you"})
+        answer = {"state": "dismissed", "answer": "it is free"}
+        self._note(
+            "reported.answer", lambda: root.send("/administration/reports/2", "/administration/reports/2", answer)
+        )
+        self.admin("hide_artifact", "PUT", "hidden-artifacts/ada%2Fmodule", {"reason": "it is broken"})
+        self.admin("show_artifact", "DELETE", "hidden-artifacts/ada%2Fmodule")
+        block = {"artifact": "ada/module", "file": ".gitattributes", "reason": "it attacks git"}
+        digest = self.admin("block_file", "POST", "blocked-files", block).json()["digest"]
+        self.admin("unblock_file", "DELETE", f"blocked-files/{digest}")
+        self._note("flagged_files.block", lambda: root.send(files, files, block))
+        self._note("flagged_files.unblock", lambda: root.send(files, f"{files}/unblock", {"digest": digest}))
+        health, jobs = "/administration", "/administration/jobs"
+        policy = {"sign_up": "yes", "files": "any"}
+        self._note("server_health.change_policy", lambda: root.send(health, f"{health}/policy", policy))
+        self._note("background_jobs.retry_jobs", lambda: root.send(health, jobs, {"task": "x"}))
+        users = "/administration/users"
+        self._note("user_accounts.add_account", lambda: root.send(users, users, {"kind": "user", "name": "zoe"}))
+        self._note("user_accounts.change_user", lambda: root.send(users, f"{users}/zoe", {"action": "reset-link"}))
+        typed = {"new": PASSWORD, "again": PASSWORD}
+        link = create_reset_link(self.hub.registry.database, "zoe", Actor("root")).path
+        zoe, visitor = self.browse(), self.browse()
+        self._note("reset.reset_password", lambda: zoe.send(link, link, typed))
+        self._note("sign_up.create_account", lambda: visitor.send("/signup", "/signup", {"name": "new", **typed}))
+
+    def organise(self):
+        """What a user does in the settings: profile, organisations, sessions and access requests."""
+        ada, at = self.browse(), "/settings/organisations"
+        ada.log_in()
+        send = lambda action, **fields: ada.send("/settings", action, fields)  # noqa: E731
+        self._note("profile.change", lambda: send("/settings", full_name="Ada L.", about="I like Yoruba."))
+        set_account_policy(self.hub.registry.database, AccountPolicy(sign_up=True, organisations=True), Actor("root"))
+        self._note("own_organisations.create", lambda: send(at, name="crew"))
+        self._note("own_organisations.change_organisation", lambda: send(f"{at}/crew", full_name="The crew", about=""))
+        self._note("own_organisations.change_member", lambda: send(f"{at}/crew/members", user="bob", role="admin"))
+        self._note("own_organisations.leave", lambda: send(f"{at}/crew/leave"))
+        self.browse("192.0.2.7").log_in()
+        self._note("security.end_other_sessions", lambda: send("/settings/sessions/end-others"))
+        answer = {"artifact": "ada/module", "user": "bob", "status": "accepted"}
+        self._note("access_decisions.decide", lambda: send("/settings/access", **answer))
 
     def annotate(self):
         """Aliases, yanking, scores and disputes."""
@@ -179,12 +233,12 @@ class Journey:
 
     def log_in(self):
         self.form("login.log_in", "/login", "/login", name="bob", password=PASSWORD)
-        self.form("settings.create_token", "/settings", "/settings/tokens", role="read", name="laptop", days="")
+        self.form("access_tokens.create_token", "/settings", "/settings/tokens", role="read", name="laptop", days="")
         bob = self.hub.accounts.get("bob")
-        self.form("settings.revoke_token", "/settings", f"/settings/tokens/{self.hub.tokens.of(bob)[0].id}/revoke")
+        self.form("access_tokens.revoke_token", "/settings", f"/settings/tokens/{self.hub.tokens.of(bob)[0].id}/revoke")
         self.browse("192.0.2.8").log_in("bob")
         other = Sessions(self.hub.registry.database).of(bob)[0].id
-        self.form("settings.end_session", "/settings", f"/settings/sessions/{other}/end")
+        self.form("security.end_session", "/settings", f"/settings/sessions/{other}/end")
         codes = self.program.post("/oauth/device", data={"client_id": "hf"}).json()
         self.form("page.answer_device", "/device?user_code=" + codes["user_code"], "/device",
                   user_code=codes["user_code"], answer="accept", role="write")  # fmt: skip
@@ -195,7 +249,7 @@ class Journey:
         self.api("repositories.create_repository", "ada", "POST", "/api/repos/create", json={"name": "gated"})
         self.api("repositories.set_repository", "ada", "PUT", "/api/models/ada/gated/settings", json={"gated": "auto"})
         self.form("access_request.request_access", "/ada/gated", "/ada/gated/request-access")
-        self.form("settings.change_password", "/settings", "/settings/password",
+        self.form("security.change_password", "/settings", "/settings/password",
                   current=PASSWORD, new=OTHER_PASSWORD, again=OTHER_PASSWORD)  # fmt: skip
         self.form("login.log_out", "/settings", "/logout")
 
@@ -260,7 +314,32 @@ WRITES = {
     "likes.remove_like": [("unlike", "bob")],
     "login.log_in": [("session.begin", "bob")],
     "login.log_out": [("session.end", "bob")],
-    "malicious_files.allow_file": [("file.block", "root")],
+    "flagged_files.allow_file": [("file.block", "root")],
+    "flagged_files.block": [("file.block", "root")],
+    "flagged_files.unblock": [("file.unblock", "root")],
+    "administration.answer_report": [("report.answer", "root")],
+    "administration.block_file": [("file.block", "root")],
+    "administration.create_reset_link": [("user.reset-link", "root")],
+    "administration.hide_artifact": [("repository.hide", "root")],
+    "administration.set_account_policy": [("setting", "root")],
+    "administration.show_artifact": [("repository.show", "root")],
+    "administration.unblock_file": [("file.unblock", "root")],
+    "artifact_reports.post_report": [("report.add", "bob")],
+    "report.report": [("report.add", "bob")],
+    "reported.answer": [("report.answer", "root")],
+    "server_health.change_policy": [("setting", "root")] * 3,
+    "background_jobs.retry_jobs": [("outbox.retry", "root")],
+    "user_accounts.add_account": [("user.add", "root")],
+    "user_accounts.change_user": [("user.reset-link", "root")],
+    "reset.reset_password": [("user.password", "zoe")],
+    "sign_up.create_account": [("user.add", "new"), ("session.begin", "new")],
+    "profile.change": [("user.profile", "ada")],
+    "own_organisations.create": [("organisation.add", "ada")],
+    "own_organisations.change_organisation": [("organisation.profile", "ada")],
+    "own_organisations.change_member": [("organisation.member", "ada")],
+    "own_organisations.leave": [("organisation.member", "ada")],
+    "security.end_other_sessions": [("session.end", "ada")],
+    "access_decisions.decide": [("access", "ada")],
     "oauth.issue_token": [("token.create", "bob"), ("token.renew", "bob")],
     "repositories.create_repository": [("commit", "ada")] * 2,
     "repositories.remove_repository": [("repository.delete", "ada")],
@@ -281,10 +360,10 @@ WRITES = {
     "routes.enable_for_client": [("webhook.change", "ada")],
     "scores.post_dispute": [("score.dispute", "ada")],
     "scores.post_score": [("score.publish", "bob")],
-    "settings.change_password": [("user.password", "bob"), ("session.begin", "bob")],
-    "settings.create_token": [("token.create", "bob")],
-    "settings.end_session": [("session.end", "bob")],
-    "settings.revoke_token": [("token.revoke", "bob")],
+    "security.change_password": [("user.password", "bob"), ("session.begin", "bob")],
+    "access_tokens.create_token": [("token.create", "bob")],
+    "security.end_session": [("session.end", "bob")],
+    "access_tokens.revoke_token": [("token.revoke", "bob")],
 }
 """Endpoint → action and actor of the audit entries of its calls in `Journey`. A new repository gets an initial commit."""
 
@@ -307,7 +386,7 @@ def hub(request, hub, tmp_path):
     if getattr(request, "param", "sqlite") == "sqlite":
         yield hub
         return
-    address = postgres.a_database(request.getfixturevalue("cluster"))
+    address = postgres.a_registry(request.getfixturevalue("cluster"))
     with LocalHub.open(Home(hub.home.database, tmp_path, tmp_path / "cards", database_url=address)) as opened:
         furnish(opened)
         yield opened
@@ -316,7 +395,16 @@ def hub(request, hub, tmp_path):
 @pytest.fixture
 def journey(hub, token_of, browse):
     done = Journey(hub, token_of, browse)
-    for part in (done.administer, done.publish, done.annotate, done.gate, done.log_in, done.watch, done.end):
+    for part in (
+        done.administer,
+        done.publish,
+        done.annotate,
+        done.gate,
+        done.organise,
+        done.log_in,
+        done.watch,
+        done.end,
+    ):
         part()
     return done
 

@@ -36,14 +36,15 @@ def test_a_user_logs_in_creates_a_token_authorizes_a_device_and_logs_out(page: P
     page.get_by_role("link", name="ada", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Ada")
 
+    page.get_by_role("link", name="Tokens").click()
     page.get_by_label("Token name").fill("laptop")
     page.get_by_label("Permissions").select_option("write")
     page.get_by_label("Expiration").select_option("30 days")
     page.get_by_role("button", name="Create token").click()
     secret = page.locator("#new-token").inner_text()
     assert hub.tokens.caller(secret).account.name == "ada"
-    page.goto("/settings")
-    expect(page.get_by_role("row", name="laptop")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("row", name="laptop")).to_have_count(1)
     assert secret not in page.content()
 
     codes = httpx.post(f"{endpoint}/oauth/device", data={"client_id": HUGGING_FACE}).json()
@@ -54,8 +55,9 @@ def test_a_user_logs_in_creates_a_token_authorizes_a_device_and_logs_out(page: P
     given = {"grant_type": DEVICE, "client_id": HUGGING_FACE, "device_code": codes["device_code"]}
     assert "access_token" in httpx.post(f"{endpoint}/oauth/token", data=given).json()
 
-    page.goto("/settings")
-    page.get_by_role("button", name="Revoke laptop").click()
+    page.goto("/settings/tokens")
+    page.get_by_role("link", name="Revoke laptop").click()
+    page.get_by_role("button", name="Revoke the token").click()
     expect(page.get_by_role("row", name="laptop")).to_have_count(0)
     assert hub.tokens.caller(secret) is None
     page.get_by_role("button", name="Log out", exact=True).click()
@@ -71,7 +73,7 @@ def test_no_page_is_wider_than_a_phone(browser: Browser, endpoint: str):
     page.get_by_label("Username").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in", exact=True).click()
-    for address in ("/settings", "/device"):
+    for address in ("/settings", "/settings/tokens", "/settings/security", "/device"):
         page.goto(endpoint + address)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, address
     page.close()

@@ -166,7 +166,7 @@ def test_the_login_only_redirects_to_paths_of_this_server(browser, token_of, tar
 def test_a_session_started_with_a_token_cannot_change_tokens_or_password(browser, token_of, hub):
     response = browser.send("/login", "/login", {"token": token_of("ada")})
     assert response.status_code == 303
-    page = browser.get("/settings").text
+    page = browser.get("/settings/tokens").text
     assert "You're logged in with a token" in page and "Create token" not in page
     for action in ("/settings/tokens", "/settings/password", "/device"):
         assert browser.send("/settings", action, {"role": "write"}).status_code == 403
@@ -178,16 +178,18 @@ def test_a_session_started_with_a_token_cannot_change_tokens_or_password(browser
 def test_a_token_is_created_shown_once_used_and_revoked(browser, hub):
     browser.enter(hub)
     fields = {"name": "my machine", "role": "write", "repo": "", "days": "30"}
-    page = browser.send("/settings", "/settings/tokens", fields)
+    assert browser.send("/settings", "/settings/tokens", fields).headers["location"] == "/settings/tokens"
+    page = browser.get("/settings/tokens")
     assert page.headers["cache-control"] == "no-store"
     secret = page.text.partition('id="new-token">')[2].partition("<")[0]
     caller = hub.tokens.caller(secret)
     assert (caller.account.name, caller.token.name, caller.token.role) == ("ada", "my machine", "write")
     shown = browser.get("/settings/tokens").text
     assert "my machine" in shown and secret not in shown
+    assert "my machine" in browser.get(f"/settings/tokens/{caller.token.id}/revoke").text
     browser.send("/settings", f"/settings/tokens/{caller.token.id}/revoke")
     assert hub.tokens.caller(secret) is None
-    assert "my machine" not in browser.get("/settings").text
+    assert "my machine" not in browser.get("/settings/tokens").text
     assert browser.send("/settings", "/settings/tokens", {**fields, "days": "1000"}).status_code == 400
     assert browser.send("/settings", "/settings/tokens", {**fields, "role": "king"}).status_code == 400
 

@@ -102,6 +102,8 @@ SURFACES = [
     ("GET", "/api/v1/artifacts/{name}/revisions/main/manifest", {}),
     ("GET", "/api/v1/artifacts/{name}/scores", {}),
     ("GET", "/api/v1/compare?artifact={name}&artifact=ada/gated", {}),
+    ("GET", "/compare?artifact={name}&artifact=ada/gated", {}),
+    ("GET", "/compare?artifact={name}", {}),
     ("GET", "/{name}.git/info/refs?service=git-upload-pack", {}),
     ("POST", "/{name}.git/info/lfs/objects/batch", {"json": BATCH}),
     ("POST", "/{name}/ask-access", {}),

@@ -89,7 +89,7 @@ LEVELS = {
     ],
     "clone": [f"{each}" for at in (f"{GIT}.git", GIT) for each in (f"GET {at}/info/refs", f"POST {at}/git-upload-pack")],
     "score": [f"POST {ARTIFACT}/scores", f"POST {ARTIFACT}/scores/{{score}}/disputes"],
-    "act": [f"POST {REPOSITORY}/like", f"DELETE {REPOSITORY}/like", f"POST {PAGE}/ask-access"],
+    "act": [f"POST {REPOSITORY}/like", f"DELETE {REPOSITORY}/like", f"POST {PAGE}/ask-access", f"POST {ARTIFACT}/reports"],
     "write": [
         f"POST {REVISION}/yank", f"DELETE {REVISION}/yank", f"PUT {ARTIFACT}/aliases/{{alias}}", f"DELETE {ARTIFACT}/aliases/{{alias}}",
         f"GET {REPOSITORY}/auth-check/write",
@@ -111,15 +111,21 @@ OF_UPLOADS = [
 ALIKE = [
     *(f"{REPOSITORY}{end}" for end in ("/discussions", "/discussions/{rest:path}")),
     *(f"{GIT}.git/info/lfs/locks{end}" for end in ("", "/verify", "/{id}/unlock")),
-    *(f"{PAGE}/{end}" for end in ("request-access", "like", "yank")), f"{GIT}/settings", "/api/datasets/{owner}/{name}/leaderboard", "/api/{collection:collection}/{owner}/{name}/xet-read-token/{revision}",
+    *(f"{PAGE}/{end}" for end in ("request-access", "like", "yank", "edit/{revision}/{path:path}")), f"{GIT}/settings", f"{GIT}/report", "/api/datasets/{owner}/{name}/leaderboard", "/api/{collection:collection}/{owner}/{name}/xet-read-token/{revision}",
 ]  # fmt: skip
 """Paths that answer the same for every name: features that are not served, and forms without their page."""
 OTHERS = {
-    *(f"/api/v1/{end}" for end in ("search", "languages", "bases", "leaderboard", "parity", "recommend", "audit", "health/live", "health/ready", "metrics")),
+    *(f"/api/v1/{end}" for end in ("search", "languages", "bases", "leaderboard", "parity", "recommend", "audit", "reports", "health/live", "health/ready", "metrics")),
     *("/api/v1/artifacts/{name}", "/api/v1/compare", "/api/repos/create", "/api/repos/delete", "/api/repos/move"),
-    *("/leaderboard", "/parity", "/languages", "/languages/{tag}", "/recommend"),
-    *("/", "/api", "/status", "/sitemap.xml", "/sitemap-{part}.xml", "/feed.atom", "/robots.txt", "/favicon.ico", "/login", "/logout", "/settings", "/settings/tokens", "/settings/tokens/{number}/revoke", "/settings/password"),
-    *("/settings/sessions/{number}/end", "/settings/files", "/settings/files/{digest}", "/api/whoami-v2", "/api/settings/repositories", "/api/agent-harnesses", "/v1/telemetry"),
+    *("/compare", "/leaderboard", "/parity", "/languages", "/languages/{tag}", "/recommend", "/study", "/study/{name}"),
+    *("/publish", "/publish/check"),
+    *("/api", "/status", "/sitemap.xml", "/sitemap-{part}.xml"),
+    *("/", "/feed.atom", "/robots.txt", "/favicon.ico", "/login", "/logout", "/signup", "/reset/{secret}"),
+    *(f"/settings{end}" for end in ("", "/locale", "/tokens", "/tokens/{number}/revoke", "/password", "/security", "/access", "/reports", "/sessions/{number}/end", "/sessions/end-others")),
+    *(f"/settings/organisations{end}" for end in ("", "/{name}", "/{name}/members", "/{name}/leave")),
+    *(f"/administration{end}" for end in ("", "/policy", "/users", "/users/{name}", "/storage", "/reports", "/reports/{number}", "/jobs", "/audit")),
+    *(f"/administration/files{end}" for end in ("", "/unblock", "/{digest}")),
+    *("/api/whoami-v2", "/api/settings/repositories", "/api/agent-harnesses", "/v1/telemetry"),
     *(f"/api/users/{{name}}/{end}" for end in ("overview", "likes", "followers", "following")),
     *(f"/api/organizations/{{name}}/{end}" for end in ("overview", "members", "followers", "settings/repositories")),
     *("/api/telemetry/{topic:path}", "/lfs/objects/{token}", "/lfs/parts/{token}", "/lfs/complete/{token}", "/lfs/verify/{token}"),
@@ -129,7 +135,17 @@ OTHERS = {
     *("/api/{group:unserved}", "/api/{group:unserved}/{rest:path}"),
 }  # fmt: skip
 """Paths without the name of a repository; `test_privacy` asks those that take one as a parameter."""
-VARY_ANYWAY = {"/api/v1/metrics", "/api/v1/health/ready", "/status", "/login", "/try", "/try/{job}", "/api/whoami-v2"}
+VARY_ANYWAY = {
+    "/api/v1/metrics",
+    "/api/v1/health/ready",
+    "/login",
+    "/status",
+    "/reset/{secret}",
+    "/signup",
+    "/try",
+    "/try/{job}",
+    "/api/whoami-v2",
+}
 """Figures of the whole store and its jobs, without names; forms with a random token; the time when a token was made."""
 SCORE = {
     "metric": "accuracy", "value": 0.9, "benchmark": "emoji", "benchmark_digest": "d" * 64, "sample_size": 256, "seed": 3,
@@ -138,6 +154,7 @@ SCORE = {
 BODIES = {
     f"POST {ARTIFACT}/scores": SCORE,
     f"POST {ARTIFACT}/scores/{{score}}/disputes": {"reason": "measured elsewhere"},
+    f"POST {ARTIFACT}/reports": {"reason": "other", "text": "it is broken"},
     f"POST {PAGE}.git/info/lfs/objects/batch": {"operation": "download", "objects": []},
 }  # fmt: skip
 

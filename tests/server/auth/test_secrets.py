@@ -11,6 +11,8 @@ import httpx
 import pytest
 from huggingface_hub import HfApi
 
+from hub.registry.accounts.permissions import Actor
+from hub.registry.membership.reset_links import create_reset_link
 from server.parts.device_login.oauth import DEVICE
 from tests.builders.server.people import OTHER_PASSWORD, PASSWORD, Browser, serving
 
@@ -34,8 +36,9 @@ def drive(endpoint: str, hub, token_of) -> dict[str, str]:
         browser.log_in()
         secrets["session"] = client.cookies["linguahub"]
         secrets["CSRF token of a session"] = browser.csrf_token("/settings")
-        made = browser.send("/settings", "/settings/tokens", {"name": "x", "role": "write", "days": ""})
-        secrets["token from the page"] = shown_token(made.text)
+        browser.send("/settings", "/settings/tokens", {"name": "x", "role": "write", "days": ""})
+        secrets["cookie of a new token"] = client.cookies["linguahub-once"]
+        secrets["token from the page"] = shown_token(browser.get("/settings/tokens").text)
         codes = client.post("/oauth/device", data={"client_id": "hf"}).json()
         secrets["device code"] = codes["device_code"]
         page = f"/device?user_code={codes['user_code']}"
@@ -52,6 +55,11 @@ def drive(endpoint: str, hub, token_of) -> dict[str, str]:
         browser.send("/settings", "/logout")
         browser.send("/login", "/login", {"token": secrets["token from the page"]})
         secrets["session started with a token"] = client.cookies["linguahub"]
+        browser.send("/settings", "/logout")
+        link = create_reset_link(hub.registry.database, "ada", Actor("root")).path
+        secrets["link to reset the password"] = link.rpartition("/")[2]
+        browser.send(link, link, {"new": PASSWORD, "again": OTHER_PASSWORD})
+        browser.send(link, link, {"new": PASSWORD, "again": PASSWORD})
         client.get("/api/whoami-v2", headers={"authorization": f"Bearer {secrets['session']}"})
         secrets |= upload(client, secrets["renewed token"])
         client.post("/api/v1/admin/users", json={"name": PASSWORD}, headers={"authorization": "Bearer lh_" + "w" * 43})

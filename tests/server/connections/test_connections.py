@@ -17,7 +17,7 @@ from server.connections.header_clock import MAX_HEADER_BYTES
 from server.connections.on_h11 import H11Connection
 from server.connections.on_httptools import HttptoolsConnection
 from tests.builders.hub import a_hub
-from tests.builders.serving import served
+from tests.builders.serving import Served, served
 
 HEAD = b"GET /api/v1/health/live HTTP/1.1\r\nHost: a\r\n"
 QUICK_S = 0.5
@@ -25,11 +25,17 @@ QUICK_S = 0.5
 
 
 @pytest.fixture(params=[HttptoolsConnection, H11Connection])
-def address(request, tmp_path, monkeypatch) -> Iterator[tuple[str, int]]:
-    """Yield the address of a server, once with each parser."""
+def running(request, tmp_path, monkeypatch) -> Iterator[Served]:
+    """Yield a server, once with each parser."""
     monkeypatch.setattr(server.connections, "http_protocol", lambda: request.param)
     with a_hub(tmp_path) as hub, served(create_app(hub), force=True) as running:
-        yield running.listener.getsockname()
+        yield running
+
+
+@pytest.fixture
+def address(running: Served) -> tuple[str, int]:
+    """Return the address of the server."""
+    return running.listener.getsockname()
 
 
 @contextmanager
@@ -118,3 +124,31 @@ def test_neither_a_pause_between_requests_nor_a_slow_body_counts_as_slow_headers
         time.sleep(3 * QUICK_S)
         connection.sendall(b"}")
         assert status_of(connection) == 400
+
+
+def test_a_server_that_stops_still_answers_requests_that_are_on_their_way(running: Served, address, monkeypatch):
+    monkeypatch.setattr(header_clock, "LAST_REQUEST_S", 15.0)
+    with connected(address) as new, connected(address) as used, connected(address) as late:
+        for each in (used, late):
+            each.sendall(HEAD + b"\r\n")
+            assert status_of(each) == 200
+        late.sendall(HEAD)  # Half of a request.
+        running.server.should_exit = True
+        while running.server.servers[0].is_serving():
+            time.sleep(0.01)
+        late.sendall(b"\r\n")
+        for each in (new, used):
+            each.sendall(HEAD + b"\r\n")
+        for each in (new, used, late):
+            assert status_of(each) == 200
+            assert ends(each)
+    running.thread.join(timeout=10)
+    assert not running.thread.is_alive(), "the server ends as soon as its connections have ended"
+
+
+def test_a_server_that_stops_does_not_wait_for_idle_connections(running: Served, address):
+    with connected(address) as idle:
+        running.server.should_exit = True
+        assert ends(idle)
+    running.thread.join(timeout=10)
+    assert not running.thread.is_alive()

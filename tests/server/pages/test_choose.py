@@ -29,6 +29,25 @@ def test_a_leaderboard_shows_each_ranking_with_its_conditions(client: TestClient
     assert f'href="{board["entries"][0]["record"]}"' in page
 
 
+def test_in_one_language_a_leaderboard_has_quality_against_the_cost_of_training(client: TestClient):
+    front = client.get(f"/api/v1{BOARD}&language=yo").json()["rankings"][0]["front"]
+    points = front["points"]
+    assert [each["seconds"] for each in points] == sorted(each["seconds"] for each in points)
+    for each in points:
+        beaten = any(other["seconds"] < each["seconds"] and other["value"] >= each["value"] for other in points)
+        assert each["is_on_front"] != beaten
+    page = client.get(f"{BOARD}&language=yo").text
+    assert page.count('class="on"') >= sum(each["is_on_front"] for each in points)
+    assert "memory-yo 0.875 after 72 s, on the front" in page
+
+
+def test_without_a_language_a_leaderboard_leads_to_those_it_has(client: TestClient):
+    page = client.get(BOARD).text
+    assert "front-plot" not in page
+    assert "provenance=self-reported&amp;base=&amp;language=yo" in page
+    assert {each["front"] is None for each in client.get("/api/v1" + BOARD).json()["rankings"]} == {True}
+
+
 def test_the_filters_that_were_typed_stay_beside_a_message(client: TestClient):
     response = client.get(f"{BOARD}&language=Yorubaa&base=<b>")
     assert response.status_code == 400
@@ -39,7 +58,7 @@ def test_the_filters_that_were_typed_stay_beside_a_message(client: TestClient):
 
 def test_a_leaderboard_without_scores_lists_what_there_is(client: TestClient):
     page = client.get("/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1").text
-    assert "No reproduced scores with these filters." in page
+    assert "No scores with these filters are reproduced." in page
     assert "R-precision@1 on emoji-generation, self-reported" in page
 
 

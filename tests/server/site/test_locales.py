@@ -90,9 +90,9 @@ def test_errors_of_the_api_are_english(client: TestClient):
 
 
 def test_a_choice_lasts_and_counts_more_than_the_browser_s_languages(client: TestClient):
-    answer = client.post("/settings/locale", data={"locale": "fr", "next": "/?text=yoruba"}, follow_redirects=False)
+    answer = client.post("/settings/locale", data={"locale": "fr", "next": "/languages"}, follow_redirects=False)
     assert answer.status_code == 303
-    assert answer.headers["Location"] == "/?text=yoruba"
+    assert answer.headers["Location"] == "/languages"
     assert "Max-Age=31536000" in answer.headers["Set-Cookie"]
     page = client.get("/", headers={**PAGE, "Accept-Language": "yo"}).text
     assert '<html lang="fr"' in page
@@ -113,6 +113,19 @@ def test_a_choice_returns_only_to_pages_of_this_server(client: TestClient, targe
     assert answer.headers["Location"] == "/"
 
 
+def test_the_parameters_of_the_page_are_kept_as_the_browser_reports_them(client: TestClient):
+    for referer, location in (
+        (f"{client.base_url}/?text=yoruba", "/?text=yoruba"),
+        (f"{client.base_url}/leaderboard?metric=x", "/"),
+        ("https://[", "/"),
+        ("", "/"),
+    ):
+        answer = client.post(
+            "/settings/locale", data={"locale": "fr", "next": "/"}, headers={"Referer": referer}, follow_redirects=False
+        )
+        assert answer.headers["Location"] == location
+
+
 def test_other_sites_cannot_choose(client: TestClient):
     answer = client.post("/settings/locale", data={"locale": "fr"}, headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 403
@@ -120,10 +133,10 @@ def test_other_sites_cannot_choose(client: TestClient):
 
 
 def test_every_page_offers_all_languages_and_returns_to_itself(client: TestClient):
-    page = client.get("/?text=yoruba&kind=adapter", headers=PAGE).text
+    page = client.get("/?text=yoruba", headers=PAGE).text
     for each in LOCALES:
         assert f'value="{each.tag}" lang="{each.tag}" dir="{each.direction}"' in page
-    assert '<input type="hidden" name="next" value="/?text=yoruba&amp;kind=adapter">' in page
+    assert '<input type="hidden" name="next" value="/">' in page
 
 
 def test_pages_say_that_a_machine_has_translated_them_until_somebody_has_reviewed_all():

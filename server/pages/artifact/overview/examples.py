@@ -1,8 +1,8 @@
 """Example images of an artifact: those that its card lists as `widget`, as on the Hugging Face Hub, else images among its files.
 
 An entry has a prompt, `text`, the path of an image, `output.url`, and `parameters` such as the seed. Two more keys are ours:
-`without.url` is the image of the same prompt and seed without the module, and `language` the tag of the prompt. Only files of the same revision are shown: addresses of other
-hosts would tell them who reads the page.
+`without.url` is the image of the same prompt and seed without the module, and `language` the tag of the prompt. Only files of the same
+revision are shown: addresses of other hosts would tell them who reads the page.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from hub.records import Artifact, Pin, Query, Revision, Variant, split_names
 from hub.registry.artifacts.files import find_files
 from hub.weights.header import bytes_of
 from server.http.urls import page_path
+from server.site.translation import gettext
 
 MAX_VARIANTS = 20
 """Variants of which the page shows origin, memory and cost."""
@@ -106,8 +107,8 @@ def _parents(
     hub: LocalHub, origin: Lineage, readers: tuple[str, ...] | None, known: dict[str, Artifact | None]
 ) -> list[Relative]:
     """Return the modules that a variant continues or was merged from."""
-    parents = [(origin.parent.partition("@")[0], "continued from")] if origin.parent else []
-    parents += [(each.name, f"{each.share:g} of the merge") for each in origin.merged]
+    parents = [(origin.parent.partition("@")[0], gettext("continued from"))] if origin.parent else []
+    parents += [(each.name, gettext("%(share)s of the merge", share=format(each.share, "g"))) for each in origin.merged]
     return [replace(_pinned(hub, Pin(name=name), readers, known), note=note) for name, note in parents if name]
 
 

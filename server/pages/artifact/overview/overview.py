@@ -35,6 +35,7 @@ from server.pages.artifact.overview.examples import Example, listed_examples, ot
 from server.pages.artifact.overview.model_tree import derived_from, encoders_of, variant_facts
 from server.pages.artifact.overview.snippets import TRY, Snippet, Usage, snippets, try_path, upload_command
 from server.site.example_prompts import ENGLISH, all_examples
+from server.site.translation import gettext_noop
 
 _FOREIGN = "yo"
 """The language of examples for a module that reads any."""
@@ -92,7 +93,7 @@ def _context(request: Request, hub: LocalHub, artifact: Artifact, shown: Revisio
     return {
         "examples": examples,
         "has_pairs": any(each.without for each in examples),
-        "snippets": [Snippet("Terminal", recreate_command)] if recreate_command else snippets(usage),
+        "snippets": [Snippet(gettext_noop("Terminal"), recreate_command)] if recreate_command else snippets(usage),
         "recipe": recreate_command,
         "try_path": try_path(usage) if TRY in dict(request.app.state.navigation).values() else "",
         "upload_command": upload_command(usage),

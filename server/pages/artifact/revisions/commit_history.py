@@ -17,6 +17,7 @@ from server.http.urls import Segment, commit_id, view_path
 from server.pages.access_request import gate_of
 from server.pages.artifact.frame import HISTORY, render_tab
 from server.pages.artifact.revisions.text_diff import text_diffs
+from server.site.translation import gettext_noop
 
 PAGE = 50
 """Commits per page."""
@@ -66,7 +67,8 @@ def show_commit(request: Request, hub: Hub, artifact: DescribedArtifact, revisio
 
 
 def _change(path: str, former: Mapping[str, File], present: Mapping[str, File]) -> str:
-    return "removed" if path not in present else "changed" if path in former else "added"
+    removed, changed, added = gettext_noop("removed"), gettext_noop("changed"), gettext_noop("added")
+    return removed if path not in present else changed if path in former else added
 
 
 def _parent(hub: LocalHub, artifact: Artifact, revision: Revision) -> Revision | None:

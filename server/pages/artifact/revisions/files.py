@@ -14,7 +14,7 @@ from hub.local import LocalHub
 from hub.names import check_path
 from hub.records import Artifact, File, Revision
 from hub.registry.artifacts.files import Folder, files_in, find_files, find_folders, folders_in, paths_near
-from hub.registry.artifacts.scans import find_scan, scans_of
+from hub.registry.artifacts.scans import find_scan, reason_for_block, scans_of
 from hub.store import BlobStore
 from hub.weights.header import SUFFIX
 from server.auth.access import DescribedArtifact, Hub
@@ -69,9 +69,10 @@ def show_file(request: Request, hub: Hub, artifact: DescribedArtifact, revision:
         _require_folder(hub, shown, name)
         return RedirectResponse(view_path(artifact, "tree", revision, name), 307)
     scan = find_scan(hub.registry.database, file.digest)
-    context = {**_place(revision, name), "file": file, "scan": scan}
+    blocked = reason_for_block(hub.registry.database, file.digest)
+    context = {**_place(revision, name), "file": file, "scan": scan, "blocked": blocked}
     context |= {"text": None, "image": "", "weights": None, "previous": "", "next": ""}
-    if not gate_of(request, hub, artifact)["gate"] and not (scan and scan.is_blocked):
+    if not gate_of(request, hub, artifact)["gate"] and not (scan and scan.is_blocked) and blocked is None:
         context |= _content(request, hub, artifact, shown, file)
     return render_tab("artifact/file.html", FILES, request, hub, artifact, shown, context)
 

@@ -13,13 +13,14 @@ from hub.records import Artifact, Provenance, Score
 from hub.registry.scores.baselines import translation_scores
 from hub.scores.metrics import BASE_ALONE, COSTS, ENGLISH_BASE
 from server.pages import formatting
-from server.pages.axis import axis_top, place, ticks
 from server.pages.artifact.scores.score_rows import LABELS, ScoreRow, control_of
+from server.pages.axis import axis_top, place, ticks
+from server.site.translation import gettext, gettext_noop
 
 SHOWN_LANGUAGES = 16
 """Languages that are shown at once; the others are one click away."""
 MAX_CHARTS = 8
-_TRANSLATED = "translated"
+_TRANSLATED = gettext_noop("translated")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +136,8 @@ def _row(tag: str, values: _Values, series: Sequence[str], top: float) -> ChartR
     interval = ""
     if values.own.low is not None and values.own.high is not None:
         interval = f" ({formatting.number(values.own.low)}–{formatting.number(values.own.high)})"
-    words = [f"{language.english}: {formatting.number(own.value)}{interval}"]
-    words += [f"{mark.series} {formatting.number(mark.value)}" for mark in others]
+    words = [f"{language.name}: {formatting.number(own.value)}{interval}"]
+    words += [f"{gettext(mark.series)} {formatting.number(mark.value)}" for mark in others]
     return ChartRow(language=language, own=own, others=others, words="; ".join(words))
 
 

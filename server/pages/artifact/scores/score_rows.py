@@ -15,12 +15,17 @@ from hub.registry.scores.rows import question_of
 from hub.registry.scores.scores import PublishedScore
 from hub.scores.metrics import BASE_ALONE, ENGLISH_BASE
 from server.pages import formatting
+from server.site.translation import gettext_noop
 
-LABELS = {BASE_ALONE: "base alone", ENGLISH_BASE: "English prompts", "judge_ceiling_": "real images"}
+LABELS = {
+    BASE_ALONE: gettext_noop("base alone"),
+    ENGLISH_BASE: gettext_noop("English prompts"),
+    "judge_ceiling_": gettext_noop("real images"),
+}
 """Prefix of a control → what it measures."""
 FLOORS = {"fid_floor": "fid", "kid_floor": "kid"}
 """Beginning of a control's name → that of its metric. The rest of both names is the same."""
-FLOOR_LABEL = "floor"
+FLOOR_LABEL = gettext_noop("floor")
 _TRUST = tuple(Provenance)
 """Most trusted first."""
 

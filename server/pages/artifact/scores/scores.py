@@ -52,7 +52,7 @@ def show_scores(request: Request, hub: Hub) -> Response:
         "is_filtered": any(given.values()),
         "tasks": choices([*dict.fromkeys(row.task for row in rows)], wanted.task),
         "metrics": choices({metric: formatting.metric(metric) for metric in metrics}, wanted.metric),
-        "languages": choices({tag: formatting.language(tag).english for tag in tags}, wanted.language),
+        "languages": choices({tag: formatting.language(tag).name for tag in tags}, wanted.language),
         "scores_path": scores_path(artifact),
         "page": page,
         "pages": pages,

@@ -1,4 +1,4 @@
-"""`hub parity` and `hub recommend` on the curated cards: what they print, and what they refuse."""
+"""`hub parity`, `hub recommend` and `hub compare` on the curated cards: what they print, and what they refuse."""
 
 from __future__ import annotations
 
@@ -110,3 +110,40 @@ def test_a_run_record_is_found_by_the_id_of_a_leaderboard(hub):
     assert code == 0
     assert f"source        {entry['score']['source']}" in out
     assert f"hub rescore mulan-yo --score {entry['id']}" in out
+
+
+def test_a_comparison_shows_facts_and_marks_what_is_better_beyond_its_interval(hub):
+    code, out, _ = hub("compare", "memory-yo", "mulan-yo", "--metric", "r_precision_at_1")
+    assert code == 0
+    lines = {line.split("  ")[0].strip(): line for line in out.splitlines()}
+    assert "multilingual-e5-small + emoji-xlmr" in lines["encoder"]
+    assert "Languages of all: yo." in out
+    seen, pairs = (
+        next(line for line in out.splitlines() if f"emoji-generation/{split}" in line and " yo " in line)
+        for split in ("seen", "pairs")
+    )
+    assert " *" not in seen
+    assert "[0.19–0.37] *" in pairs
+    found = json.loads(hub("compare", "memory-yo", "mulan-yo", "--json")[1])
+    assert found["artifacts"] == ["linguahub/memory-yo", "linguahub/mulan-yo"]
+
+
+def test_artifacts_without_comparable_scores_are_compared_by_their_facts(hub):
+    code, out, _ = hub("compare", "sd15", "emoji-sd")
+    assert code == 0
+    assert "They have no comparable scores." in out
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["memory-yo"], "2 to 4 artifacts, not 1: name more."),
+        (["a", "b", "c", "d", "e"], "2 to 4 artifacts, not 5: leave some out."),
+        (["sd15", "runwayml/stable-diffusion-v1-5"], "`linguahub/sd15` is given twice"),
+        (["memory-yo", "memory-yoo"], "no artifact is called `memory-yoo`. Did you mean `memory-yo`"),
+    ],
+)
+def test_a_comparison_of_wrong_names_is_refused(hub, names, said):
+    code, out, err = hub("compare", *names)
+    assert (code, out) == (2, "")
+    assert said in err

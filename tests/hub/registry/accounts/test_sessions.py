@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from hub.errors import Conflict, InvalidRequest, RateLimited
-from hub.registry import Registry
 from hub.registry.accounts import login_throttle, sessions
 from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.audit import read_audit
@@ -24,11 +23,9 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-def database(address):
-    registry = Registry.open(address)
+def database(registry):
     Accounts(registry.database).add("ada", ROOT)
-    yield registry.database
-    registry.close()
+    return registry.database
 
 
 @pytest.fixture

@@ -40,6 +40,12 @@ SHARED = """
     DROP INDEX scores_by_ranking_and_value;
     DROP INDEX scores_by_language_and_ranking;
     ALTER TABLE scores DROP COLUMN setting;
+    DROP TABLE reset_links;
+    DROP TABLE reports;
+    DROP TABLE hidden_artifacts;
+    DROP TABLE blocked_files;
+    DROP INDEX audit_by_action;
+    ALTER TABLE accounts DROP COLUMN about;
     UPDATE alembic_version SET version_num = '0034'
 """
 

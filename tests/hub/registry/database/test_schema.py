@@ -30,7 +30,7 @@ def test_head_is_the_newest_migration():
     assert newest.name.startswith(f"{HEAD}_")
 
 
-TABLES_OF_HEAD = ("0037", "e764103a5ee5")
+TABLES_OF_HEAD = ("0038", "4cd9e5b242e6")
 """The revision, and the first digits of a SHA-256 over its tables and columns."""
 
 
@@ -202,7 +202,12 @@ def without_0033(registry):
 
 
 FILES = ("README.md", "emoji-sd/config.json", "emoji-sd/model.safetensors", "emoji-sd/text/vocab.json")
+WITHOUT_0038 = (
+    *(f"DROP TABLE {name}" for name in ("reset_links", "reports", "hidden_artifacts", "blocked_files")), "DROP INDEX audit_by_action",
+    "ALTER TABLE accounts DROP COLUMN about",
+)  # fmt: skip
 WITHOUT_0037 = (
+    *WITHOUT_0038,
     "DROP TABLE parities", "DROP INDEX scores_by_ranking_and_value", "DROP INDEX scores_by_language_and_ranking",
     "ALTER TABLE scores DROP COLUMN setting",
 )  # fmt: skip

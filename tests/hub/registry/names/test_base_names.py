@@ -10,6 +10,7 @@ from hub.errors import InvalidRequest, UnknownBase
 from hub.publish.composition import find_base
 from hub.records import Query, Upstream
 from hub.registry.names.base_names import squeeze
+from tests.builders.filled import filled_registry
 from tests.builders.registry import an_artifact, fill, names
 
 XL = Upstream(repository="stabilityai/stable-diffusion-xl-base-1.0", file="model_index.json")
@@ -19,8 +20,7 @@ def a_base(name: str, **changes):
     return an_artifact(name, kind="base", method="", bases=(), encoder="", scores=(), languages=("en",), **changes)
 
 
-@pytest.fixture
-def bases(registry):
+def _fill(registry):
     fill(
         registry,
         a_base("linguahub/sdxl", upstream=(XL,), aliases=("Stable Diffusion XL",)),
@@ -32,7 +32,9 @@ def bases(registry):
         an_artifact("eve/for-upstream-xl", bases=("stabilityai/stable-diffusion-xl-base-1.0",)),
         an_artifact("local/for-15", bases=("sd15",)),
     )
-    return registry
+
+
+bases, own_bases = filled_registry(_fill)
 
 
 @pytest.mark.parametrize("name", ["sd15", "SD15", "sd 1.5", "sd-1.5", "SD_1.5", "runwayml/stable-diffusion-v1-5", "linguahub/sd15", "pixart-Α"])  # fmt: skip
@@ -69,9 +71,9 @@ def test_a_search_by_any_name_of_a_base_finds_what_names_it_by_any_other(bases, 
     assert sorted(names(bases.find(Query(base=name)))) == ["for-upstream-xl", "for-xl"]
 
 
-def test_a_search_by_a_name_that_no_base_has_finds_what_names_it(bases):
-    fill(bases, an_artifact("local/for-new", bases=("new-base",)))
-    assert names(bases.find(Query(base="someone/New-Base"))) == ["for-new"]
+def test_a_search_by_a_name_that_no_base_has_finds_what_names_it(own_bases):
+    fill(own_bases, an_artifact("local/for-new", bases=("new-base",)))
+    assert names(own_bases.find(Query(base="someone/New-Base"))) == ["for-new"]
 
 
 def test_names_are_compared_without_case_spaces_and_accents():

@@ -13,6 +13,7 @@ from hub.publish.composition import find_module
 from hub.records import Provenance, Query, Upstream
 from hub.registry.names.stand_ins import say_stand_in, split_name
 from tests.builders.artifacts import a_score
+from tests.builders.filled import filled_registry
 from tests.builders.registry import an_artifact, fill
 
 FAR = (Upstream(repository="mulanai/mulan-lang-adapter", file="sd15.pth"),)
@@ -24,8 +25,7 @@ def everywhere(name: str, base: str = "sd15", **changes):
     return an_artifact(name, **fields | changes)
 
 
-@pytest.fixture
-def modules(registry):
+def _fill(registry):
     fill(
         registry,
         replace(an_artifact("linguahub/mulan-yo"), weights_digest="a" * 64),
@@ -36,7 +36,9 @@ def modules(registry):
         everywhere("eve/mulan-aaa"),
         everywhere("eve/iap-all", method="iap"),
     )
-    return registry
+
+
+modules, own_modules = filled_registry(_fill)
 
 
 def found(registry, name: str, base: str) -> tuple[str, str]:
@@ -65,29 +67,29 @@ def test_each_of_110_languages_is_read_on_each_base(modules):
         assert {each.base for each in modules.stand_ins(f"mulan-{tag}")} >= {"sd15", "sdxl"}, language_name(tag)
 
 
-def test_a_module_that_is_trained_later_wins(modules):
-    fill(modules, replace(an_artifact("local/mulan-yo", bases=("sd15",)), weights_digest="b" * 64))
-    assert found(modules, "mulan-yo", "sd15") == ("local/mulan-yo", "")
-    assert found(modules, "mulan-yo", "emoji-sd") == ("linguahub/mulan-yo", "")
-    assert found(modules, "mulan-yo", "sdxl") == ("linguahub/mulan-sdxl", "yo")
+def test_a_module_that_is_trained_later_wins(own_modules):
+    fill(own_modules, replace(an_artifact("local/mulan-yo", bases=("sd15",)), weights_digest="b" * 64))
+    assert found(own_modules, "mulan-yo", "sd15") == ("local/mulan-yo", "")
+    assert found(own_modules, "mulan-yo", "emoji-sd") == ("linguahub/mulan-yo", "")
+    assert found(own_modules, "mulan-yo", "sdxl") == ("linguahub/mulan-sdxl", "yo")
 
 
-def test_a_multilingual_module_that_saw_the_language_comes_before_a_zero_shot_one(modules):
-    fill(modules, everywhere("linguahub/mulan-zzz", languages=("yo", "sw"), trained_languages=()))
-    assert found(modules, "mulan-yo", "sd15")[0] == "linguahub/mulan-zzz"
-    assert found(modules, "mulan-fr", "sd15")[0] == "linguahub/mulan-sd15-aesthetic"
+def test_a_multilingual_module_that_saw_the_language_comes_before_a_zero_shot_one(own_modules):
+    fill(own_modules, everywhere("linguahub/mulan-zzz", languages=("yo", "sw"), trained_languages=()))
+    assert found(own_modules, "mulan-yo", "sd15")[0] == "linguahub/mulan-zzz"
+    assert found(own_modules, "mulan-fr", "sd15")[0] == "linguahub/mulan-sd15-aesthetic"
 
 
-def test_the_best_reproduced_score_in_the_language_decides_between_two(modules):
-    fill(modules, everywhere("linguahub/mulan-sd15-new", scores=(a_score(0.5, language="fr"),)))
-    assert found(modules, "mulan-fr", "sd15")[0] == "linguahub/mulan-sd15-new"
-    assert found(modules, "mulan-yo", "sd15")[0] == "linguahub/mulan-sd15-aesthetic"
+def test_the_best_reproduced_score_in_the_language_decides_between_two(own_modules):
+    fill(own_modules, everywhere("linguahub/mulan-sd15-new", scores=(a_score(0.5, language="fr"),)))
+    assert found(own_modules, "mulan-fr", "sd15")[0] == "linguahub/mulan-sd15-new"
+    assert found(own_modules, "mulan-yo", "sd15")[0] == "linguahub/mulan-sd15-aesthetic"
 
 
-def test_downloads_do_not_change_what_a_name_means(modules):
+def test_downloads_do_not_change_what_a_name_means(own_modules):
     for _ in range(3):
-        modules.count_download(ArtifactName("linguahub", "mulan-sd15-base"))
-    assert found(modules, "mulan-yo", "sd15")[0] == "linguahub/mulan-sd15-aesthetic"
+        own_modules.count_download(ArtifactName("linguahub", "mulan-sd15-base"))
+    assert found(own_modules, "mulan-yo", "sd15")[0] == "linguahub/mulan-sd15-aesthetic"
 
 
 def test_the_module_of_a_stranger_does_not_stand_in(modules):
@@ -96,10 +98,10 @@ def test_the_module_of_a_stranger_does_not_stand_in(modules):
         find_module(modules, "eve/mulan-yo", ["sd15"])
 
 
-def test_a_private_module_neither_stands_in_for_strangers_nor_hides_one(modules):
-    fill(modules, replace(an_artifact("local/mulan-yo", bases=("sdxl",)), private=True))
-    assert [each.base for each in modules.stand_ins("mulan-yo", readers=())] == ["sd15", "sdxl"]
-    assert [each.base for each in modules.stand_ins("mulan-yo")] == ["sd15"]
+def test_a_private_module_neither_stands_in_for_strangers_nor_hides_one(own_modules):
+    fill(own_modules, replace(an_artifact("local/mulan-yo", bases=("sdxl",)), private=True))
+    assert [each.base for each in own_modules.stand_ins("mulan-yo", readers=())] == ["sd15", "sdxl"]
+    assert [each.base for each in own_modules.stand_ins("mulan-yo")] == ["sd15"]
 
 
 @pytest.mark.parametrize(
@@ -140,9 +142,9 @@ def test_one_line_says_what_is_known_of_a_stand_in(modules):
     )
 
 
-def test_a_module_of_one_language_stands_in_before_a_zero_shot_one(modules):
-    assert found(modules, "mulan-yor", "emoji-sd") == ("linguahub/mulan-yo", "yo")
-    (first, *_) = modules.stand_ins("mulan-yor")
+def test_a_module_of_one_language_stands_in_before_a_zero_shot_one(own_modules):
+    assert found(own_modules, "mulan-yor", "emoji-sd") == ("linguahub/mulan-yo", "yo")
+    (first, *_) = own_modules.stand_ins("mulan-yor")
     assert say_stand_in(first) == "mulan-yo (trained on Yoruba; r_precision_at_1 0.5 in Yoruba, reproduced)"
 
 

@@ -11,13 +11,13 @@ from hub.registry.artifacts.repositories import change_settings
 from hub.registry.scores.leaderboard import LeaderboardQuery, leaderboards, ranks
 from hub.registry.scores.scores import published_scores
 from tests.builders.artifacts import a_score
+from tests.builders.filled import filled_registry
 from tests.builders.registry import an_artifact, fill
 
 METRIC = {"benchmark": "emoji-generation", "metric": "r_precision_at_1"}
 
 
-@pytest.fixture
-def shelf(registry):
+def _fill(registry):
     """Two splits, two languages, two bases, a tie, and a private artifact."""
     fill(
         registry,
@@ -27,7 +27,9 @@ def shelf(registry):
         an_artifact("d/closed", scores=(a_score(0.95),)),
     )
     change_settings(registry.database, ArtifactName("d", "closed"), Actor("test"), private=True)
-    return registry
+
+
+shelf, own_shelf = filled_registry(_fill)
 
 
 def ranked(registry, **asked):
@@ -74,10 +76,10 @@ def test_entries_whose_intervals_overlap_share_a_rank():
     assert ranks(costs) == [1, 1, 3]
 
 
-def test_an_entry_names_the_score_that_has_its_run_record(shelf):
-    (board,) = leaderboards(shelf.database, LeaderboardQuery(**METRIC, base="sdxl", readers=()), 50)
+def test_an_entry_names_the_score_that_has_its_run_record(own_shelf):
+    (board,) = leaderboards(own_shelf.database, LeaderboardQuery(**METRIC, base="sdxl", readers=()), 50)
     (entry,) = board.entries
-    found = {each.id: each.score for each in published_scores(shelf.database, entry.artifact)}
+    found = {each.id: each.score for each in published_scores(own_shelf.database, entry.artifact)}
     assert found[entry.id].source == entry.score.source == "hub evaluate, two cores"
 
 

@@ -13,6 +13,7 @@ from hub.registry.artifacts.repositories import change_settings
 from hub.registry.scores.parity_map import ParityQuery, parity_map
 from hub.registry.scores.scores import dispute, published_scores
 from tests.builders.artifacts import a_score
+from tests.builders.filled import filled_registry
 from tests.builders.registry import a_revision, an_artifact, fill
 
 METRIC = "r_precision_at_1"
@@ -27,8 +28,7 @@ def measured(value, english=0.8, raw=0.1, **changes):
     )
 
 
-@pytest.fixture
-def shelf(registry):
+def _fill(registry):
     """Modules for two languages, a translator, and a better one of a stranger."""
     fill(
         registry,
@@ -38,7 +38,9 @@ def shelf(registry):
         an_artifact("eve/claims", scores=measured(0.8)),
         reproduced=False,
     )
-    return registry
+
+
+shelf, own_shelf = filled_registry(_fill)
 
 
 def cells(registry, **asked):
@@ -58,42 +60,46 @@ def test_each_cell_has_the_best_parity_that_comes_with_linguahub(shelf):
     assert cells(shelf, base="sdxl") == {}
 
 
-def test_a_reproduced_parity_comes_before_a_better_claim(shelf):
-    fill(shelf, an_artifact("ada/honest", scores=measured(0.2)))
-    assert cells(shelf)["yo", "module"] == ("honest", 0.25)
+def test_a_reproduced_parity_comes_before_a_better_claim(own_shelf):
+    fill(own_shelf, an_artifact("ada/honest", scores=measured(0.2)))
+    assert cells(own_shelf)["yo", "module"] == ("honest", 0.25)
 
 
-def test_other_data_makes_another_map(shelf):
-    fill(shelf, an_artifact("linguahub/elsewhere", scores=measured(0.79, benchmark_digest="e" * 64)), reproduced=False)
-    assert cells(shelf) == BEST
-    found = parity_map(shelf.database, ParityQuery(base="emoji-sd"))
+def test_other_data_makes_another_map(own_shelf):
+    fill(
+        own_shelf,
+        an_artifact("linguahub/elsewhere", scores=measured(0.79, benchmark_digest="e" * 64)),
+        reproduced=False,
+    )
+    assert cells(own_shelf) == BEST
+    found = parity_map(own_shelf.database, ParityQuery(base="emoji-sd"))
     assert found.trial.benchmark_digest == "d" * 64
     assert [each.benchmark_digest for each in found.others] == ["e" * 64]
-    assert cells(shelf, split="pairs") == {}
+    assert cells(own_shelf, split="pairs") == {}
 
 
-def test_a_private_module_is_seen_by_its_readers_alone(shelf):
-    change_settings(shelf.database, ArtifactName("linguahub", "better"), Actor("test"), private=True)
-    assert ("sw", "module") not in cells(shelf)
-    assert cells(shelf)["yo", "module"] == ("good", 0.75)
-    assert cells(shelf, readers=("linguahub",)) == BEST
+def test_a_private_module_is_seen_by_its_readers_alone(own_shelf):
+    change_settings(own_shelf.database, ArtifactName("linguahub", "better"), Actor("test"), private=True)
+    assert ("sw", "module") not in cells(own_shelf)
+    assert cells(own_shelf)["yo", "module"] == ("good", 0.75)
+    assert cells(own_shelf, readers=("linguahub",)) == BEST
 
 
-def test_a_disputed_score_and_a_deleted_module_leave_the_map(shelf):
+def test_a_disputed_score_and_a_deleted_module_leave_the_map(own_shelf):
     name = ArtifactName("linguahub", "better")
-    (claim,) = (each for each in published_scores(shelf.database, name) if each.score.value == 0.7)
-    dispute(shelf.database, name, claim.id, "it was trained on the test set", Actor("ada"))
-    assert cells(shelf)["yo", "module"] == ("good", 0.75)
-    shelf.remove(ArtifactName("linguahub", "good"))
-    assert cells(shelf)["yo", "module"] == ("claims", 1.0)
-    assert shelf.database.rows("SELECT count(*) FROM parities")[0][0] == 5 + 2
+    (claim,) = (each for each in published_scores(own_shelf.database, name) if each.score.value == 0.7)
+    dispute(own_shelf.database, name, claim.id, "it was trained on the test set", Actor("ada"))
+    assert cells(own_shelf)["yo", "module"] == ("good", 0.75)
+    own_shelf.remove(ArtifactName("linguahub", "good"))
+    assert cells(own_shelf)["yo", "module"] == ("claims", 1.0)
+    assert own_shelf.database.rows("SELECT count(*) FROM parities")[0][0] == 5 + 2
 
 
-def test_a_cell_names_the_score_that_has_its_run_record(shelf):
-    found = parity_map(shelf.database, ParityQuery(base="emoji-sd", languages=("yo",)))
+def test_a_cell_names_the_score_that_has_its_run_record(own_shelf):
+    found = parity_map(own_shelf.database, ParityQuery(base="emoji-sd", languages=("yo",)))
     entry = next(each for each in found.entries if each.source == "module")
     assert (entry.provenance, entry.english, entry.at) == (Provenance.SELF_REPORTED, 0.8, None)
-    assert entry.id in {each.id for each in published_scores(shelf.database, entry.artifact)}
+    assert entry.id in {each.id for each in published_scores(own_shelf.database, entry.artifact)}
 
 
 def test_the_cost_depends_on_the_cells_and_not_on_the_modules(registry):

@@ -22,7 +22,7 @@ def shelf(request, tmp_path_factory):
     on_sqlite = request.param == "sqlite"
     folder = tmp_path_factory.mktemp("walk")
     opened = Registry.open(
-        folder / "registry.db" if on_sqlite else postgres.a_database(request.getfixturevalue("cluster"))
+        folder / "registry.db" if on_sqlite else postgres.a_registry(request.getfixturevalue("cluster"))
     )
     for number in range(40):
         tags, name = LANGUAGES[number % 4], f"owner{number % 3}/m{number:02}"

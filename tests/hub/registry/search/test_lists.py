@@ -8,11 +8,11 @@ import pytest
 
 from hub.names import ArtifactName
 from hub.records import PLAIN, Query
-from hub.registry import Registry
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings, like
 from hub.registry.index.trending import HALF_LIFE_DAYS, score, weight
 from hub.registry.search.search import find
+from tests.builders.filled import filled_registry
 from tests.builders.registry import an_artifact, fill
 
 ROOT = Actor("root")
@@ -23,9 +23,7 @@ def a_model(name, **fields):
     return an_artifact(name, **{**plain, **fields})
 
 
-@pytest.fixture
-def registry(address):
-    registry = Registry.open(address)
+def _fill(registry):
     fill(
         registry,
         a_model("ada/Sea-Words.v1", tags=("boats", "peft"), languages=("yo",), weights={"a" * 64: {"F32": 999}}),
@@ -33,8 +31,9 @@ def registry(address):
         a_model("bob/land", kind="dataset", tags=("boats",)),
         a_model("bob/mountain", license="MIT", bases=("linguahub/emoji-sd",)),
     )
-    yield registry
-    registry.close()
+
+
+registry, own_registry = filled_registry(_fill)
 
 
 def names(registry, candidates=500, **query):
@@ -69,18 +68,18 @@ def test_a_part_of_the_name_is_found_wherever_it_stands(registry, candidates, pa
     assert names(registry, candidates, parts=parts, sort="name") == expected
 
 
-def test_lists_of_models_are_the_same_before_and_after_there_are_data_sets(registry):
+def test_lists_of_models_are_the_same_before_and_after_there_are_data_sets(own_registry):
     asked = {"type": "model", "labels": ("boats",), "sort": "name"}
-    with_data_sets = names(registry, **asked)
-    registry.remove(ArtifactName("bob", "land", True))
-    assert names(registry, **asked) == with_data_sets == ["ada/Sea-Words.v1", "ada/sea_wind"]
-    assert names(registry, type="dataset") == []
-    assert len(names(registry, type="model")) == registry.find(Query()).total == 3
+    with_data_sets = names(own_registry, **asked)
+    own_registry.remove(ArtifactName("bob", "land", True))
+    assert names(own_registry, **asked) == with_data_sets == ["ada/Sea-Words.v1", "ada/sea_wind"]
+    assert names(own_registry, type="dataset") == []
+    assert len(names(own_registry, type="model")) == own_registry.find(Query()).total == 3
 
 
-def test_matching_trigrams_are_not_enough_for_a_part_of_a_name(registry):
-    fill(registry, a_model("eve/abcd-bcde"))
-    assert names(registry, parts=("abcde",)) == []
+def test_matching_trigrams_are_not_enough_for_a_part_of_a_name(own_registry):
+    fill(own_registry, a_model("eve/abcd-bcde"))
+    assert names(own_registry, parts=("abcde",)) == []
 
 
 @DENSE_OR_SPARSE
@@ -110,28 +109,28 @@ def test_models_are_found_by_the_number_of_their_parameters(registry, candidates
 
 
 @DENSE_OR_SPARSE
-def test_a_gated_artifact_is_found_as_soon_as_it_is_gated(registry, candidates):
-    change_settings(registry.database, ArtifactName("bob", "mountain"), ROOT, gated="manual")
-    assert names(registry, candidates, gated=True) == ["bob/mountain"]
-    assert "bob/mountain" not in names(registry, candidates, gated=False)
-    change_settings(registry.database, ArtifactName("bob", "mountain"), ROOT, gated="")
-    assert names(registry, candidates, gated=True) == []
+def test_a_gated_artifact_is_found_as_soon_as_it_is_gated(own_registry, candidates):
+    change_settings(own_registry.database, ArtifactName("bob", "mountain"), ROOT, gated="manual")
+    assert names(own_registry, candidates, gated=True) == ["bob/mountain"]
+    assert "bob/mountain" not in names(own_registry, candidates, gated=False)
+    change_settings(own_registry.database, ArtifactName("bob", "mountain"), ROOT, gated="")
+    assert names(own_registry, candidates, gated=True) == []
 
 
-def test_recent_likes_and_downloads_determine_the_trend(registry):
-    fan = registry.get("ada/sea_wind")
+def test_recent_likes_and_downloads_determine_the_trend(own_registry):
+    fan = own_registry.get("ada/sea_wind")
     from hub.registry.accounts.accounts import Accounts
 
-    accounts = Accounts(registry.database)
+    accounts = Accounts(own_registry.database)
     account = accounts.add("fan", ROOT)
     for _ in range(2):  # Once is enough.
-        like(registry.database, fan.name, account, ROOT)
+        like(own_registry.database, fan.name, account, ROOT)
     for _ in range(3):
-        registry.count_download(ArtifactName("bob", "land", True))
-    assert names(registry, sort="trend")[:2] == ["ada/sea_wind", "datasets/bob/land"]
-    assert names(registry, sort="likes")[0] == "ada/sea_wind"
-    assert score(registry.get("datasets/bob/land").trending) == pytest.approx(3, rel=1e-3)
-    assert score(registry.get("ada/sea_wind").trending) == pytest.approx(10, rel=1e-3)
+        own_registry.count_download(ArtifactName("bob", "land", True))
+    assert names(own_registry, sort="trend")[:2] == ["ada/sea_wind", "datasets/bob/land"]
+    assert names(own_registry, sort="likes")[0] == "ada/sea_wind"
+    assert score(own_registry.get("datasets/bob/land").trending) == pytest.approx(3, rel=1e-3)
+    assert score(own_registry.get("ada/sea_wind").trending) == pytest.approx(10, rel=1e-3)
 
 
 def test_half_of_the_trend_is_gone_after_its_half_life():
@@ -139,14 +138,14 @@ def test_half_of_the_trend_is_gone_after_its_half_life():
     assert score(weight(now), now + timedelta(days=HALF_LIFE_DAYS)) == pytest.approx(0.5)
 
 
-def test_a_renamed_artifact_is_found_only_by_its_new_name(registry):
+def test_a_renamed_artifact_is_found_only_by_its_new_name(own_registry):
     from hub.registry.artifacts.repositories import move_repository
 
     move_repository(
-        registry.database, ArtifactName("bob", "land", True), ArtifactName("bob", "island-of-palms", True), ROOT
+        own_registry.database, ArtifactName("bob", "land", True), ArtifactName("bob", "island-of-palms", True), ROOT
     )
-    assert names(registry, parts=("of-palm",)) == ["datasets/bob/island-of-palms"]
-    assert names(registry, parts=("b/land",)) == []
+    assert names(own_registry, parts=("of-palm",)) == ["datasets/bob/island-of-palms"]
+    assert names(own_registry, parts=("b/land",)) == []
 
 
 def test_a_list_is_paged_from_artifact_to_artifact(registry):

@@ -21,7 +21,7 @@ def shelf(request, tmp_path_factory):
     opened = Registry.open(
         tmp_path_factory.mktemp("shelf") / "registry.db"
         if on_sqlite
-        else postgres.a_database(request.getfixturevalue("cluster"))
+        else postgres.a_registry(request.getfixturevalue("cluster"))
     )
     fill(
         opened,

@@ -99,7 +99,7 @@ def test_an_owner_hides_an_artifact_and_gates_its_files(hub, browser, browse):
 
 def test_only_administrators_of_an_artifact_see_its_settings(hub, browser):
     browser.enter(hub, "bob")
-    assert "/settings" not in re.sub(r'<nav class="account".*?</nav>', "", browser.get(PAGE).text)
+    assert f"{PAGE}/settings" not in browser.get(PAGE).text
     assert browser.get(f"{PAGE}/settings").status_code == 403
     fields = {"visibility": "private", "gated": ""}
     assert browser.send(PAGE, f"{PAGE}/settings", fields).status_code == 403

@@ -41,7 +41,7 @@ def test_a_card_shows_pairs_of_images_without_and_with_the_module(client: TestCl
     assert len(found) == 12
     assert [("-base.webp" in each) for each in found] == [True, False] * 6
     assert all(client.get(each).headers["content-type"] == "image/webp" for each in found[:2])
-    assert "alone on the left" in text
+    assert "alone, then with" in text
 
 
 @pytest.mark.parametrize("name", WITH_IMAGES)

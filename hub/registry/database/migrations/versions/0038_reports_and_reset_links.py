@@ -27,13 +27,13 @@ def upgrade() -> None:
         sa.Column("id", WHOLE, primary_key=True, autoincrement=True),
         sa.Column("artifact_id", WHOLE, sa.ForeignKey("artifacts.id", ondelete="CASCADE"), nullable=False),
         sa.Column("account_id", WHOLE, sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
-        *(sa.Column(name, TEXT, nullable=False) for name in ("reason", "text", "status")),
+        *(sa.Column(name, TEXT, nullable=False) for name in ("reason", "text", "state")),
         sa.Column("at", Time, nullable=False),
         *(sa.Column(name, TEXT, nullable=False) for name in ("answer", "answered_by")),
         sa.Column("answered_at", Time),
-        sa.CheckConstraint("status in ('open', 'resolved', 'dismissed')", name="reports_have_a_status"),
+        sa.CheckConstraint("state in ('open', 'resolved', 'dismissed')", name="reports_have_a_state"),
     )
-    op.create_index("reports_by_status", "reports", ["status", "id"])
+    op.create_index("reports_by_state", "reports", ["state", "id"])
     op.create_index("reports_by_artifact", "reports", ["artifact_id"])
     op.create_index("reports_by_account", "reports", ["account_id", "id"])
     op.create_table(

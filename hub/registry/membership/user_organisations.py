@@ -31,6 +31,8 @@ def create_organisation(
     if known := next((each for each in administered if each.key == name.lower()), None):
         return known
     if len(administered) >= MAX_OWN and not user.is_admin:
-        raise Conflict(f"`{user.name}` is the admin of {len(administered)} organisations, which is the limit: leave one first.")
+        raise Conflict(
+            f"`{user.name}` is the admin of {len(administered)} organisations, which is the limit: leave one first."
+        )
     require_free_name(database, name, local_owner)
     return accounts.add(name, actor, kind=ORGANISATION, full_name=full_name.strip(), admin=user)

@@ -1,4 +1,4 @@
-"""The scores of a comparison by task: an overview of all tasks, and a chart of one by language.
+"""The scores of a comparison by protocol: an overview of all protocols, and a chart of one by language.
 
 Artifacts have a lane each within the row of a language, so that their intervals do not hide each other.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub.advice.comparison import BASE, ENGLISH, TRANSLATED, Comparison, Row, Task
+from hub.advice.comparison import BASE, ENGLISH, TRANSLATED, Comparison, Protocol, Row
 from hub.records import Score
 from server.pages import formatting
 from server.pages.axis import axis_top, place, ticks
@@ -18,11 +18,11 @@ _DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSummary:
-    """How artifacts compare in a task."""
+class ProtocolSummary:
+    """How artifacts compare in a protocol."""
 
     value: str
-    task: Task
+    protocol: Protocol
     languages: int
     better: tuple[int, ...]
     """For each artifact, the number of languages in which its interval is entirely better than all others."""
@@ -52,7 +52,7 @@ class ChartRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """The scores of a task by language."""
+    """The scores of a protocol by language."""
 
     rows: tuple[ChartRow, ...]
     baselines: tuple[str, ...]
@@ -63,31 +63,34 @@ class Chart:
     """Lanes of each row: one for each artifact, and one for the baselines."""
 
 
-def task_value(task: Task) -> str:
-    """Return the text that stands for a task in addresses."""
+def protocol_value(protocol: Protocol) -> str:
+    """Return the text that stands for a protocol in addresses."""
+    of = protocol
     parts = (
-        task.metric, task.benchmark, task.benchmark_digest[:_DIGITS], task.split, task.base, task.provenance, task.setting, task.unit,
-        task.better,
+        of.metric, of.benchmark, of.benchmark_digest[:_DIGITS], of.split, of.base, of.provenance, of.setting, of.unit, of.better,
     )  # fmt: skip
     return ":".join(parts)
 
 
-def overview_of(comparison: Comparison, tasks: Sequence[Task]) -> list[TaskSummary]:
-    """Return a summary of each task, in their order."""
+def overview_of(comparison: Comparison, protocols: Sequence[Protocol]) -> list[ProtocolSummary]:
+    """Return a summary of each protocol, in their order."""
     number = len(comparison.artifacts)
     found = []
-    for task in tasks:
-        best = [row.best for row in comparison.rows if row.task == task]
+    for protocol in protocols:
+        best = [row.best for row in comparison.rows if row.protocol == protocol]
         found.append(
-            TaskSummary(
-                value=task_value(task), task=task, languages=len(best), better=tuple(map(best.count, range(number)))
+            ProtocolSummary(
+                value=protocol_value(protocol),
+                protocol=protocol,
+                languages=len(best),
+                better=tuple(map(best.count, range(number))),
             )
         )
     return found
 
 
 def chart_of(comparison: Comparison, rows: Sequence[Row]) -> Chart:
-    """Return the chart of the rows of one task."""
+    """Return the chart of the rows of one protocol."""
     scores = [score for row in rows for score in (*row.scores, *row.baselines.values()) if score is not None]
     top = axis_top(scores[0], [score.value for score in scores])
     baselines = tuple(label for label in (BASE, TRANSLATED, ENGLISH) if any(label in row.baselines for row in rows))

@@ -1,0 +1,1 @@
+"""Pages of the caller's own account: /settings with its tabs, /signup and /reset."""

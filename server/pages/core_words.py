@@ -1,0 +1,64 @@
+"""Words of records and of HTTP that pages show translated: `{{ artifact.kind | translated }}`. Listed here, because `hub` marks nothing."""
+
+from __future__ import annotations
+
+from server.site.translation import gettext_noop
+
+KINDS = (
+    gettext_noop("adapter"),
+    gettext_noop("projector"),
+    gettext_noop("encoder"),
+    gettext_noop("delta"),
+    gettext_noop("base"),
+    gettext_noop("dataset"),
+)
+PROVENANCES = (
+    gettext_noop("reproduced"),
+    gettext_noop("self-reported"),
+    gettext_noop("reported"),
+    gettext_noop("disputed"),
+)
+NOUNS = (
+    gettext_noop("artifact"),
+    gettext_noop("language"),
+    gettext_noop("method"),
+    gettext_noop("kind"),
+    gettext_noop("metric"),
+    gettext_noop("corpus"),
+    gettext_noop("benchmark"),
+    gettext_noop("words"),
+)
+"""What a name can be of, and what a search text was understood as, besides kinds."""
+SCANS = (
+    gettext_noop("pickle"),
+    gettext_noop("archive"),
+    gettext_noop("program"),
+    gettext_noop("malicious, not served"),
+    gettext_noop("not scanned yet"),
+    gettext_noop("nothing found"),
+    gettext_noop("suspicious"),
+    gettext_noop("inconclusive"),
+)
+COMMERCIAL_USE = (
+    gettext_noop("allowed"),
+    gettext_noop("allowed under the conditions of the licence"),
+    gettext_noop("not allowed"),
+    gettext_noop("not stated"),
+)
+STATUSES = (
+    gettext_noop("Bad Request"),
+    gettext_noop("Unauthorized"),
+    gettext_noop("Forbidden"),
+    gettext_noop("Not Found"),
+    gettext_noop("Method Not Allowed"),
+    gettext_noop("Conflict"),
+    gettext_noop("Gone"),
+    gettext_noop("Request Entity Too Large"),
+    gettext_noop("Request-URI Too Long"),
+    gettext_noop("Too Many Requests"),
+    gettext_noop("Internal Server Error"),
+    gettext_noop("Not Implemented"),
+    gettext_noop("Bad Gateway"),
+    gettext_noop("Service Unavailable"),
+    gettext_noop("Insufficient Storage"),
+)

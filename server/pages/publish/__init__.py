@@ -1,0 +1,1 @@
+"""Publish in the browser: upload a folder, and edit a card."""

@@ -1,0 +1,1 @@
+"""/study: the report that `hub study` writes."""

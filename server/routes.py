@@ -35,6 +35,7 @@ from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
 from server.pages import access_request, choose_locale, feed, login
+from server.pages.about import api_reference, sitemap, status
 from server.pages.account import (
     access_decisions,
     access_tokens,
@@ -176,7 +177,11 @@ _PAGES = (
     RouteSpec("GET", "/benchmarks", benchmarks.show_benchmarks),
     RouteSpec("GET", "/benchmarks/{benchmark}", benchmarks.show_benchmark),
     RouteSpec("GET", "/datasets", datasets.show_datasets),
+    RouteSpec("GET", "/api", api_reference.show_api),
+    RouteSpec("GET", "/status", status.show_status),
     RouteSpec("GET", "/feed.atom", feed.show_feed),
+    RouteSpec("GET", "/sitemap.xml", sitemap.show_index),
+    RouteSpec("GET", "/sitemap-{part}.xml", sitemap.show_sitemap),
     RouteSpec("GET", "/robots.txt", robots.robots),
     RouteSpec("GET", "/favicon.ico", robots.favicon),
     RouteSpec("GET", "/login", login.show_login),

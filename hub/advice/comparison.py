@@ -40,7 +40,7 @@ _DIFFERENCES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
+class TrainedVariant:
     """The training run of a variant."""
 
     base: str
@@ -66,7 +66,7 @@ class Facts:
     """Size of its files, or of its weights upstream; None if unknown."""
     license: str
     commercial_use: str
-    training: tuple[Training, ...]
+    training: tuple[TrainedVariant, ...]
     """The training runs that its variants record."""
     costs: tuple[Score, ...]
     """What its card and others state about its cost."""
@@ -335,14 +335,14 @@ def _facts(registry: Registry, store: BlobStore, artifact: Artifact, front_matte
     )  # fmt: skip
 
 
-def _training(registry: Registry, store: BlobStore, artifact: Artifact) -> tuple[Training, ...]:
+def _training(registry: Registry, store: BlobStore, artifact: Artifact) -> tuple[TrainedVariant, ...]:
     folders = {each.folder: each.base.name.rpartition("/")[2] for each in artifact.variants[:MAX_VARIANTS]}
     if not folders or not artifact.revision:
         return ()
     files = find_files(registry.database, artifact.revision, [f"{folder}/config.json" for folder in folders])
     shown = registry.revision(artifact.name, artifact.revision, with_files=False)
     return tuple(
-        Training(base=folders[each.folder], seconds=each.device_seconds, device=each.device)
+        TrainedVariant(base=folders[each.folder], seconds=each.device_seconds, device=each.device)
         for each in lineages(replace(shown, files=tuple(files.values())), store)
         if each.device_seconds
     )

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from hub.cards.policy import file_problem, path_problems, sample_problem
+from hub.publish.checks.limits import MAX_CARD, MAX_FILES, folders_above, is_described_by
 from hub.publish.checks.mistakes import Mistake
-from hub.publish.commit import MAX_CARD, MAX_FILES, folders_above, is_described_by
 from hub.registry.uploads.xet_files import MAX_FILE_BYTES
 from hub.weights.header import MAX_HEADER_BYTES
 

@@ -13,9 +13,10 @@ from hub.cards.card import FILE
 from hub.errors import HubError, InvalidName
 from hub.local import LocalHub
 from hub.names import ArtifactName, check_path
+from hub.publish.checks.limits import is_described_by
 from hub.publish.checks.listed_files import ListedFile, file_mistakes
 from hub.publish.checks.mistakes import Mistake, card_mistakes, is_dataset_card, is_ours
-from hub.publish.commit import is_described_by, policy_of
+from hub.publish.commit import policy_of
 from hub.publish.new_repository import new_card
 from hub.records import DATASET, PLAIN, Artifact, File
 from hub.registry.accounts.file_policy import file_policy

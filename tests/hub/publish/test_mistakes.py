@@ -14,9 +14,9 @@ from hub.cards.policy import ANY, SAFETENSORS_ONLY, SCAN
 from hub.errors import InvalidCard, UnknownArtifact
 from hub.names import ArtifactName
 from hub.publish.checks.check_folder import check_folder
+from hub.publish.checks.limits import MAX_CARD
 from hub.publish.checks.listed_files import ListedFile, file_mistakes
 from hub.publish.checks.mistakes import card_mistakes, lines_of, lines_of_card
-from hub.publish.commit import MAX_CARD
 
 NAME = ArtifactName("ada", "first-yo")
 CARD = """---

@@ -11,7 +11,8 @@ import pytest
 from safetensors.numpy import save
 
 from hub.names import ArtifactName
-from hub.publish.commit import MAX_CARD, create
+from hub.publish.checks.limits import MAX_CARD
+from hub.publish.commit import create
 from hub.registry.accounts.permissions import Actor
 from server.auth.csrf_forms import CSRF_HEADER
 from server.pages.publish.check import MAX_FILES

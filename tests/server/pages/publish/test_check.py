@@ -126,6 +126,7 @@ def test_lies_about_sizes_and_contents_are_no_crash(check):
     check([listed("x" * 5000, b"")], status=400)
     check([listed(f"{n}.txt", b"") for n in range(MAX_FILES + 1)], status=400)
     odd = check([listed("a/config.json", "{}"), listed("a/b/config.json", "{}"), listed("\u202e/config.json", "{}")])
+    check([listed("README.md/config.json", "{}"), listed("README.md", card()), listed("config.json/config.json", "{}")])
     assert {"a/config.json", "\u202e/config.json"} <= {file for file, _ in places(odd)}
 
 

@@ -64,6 +64,7 @@ drop.addEventListener("drop", async (event) => {
 // Something has changed, so that it must be checked again.
 function change(wait = WAIT_MS) {
   checked = null;
+  checks += 1; // The answer of a check that is under way is outdated.
   at("send").disabled = true;
   clearTimeout(timer);
   if (entries.size) timer = setTimeout(check, wait);

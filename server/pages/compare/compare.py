@@ -20,8 +20,8 @@ from server.http.urls import absolute, with_parameters
 from server.pages import formatting
 from server.pages.artifact.frame import shown_revision
 from server.pages.artifact.overview.snippets import Usage, snippets
-from server.pages.compare.prompts import same_prompts
 from server.pages.compare.protocols import chart_of, overview_of, protocol_value
+from server.pages.compare.same_prompts import same_prompts
 from server.pages.rendering import render
 
 PARAMETER = "artifact"

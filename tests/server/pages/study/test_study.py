@@ -95,7 +95,7 @@ def test_languages_in_the_head_of_a_table_have_their_names_and_words_stay_words(
 def test_images_have_long_lived_addresses_and_sizes(folder: Path):
     body = chapter(folder, "index", documentation="").body
     assert re.search(
-        r'<img src="/study/files/plot\.[0-9a-f]{12}\.svg" alt="R@1 &#34;by&#34; language" loading="lazy" width="720" height="331">',
+        r'<img src="/study/files/plot\.[0-9a-f]{12}\.svg" alt="R@1 &#34;by&#34; language" loading="lazy" width="960" height="442">',
         body,
     )
     sheet = next((ROOT / "cards" / "adapters" / "memory-yo" / "images").glob("*.webp"))

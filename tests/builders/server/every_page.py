@@ -100,7 +100,9 @@ def people(published: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> Ite
         opened.accounts.set_member(opened.accounts.get("crew"), opened.accounts.get("root"), "admin", ROOT)
         set_account_policy(opened.registry.database, AccountPolicy(sign_up=True, organisations=True), ROOT)
         artifact, bob = opened.registry.get("ada/first-yo"), opened.accounts.get("bob")
-        add_report(opened.registry.database, artifact, bob, next(iter(REASONS)), "The card names no source.", Actor("bob"))
+        add_report(
+            opened.registry.database, artifact, bob, next(iter(REASONS)), "The card names no source.", Actor("bob")
+        )
         yield opened
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any
 
 from hub.advice.memory_estimate import stated_parameters
@@ -31,6 +32,8 @@ BASE, ENGLISH, TRANSLATED = "base alone", "English prompts", "translated"
 """Names of the baselines: the base without a module, the base with the English prompts, and a translator before the base."""
 MAX_VARIANTS = 20
 """Variants of an artifact whose cost of training is read."""
+MAX_DATA = 30
+"""Splits of benchmarks whose translated scores are looked up; artifacts can have thousands of scores."""
 _PROTOCOL = ("metric", "benchmark", "benchmark_digest", "split", "language", "base", "unit", "better")
 _DIFFERENCES = {
     "benchmark_digest": "data", "split": "split", "base": "base", "unit": "unit", "better": "direction",
@@ -268,22 +271,18 @@ def _baselines(
         for score in sorted(artifact.scores, key=lambda each: [*Provenance].index(each.provenance)):
             if score.metric.startswith((BASE_ALONE, ENGLISH_BASE)) and score.provenance is not Provenance.DISPUTED:
                 add("", score, artifact)
-    protocols = {protocol for protocol, _ in common}
+    metrics: dict[tuple[str, str, str, str], set[str]] = {}
+    for each, _ in common:
+        if each.base and each.benchmark_digest:
+            data = each.benchmark, each.benchmark_digest, each.split, each.base
+            metrics.setdefault(data, set()).update((each.metric, BASE_ALONE + each.metric, ENGLISH_BASE + each.metric))
     compared = {each.name for each in artifacts}
-    for sample in {(each.benchmark, each.benchmark_digest, each.split, each.base): each for each in protocols}.values():
-        if not sample.base or not sample.benchmark_digest:
-            continue
-        metrics = sorted(
-            prefix + each.metric
-            for each in protocols
-            for prefix in ("", BASE_ALONE, ENGLISH_BASE)
-            if (each.benchmark, each.split, each.base) == (sample.benchmark, sample.split, sample.base)
-        )
+    for (benchmark, digest, split, base), wanted in islice(metrics.items(), MAX_DATA):
         like = Score(
-            metric=sample.metric, value=0.0, benchmark=sample.benchmark, benchmark_digest=sample.benchmark_digest, split=sample.split,
-            base=sample.base, provenance=Provenance.SELF_REPORTED, source="",
+            metric="", value=0.0, benchmark=benchmark, benchmark_digest=digest, split=split, base=base,
+            provenance=Provenance.SELF_REPORTED, source="",
         )  # fmt: skip
-        for name, score in translation_scores(registry.database, like, metrics, artifacts[0].name):
+        for name, score in translation_scores(registry.database, like, sorted(wanted), artifacts[0].name):
             if name not in compared:
                 add(str(name), score, None)
     return {key: _beside(known, *key) for key in common}

@@ -29,6 +29,8 @@ MAX_SUGGESTED = 6
 """Artifacts to compare with that are suggested beside one."""
 SHOWN_LANGUAGES = 8
 """Languages of an artifact that are shown at once; the others are one click away."""
+MAX_PROTOCOLS = 50
+"""Protocols that the page lists; the JSON has all."""
 _LONGEST = 200
 
 
@@ -74,8 +76,8 @@ def _shown(request: Request, hub: LocalHub, comparison: Comparison) -> dict[str,
             [formatting.language(tag) for tag in each.languages if tag not in common] for each in comparison.artifacts
         ],
         "shown_languages": SHOWN_LANGUAGES,
-        "overview": overview_of(comparison, protocols),
-        "protocols": [(protocol_value(each), each) for each in protocols],
+        "overview": overview_of(comparison, protocols[:MAX_PROTOCOLS]),
+        "more_protocols": max(0, len(protocols) - MAX_PROTOCOLS),
         "protocol": protocol,
         "protocol_value": protocol_value(protocol) if protocol else "",
         "protocol_address": lambda value: with_parameters(request, protocol=value) + "#scores",

@@ -14,7 +14,7 @@ from server.auth.access import Hub
 from server.auth.browser_session import client_address, end_browser_session, new_csrf_token, remember
 from server.auth.csrf_forms import SubmittedForm
 from server.http.urls import Segment
-from server.pages.account.security import require_match
+from server.pages.account.password_and_sessions import require_match
 from server.pages.login import FORM_HEADERS, SEE_OTHER
 from server.pages.rendering import render
 

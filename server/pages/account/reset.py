@@ -37,6 +37,7 @@ def reset_password(request: Request, hub: Hub, form: SubmittedForm, secret: Segm
         use_reset_link(hub.registry.database, secret, form.get("new"), client_address(request))
     except InvalidRequest as error:
         return _page(request, hub, secret, problem=error)
+    request.state.session = None  # If this browser had one, it has ended, too.
     response = RedirectResponse("/login?done=reset", SEE_OTHER)
     end_browser_session(request, response, hub)
     return response

@@ -41,11 +41,11 @@ from server.pages.account import (
     access_tokens,
     own_organisations,
     own_reports,
+    password_and_sessions,
     profile,
     reset,
     sign_up,
 )
-from server.pages.account import security as account_security
 from server.pages.administration import (
     audit_log,
     background_jobs,
@@ -55,7 +55,7 @@ from server.pages.administration import (
     storage,
     user_accounts,
 )
-from server.pages.artifact import actions, report, repository_settings, viewer
+from server.pages.artifact import actions, report_form, repository_settings, viewer
 from server.pages.artifact.overview.overview import show_artifact
 from server.pages.artifact.revisions import commit_history, files
 from server.pages.artifact.scores.scores import show_scores
@@ -209,10 +209,10 @@ _PAGES = (
         RouteSpec("GET", "/access", access_decisions.show_requests),
         RouteSpec("POST", "/access", access_decisions.decide),
         RouteSpec("GET", "/reports", own_reports.show_reports),
-        RouteSpec("GET", "/security", account_security.show_security),
-        RouteSpec("POST", "/password", account_security.change_password),
-        RouteSpec("POST", "/sessions/{number}/end", account_security.end_session),
-        RouteSpec("POST", "/sessions/end-others", account_security.end_other_sessions),
+        RouteSpec("GET", "/security", password_and_sessions.show_security),
+        RouteSpec("POST", "/password", password_and_sessions.change_password),
+        RouteSpec("POST", "/sessions/{number}/end", password_and_sessions.end_session),
+        RouteSpec("POST", "/sessions/end-others", password_and_sessions.end_other_sessions),
     ),
     *below(
         "/administration",
@@ -345,8 +345,8 @@ GENERAL = (
         RouteSpec("GET", "/viewer/{revision}/{image}", viewer.send_image),
         RouteSpec("GET", "/settings", repository_settings.show_settings),
         RouteSpec("POST", "/settings", repository_settings.change_visibility),
-        RouteSpec("GET", "/report", report.show_form),
-        RouteSpec("POST", "/report", report.report),
+        RouteSpec("GET", "/report", report_form.show_form),
+        RouteSpec("POST", "/report", report_form.report),
     ),
     *below(
         "/{collection:prefix}{repository:repository}",

@@ -96,6 +96,13 @@ def test_a_reset_link_sets_a_password_once_and_ends_sessions(browse, hub):
     assert Sessions(hub.registry.database).of(hub.accounts.get("ada")) == []
 
 
+def test_a_user_who_is_logged_in_can_use_a_link_too(browser, hub):
+    browser.enter(hub)
+    link = create_reset_link(hub.registry.database, "ada", ROOT).path
+    done = browser.send(link, link, {"new": OTHER_PASSWORD, "again": OTHER_PASSWORD})
+    assert done.headers["location"] == "/login?done=reset"
+
+
 def test_a_link_ends_with_its_time_a_newer_link_and_the_removal_of_the_user(browser, hub, monkeypatch):
     database = hub.registry.database
     older, newer = (create_reset_link(database, "ada", ROOT).path for _ in range(2))

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hub.cards.card import FILE, NAMESPACE, Card
+from hub.cards.card import FILE, NAMESPACE, Card, Place
 from hub.cards.front_matter import split_front_matter
 from hub.cards.licenses import COMMERCIAL_USE, Terms, parse_licenses, terms_of
 from hub.cards.model_index import from_result
 from hub.conditioning import Conditioning, conditioning_problems, read_conditioning
-from hub.errors import InvalidCard, InvalidName, Problem, UnknownLanguage, near_names
+from hub.errors import InvalidCard, InvalidName, UnknownLanguage, near_names
 from hub.languages import parse_language
 from hub.names import ArtifactName, Digest, check_path
 from hub.plugins import advertised
@@ -44,7 +44,7 @@ class _CardParser:
 
     def __init__(self, front_matter: dict[str, Any], name: ArtifactName) -> None:
         self.name = name
-        self.problems: list[Problem] = []
+        self.problems: list[tuple[str, Place]] = []
         ours = front_matter.get(NAMESPACE)
         if not isinstance(ours, dict):
             self._add(f"`{NAMESPACE}:` is missing: add a mapping with at least `kind` and `summary`", NAMESPACE)
@@ -79,12 +79,12 @@ class _CardParser:
         )
         if self.problems:
             count = f"{len(self.problems)} problem{'s' * (len(self.problems) > 1)}"
-            listed = "; ".join(problem.text for problem in self.problems)
+            listed = "; ".join(text for text, _ in self.problems)
             raise InvalidCard(f"{count} in the card of `{self.name}`: {listed}.", problems=self.problems)
         return card
 
     def _add(self, text: str, *place: str | int) -> None:
-        self.problems.append(Problem(text, place))
+        self.problems.append((text, place))
 
     def kind(self) -> str:
         kind = self.text("kind", required=True)
@@ -150,7 +150,7 @@ class _CardParser:
         scores = []
         for result, place in zip(results, _places_of_results(model_index), strict=True):
             score, problems = from_result(result)
-            self.problems += [Problem(problem, place) for problem in problems]
+            self.problems += [(problem, place) for problem in problems]
             if score is not None:
                 scores.append(score)
         return tuple(scores)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from hub.errors import InvalidCard, InvalidRequest, Problem
+from hub.errors import InvalidCard, InvalidRequest
 from hub.records import Artifact
 
 MAX_UNKNOWN = 20
@@ -29,4 +29,4 @@ def unknown_bases(bases: Iterable[str], find: Find) -> Iterator[InvalidCard]:
             suggestions = [f"`{each}`" for each in getattr(error, "suggestions", ())]
             near = f" Did you mean {', '.join(suggestions)}?" if suggestions else ""
             text = f"the base `{base}` does not exist on this hub.{near} List bases with `hub bases`, or name the repository, `owner/name`."
-            yield InvalidCard(text, problems=[Problem(text, ("base_model", number))])
+            yield InvalidCard(text, problems=[(text, ("base_model", number))])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from hub.conditioning import Conditioning, format_width
 from hub.languages import MULTILINGUAL, autonym, language_name
@@ -94,7 +94,12 @@ def sentence(message: str) -> Markup:
     parts = (message[:1].upper() + message[1:]).split("`")
     code = Markup("<code>{}</code>")
     text = Markup("").join(code.format(part) if number % 2 else part for number, part in enumerate(parts))
-    return text if current_locale() is ENGLISH else Markup('<bdi lang="en" dir="ltr">{}</bdi>').format(text)
+    return english(text)
+
+
+def english(text: str) -> Markup:
+    """Return a text that is English in all languages as HTML, marked as English on other pages."""
+    return escape(text) if current_locale() is ENGLISH else Markup('<bdi lang="en" dir="ltr">{}</bdi>').format(text)
 
 
 def day(moment: datetime | None) -> str:

@@ -77,6 +77,7 @@ def _environment() -> Environment:
     environment.newstyle_gettext = True  # type: ignore[attr-defined]  # An attribute that the extension adds.
     environment.filters |= {
         "language": formatting.language,
+        "english": formatting.english,
         "sentence": formatting.sentence,
         "size": formatting.size,
         "weight": formatting.weight,

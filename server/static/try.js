@@ -8,8 +8,10 @@ const problem = document.getElementById("problem");
 const results = document.getElementById("results");
 const columns = results.querySelector(".columns");
 const share = document.getElementById("share");
+const words = JSON.parse(form.dataset.words); // In the language of the page.
 const FINISHED = ["done", "failed", "cancelled"];
 const root = document.documentElement.dataset.root || ""; // The path of a server below a path.
+const seconds = new Intl.NumberFormat(`${document.documentElement.lang}-u-nu-latn`, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 let current = form.dataset.job || "";
 
 // Letters and tone marks go where the cursor is; a mark joins the letter before it.
@@ -73,6 +75,10 @@ prompt.addEventListener("keydown", (event) => {
   }
 });
 
+function fillIn(word, values) {
+  return words[word].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
 function say(text) {
   problem.hidden = !text;
   problem.querySelector("p").textContent = text ? text[0].toUpperCase() + text.slice(1) : "";
@@ -80,7 +86,7 @@ function say(text) {
 
 async function read(response) {
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(body.error || `the server answered ${response.status}: try again.`);
+  if (!response.ok) throw new Error(body.error || fillIn("status", { status: response.status }));
   return body;
 }
 
@@ -110,7 +116,7 @@ form.addEventListener("submit", async (event) => {
   } catch (error) {
     draw.disabled = false;
     state.textContent = "";
-    say(error instanceof TypeError ? "the server does not respond: try again." : error.message);
+    say(error instanceof TypeError ? words.silent : error.message);
   }
 });
 
@@ -128,7 +134,7 @@ share.addEventListener("click", async (event) => {
   event.preventDefault();
   const label = share.textContent;
   await navigator.clipboard.writeText(share.href);
-  share.textContent = "Link copied";
+  share.textContent = words.copied;
   setTimeout(() => { share.textContent = label; }, 1500);
 });
 
@@ -163,14 +169,14 @@ function show(job) {
   const prompted = results.querySelector(".prompt");
   prompted.textContent = job.prompt;
   prompted.lang = job.language;
-  results.querySelector(".of .more").textContent = `${job.base} · seed ${job.seed}`;
+  results.querySelector(".of .more").textContent = `${job.base} · ${fillIn("seed", job)}`;
   share.href = root + job.share;
   const done = job.columns.filter((each) => each.done).length;
   const said = {
-    waiting: job.position ? `Waiting: ${job.position} before you.` : "Starting …",
-    running: `Generating: ${done} of ${job.columns.length} done.`,
-    done: "Done.",
-    cancelled: "Cancelled.",
+    waiting: job.position ? fillIn("waiting", job) : words.starting,
+    running: fillIn("running", { done, total: job.columns.length }),
+    done: words.done,
+    cancelled: words.cancelled,
     failed: "",
   }[job.state];
   if (state.textContent !== said) state.textContent = said; // Each change is read aloud.
@@ -202,19 +208,19 @@ function fill(item, column, job, isRunning) {
     image.alt = `${column.heading}: ${job.prompt}`;
     image.width = image.height = 256;
     frame.replaceChildren(image);
-    item.querySelector(".done span").textContent = `${column.seconds.toFixed(1)} s`;
+    item.querySelector(".done span").textContent = fillIn("seconds", { amount: seconds.format(column.seconds) });
     const link = item.querySelector(".done a");
     link.href = root + column.image;
     link.download = `${job.language}-${column.heading.replaceAll(/[^\w.-]+/g, "-")}-seed-${job.seed}.png`;
-    link.ariaLabel = `Download the image of ${column.heading}`;
+    link.ariaLabel = fillIn("download", { name: column.heading });
     item.querySelector(".done").hidden = false;
   } else if (bar && !column.image && (column.done || !isRunning)) {
     const none = document.createElement("p");
     none.className = "more";
-    none.textContent = "No image";
+    none.textContent = words.none;
     frame.replaceChildren(none);
   }
-  if (column.text) item.querySelector(".text").textContent = column.image ? `read as “${column.text}”` : column.text;
+  if (column.text) item.querySelector(".text").textContent = column.image ? fillIn("read", column) : column.text;
 }
 
 if (current) {

@@ -18,6 +18,7 @@ from server.http.urls import Segment, commit_id, file_path, image_path, with_par
 from server.pages import formatting
 from server.pages.artifact.frame import VIEWER, find_shown, render_tab, shown_revision
 from server.protocol.read.resolve import FILE_POLICY
+from server.site.translation import gettext_noop
 
 PAGE = 60
 """Images of a page: a multiple of the usual numbers of columns."""
@@ -25,7 +26,7 @@ DEFAULT = "en"
 MAX_OFFSET = 1_000_000
 _LONGEST = 200
 _FOREVER = "max-age=31536000, immutable"
-_LABELS = {"split": "Split", "role": "Role", "group": "Group"}
+_LABELS = {"split": gettext_noop("Split"), "role": gettext_noop("Role"), "group": gettext_noop("Group")}
 
 
 def show_viewer(request: Request, hub: Hub) -> Response:

@@ -21,9 +21,10 @@ from server.pages.catalogue.loading_lines import base_snippets
 from server.pages.catalogue.unknown import Listing, not_found
 from server.pages.choose.parity import level_of
 from server.pages.rendering import render
+from server.site.translation import gettext_noop
 
 _ENGLISH = "en"
-LISTING = Listing("All bases", "/bases")
+LISTING = Listing(gettext_noop("All bases"), "/bases")
 OTHERS = "other"
 """Value of the filter for bases of no family that `hub train` trains for."""
 

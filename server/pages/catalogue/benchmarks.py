@@ -15,14 +15,15 @@ from server.auth.caller import caller_of
 from server.http.urls import Segment
 from server.pages.catalogue.unknown import Listing, not_found
 from server.pages.rendering import render
+from server.site.translation import gettext_noop
 
-LISTING = Listing("All benchmarks", "/benchmarks")
+LISTING = Listing(gettext_noop("All benchmarks"), "/benchmarks")
 _GROUPS = {
-    "pipeline": "What is drawn",
-    "retriever": "What is retrieved",
-    "encoder": "Encoders and costs",
-    "package": "From other packages",
-    "": "Named by scores alone",
+    "pipeline": gettext_noop("What is drawn"),
+    "retriever": gettext_noop("What is retrieved"),
+    "encoder": gettext_noop("Encoders and costs"),
+    "package": gettext_noop("From other packages"),
+    "": gettext_noop("Named by scores alone"),
 }
 """What is measured → heading, in this order."""
 

@@ -18,8 +18,9 @@ from server.http.urls import Segment
 from server.pages.catalogue.diagram import in_words, tall, wide
 from server.pages.catalogue.unknown import Listing, not_found
 from server.pages.rendering import render
+from server.site.translation import gettext_noop
 
-LISTING = Listing("All methods", "/methods")
+LISTING = Listing(gettext_noop("All methods"), "/methods")
 
 
 def show_methods(request: Request, hub: Hub) -> Response:

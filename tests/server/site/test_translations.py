@@ -18,7 +18,8 @@ from server.site.translation import MACHINE_MADE, catalogue_path
 
 ROOT = Path(__file__).resolve().parents[3]
 TAGS = [each.tag for each in LOCALES if each is not ENGLISH]
-PLACEHOLDER = re.compile(r"%\(\w+\)s|%%|%")
+PLACEHOLDER = re.compile(r"%\(\w+\)s|%%|%|\{\w+\}")
+"""Those of Python and, in braces, those of scripts."""
 TAG = re.compile(r"</?[^>]*>")
 
 

@@ -12,9 +12,11 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from hub.catalogue.methods import MethodPage
+from hub.catalogue.owners import Owner
 from hub.registry.artifacts.aliases import Alias
 from hub.registry.moderation.reports import Report
-from server.api import audit, health, languages, search
+from server.api import audit, catalogue, health, languages, search
 from server.api.artifacts import (
     artifact_reports,
     artifacts,
@@ -53,11 +55,12 @@ from server.pages.administration import (
     storage,
     user_accounts,
 )
-from server.pages.artifact import actions, report, repository_settings
+from server.pages.artifact import actions, report, repository_settings, viewer
 from server.pages.artifact.overview.overview import show_artifact
 from server.pages.artifact.revisions import commit_history, files
 from server.pages.artifact.scores.scores import show_scores
 from server.pages.browse.browse import browse
+from server.pages.catalogue import bases, benchmarks, datasets, methods
 from server.pages.choose import languages as choose_languages
 from server.pages.choose import leaderboard as choose_leaderboard
 from server.pages.choose import parity as choose_parity
@@ -103,7 +106,14 @@ _CURSOR = {
 OWN_API = (
     _search("GET", "/search", search.search_artifacts, SearchBody, errors=(404,), parameters=[*PARAMETERS, _CURSOR]),
     _search("GET", "/languages", languages.get_languages, languages.LanguagesBody),
-    _search("GET", "/bases", languages.get_bases, languages.BasesBody),
+    _search("GET", "/bases", catalogue.get_bases, catalogue.BasesBody),
+    _search("GET", "/bases/{base}", catalogue.get_base, catalogue.BaseBody, errors=(404,)),
+    _search("GET", "/methods", catalogue.get_methods, catalogue.MethodsBody),
+    _search("GET", "/methods/{method}", catalogue.get_method, body_class(MethodPage), errors=(404,)),
+    _search("GET", "/benchmarks", catalogue.get_benchmarks, catalogue.BenchmarksBody),
+    _search("GET", "/benchmarks/{benchmark}", catalogue.get_benchmark, catalogue.BenchmarkBody, errors=(404,)),
+    _search("GET", "/datasets", catalogue.get_datasets, catalogue.DatasetsBody),
+    _search("GET", "/owners/{owner}", catalogue.get_owner, body_class(Owner), errors=(404,)),
     _artifacts("GET", _ONE, artifacts.get_artifact, artifacts.ArtifactDetailsBody),
     _artifacts("GET", "/artifacts/{name}", artifacts.find_artifact, None, status=307),
     _artifacts("GET", _ONE + "/downloads", artifacts.get_downloads, artifacts.DownloadsBody),
@@ -113,6 +123,7 @@ OWN_API = (
     _artifacts("GET", _REVISION + "/manifest", revisions.get_manifest, revisions.ManifestBody),
     _artifacts("POST", _REVISION + "/yank", revisions.yank_revision, artifacts.RevisionWithFilesBody, login=True),
     _artifacts("DELETE", _REVISION + "/yank", revisions.unyank_revision, artifacts.RevisionWithFilesBody, login=True),
+    _artifacts("GET", _ONE + "/rows", catalogue.get_rows, catalogue.RowsBody),
     _artifacts("GET", _ONE + "/diff", revisions.get_diff, revisions.DiffBody),
     _artifacts("GET", _ONE + "/aliases", revisions.get_aliases, revisions.AliasesBody),
     _artifacts("PUT", _ONE + "/aliases/{alias}", revisions.put_alias, body_class(Alias), login=True),
@@ -161,6 +172,13 @@ _PAGES = (
     RouteSpec("GET", "/recommend", choose_recommend.show_recommendation),
     RouteSpec("GET", "/api", api_reference.show_api),
     RouteSpec("GET", "/status", status.show_status),
+    RouteSpec("GET", "/bases", bases.show_bases),
+    RouteSpec("GET", "/bases/{base:path}", bases.show_base),
+    RouteSpec("GET", "/methods", methods.show_methods),
+    RouteSpec("GET", "/methods/{method}", methods.show_method),
+    RouteSpec("GET", "/benchmarks", benchmarks.show_benchmarks),
+    RouteSpec("GET", "/benchmarks/{benchmark}", benchmarks.show_benchmark),
+    RouteSpec("GET", "/datasets", datasets.show_datasets),
     RouteSpec("GET", "/feed.atom", feed.show_feed),
     RouteSpec("GET", "/sitemap.xml", sitemap.show_index),
     RouteSpec("GET", "/sitemap-{part}.xml", sitemap.show_sitemap),
@@ -323,6 +341,8 @@ GENERAL = (
     *below(
         "/{collection:prefix}{owner}/{name}",
         RouteSpec("GET", "/scores", show_scores),
+        RouteSpec("GET", "/viewer", viewer.show_viewer),
+        RouteSpec("GET", "/viewer/{revision}/{image}", viewer.send_image),
         RouteSpec("GET", "/settings", repository_settings.show_settings),
         RouteSpec("POST", "/settings", repository_settings.change_visibility),
         RouteSpec("GET", "/report", report.show_form),

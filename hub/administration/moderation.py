@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from hub.administration.operation import MAX_LINES, Line, Operation, check_limit
 from hub.errors import UnknownFile
-from hub.names import Digest, check_path
+from hub.names import Digest
 from hub.registry.artifacts.files import find_files, paths_near
 from hub.registry.moderation.blocked_files import BlockedFile, block_file, blocked_files, unblock_file
 from hub.registry.moderation.hidden_artifacts import HiddenArtifact, hidden_artifacts, hide_artifact, show_artifact
@@ -122,7 +122,7 @@ class BlockFile(Operation[BlockedFile]):
     revision: Line = "main"
 
     def run(self, hub: LocalHub, actor: Actor) -> BlockedFile:
-        database, path = hub.registry.database, str(check_path(self.file))
+        database, path = hub.registry.database, self.file
         found = hub.registry.revision(hub.registry.get(self.artifact).name, self.revision, with_files=False)
         file = find_files(database, found.id, [path]).get(path)
         if file is None:

@@ -57,7 +57,7 @@ def parity_report(
     """Return the parity of a base, in `languages` or in all. Raises UnknownBase, and UnknownMetric for filters without any parity."""
     found = find_base(registry, base, readers)
     query = ParityQuery(
-        base=_name_in_scores(found),
+        base=name_in_scores(found),
         languages=languages,
         metric=metric,
         benchmark=benchmark,
@@ -95,11 +95,11 @@ def parity_overview(
     """Return every base with its map, those with the most parities first; a base without any has an empty map."""
     bases = registry.find(Query(kind="base", sort="name", limit=MAX_BASES, readers=readers, scores="best")).items
     asked = ParityQuery(base="", languages=languages, metric=metric, benchmark=benchmark, split=split, readers=readers)
-    maps = [(each, parity_map(registry.database, replace(asked, base=_name_in_scores(each)))) for each in bases]
+    maps = [(each, parity_map(registry.database, replace(asked, base=name_in_scores(each)))) for each in bases]
     return sorted(maps, key=lambda each: (-len(each[1].entries), each[0].name.key))
 
 
-def _name_in_scores(base: Artifact) -> str:
+def name_in_scores(base: Artifact) -> str:
     """Return a base as scores name it: without the owner if it is curated."""
     return base.name.name if base.name.owner == CURATED_OWNER else str(base.name)
 

@@ -79,7 +79,7 @@ def ways_to_train(
     if not family:
         reason = f"`{base.name.name}` is of no family that `hub train` trains for; `hub train METHOD --dry-run` decides"
         return [], {each.name: reason for each in methods()}
-    evidence = _evidence(registry, base.name.name) or _evidence(registry, LAB)
+    evidence = evidence_on(registry, base.name.name) or evidence_on(registry, LAB)
     fitting = [each for each in methods() if family in each.fits]
     refused = {
         each.name: f"it does not train for {family}: see docs/train/families.md"
@@ -99,7 +99,7 @@ def ways_to_train(
         within = dollars <= budget if dollars is not None and budget is not None else None
         found.append(
             Training(
-                method=method.name, command=_command(method, base.name.name, languages), data=method.data,
+                method=method.name, command=training_command(method, base.name.name, languages), data=method.data,
                 device_seconds=cost.device_seconds if cost else None, device=cost.device if cost else "", dollars=dollars,
                 within_budget=within, cost_source=cost.source if cost else "", evidence=evidence.get(method.name),
                 study=tuple(each.need for each in applied if method.name in each.methods),
@@ -118,7 +118,7 @@ def _order(training: Training, wanted: set[str]) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _evidence(registry: Registry, base: str) -> dict[str, Evidence]:
+def evidence_on(registry: Registry, base: str) -> dict[str, Evidence]:
     """Return the median score of each method on a base: in one ranking, on prompts that were not trained on if there are such."""
     trials = [*trials_of(registry.database, ParityQuery(base=base))]
     for is_seen in (False, True):
@@ -173,7 +173,8 @@ def _cost(registry: Registry, store: BlobStore, method: str, base: str) -> Cost 
     return Cost(teraflop=None, seconds=median(seconds), steps=0, source=source)
 
 
-def _command(method: Method, base: str, languages: Sequence[str]) -> str:
+def training_command(method: Method, base: str, languages: Sequence[str]) -> str:
+    """Return the line that trains a module, with placeholders for data that only the reader has."""
     words = ["hub train", method.name, "--base", base, *(word for each in languages for word in ("--lang", each))]
     if base in lab_bases():
         return " ".join(words)

@@ -72,7 +72,7 @@ def checked_form(request: Request, hub: Hub, fields: Annotated[dict[str, str], D
 
 def _signed_in_form(request: Request, hub: Hub, fields: Annotated[dict[str, str], Depends(form_fields)]) -> Form:
     """Return the form. Raises LoginRequired without a session, or after it has expired; else as `checked_form`."""
-    _require_own_page(request)
+    require_own_page(request)
     if browser_session_of(request, hub) is None:
         raise LoginRequired
     return checked_form(request, hub, fields)

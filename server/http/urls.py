@@ -36,6 +36,11 @@ def view_path(artifact: Artifact, view: str, revision: str, path: str = "") -> s
     return f"{page_path(artifact)}/{view}/{quote(revision, safe='')}{f'/{quote(path)}' if path else ''}"
 
 
+def image_path(artifact: Artifact, concept: str) -> str:
+    """Return the path of an image of a data set's newest revision. Its content never changes."""
+    return view_path(artifact, "viewer", commit_id(artifact.revision), f"{concept}.webp")
+
+
 def file_path(artifact: Artifact, revision: Revision, path: str) -> str:
     """Return the download path of a file of a revision. Its content never changes."""
     return f"{page_path(artifact)}/resolve/{commit_id(revision.id)}/{quote(path)}"

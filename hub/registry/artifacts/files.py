@@ -45,6 +45,13 @@ def find_files(database: Database, revision_id: str, paths: Sequence[str]) -> di
     return {row["path"]: _file(row) for row in _rows_at(database, "files", revision_id, paths)}
 
 
+def find_in_revisions(database: Database, revision_ids: Sequence[str], path: str) -> dict[str, File]:
+    """Map those of the revisions that have a file at `path` to the file."""
+    among, values = database.in_list("revision_id", revision_ids, "ids")
+    question = f"SELECT revision_id, path, digest, size_bytes FROM files WHERE {among} AND path = :path"
+    return {row["revision_id"]: _file(row) for row in database.rows(question, {**values, "path": path})}
+
+
 def sample_images(database: Database, artifacts: Sequence[Artifact]) -> dict[str, str]:
     """Map the revisions of those artifacts that have images to the path of the first one, not of one that the base alone drew."""
     shown = {each.name.key: each.revision for each in artifacts if each.revision and not each.gated}

@@ -1,5 +1,6 @@
 """Storage usage of artifacts, over all revisions, and of owners."""
 
+# ruff: noqa: S608 - only conditions with bound parameters are put into SQL here.
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -8,11 +9,17 @@ from typing import TYPE_CHECKING
 
 from hub.names import DATASETS, ArtifactName, Digest
 from hub.records import File
+from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.artifacts.rows import name_of
 from hub.registry.database.clock import known_time
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
+
+MAX_COUNTED = 10_000
+"""Artifacts of an owner whose downloads are added up."""
+_OF_OWNER = "((key >= :first AND key < :last) OR (key >= :first_set AND key < :last_set))"
+"""SQL condition on an artifact's owner; `0` follows `/`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,18 @@ def largest_owners(database: Database, limit: int) -> list[tuple[str, int]]:
     return [(str(row["owner"]), int(row["held"])) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class OwnerTotals:
+    """Sums over the artifacts of an owner."""
+
+    owner: str
+    """As its artifacts spell it."""
+    downloads: int
+    likes: int
+    is_exact: bool
+    """Whether all artifacts were counted; otherwise the sums are lower bounds."""
+
+
 def totals(database: Database) -> RegistryTotals:
     """Compute the totals. Reads whole tables, which is slow with a million artifacts."""
     blobs, size_bytes = database.rows("SELECT count(*), coalesce(sum(size_bytes), 0) FROM blobs")[0]
@@ -97,24 +116,25 @@ def stored_files(database: Database, name: ArtifactName, *, limit: int, offset: 
     ]
 
 
+def owner_totals(database: Database, owner: str, readers: tuple[str, ...] | None) -> OwnerTotals | None:
+    """Return the sums over the artifacts of an owner that `readers` may see; None if there are none. At most MAX_COUNTED are read."""
+    condition, reading = visibility_condition(readers)
+    of_owner = f"SELECT owner, downloads, likes FROM artifacts WHERE {_OF_OWNER} AND (NOT private OR {condition})"
+    row = database.rows(
+        f"SELECT count(*), min(owner), sum(downloads), sum(likes) FROM ({of_owner} LIMIT :limit) AS counted",
+        {**_keys(owner), **reading, "limit": MAX_COUNTED + 1},
+    )[0]
+    return OwnerTotals(row[1], int(row[2]), int(row[3]), row[0] <= MAX_COUNTED) if row[0] else None
+
+
 def usage_by_repository(database: Database, owner: str, *, limit: int, offset: int = 0) -> list[RepositoryUsage]:
     """Return a page of the artifacts of an owner, including private ones, sorted by name."""
     question = (
         "SELECT owner, name, kind, private, updated_at, (SELECT coalesce(sum(size_bytes), 0) FROM (SELECT DISTINCT digest, "
         "files.size_bytes AS size_bytes FROM files JOIN revisions ON revisions.id = revision_id "
         "WHERE revisions.artifact_id = artifacts.id) AS held) AS used "
-        "FROM artifacts WHERE (key >= :first AND key < :last) OR (key >= :first_set AND key < :last_set) "
-        "ORDER BY key LIMIT :limit OFFSET :offset"
+        f"FROM artifacts WHERE {_OF_OWNER} ORDER BY key LIMIT :limit OFFSET :offset"
     )
-    own = owner.lower()
-    values = {
-        "first": f"{own}/",
-        "last": f"{own}0",
-        "first_set": f"{DATASETS}{own}/",
-        "last_set": f"{DATASETS}{own}0",
-        "limit": limit,
-        "offset": offset,
-    }  # `0` follows `/`.
     return [
         RepositoryUsage(
             name_of(row),
@@ -123,5 +143,13 @@ def usage_by_repository(database: Database, owner: str, *, limit: int, offset: i
             known_time(row["updated_at"]),
             int(row["used"]),
         )
-        for row in database.rows(question, values)
+        for row in database.rows(question, {**_keys(owner), "limit": limit, "offset": offset})
     ]
+
+
+def _keys(owner: str) -> dict[str, str]:
+    """Return the limits of the keys of an owner's artifacts, for _OF_OWNER."""
+    own = owner.lower()
+    return {
+        "first": f"{own}/", "last": f"{own}0", "first_set": f"{DATASETS}{own}/", "last_set": f"{DATASETS}{own}0",
+    }  # fmt: skip

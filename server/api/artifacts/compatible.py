@@ -10,11 +10,11 @@ from pydantic import Field
 from starlette.responses import Response
 
 from hub.advice.fits import has_same_conditioning, judge_variants
+from hub.catalogue.bases import MAX_BASES
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from hub.publish.compatibility import Fit
 from hub.records import Artifact, Query
-from server.api.languages import MAX_BASES
 from server.auth.access import Hub
 from server.auth.caller import caller_of
 from server.http.response_bodies import Body, json_response

@@ -46,6 +46,11 @@ class RankingBody(Body):
     )
     total: int = Field(description=f"Number of scores; {MAX_TOTAL:,} means at least as many.")
     entries: list[LeaderboardEntryBody]
+
+
+class RankingWithFrontBody(RankingBody):
+    """A ranking, with what its entries cost to train."""
+
     front: body_class(Front) | None = Field(  # type: ignore[valid-type]
         description="Quality against cost of training; null without one language, or with fewer than two entries of known cost on a device."
     )
@@ -57,7 +62,7 @@ class LeaderboardBody(Body):
     benchmark: str
     metric: str
     provenance: str
-    rankings: list[RankingBody]
+    rankings: list[RankingWithFrontBody]
 
 
 def get_leaderboard(

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
+from hub.catalogue.named_images import is_browsable
 from hub.errors import AllYanked
 from hub.local import LocalHub
 from hub.records import Artifact, Revision
@@ -24,8 +25,8 @@ from server.pages.access_request import gate_of
 from server.pages.rendering import render
 from server.site.translation import gettext_noop
 
-OVERVIEW, SCORES, FILES = gettext_noop("Overview"), gettext_noop("Scores"), gettext_noop("Files")
-HISTORY, SETTINGS = gettext_noop("History"), gettext_noop("Settings")
+OVERVIEW, VIEWER, SCORES = gettext_noop("Overview"), gettext_noop("Viewer"), gettext_noop("Scores")
+FILES, HISTORY, SETTINGS = gettext_noop("Files"), gettext_noop("History"), gettext_noop("Settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def render_tab(
     is_head = not artifact.revision or shown.id == artifact.revision
     revision = "main" if is_head else commit_id(shown.id)
     scores = [Tab(SCORES, scores_path(artifact))] if artifact.scores else []
+    images = [Tab(VIEWER, f"{page_path(artifact)}/viewer")] if is_browsable(hub.registry, artifact) else []
     is_admin = caller.in_browser and caller.may_administer(artifact.name)
     shared = {
         "artifact": artifact,
@@ -99,6 +101,7 @@ def render_tab(
         "tab": tab,
         "tabs": [
             Tab(OVERVIEW, page_path(artifact)),
+            *images,
             *scores,
             Tab(FILES, view_path(artifact, "tree", revision)),
             Tab(HISTORY, view_path(artifact, "commits", revision)),

@@ -79,6 +79,24 @@ COMMIT = '{"key":"header","value":{"summary":"x"}}'
 BATCH = {"operation": "download", "objects": [{"oid": "a" * 64, "size": 1}]}
 SURFACES = [
     ("GET", "/feed.atom?limit=100", {}),
+    *(
+        ("GET", each, {})
+        for each in (
+            "/ada",
+            "/lab",
+            "/local",
+            "/bob",
+            "/bases",
+            "/methods",
+            "/benchmarks",
+            "/datasets",
+            "/bases/hidden-bare",
+        )
+    ),
+    *(
+        ("GET", f"/api/v1/{each}", {})
+        for each in ("owners/ada", "owners/lab", "owners/local", "bases", "methods", "benchmarks", "datasets")
+    ),
     ("GET", "/api/models/{name}", {}),
     ("GET", "/api/datasets/{name}", {}),
     ("GET", "/api/models/{name}/revision/main", {}),

@@ -86,6 +86,7 @@ LEVELS = {
         f"GET {REPOSITORY}/auth-check", f"POST {REPOSITORY}/duplicate", f"POST {REPOSITORY}/lfs-files/duplicate",
         "GET /api/models/{repository:repository}/safetensors-metadata/{path:path}",
         f"POST {PAGE}.git/info/lfs/objects/batch", *(f"GET {PAGE}/{end}/{{revision}}/{{path:path}}" for end in ("resolve", "raw")),
+        f"GET {ARTIFACT}/rows", f"GET {GIT}/viewer", f"GET {GIT}/viewer/{{revision}}/{{image}}",
     ],
     "clone": [f"{each}" for at in (f"{GIT}.git", GIT) for each in (f"GET {at}/info/refs", f"POST {at}/git-upload-pack")],
     "score": [f"POST {ARTIFACT}/scores", f"POST {ARTIFACT}/scores/{{score}}/disputes"],
@@ -115,9 +116,10 @@ ALIKE = [
 ]  # fmt: skip
 """Paths that answer the same for every name: features that are not served, and forms without their page."""
 OTHERS = {
-    *(f"/api/v1/{end}" for end in ("search", "languages", "bases", "leaderboard", "parity", "recommend", "audit", "reports", "health/live", "health/ready", "metrics")),
+    *(f"/api/v1/{end}" for end in ("search", "languages", "bases", "bases/{base}", "methods", "methods/{method}", "benchmarks", "benchmarks/{benchmark}", "datasets", "owners/{owner}", "leaderboard", "parity", "recommend", "audit", "reports", "health/live", "health/ready", "metrics")),
     *("/api/v1/artifacts/{name}", "/api/v1/compare", "/api/repos/create", "/api/repos/delete", "/api/repos/move"),
     *("/compare", "/leaderboard", "/parity", "/languages", "/languages/{tag}", "/recommend", "/study", "/study/{name}"),
+    *("/bases", "/bases/{base:path}", "/methods", "/methods/{method}", "/benchmarks", "/benchmarks/{benchmark}", "/datasets"),
     *("/publish", "/publish/check"),
     *("/api", "/status", "/sitemap.xml", "/sitemap-{part}.xml"),
     *("/", "/feed.atom", "/robots.txt", "/favicon.ico", "/login", "/logout", "/signup", "/reset/{secret}"),

@@ -63,11 +63,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def tab(browser: Browser, site: str, administrator: str) -> Iterator[Callable[[str], Page]]:
-    """Yield a function that returns the tab of a visitor or of an administrator."""
+    """Yield a function that returns the tab of a visitor, an administrator or a reader of Arabic."""
     with ExitStack() as opened:
         tabs = dict[str, Page]()
-        for visitor in ("visitor", "administrator"):
-            context = browser.new_context(base_url=site, reduced_motion="reduce")
+        for visitor in ("visitor", "administrator", "reader of Arabic"):
+            locale = "ar" if visitor == "reader of Arabic" else "en"
+            context = browser.new_context(base_url=site, reduced_motion="reduce", locale=locale)
             opened.callback(context.close)
             context.add_init_script(OBSERVE)
             if visitor == "administrator":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from hub.cards.card import FILE, NAMESPACE
 from hub.cards.licenses import terms_of
-from hub.errors import UnknownArtifact
+from hub.errors import UnknownAccount, UnknownArtifact
 from hub.languages import MULTILINGUAL
 from hub.local import LocalHub
 from hub.records import Artifact, Revision, Score
@@ -34,6 +35,7 @@ from server.pages.artifact.overview.downloads import recent_downloads
 from server.pages.artifact.overview.examples import Example, listed_examples, other_images
 from server.pages.artifact.overview.model_tree import derived_from, encoders_of, variant_facts
 from server.pages.artifact.overview.snippets import TRY, Snippet, Usage, snippets, try_path, upload_command
+from server.pages.catalogue.owners import show_owner
 from server.site.example_prompts import ENGLISH, all_examples
 from server.site.translation import gettext_noop
 
@@ -49,14 +51,11 @@ MAX_FILES = 500
 def show_artifact(request: Request, hub: Hub) -> Response:
     """Show an artifact at its newest revision, with a prompt in the language `lang` of the query if it has that language."""
     if owner := _owner(request, hub):
-        return RedirectResponse(f"/?{urlencode({'owner': owner})}", 307)
+        return show_owner(request, hub, owner)
     try:
         artifact = find_shown(request, hub)
-    except UnknownArtifact:
-        bare = requested_name(request).removeprefix(f"{CURATED_OWNER}/")
-        if "/" in bare or not hub.registry.stand_ins(bare, readers=()):
-            raise
-        return RedirectResponse(f"/?{urlencode({'text': bare})}", 307)
+    except UnknownArtifact as error:
+        return _other_page(request, hub, error)
     if isinstance(artifact, Response):
         return artifact
     shown = shown_revision(hub, artifact, "main")
@@ -72,6 +71,21 @@ def _owner(request: Request, hub: LocalHub) -> str:
     if account is not None:
         return account.name if account.removed_at is None else ""
     return CURATED_OWNER if name == CURATED_OWNER else ""
+
+
+def _other_page(request: Request, hub: LocalHub, error: UnknownArtifact) -> Response:
+    """Return what a name that no artifact has gives: a search for its stand-ins, or the page of an owner without an account.
+
+    Raises `error` if it gives nothing.
+    """
+    name = requested_name(request)
+    bare = name.removeprefix(f"{CURATED_OWNER}/")
+    if "/" not in bare and hub.registry.stand_ins(bare, readers=()):
+        return RedirectResponse(f"/?{urlencode({'text': bare})}", 307)
+    if "/" not in name and not is_dataset_request(request):
+        with suppress(UnknownAccount):
+            return show_owner(request, hub, name)
+    raise error
 
 
 def _context(request: Request, hub: LocalHub, artifact: Artifact, shown: Revision) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Pages of bases, methods, benchmarks, data sets and owners."""

@@ -1,0 +1,32 @@
+// The page works without this file. With it, a choice takes effect at once, and only the images are replaced.
+const form = document.getElementById("filter");
+let latest = 0;
+
+async function show(address, push) {
+  const number = ++latest;
+  const shown = document.getElementById("shown");
+  shown.setAttribute("aria-busy", "true");
+  const response = await fetch(address, { headers: { accept: "text/html" } }).catch(() => null);
+  if (!response || !response.ok) { location.assign(address); return; } // The server's page says what is wrong.
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (number !== latest) return; // A later choice is on its way.
+  shown.replaceWith(page.getElementById("shown"));
+  for (const select of form.querySelectorAll("select")) select.replaceChildren(...page.querySelector(`#filter [name="${select.name}"]`).children);
+  document.title = page.title;
+  if (push) history.pushState(null, "", address);
+}
+
+function address() {
+  const fields = [...new FormData(form)].filter(([, value]) => value);
+  return `${form.action}?${new URLSearchParams(fields)}`;
+}
+
+form.addEventListener("change", (event) => { if (event.target.matches("select")) show(address(), true); });
+form.addEventListener("submit", (event) => { event.preventDefault(); show(address(), true); });
+document.addEventListener("click", (event) => {
+  const link = event.target.closest(".paging a");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  show(link.href, true).then(() => form.scrollIntoView());
+});
+addEventListener("popstate", () => location.reload());

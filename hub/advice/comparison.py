@@ -153,8 +153,8 @@ def compare(
     common = {key: scores for key, scores in found.items() if len(scores) > 1}
     baselines = _baselines(registry, artifacts, common)
     tags = [*dict.fromkeys(tag for each in artifacts for tag in each.languages)]
-    languages = Counter(protocol for protocol, _ in common)
-    keys = sorted(common, key=lambda key: _place(key[0], key[1], languages, tags))
+    sizes = Counter(protocol for (protocol, _), scores in common.items() for _ in scores)
+    keys = sorted(common, key=lambda key: _place(key[0], key[1], sizes, tags))
     return Comparison(
         artifacts=tuple(artifacts),
         facts=tuple(map(_facts, [registry] * len(artifacts), [store] * len(artifacts), artifacts, front_matters)),
@@ -199,14 +199,12 @@ def _protocol(score: Score, artifact: Artifact, *, are_bases: bool) -> Protocol:
     return Protocol(**fields, base=base, provenance=str(score.provenance), setting=setting_of(score))
 
 
-def _place(
-    protocol: Protocol, language: str, languages: Mapping[Protocol, int], tags: Sequence[str]
-) -> tuple[Any, ...]:
-    """Return the sort key of a row: by metric, then the protocols with most languages, then the order of the artifacts' languages."""
+def _place(protocol: Protocol, language: str, sizes: Mapping[Protocol, int], tags: Sequence[str]) -> tuple[Any, ...]:
+    """Return the sort key of a row: by metric, then the protocols with most scores, then the order of the artifacts' languages."""
     trust = [*Provenance].index(Provenance(protocol.provenance))
     position = tags.index(language) if language in tags else len(tags)
     texts = tuple(getattr(protocol, name) for name in Protocol.__slots__ if name != "provenance")
-    return metric_place(protocol.metric), protocol.metric, -languages[protocol], trust, texts, position, language
+    return metric_place(protocol.metric), protocol.metric, -sizes[protocol], trust, texts, position, language
 
 
 def _row(

@@ -27,7 +27,9 @@ def choose_locale(request: Request, fields: Annotated[dict[str, str], Depends(fo
         raise InvalidRequest(f"`{tag[:80]}` is not a language of the pages: choose one of {known}.")
     response = RedirectResponse(_shown_page(request, fields.get("next", "")), SEE_OTHER, {"Cache-Control": "no-store"})
     is_secure = request.url.scheme == "https"
-    response.set_cookie(COOKIE, locale.tag, _A_YEAR_S, path=cookie_path(), httponly=True, samesite="lax", secure=is_secure)
+    response.set_cookie(
+        COOKIE, locale.tag, _A_YEAR_S, path=cookie_path(), httponly=True, samesite="lax", secure=is_secure
+    )
     return response
 
 

@@ -85,7 +85,7 @@ from server.protocol.write import (
     unsupported,
     validate_card,
 )
-from server.site import robots
+from server.site import fonts, robots
 
 _search = partial(documented, tag="search")
 _artifacts = partial(documented, tag="artifacts", errors=(404,), moves=True)
@@ -182,6 +182,7 @@ _PAGES = (
     RouteSpec("GET", "/feed.atom", feed.show_feed),
     RouteSpec("GET", "/sitemap.xml", sitemap.show_index),
     RouteSpec("GET", "/sitemap-{part}.xml", sitemap.show_sitemap),
+    RouteSpec("GET", "/fonts/{name}", fonts.send_font),
     RouteSpec("GET", "/robots.txt", robots.robots),
     RouteSpec("GET", "/favicon.ico", robots.favicon),
     RouteSpec("GET", "/login", login.show_login),

@@ -168,7 +168,5 @@ def _cookie_name(request: Request, name: str) -> str:
     return f"{prefix}{name}" if _is_secure(request) else name
 
 
-
-
 def _is_secure(request: Request) -> bool:
     return request.url.scheme == "https"

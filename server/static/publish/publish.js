@@ -1,6 +1,6 @@
 // The page /publish: choose files, see every mistake at once, correct it, and upload. Without this file, it creates an artifact
 // with a card and shows the commands that upload.
-import { callJson, LoggedOut, renew, Stopped } from "./calls.js";
+import { callJson, LoggedOut, renew, root, Stopped } from "./calls.js";
 import { chosen, described, dropped, inBytes, isDescription } from "./files.js";
 import { Upload } from "./upload.js";
 
@@ -317,7 +317,7 @@ function say(text, address) {
   const said = problem.querySelector("p");
   said.textContent = text ? text[0].toUpperCase() + text.slice(1) : "";
   if (!address) return;
-  const link = Object.assign(document.createElement("a"), { href: address, target: "_blank", rel: "noopener", textContent: "Log in" });
+  const link = Object.assign(document.createElement("a"), { href: root + address, target: "_blank", rel: "noopener", textContent: "Log in" });
   said.append(" ", link);
 }
 
@@ -326,7 +326,7 @@ function finish() {
   for (const row of rows.values()) row.cells[3].replaceChildren();
   lock(true);
   at("done").hidden = false;
-  at("done").querySelector("a").href = checked.page;
+  at("done").querySelector("a").href = root + checked.page;
   at("done-heading").textContent = `Published ${checked.repository}`;
   at("done-heading").focus();
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +16,7 @@ from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from server import create_app
 from server.site.root_path import configured_root_path, parse_root_path
+from server.site.static_files import FOLDER
 from tests.builders.server.people import PASSWORD, hub, token_of
 from tests.builders.serving import served
 
@@ -117,6 +119,19 @@ def test_unmodified_clients_upload_and_download_below_the_path(hub, token_of, tm
         assert made.commit_url.startswith(f"{api.endpoint}/ada/module/commit/")
         found = snapshot_download("ada/module", endpoint=api.endpoint, cache_dir=tmp_path / "cache")
         assert Path(found, "weights.bin").read_bytes() == weights
+
+
+def test_scripts_request_no_path_without_the_prefix():
+    """Paths in scripts begin with `root`, or are passed to the functions of `calls.js`, which add it."""
+    unprefixed = re.compile(
+        r"(?<![\w.])(?:fetch|assign|Worker|EventSource|replaceState|pushState|open)\([^()`'\"]*[`'\"]/"
+        r"|\.(?:href|src|action) = [`'\"]/|(?:href|src): [`'\"]/"
+    )
+    scripts = [each for each in FOLDER.rglob("*.js") if "noble-hashes" not in each.parts]
+    assert len(scripts) > 3
+    found = [f"{each.name}: {match[0]}" for each in scripts for match in unprefixed.finditer(each.read_text("utf-8"))]
+    assert found == []
+    assert unprefixed.search('await fetch("/publish")') and unprefixed.search("link.href = `/${name}`")
 
 
 @pytest.mark.parametrize(("text", "path"), [("", ""), ("/", ""), ("/hub", "/hub"), ("/a/hub/", "/a/hub")])

@@ -40,7 +40,7 @@ _DIFFERENCES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
+class TrainedVariant:
     """The training run of a variant."""
 
     base: str
@@ -66,7 +66,7 @@ class Facts:
     """Size of its files, or of its weights upstream; None if unknown."""
     license: str
     commercial_use: str
-    training: tuple[Training, ...]
+    training: tuple[TrainedVariant, ...]
     """The training runs that its variants record."""
     costs: tuple[Score, ...]
     """What its card and others state about its cost."""
@@ -153,8 +153,8 @@ def compare(
     common = {key: scores for key, scores in found.items() if len(scores) > 1}
     baselines = _baselines(registry, artifacts, common)
     tags = [*dict.fromkeys(tag for each in artifacts for tag in each.languages)]
-    languages = Counter(protocol for protocol, _ in common)
-    keys = sorted(common, key=lambda key: _place(key[0], key[1], languages, tags))
+    sizes = Counter(protocol for (protocol, _), scores in common.items() for _ in scores)
+    keys = sorted(common, key=lambda key: _place(key[0], key[1], sizes, tags))
     return Comparison(
         artifacts=tuple(artifacts),
         facts=tuple(map(_facts, [registry] * len(artifacts), [store] * len(artifacts), artifacts, front_matters)),
@@ -199,14 +199,12 @@ def _protocol(score: Score, artifact: Artifact, *, are_bases: bool) -> Protocol:
     return Protocol(**fields, base=base, provenance=str(score.provenance), setting=setting_of(score))
 
 
-def _place(
-    protocol: Protocol, language: str, languages: Mapping[Protocol, int], tags: Sequence[str]
-) -> tuple[Any, ...]:
-    """Return the sort key of a row: by metric, then the protocols with most languages, then the order of the artifacts' languages."""
+def _place(protocol: Protocol, language: str, sizes: Mapping[Protocol, int], tags: Sequence[str]) -> tuple[Any, ...]:
+    """Return the sort key of a row: by metric, then the protocols with most scores, then the order of the artifacts' languages."""
     trust = [*Provenance].index(Provenance(protocol.provenance))
     position = tags.index(language) if language in tags else len(tags)
     texts = tuple(getattr(protocol, name) for name in Protocol.__slots__ if name != "provenance")
-    return metric_place(protocol.metric), protocol.metric, -languages[protocol], trust, texts, position, language
+    return metric_place(protocol.metric), protocol.metric, -sizes[protocol], trust, texts, position, language
 
 
 def _row(
@@ -335,14 +333,14 @@ def _facts(registry: Registry, store: BlobStore, artifact: Artifact, front_matte
     )  # fmt: skip
 
 
-def _training(registry: Registry, store: BlobStore, artifact: Artifact) -> tuple[Training, ...]:
+def _training(registry: Registry, store: BlobStore, artifact: Artifact) -> tuple[TrainedVariant, ...]:
     folders = {each.folder: each.base.name.rpartition("/")[2] for each in artifact.variants[:MAX_VARIANTS]}
     if not folders or not artifact.revision:
         return ()
     files = find_files(registry.database, artifact.revision, [f"{folder}/config.json" for folder in folders])
     shown = registry.revision(artifact.name, artifact.revision, with_files=False)
     return tuple(
-        Training(base=folders[each.folder], seconds=each.device_seconds, device=each.device)
+        TrainedVariant(base=folders[each.folder], seconds=each.device_seconds, device=each.device)
         for each in lineages(replace(shown, files=tuple(files.values())), store)
         if each.device_seconds
     )

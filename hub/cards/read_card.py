@@ -21,6 +21,8 @@ _OURS = {
     "kind", "method", "encoder", "summary", "conditioning", "upstream", "owner", "parameters", "gated", "aliases",
     "trained_languages", "commercial_use",
 }  # fmt: skip
+MAX_UNKNOWN = 20
+"""Unknown languages after which the rest is not read: finding similar names takes milliseconds each."""
 _UPSTREAM = {"repository", "file", "size_bytes", "revision", "digest", "wheel"}
 
 
@@ -110,11 +112,16 @@ class _CardParser:
 
     def tags(self, given: Sequence[object], *place: str) -> tuple[str, ...]:
         tags: list[str] = []
+        unknown = 0
         for number, each in enumerate(given):
+            if unknown == MAX_UNKNOWN:
+                self._add("more languages are not checked: correct these first", *place, number)
+                break
             try:
                 tags.append(parse_language(str(each)))
             except UnknownLanguage as error:
                 near = f" (similar: {', '.join(error.suggestions)})" if error.suggestions else ""
+                unknown += 1
                 self._add(f"language {each!r} is unknown{near}: write a tag of `hub languages`", *place, number)
         return tuple(dict.fromkeys(tags))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 
 from markupsafe import Markup
 
@@ -155,18 +155,28 @@ def grouped(value: float, decimals: int = 0) -> str:
     """Return a number with its digits in groups: `1,234`."""
     if current_locale() is ENGLISH:
         return f"{value:,.{decimals}f}"
+    return _grouped(round(value, decimals), current_locale().tag)
+
+
+@lru_cache(maxsize=1024)
+def _grouped(value: float, locale: str) -> str:
     from babel.numbers import format_decimal
 
-    return format_decimal(round(value, decimals), locale=current_locale().tag)
+    return format_decimal(value, locale=locale)
 
 
 def percent(share: float) -> str:
     """Return `61%` for 0.61."""
     if current_locale() is ENGLISH:
         return f"{share:.0%}"
+    return _percent(round(share, 2), current_locale().tag)
+
+
+@lru_cache(maxsize=1024)
+def _percent(share: float, locale: str) -> str:
     from babel.numbers import format_percent
 
-    return format_percent(share, locale=current_locale().tag)
+    return format_percent(share, locale=locale)
 
 
 def dollars(amount: float) -> str:

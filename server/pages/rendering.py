@@ -17,11 +17,11 @@ from hub.registry.names.stand_ins import say_stand_in
 from server.auth.browser_session import local_path
 from server.http.urls import absolute, file_path, page_path, view_path
 from server.pages import formatting
+from server.site import translation
 from server.site.locales import LOCALES, current_locale, locale_of, speaking
 from server.site.navigation import section_of
 from server.site.root_path import add_root_path
 from server.site.static_files import static_path
-from server.site.translation import is_machine_made, look_up, look_up_in_context, look_up_plural
 
 _SERVER = Path(__file__).resolve().parents[1]
 
@@ -55,7 +55,7 @@ def _of_every_page(request: Request, visitor: str) -> dict[str, Any]:
         "visitor": visitor,
         "here": local_path(request.url.path) if request.method in {"GET", "HEAD"} else "",
         "locale": current_locale(),
-        "is_machine_made": is_machine_made(),
+        "is_machine_made": translation.is_machine_made(),
         "navigation": request.app.state.navigation,
         "section": section_of(request.url.path, request.query_params.get("kind", "")),
         "has_documentation": request.app.state.has_documentation,
@@ -74,9 +74,7 @@ def _environment() -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.policies["ext.i18n.trimmed"] = True
-    environment.install_gettext_callables(  # type: ignore[attr-defined]  # A method that the extension adds.
-        look_up, look_up_plural, newstyle=True, pgettext=look_up_in_context
-    )
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]  # An attribute that the extension adds.
     environment.filters |= {
         "language": formatting.language,
         "sentence": formatting.sentence,
@@ -95,7 +93,7 @@ def _environment() -> Environment:
         "stand_in": say_stand_in,
         "provenance": formatting.provenance,
         "worst_scan": worst_verdict_text,
-        "translated": look_up,
+        "translated": translation.look_up,
     }
     environment.globals |= {
         "static": static_path,
@@ -106,5 +104,9 @@ def _environment() -> Environment:
         "bar": formatting.bar,
         "curated_owner": CURATED_OWNER,
         "locales": LOCALES,
+        "_": translation.gettext_html,
+        "gettext": translation.gettext_html,
+        "ngettext": translation.ngettext_html,
+        "pgettext": translation.pgettext_html,
     }
     return environment

@@ -20,8 +20,8 @@ from server.http.urls import absolute, with_parameters
 from server.pages import formatting
 from server.pages.artifact.frame import shown_revision
 from server.pages.artifact.overview.snippets import Usage, snippets
-from server.pages.compare.prompts import same_prompts
 from server.pages.compare.protocols import chart_of, overview_of, protocol_value
+from server.pages.compare.same_prompts import same_prompts
 from server.pages.rendering import render
 
 PARAMETER = "artifact"
@@ -39,7 +39,7 @@ def show_comparison(request: Request, hub: Hub) -> Response:
         "typed": typed,
         "fields": [*typed, *[""] * max(0, MOST - len(typed))],
         "most": MOST,
-        "problem": "",
+        "problem": None,
         "suggestions": [],
         "others": [],
         "comparison": None,
@@ -51,7 +51,7 @@ def show_comparison(request: Request, hub: Hub) -> Response:
         elif typed:
             context["others"] = _others(request, hub, typed[0])
     except (InvalidRequest, Unknown) as error:
-        context |= {"problem": str(error), "suggestions": _suggestions(request, typed, error)}
+        context |= {"problem": error, "suggestions": _suggestions(request, typed, error)}
         status = error.status
     return render("compare/compare.html", context, request=request, status=status)
 
@@ -63,10 +63,12 @@ def _shown(request: Request, hub: LocalHub, comparison: Comparison) -> dict[str,
     protocol = next((each for each in protocols if protocol_value(each) == wanted), protocols[0] if protocols else None)
     rows = [row for row in comparison.rows if row.protocol == protocol]
     common = set(comparison.common_languages)
+    prompts = same_prompts(request, hub, comparison.artifacts)
     return {
         "comparison": comparison,
         "names": [formatting.short_name(each.name) for each in comparison.artifacts],
-        "prompts": same_prompts(request, hub, comparison.artifacts),
+        "prompts": prompts,
+        "with_images": sorted({number for each in prompts for number in each.images}),
         "common": [*map(formatting.language, comparison.common_languages)],
         "own_languages": [
             [formatting.language(tag) for tag in each.languages if tag not in common] for each in comparison.artifacts
@@ -117,10 +119,12 @@ def _others(request: Request, hub: LocalHub, name: str) -> list[tuple[str, str]]
 
 
 def _suggestions(request: Request, typed: list[str], error: Exception) -> list[tuple[str, str]]:
-    """Return names similar to an unknown one, each with the path that compares it instead."""
+    """Return names similar to an unknown one that are not typed already, each with the path that compares it instead."""
     if not isinstance(error, Unknown):
         return []
+    known = {formatting.short_name(each).lower() for each in typed}
     return [
         (name, with_parameters(request, **{PARAMETER: [name if each == error.name else each for each in typed]}))
         for name in error.suggestions
+        if formatting.short_name(name).lower() not in known
     ]

@@ -64,7 +64,7 @@ def _patterns(variable: str, text: str) -> tuple[str, ...]:
 def _size(text: str) -> int | None:
     if not text.strip():
         return None
-    from hub.cli.admin.quotas import parse_size
+    from hub.administration.quotas import parse_size
 
     try:
         return parse_size(text)

@@ -177,7 +177,7 @@ class Journey:
         link = create_reset_link(self.hub.registry.database, "zoe", Actor("root")).path
         zoe, visitor = self.browse(), self.browse()
         self._note("reset.reset_password", lambda: zoe.send(link, link, typed))
-        self._note("sign_up.create_account", lambda: visitor.send("/signup", "/signup", {"name": "new", **typed}))
+        self._note("sign_up.create_account", lambda: visitor.send("/signup", "/signup", {"name": "iris", **typed}))
 
     def organise(self):
         """What a user does in the settings: profile, organisations, sessions and access requests."""
@@ -332,7 +332,7 @@ WRITES = {
     "user_accounts.add_account": [("user.add", "root")],
     "user_accounts.change_user": [("user.reset-link", "root")],
     "reset.reset_password": [("user.password", "zoe")],
-    "sign_up.create_account": [("user.add", "new"), ("session.begin", "new")],
+    "sign_up.create_account": [("user.add", "iris"), ("session.begin", "iris")],
     "profile.change": [("user.profile", "ada")],
     "own_organisations.create": [("organisation.add", "ada")],
     "own_organisations.change_organisation": [("organisation.profile", "ada")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,21 @@ def test_facets_apply_and_remove_filters(page: Page):
     expect(page.get_by_role("heading", name="3 artifacts")).to_be_visible()
     page.get_by_role("link", name="Remove the filter yo").click()
     expect(page.get_by_role("heading", name="2 artifacts")).to_be_visible()
+
+
+def test_a_reader_switches_to_yoruba_and_the_choice_lasts(page: Page):
+    page.goto("/?text=first+yoruba")
+    page.get_by_role("button", name="Yorùbá").click()
+    expect(page).to_have_url(re.compile(r"/\?text=first\+yoruba$"))
+    expect(page.locator("html")).to_have_attribute("lang", "yo")
+    expect(page.get_by_role("button", name="Wá", exact=True)).to_be_visible()
+    expect(page.get_by_text("Ẹ̀rọ ni ó túmọ̀ ojú ìwé yìí.")).to_be_visible()
+    page.get_by_role("link", name="ada/first-yo").click()
+    expect(page.get_by_role("link", name="Àwọn máàkì", exact=True)).to_be_visible()
+    page.get_by_role("button", name="العربية").click()
+    expect(page.locator("html")).to_have_attribute("dir", "rtl")
+    expect(page.get_by_role("heading", level=1)).to_have_text("first-yo")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize("width", [390, 1440])

@@ -71,11 +71,15 @@ def test_one_name_leads_to_others_of_its_language_and_base(client: TestClient):
 @pytest.mark.parametrize(
     ("typed", "status", "said"),
     [
-        (["memory-yo", "memory-yoo"], 404, "No artifact is called memory-yoo . Did you mean memory-yo"),
+        (
+            ["memory-yo", "memory-yoo"],
+            404,
+            "No artifact is called “memory-yoo”. Did you mean memory-many , memory-zh ?",
+        ),
         (["memory-yo", "LINGUAHUB/Memory-yo"], 400, "linguahub/memory-yo is given twice"),
         (["a", "b", "c", "d", "e"], 400, "a comparison takes 2 to 4 artifacts, not 5"),
         (["memory-yo", "<b>/x y"], 404, "no artifact is called <b>/x y"),
-        (["memory-yoo"], 404, "no artifact is called memory-yoo"),
+        (["memory-yoo"], 404, "No artifact is called “memory-yoo”. Did you mean memory-yo"),
     ],
 )
 def test_a_wrong_name_is_said_and_everything_typed_is_kept(client: TestClient, typed, status, said):

@@ -29,8 +29,8 @@ class Prompt:
     """One of the images: all have its text, language, title and seed."""
     without: str
     """URL of the image by the base alone; empty if there is none, or if the artifacts are for different bases."""
-    images: tuple[str, ...]
-    """URLs, in the order of the artifacts; empty for those without one."""
+    images: dict[int, str]
+    """Position of an artifact → URL."""
 
 
 def same_prompts(request: Request, hub: LocalHub, artifacts: Sequence[Artifact]) -> list[Prompt]:
@@ -48,7 +48,7 @@ def same_prompts(request: Request, hub: LocalHub, artifacts: Sequence[Artifact])
         Prompt(
             example=next(iter(same.values())),
             without=next((each.without for each in same.values() if each.without), "") if has_one_base else "",
-            images=tuple(same[number].image if number in same else "" for number in range(len(artifacts))),
+            images={number: each.image for number, each in same.items()},
         )
         for same in sorted(shared, key=len, reverse=True)[:MAX_PROMPTS]
     ]

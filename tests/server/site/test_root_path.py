@@ -17,10 +17,11 @@ from hub.local import LocalHub
 from server import create_app
 from server.site.root_path import configured_root_path, parse_root_path
 from server.site.static_files import FOLDER
+from tests.builders.server.every_page import administrator, page_addresses, people
 from tests.builders.server.people import PASSWORD, hub, token_of
 from tests.builders.serving import served
 
-__all__ = ["hub", "token_of"]
+__all__ = ["administrator", "hub", "people", "token_of"]
 
 HOST = "http://hub.example"
 HTML = {"Accept": "text/html"}
@@ -67,6 +68,28 @@ def test_no_page_links_outside_of_the_path_and_no_link_is_broken(below: TestClie
                 waiting.append(target.path)
     assert len(seen) > 50
     assert {"/hub/leaderboard", "/hub/languages", "/hub/ada/first-yo"} <= seen
+
+
+def links_outside(address: str, page: str) -> list[str]:
+    """Return the links of a page that lead to this server, but not below the path."""
+    targets = [(link, urlsplit(urljoin(HOST + address, link))) for link in Links(page).found]
+    return [
+        link
+        for link, target in targets
+        if target.netloc == urlsplit(HOST).netloc and not re.match(r"/hub/(?!hub/)", target.path)
+    ]
+
+
+def test_no_page_of_any_route_links_outside_of_the_path(people: LocalHub, administrator: str):
+    with TestClient(create_app(people, rates=None, root_path="/hub"), HOST, follow_redirects=False) as client:
+        pages = 0
+        for address, visitor in page_addresses():
+            client.cookies = {"linguahub": administrator} if visitor == "administrator" else {}
+            response = client.get(f"/hub{address}", headers=HTML)
+            assert response.headers.get("location", "/hub/").startswith("/hub/"), address
+            assert links_outside(f"/hub{address}", response.text) == [], address
+            pages += response.status_code == 200
+    assert pages > 20
 
 
 def test_links_in_cards_and_absolute_urls_have_the_prefix(below: TestClient):

@@ -29,7 +29,7 @@ from tests.builders.serving import served
 
 _NOT_PAGES = re.compile(
     # Answers of APIs and of Git, addresses that are refused, and files.
-    r"^/(api/|(lfs|cas|uploads|papers|spaces|kernels|buckets|collections)\b)|\.git/|/info/refs$|/(raw|resolve)/"
+    r"^/(api/|(lfs|cas|uploads|papers|spaces|kernels|buckets|collections)\b)|\.git/|/info/refs$|/(raw|resolve)/|/viewer/"
     r"|^/(feed\.atom|robots\.txt|favicon\.ico|sitemap.*)$"
 )
 RESET_LINK = "RESET-LINK"
@@ -37,12 +37,14 @@ RESET_LINK = "RESET-LINK"
 _VALUES = {
     "collection:prefix": "", "repository:repository": "linguahub/pea-many", "owner": "linguahub", "name": "pea-many",
     "revision": "main", "path:path": "emoji-sd/config.json", "tag": "yo", "job": "no-such-job", "number": "1", "secret": RESET_LINK,
+    "base:path": "sd15", "method": "mulan", "benchmark": "emoji-generation",
 }  # fmt: skip
 """What parameters of paths are replaced by. A page with another parameter needs an entry here."""
 _ARTIFACT = "/{collection:prefix}{repository:repository}"
 _EXAMPLES = {
     f"{_ARTIFACT}/tree/{{revision}}/{{path:path}}": "/linguahub/pea-many/tree/main/emoji-sd",
     f"{_ARTIFACT}/edit/{{revision}}/{{path:path}}": "/ada/first-yo/edit/main/README.md",
+    "/{collection:prefix}{owner}/{name}/viewer": "/datasets/linguahub/emoji/viewer?lang=ar&split=pairs",
     "/settings/organisations/{name}": "/settings/organisations/crew",
     "/administration/users/{name}": "/administration/users/ada",
     "/study/{name}": "/study/questions",
@@ -50,12 +52,15 @@ _EXAMPLES = {
 """Addresses of pages that need other values."""
 _FURTHER = {
     "/": ("/?text=yorba", "/?lang=yo&kind=adapter&metric=r_precision_at_1&sort=metric", "/?lang=yo&base=none"),
+    "/bases/{base:path}": ("/bases/emoji-sd", "/bases/no-such-base"),
+    "/methods/{method}": ("/methods/mclip", "/methods/gluegen"),
+    "/benchmarks/{benchmark}": ("/benchmarks/study-efficiency",),
     "/compare": ("/compare?artifact=linguahub/pea-many&artifact=linguahub/mulan-yo",),
     "/leaderboard": ("/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1",),
     "/recommend": ("/recommend?lang=yo&base=emoji-sd",),
     "/try/{job}": ("/try/no-such-job?prompt=igi",),
     _ARTIFACT: (
-        "/linguahub/emoji-sd", "/datasets/linguahub/emoji", "/ada/first-yo", "/ada/first-ar", "/bob/withdrawn", "/linguahub/no-such-module",
+        "/linguahub", "/ada", "/linguahub/emoji-sd", "/datasets/linguahub/emoji", "/ada/first-yo", "/ada/first-ar", "/bob/withdrawn", "/linguahub/no-such-module",
     ),
     "/{collection:prefix}{owner}/{name}/scores": ("/ada/first-ar/scores",),
     f"{_ARTIFACT}/blob/{{revision}}/{{path:path}}": (

@@ -44,6 +44,7 @@ _ARTIFACT = "/{collection:prefix}{repository:repository}"
 _EXAMPLES = {
     f"{_ARTIFACT}/tree/{{revision}}/{{path:path}}": "/linguahub/pea-many/tree/main/emoji-sd",
     f"{_ARTIFACT}/edit/{{revision}}/{{path:path}}": "/ada/first-yo/edit/main/README.md",
+    "/{collection:prefix}{owner}/{name}/viewer": "/datasets/linguahub/emoji/viewer?lang=ar&split=pairs",
     "/settings/organisations/{name}": "/settings/organisations/crew",
     "/administration/users/{name}": "/administration/users/ada",
     "/study/{name}": "/study/questions",
@@ -52,6 +53,9 @@ _EXAMPLES = {
 """Addresses of pages that need other values."""
 _FURTHER = {
     "/": ("/?text=yorba", "/?lang=yo&kind=adapter&metric=r_precision_at_1&sort=metric", "/?lang=yo&base=none"),
+    "/bases/{base:path}": ("/bases/emoji-sd", "/bases/no-such-base"),
+    "/methods/{method}": ("/methods/mclip", "/methods/gluegen"),
+    "/benchmarks/{benchmark}": ("/benchmarks/study-efficiency",),
     "/compare": ("/compare?artifact=linguahub/pea-many&artifact=linguahub/mulan-yo",),
     "/leaderboard": ("/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1",),
     "/recommend": ("/recommend?lang=yo&base=emoji-sd",),

@@ -48,7 +48,6 @@ _EXAMPLES = {
     "/settings/organisations/{name}": "/settings/organisations/crew",
     "/administration/users/{name}": "/administration/users/ada",
     "/study/{name}": "/study/questions",
-    "/{collection:prefix}{owner}/{name}/viewer": "/datasets/linguahub/emoji/viewer",
 }  # fmt: skip
 """Addresses of pages that need other values."""
 _FURTHER = {

@@ -279,9 +279,9 @@ async function send() {
     lock(false);
     for (const [path, row] of rows) row.cells[2].textContent = shares.get(path) === 1 ? "stored" : "";
     checked.exists = sent.exists;
-    if (error.status === 412) { // Somebody else has committed since the check.
+    if (error.status === 412) { // Someone else has committed since the check.
       await check();
-      say("somebody else has published in the meantime. Nothing of theirs was changed: look at it, then publish again.");
+      say("someone else has published in the meantime. Nothing of theirs was changed: look at it, then publish again.");
       return;
     }
     if (!sent.head && sent.exists) checked.head = "";

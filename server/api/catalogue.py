@@ -95,7 +95,7 @@ class DatasetsBody(Body):
     total: int
 
 
-class RowBody(Body):
+class DatasetRowBody(Body):
     """An image with its name in a language."""
 
     concept: str = Field(description="Id of the image in the data set.", examples=["1f418"])
@@ -114,7 +114,7 @@ class RowsBody(Body):
     language: str
     total: int
     offset: int
-    rows: list[RowBody]
+    rows: list[DatasetRowBody]
     facets: dict[str, dict[str, int]] = Field(
         description="Filter → value → number of rows with it under the other filters.",
         examples=[{"split": {"seen": 3367, "pairs": 84}}],

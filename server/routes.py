@@ -123,7 +123,7 @@ OWN_API = (
     _artifacts("GET", _REVISION + "/manifest", revisions.get_manifest, revisions.ManifestBody),
     _artifacts("POST", _REVISION + "/yank", revisions.yank_revision, artifacts.RevisionWithFilesBody, login=True),
     _artifacts("DELETE", _REVISION + "/yank", revisions.unyank_revision, artifacts.RevisionWithFilesBody, login=True),
-    _artifacts("GET", _ONE + "/rows", catalogue.get_rows, catalogue.RowsBody),
+    _artifacts("GET", _ONE + "/rows", catalogue.get_rows, catalogue.DatasetRowsBody),
     _artifacts("GET", _ONE + "/diff", revisions.get_diff, revisions.DiffBody),
     _artifacts("GET", _ONE + "/aliases", revisions.get_aliases, revisions.AliasesBody),
     _artifacts("PUT", _ONE + "/aliases/{alias}", revisions.put_alias, body_class(Alias), login=True),

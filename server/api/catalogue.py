@@ -108,7 +108,7 @@ class DatasetRowBody(Body):
     image: str = Field(description="Path of the image, which never changes.")
 
 
-class RowsBody(Body):
+class DatasetRowsBody(Body):
     """A page of the names of a data set in one language."""
 
     language: str

@@ -24,6 +24,8 @@ from tests.builders.processes import running
 
 S3_SERVER = """
 from moto.server import ThreadedMotoServer
+from werkzeug.serving import WSGIRequestHandler
+WSGIRequestHandler.disable_nagle_algorithm = True  # It delays each body by 40 ms, because head and body are two packets.
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)

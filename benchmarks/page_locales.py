@@ -41,7 +41,10 @@ def main() -> None:
                     if turn >= 2:  # The first requests fill caches.
                         times[locale.tag].append(1000 * (time.process_time() - began))
             medians = {tag: statistics.median(each) for tag, each in times.items()}
-            print(page, *(f"{tag} {each:.1f} ms ({each / medians[ENGLISH.tag] - 1:+.0%})" for tag, each in medians.items()))
+            print(
+                page,
+                *(f"{tag} {each:.1f} ms ({each / medians[ENGLISH.tag] - 1:+.0%})" for tag, each in medians.items()),
+            )
 
 
 if __name__ == "__main__":

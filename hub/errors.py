@@ -36,7 +36,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import NamedTuple
 
 MAX_SHOWN = 300
 """Characters of an unknown name that a message repeats."""
@@ -55,14 +54,6 @@ class HubError(Exception):
 
 class YankedRevision(UserWarning):
     """A yanked revision is used because it was pinned."""
-
-
-class Problem(NamedTuple):
-    """A problem of a card or a configuration."""
-
-    text: str
-    place: tuple[str | int, ...] = ()
-    """Keys and indices that lead to the value, also if it is missing."""
 
 
 class InvalidRequest(HubError):
@@ -227,13 +218,11 @@ class InvalidPath(InvalidName):
 
 
 class InvalidCard(InvalidRequest):
-    """An invalid card or configuration; lists every problem."""
+    """An invalid card or configuration; lists every problem, with the keys that lead to its value, or the line of the only one."""
 
-    def __init__(self, message: str, *, problems: Iterable[Problem] = (), line: int = 0) -> None:
-        """`problems`: those in the message, with their places. `line`: that of the only problem; 0 if unknown."""
-        self.problems = tuple(problems)
-        self.line = line
-        super().__init__(message)
+    def __init__(self, text: str, *, problems: Iterable[tuple[str, tuple[str | int, ...]]] = (), line: int = 0) -> None:
+        super().__init__(text)
+        self.problems, self.line = tuple(problems), line
 
 
 class InvalidSource(InvalidRequest):

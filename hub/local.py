@@ -77,7 +77,11 @@ class LocalHub:
         found = home if isinstance(home, Home) else Home.find(home)
         found.create()
         with _rare_collections():
-            hub = cls(found, Registry.open(found.registry, found.owner, found.replica_url), open_store(found.store_url or found.store))
+            hub = cls(
+                found,
+                Registry.open(found.registry, found.owner, found.replica_url),
+                open_store(found.store_url or found.store),
+            )
             if hub._is_outdated():
                 _log.info("Updating the registry from the cards in %s …", found.cards)
                 hub.index()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
@@ -55,6 +56,7 @@ def create_app(
     app.state.handling_parts = tuple(part for part in enabled if overrides(part, "handler_for"))
     app.state.error_writers = tuple(part for part in enabled if overrides(part, "error_response"))
     app.state.offload, app.state.meter = offload, Meter(hub)
+    app.state.parts, app.state.started_at = enabled, datetime.now(UTC)
     for part in enabled:
         part.attach(app, hub)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hub.registry.parts import Part, parts
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
 
 Handler = Callable[["Request"], Awaitable["Response"]]
 """A function that responds to a request in place of its endpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """Something that a server needs for one of its features, as `/status` shows it."""
+
+    name: str
+    works: bool
+    detail: str = ""
+    """What else everybody may know, in the language of the page."""
+    problem: str = ""
+    """The message of an error, in English."""
 
 
 class ServerPart(Part):
@@ -52,6 +65,10 @@ class ServerPart(Part):
     def handler_for(self, request: Request, collection: str, name: str) -> Handler | None:
         """Return the function that handles requests for the repository `name`; None to use the endpoint of the core."""
         return None
+
+    async def components(self, app: FastAPI) -> Sequence[Component]:
+        """Return what the status page shows of the part."""
+        return ()
 
     def error_response(
         self, request: Request, status: int, message: str, headers: dict[str, str], error: HubError | None

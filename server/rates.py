@@ -211,7 +211,7 @@ def bucket_of(path: str) -> str:
     """Return the bucket of a request; empty for paths without limits."""
     if path.startswith(_FREE):
         return ""
-    if "/resolve/" in path or path.startswith("/lfs/objects/"):
+    if "/resolve/" in path or "/viewer/" in path or path.startswith("/lfs/objects/"):
         return "resolvers"
     return "api" if path.startswith(_API) or ".git/" in path else "pages"
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from hub.catalogue.methods import MethodPage
-from hub.catalogue.owners import Owner
+from hub.catalogue.method_facts import MethodPage
+from hub.catalogue.owner_facts import Owner
 from hub.registry.artifacts.aliases import Alias
 from hub.registry.moderation.reports import Report
 from server.api import audit, catalogue, health, languages, search
@@ -35,16 +35,17 @@ from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
 from server.pages import access_request, choose_locale, feed, login
+from server.pages.about import api_reference, sitemap, status
 from server.pages.account import (
     access_decisions,
     access_tokens,
     own_organisations,
     own_reports,
+    password_and_sessions,
     profile,
     reset,
     sign_up,
 )
-from server.pages.account import security as account_security
 from server.pages.administration import (
     audit_log,
     background_jobs,
@@ -54,12 +55,12 @@ from server.pages.administration import (
     storage,
     user_accounts,
 )
-from server.pages.artifact import actions, report, repository_settings, viewer
+from server.pages.artifact import actions, report_form, repository_settings, viewer
 from server.pages.artifact.overview.overview import show_artifact
 from server.pages.artifact.revisions import commit_history, files
 from server.pages.artifact.scores.scores import show_scores
 from server.pages.browse.browse import browse
-from server.pages.catalogue import bases, benchmarks, datasets, methods
+from server.pages.catalogue import base_pages, benchmarks, datasets, methods
 from server.pages.choose import languages as choose_languages
 from server.pages.choose import leaderboard as choose_leaderboard
 from server.pages.choose import parity as choose_parity
@@ -169,14 +170,18 @@ _PAGES = (
     RouteSpec("GET", "/languages", choose_languages.show_languages),
     RouteSpec("GET", "/languages/{tag}", choose_languages.show_language),
     RouteSpec("GET", "/recommend", choose_recommend.show_recommendation),
-    RouteSpec("GET", "/bases", bases.show_bases),
-    RouteSpec("GET", "/bases/{base:path}", bases.show_base),
+    RouteSpec("GET", "/bases", base_pages.show_bases),
+    RouteSpec("GET", "/bases/{base:path}", base_pages.show_base),
     RouteSpec("GET", "/methods", methods.show_methods),
     RouteSpec("GET", "/methods/{method}", methods.show_method),
     RouteSpec("GET", "/benchmarks", benchmarks.show_benchmarks),
     RouteSpec("GET", "/benchmarks/{benchmark}", benchmarks.show_benchmark),
     RouteSpec("GET", "/datasets", datasets.show_datasets),
+    RouteSpec("GET", "/api", api_reference.show_api),
+    RouteSpec("GET", "/status", status.show_status),
     RouteSpec("GET", "/feed.atom", feed.show_feed),
+    RouteSpec("GET", "/sitemap.xml", sitemap.show_index),
+    RouteSpec("GET", "/sitemap-{part}.xml", sitemap.show_sitemap),
     RouteSpec("GET", "/robots.txt", robots.robots),
     RouteSpec("GET", "/favicon.ico", robots.favicon),
     RouteSpec("GET", "/login", login.show_login),
@@ -204,10 +209,10 @@ _PAGES = (
         RouteSpec("GET", "/access", access_decisions.show_requests),
         RouteSpec("POST", "/access", access_decisions.decide),
         RouteSpec("GET", "/reports", own_reports.show_reports),
-        RouteSpec("GET", "/security", account_security.show_security),
-        RouteSpec("POST", "/password", account_security.change_password),
-        RouteSpec("POST", "/sessions/{number}/end", account_security.end_session),
-        RouteSpec("POST", "/sessions/end-others", account_security.end_other_sessions),
+        RouteSpec("GET", "/security", password_and_sessions.show_security),
+        RouteSpec("POST", "/password", password_and_sessions.change_password),
+        RouteSpec("POST", "/sessions/{number}/end", password_and_sessions.end_session),
+        RouteSpec("POST", "/sessions/end-others", password_and_sessions.end_other_sessions),
     ),
     *below(
         "/administration",
@@ -340,8 +345,8 @@ GENERAL = (
         RouteSpec("GET", "/viewer/{revision}/{image}", viewer.send_image),
         RouteSpec("GET", "/settings", repository_settings.show_settings),
         RouteSpec("POST", "/settings", repository_settings.change_visibility),
-        RouteSpec("GET", "/report", report.show_form),
-        RouteSpec("POST", "/report", report.report),
+        RouteSpec("GET", "/report", report_form.show_form),
+        RouteSpec("POST", "/report", report_form.report),
     ),
     *below(
         "/{collection:prefix}{repository:repository}",

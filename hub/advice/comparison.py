@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any
 
 from hub.advice.memory_estimate import stated_parameters
@@ -31,6 +32,8 @@ BASE, ENGLISH, TRANSLATED = "base alone", "English prompts", "translated"
 """Names of the baselines: the base without a module, the base with the English prompts, and a translator before the base."""
 MAX_VARIANTS = 20
 """Variants of an artifact whose cost of training is read."""
+MAX_DATA = 30
+"""Splits of benchmarks whose translated scores are looked up; artifacts can have thousands of scores."""
 _PROTOCOL = ("metric", "benchmark", "benchmark_digest", "split", "language", "base", "unit", "better")
 _DIFFERENCES = {
     "benchmark_digest": "data", "split": "split", "base": "base", "unit": "unit", "better": "direction",
@@ -40,7 +43,7 @@ _DIFFERENCES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
+class TrainedVariant:
     """The training run of a variant."""
 
     base: str
@@ -66,7 +69,7 @@ class Facts:
     """Size of its files, or of its weights upstream; None if unknown."""
     license: str
     commercial_use: str
-    training: tuple[Training, ...]
+    training: tuple[TrainedVariant, ...]
     """The training runs that its variants record."""
     costs: tuple[Score, ...]
     """What its card and others state about its cost."""
@@ -153,8 +156,8 @@ def compare(
     common = {key: scores for key, scores in found.items() if len(scores) > 1}
     baselines = _baselines(registry, artifacts, common)
     tags = [*dict.fromkeys(tag for each in artifacts for tag in each.languages)]
-    languages = Counter(protocol for protocol, _ in common)
-    keys = sorted(common, key=lambda key: _place(key[0], key[1], languages, tags))
+    sizes = Counter(protocol for (protocol, _), scores in common.items() for _ in scores)
+    keys = sorted(common, key=lambda key: _place(key[0], key[1], sizes, tags))
     return Comparison(
         artifacts=tuple(artifacts),
         facts=tuple(map(_facts, [registry] * len(artifacts), [store] * len(artifacts), artifacts, front_matters)),
@@ -199,14 +202,12 @@ def _protocol(score: Score, artifact: Artifact, *, are_bases: bool) -> Protocol:
     return Protocol(**fields, base=base, provenance=str(score.provenance), setting=setting_of(score))
 
 
-def _place(
-    protocol: Protocol, language: str, languages: Mapping[Protocol, int], tags: Sequence[str]
-) -> tuple[Any, ...]:
-    """Return the sort key of a row: by metric, then the protocols with most languages, then the order of the artifacts' languages."""
+def _place(protocol: Protocol, language: str, sizes: Mapping[Protocol, int], tags: Sequence[str]) -> tuple[Any, ...]:
+    """Return the sort key of a row: by metric, then the protocols with most scores, then the order of the artifacts' languages."""
     trust = [*Provenance].index(Provenance(protocol.provenance))
     position = tags.index(language) if language in tags else len(tags)
     texts = tuple(getattr(protocol, name) for name in Protocol.__slots__ if name != "provenance")
-    return metric_place(protocol.metric), protocol.metric, -languages[protocol], trust, texts, position, language
+    return metric_place(protocol.metric), protocol.metric, -sizes[protocol], trust, texts, position, language
 
 
 def _row(
@@ -270,22 +271,18 @@ def _baselines(
         for score in sorted(artifact.scores, key=lambda each: [*Provenance].index(each.provenance)):
             if score.metric.startswith((BASE_ALONE, ENGLISH_BASE)) and score.provenance is not Provenance.DISPUTED:
                 add("", score, artifact)
-    protocols = {protocol for protocol, _ in common}
+    metrics: dict[tuple[str, str, str, str], set[str]] = {}
+    for each, _ in common:
+        if each.base and each.benchmark_digest:
+            data = each.benchmark, each.benchmark_digest, each.split, each.base
+            metrics.setdefault(data, set()).update((each.metric, BASE_ALONE + each.metric, ENGLISH_BASE + each.metric))
     compared = {each.name for each in artifacts}
-    for sample in {(each.benchmark, each.benchmark_digest, each.split, each.base): each for each in protocols}.values():
-        if not sample.base or not sample.benchmark_digest:
-            continue
-        metrics = sorted(
-            prefix + each.metric
-            for each in protocols
-            for prefix in ("", BASE_ALONE, ENGLISH_BASE)
-            if (each.benchmark, each.split, each.base) == (sample.benchmark, sample.split, sample.base)
-        )
+    for (benchmark, digest, split, base), wanted in islice(metrics.items(), MAX_DATA):
         like = Score(
-            metric=sample.metric, value=0.0, benchmark=sample.benchmark, benchmark_digest=sample.benchmark_digest, split=sample.split,
-            base=sample.base, provenance=Provenance.SELF_REPORTED, source="",
+            metric="", value=0.0, benchmark=benchmark, benchmark_digest=digest, split=split, base=base,
+            provenance=Provenance.SELF_REPORTED, source="",
         )  # fmt: skip
-        for name, score in translation_scores(registry.database, like, metrics, artifacts[0].name):
+        for name, score in translation_scores(registry.database, like, sorted(wanted), artifacts[0].name):
             if name not in compared:
                 add(str(name), score, None)
     return {key: _beside(known, *key) for key in common}
@@ -335,14 +332,14 @@ def _facts(registry: Registry, store: BlobStore, artifact: Artifact, front_matte
     )  # fmt: skip
 
 
-def _training(registry: Registry, store: BlobStore, artifact: Artifact) -> tuple[Training, ...]:
+def _training(registry: Registry, store: BlobStore, artifact: Artifact) -> tuple[TrainedVariant, ...]:
     folders = {each.folder: each.base.name.rpartition("/")[2] for each in artifact.variants[:MAX_VARIANTS]}
     if not folders or not artifact.revision:
         return ()
     files = find_files(registry.database, artifact.revision, [f"{folder}/config.json" for folder in folders])
     shown = registry.revision(artifact.name, artifact.revision, with_files=False)
     return tuple(
-        Training(base=folders[each.folder], seconds=each.device_seconds, device=each.device)
+        TrainedVariant(base=folders[each.folder], seconds=each.device_seconds, device=each.device)
         for each in lineages(replace(shown, files=tuple(files.values())), store)
         if each.device_seconds
     )

@@ -17,7 +17,7 @@ VIDEO = frozenset({"video", "text-to-video"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
+class MeasurementPlan:
     """How to measure what a base makes of prompts in a language."""
 
     command: str
@@ -33,7 +33,7 @@ class Measurement:
 
 def measurement(
     base: Artifact, language: str, module: str = "", price_per_hour: float = PRICE_PER_HOUR
-) -> Measurement | None:
+) -> MeasurementPlan | None:
     """Return how to measure parity in `language`: of the base alone, or of a module's name. None for a base that makes videos."""
     if not VIDEO.isdisjoint(base.tags):
         return None
@@ -51,7 +51,7 @@ def measurement(
         )
     cost = costs().get(("image", name))
     seconds = cost.device_seconds * images if cost else None
-    return Measurement(
+    return MeasurementPlan(
         command=command, images=images, device_seconds=seconds, device=cost.device if cost else "",
         dollars=seconds / 3600 * price_per_hour if cost and cost.seconds is None and seconds is not None else None,
         source=cost.source if cost else "",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from hub.advice.measuring import Measurement, measurement
+from hub.advice.measuring import MeasurementPlan, measurement
 from hub.errors import UnknownMetric
 from hub.publish.composition import find_base
 from hub.records import Artifact, Provenance, Query, Score
@@ -40,7 +40,7 @@ class ParityReport:
     missing: tuple[str, ...]
     """Languages that were asked for, or that modules exist for, without any parity."""
     reported: tuple[Reported, ...]
-    measure: Measurement | None
+    measure: MeasurementPlan | None
     """For the first missing language, or as an example; None if no benchmark judges what the base makes."""
 
 

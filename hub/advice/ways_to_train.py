@@ -94,7 +94,7 @@ def ways_to_train(
     }
     found = []
     for method in fitting:
-        cost = _cost(registry, store, method.name, base.name.name)
+        cost = training_cost(registry, store, method.name, base.name.name)
         dollars = cost.device_seconds / 3600 * price_per_hour if cost and cost.seconds is None else None
         within = dollars <= budget if dollars is not None and budget is not None else None
         found.append(
@@ -153,7 +153,7 @@ def _medians(registry: Registry, base: str, trial: Trial, provenance: Provenance
     }  # fmt: skip
 
 
-def _cost(registry: Registry, store: BlobStore, method: str, base: str) -> Cost | None:
+def training_cost(registry: Registry, store: BlobStore, method: str, base: str) -> Cost | None:
     """Return the cost of training: counted ones of the table, else the median of runs that modules of this base tell of."""
     if (known := costs().get((method, base))) is not None:
         return known

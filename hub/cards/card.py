@@ -12,6 +12,8 @@ from hub.records import Score, Upstream
 NAMESPACE = "linguahub"
 """The only key of the front matter that is not Hugging Face's."""
 FILE = "README.md"
+Place = tuple[str | int, ...]
+"""Keys and indices that lead to a value of the front matter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 from hub.cards.card import FILE, NAMESPACE, Card
 from hub.cards.front_matter import split_front_matter
 from hub.cards.licenses import parse_licenses
-from hub.cards.read_card import read_card
+from hub.cards.read_card import MAX_UNKNOWN, read_card
 from hub.cards.variant_config import read_variant, variant_folders
 from hub.errors import InvalidCard, UnknownLanguage
 from hub.languages import parse_language
@@ -81,12 +81,14 @@ def _plain(front_matter: dict[str, Any], name: ArtifactName, kind: str) -> Artif
         values = value if isinstance(value, list) else [value]
         return tuple(dict.fromkeys(each[:200] for each in values if isinstance(each, str) and each))
 
-    languages = []
+    languages, unknown = [], 0
     for word in texts("language"):
         try:
             languages.append(parse_language(word))
         except UnknownLanguage:
-            continue
+            unknown += 1
+            if unknown == MAX_UNKNOWN:
+                break
     trained_on = [f"dataset:{each}" for each in texts("datasets")]
     return Artifact(
         name=name,

@@ -38,6 +38,8 @@ MODEL_LICENSES = frozenset({
 
 MAX_LENGTH = 1000
 """Longest licence in characters."""
+MAX_LICENSES = 50
+"""Licences that can apply together. Parsing an expression takes milliseconds."""
 
 COMMERCIAL_USE = {
     "allowed": "allowed",
@@ -119,6 +121,8 @@ def parse_license(text: str) -> str | None:
 def parse_licenses(value: object) -> tuple[str, list[str]]:
     """Return the licence in front matter, text or a list of licences that all apply, and the texts that name no licence."""
     given = [str(each) for each in value] if isinstance(value, list) else [str(value)]
+    if len(given) > MAX_LICENSES:
+        return "", [f"{given[0][:40]} and {len(given) - 1} more"]
     parsed = {text: parse_license(text) for text in given}
     unknown = [text for text, license in parsed.items() if license is None]
     known = list(dict.fromkeys(license for license in parsed.values() if license))

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hub.cards.card import FILE, NAMESPACE, Card
+from hub.cards.card import FILE, NAMESPACE, Card, Place
 from hub.cards.front_matter import split_front_matter
 from hub.cards.licenses import COMMERCIAL_USE, Terms, parse_licenses, terms_of
 from hub.cards.model_index import from_result
 from hub.conditioning import Conditioning, conditioning_problems, read_conditioning
-from hub.errors import InvalidCard, InvalidName, Problem, UnknownLanguage, near_names
+from hub.errors import InvalidCard, InvalidName, UnknownLanguage, near_names
 from hub.languages import parse_language
 from hub.names import ArtifactName, Digest, check_path
 from hub.plugins import advertised
@@ -21,6 +21,8 @@ _OURS = {
     "kind", "method", "encoder", "summary", "conditioning", "upstream", "owner", "parameters", "gated", "aliases",
     "trained_languages", "commercial_use",
 }  # fmt: skip
+MAX_UNKNOWN = 20
+"""Unknown languages after which the rest is not read: finding similar names takes milliseconds each."""
 _UPSTREAM = {"repository", "file", "size_bytes", "revision", "digest", "wheel"}
 
 
@@ -42,7 +44,7 @@ class _CardParser:
 
     def __init__(self, front_matter: dict[str, Any], name: ArtifactName) -> None:
         self.name = name
-        self.problems: list[Problem] = []
+        self.problems: list[tuple[str, Place]] = []
         ours = front_matter.get(NAMESPACE)
         if not isinstance(ours, dict):
             self._add(f"`{NAMESPACE}:` is missing: add a mapping with at least `kind` and `summary`", NAMESPACE)
@@ -77,12 +79,12 @@ class _CardParser:
         )
         if self.problems:
             count = f"{len(self.problems)} problem{'s' * (len(self.problems) > 1)}"
-            listed = "; ".join(problem.text for problem in self.problems)
+            listed = "; ".join(text for text, _ in self.problems)
             raise InvalidCard(f"{count} in the card of `{self.name}`: {listed}.", problems=self.problems)
         return card
 
     def _add(self, text: str, *place: str | int) -> None:
-        self.problems.append(Problem(text, place))
+        self.problems.append((text, place))
 
     def kind(self) -> str:
         kind = self.text("kind", required=True)
@@ -110,11 +112,16 @@ class _CardParser:
 
     def tags(self, given: Sequence[object], *place: str) -> tuple[str, ...]:
         tags: list[str] = []
+        unknown = 0
         for number, each in enumerate(given):
+            if unknown == MAX_UNKNOWN:
+                self._add("more languages are not checked: correct these first", *place, number)
+                break
             try:
                 tags.append(parse_language(str(each)))
             except UnknownLanguage as error:
                 near = f" (similar: {', '.join(error.suggestions)})" if error.suggestions else ""
+                unknown += 1
                 self._add(f"language {each!r} is unknown{near}: write a tag of `hub languages`", *place, number)
         return tuple(dict.fromkeys(tags))
 
@@ -143,7 +150,7 @@ class _CardParser:
         scores = []
         for result, place in zip(results, _places_of_results(model_index), strict=True):
             score, problems = from_result(result)
-            self.problems += [Problem(problem, place) for problem in problems]
+            self.problems += [(problem, place) for problem in problems]
             if score is not None:
                 scores.append(score)
         return tuple(scores)

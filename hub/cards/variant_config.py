@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.conditioning import conditioning_problems, read_conditioning
-from hub.errors import InvalidCard, Problem
+from hub.errors import InvalidCard
 from hub.records import Pin, Variant
 from hub.strict_json import parse_json
 
@@ -34,7 +34,7 @@ def read_variant(path: Path) -> Variant:
         raise InvalidCard(f"{where} is not a JSON object.")
     problems = _problems(config)
     if problems:
-        listed = [Problem(problem, _place_in(problem)) for problem in problems]
+        listed = [(problem, _place_in(problem)) for problem in problems]
         raise InvalidCard(f"{where}: {'; '.join(problems)}.", problems=listed)
     pins = tuple(map(_pin, _pinned_encoders(config.get("encoder"))))
     return Variant(

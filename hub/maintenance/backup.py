@@ -16,12 +16,14 @@ from hub.errors import DamagedBlob, DamagedFile, InvalidRequest, Unknown, Unreac
 from hub.names import ArtifactName, Digest
 from hub.publish.publish import canonical_json
 from hub.registry import Registry
-from hub.registry.accounts.server_settings import renew_epoch
+from hub.registry.accounts.server_settings import find_setting, renew_epoch
 from hub.registry.database.database import Database
 from hub.store import BlobStore, FolderStore
 
 RECORD_FILE = "backup.json"
 STORE_FOLDER = "store"
+_LAST = "backup"
+"""The setting with the time of the last backup."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,16 +55,27 @@ def back_up(registry: Registry, store: BlobStore, folder: Path) -> BackupReport:
             file.unlink()
         database = registry.database.backup(folder)
         report = _copy(store, FolderStore(folder / STORE_FOLDER))
+        made_at = datetime.now(UTC).isoformat()
         record = {
             "format": 1,
-            "made_at": datetime.now(UTC).isoformat(),
+            "made_at": made_at,
             "database": database.name,
             "blobs": report.blobs,
         }
         (folder / RECORD_FILE).write_bytes(canonical_json(record) + b"\n")
     except OSError as error:
         raise Unreachable(f"cannot write {folder}: {error.strerror}. The backup is not complete.") from error
+    registry.database.execute(
+        "INSERT INTO settings (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        {"name": _LAST, "value": made_at},
+    )
     return report
+
+
+def last_backup(database: Database) -> datetime | None:
+    """Return when the last complete backup was made; None if there was none."""
+    found = find_setting(database, _LAST)
+    return datetime.fromisoformat(found) if found else None
 
 
 def restore(folder: Path, database: Database, store: BlobStore) -> int:

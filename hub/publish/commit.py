@@ -31,6 +31,7 @@ from hub.errors import (
 from hub.names import ArtifactName
 from hub.publish.checks.bases import unknown_bases
 from hub.publish.checks.claims import check_claims
+from hub.publish.checks.limits import MAX_CARD, MAX_FILES, MAX_FOLDERS, folders_above, is_described_by
 from hub.publish.checks.mark_files import mark_files
 from hub.publish.new_repository import ATTRIBUTES, attributes_of_new
 from hub.publish.publish import drain_outbox, make_revision, record, with_files
@@ -45,12 +46,6 @@ from hub.store import BlobStore
 
 INITIAL_MESSAGE = "initial commit"
 """Message of the first revision of a new repository, which has a `.gitattributes`."""
-MAX_FILES = 100_000
-"""Maximum number of files of a revision."""
-MAX_FOLDERS = 100_000
-"""Maximum number of folders of a revision: files with 500 folders above each would have millions."""
-MAX_CARD = 4 << 20
-"""Maximum size of README.md and of a variant's config.json, in bytes."""
 _MAX_ATTEMPTS = 20
 """How often a commit is retried when the branch has moved in the meantime."""
 _STALE = "The branch was updated since you opened this page. Please refresh and try again."
@@ -285,19 +280,6 @@ def check_bytes(name: ArtifactName, files: Iterable[File], before: Iterable[File
         )
 
 
-def folders_above(paths: Iterable[str]) -> set[str]:
-    """Return the folders that contain files at these paths, or more than MAX_FOLDERS of them."""
-    found = set[str]()
-    for path in paths:
-        above = path.rpartition("/")[0]
-        while above and above not in found:
-            found.add(above)
-            above = above.rpartition("/")[0]
-        if len(found) > MAX_FOLDERS:
-            break
-    return found
-
-
 def policy_of(artifact: Artifact, registry: Registry) -> str:
     """Return the file policy of an artifact: that of its owner or of the server, unless an administrator has made an exception."""
     return file_policy(registry.database, artifact.name.owner, allow_unsafe_files=artifact.allow_unsafe_files)
@@ -310,12 +292,6 @@ def describe_files(artifact: Artifact, files: Iterable[File], store: BlobStore) 
     return dataclasses.replace(
         found, private=artifact.private, gated=artifact.gated, allow_unsafe_files=artifact.allow_unsafe_files
     )
-
-
-def is_described_by(path: str) -> bool:
-    """Return whether the file at `path` describes the artifact: README.md, or the config.json of a variant or of the root."""
-    folder, _, name = path.rpartition("/")
-    return path == "README.md" or (name == "config.json" and "/" not in folder)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ class OperationRequest(BaseModel):
 
 def administration() -> Iterator[RouteSpec]:
     """Yield the route of every operation."""
-    return map(_route, operations())
+    return (_route(each) for each in operations())  # type: ignore[arg-type]  # mypy takes the hash of instances for that of the class.
 
 
 @cache

@@ -10,16 +10,16 @@ from pydantic import Field
 from starlette.responses import Response
 
 from hub.catalogue.artifact_line import ArtifactLine
-from hub.catalogue.bases import BaseFacts, TrainingCost, base_page, list_bases
-from hub.catalogue.benchmarks import BenchmarkFacts, MetricMeaning, benchmark_page, list_benchmarks
-from hub.catalogue.benchmarks import as_body as benchmark_as_body
-from hub.catalogue.datasets import DatasetFacts, list_datasets
-from hub.catalogue.methods import MethodFacts, list_methods, method_page
+from hub.catalogue.base_facts import BaseFacts, TrainingCost, base_page, list_bases
+from hub.catalogue.benchmark_facts import BenchmarkFacts, MetricMeaning, benchmark_page, list_benchmarks
+from hub.catalogue.benchmark_facts import as_body as benchmark_as_body
+from hub.catalogue.dataset_facts import DatasetFacts, list_datasets
+from hub.catalogue.method_facts import MethodFacts, list_methods, method_page
 from hub.catalogue.named_images import RowQuery, is_browsable, open_tables
-from hub.catalogue.owners import find_owner
+from hub.catalogue.owner_facts import find_owner
 from hub.errors import InvalidRequest, UnknownLanguage
 from hub.names import LENGTH
-from hub.registry.scores.benchmarks import ScoredMetric
+from hub.registry.scores.scored_benchmarks import ScoredMetric
 from server.api.artifacts.leaderboard import RankingBody
 from server.api.artifacts.parity import ParityMapBody
 from server.auth.access import Hub, require_download
@@ -145,7 +145,7 @@ def get_method(request: Request, hub: Hub, method: MethodName) -> Response:
 
     Raises UnknownMethod.
     """
-    return json_response(method_page(hub.registry, method, caller_of(request, hub).readers()))
+    return json_response(method_page(hub.registry, hub.store, method, caller_of(request, hub).readers()))
 
 
 def get_benchmarks(request: Request, hub: Hub) -> Response:

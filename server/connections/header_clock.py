@@ -12,9 +12,9 @@ MAX_HEADER_BYTES = 32 << 10
 """Size of the request line and all headers together: that of nginx's four buffers of 8 KB."""
 HEADER_SECONDS = 20.0
 """Seconds from the connection, or from the first byte of a later request on it, until the headers are complete."""
-LAST_REQUEST_S = 0.5
+LAST_REQUEST_S = 0.08
 """Seconds for which an idle connection still takes a request when its process stops: one may be on its way, and its client would see a
-closed connection instead of a response."""
+closed connection instead of a response. uvicorn itself waits for 0.1 s."""
 
 
 class HeaderClock:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
+from server.http.urls import absolute
 from server.site.static_files import FOLDER
 
 _A_DAY = {"Cache-Control": "public, max-age=86400"}
@@ -27,9 +29,9 @@ Disallow: /*?*offset=
 """Search engines may read the pages. Files are large, and pages of results are endless."""
 
 
-def robots() -> Response:
-    """Say what robots may read."""
-    return PlainTextResponse(_ROBOTS, headers=_A_DAY)
+def robots(request: Request) -> Response:
+    """Say what robots may read, and where the sitemap is."""
+    return PlainTextResponse(f"{_ROBOTS}Sitemap: {absolute(request, '/sitemap.xml')}\n", headers=_A_DAY)
 
 
 def favicon() -> Response:

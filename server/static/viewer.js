@@ -4,14 +4,17 @@ let latest = 0;
 
 async function show(address, push) {
   const number = ++latest;
-  const shown = document.getElementById("shown");
-  shown.setAttribute("aria-busy", "true");
+  document.getElementById("shown").setAttribute("aria-busy", "true");
   const response = await fetch(address, { headers: { accept: "text/html" } }).catch(() => null);
   if (!response || !response.ok) { location.assign(address); return; } // The server's page says what is wrong.
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   if (number !== latest) return; // A later choice is on its way.
-  shown.replaceWith(page.getElementById("shown"));
-  for (const select of form.querySelectorAll("select")) select.replaceChildren(...page.querySelector(`#filter [name="${select.name}"]`).children);
+  document.getElementById("shown").replaceWith(page.getElementById("shown"));
+  for (const select of form.querySelectorAll("select")) {
+    const theirs = page.querySelector(`#filter [name="${select.name}"]`), chosen = theirs.value;
+    select.replaceChildren(...theirs.children);
+    select.value = chosen; // Moving the options one by one has chosen others.
+  }
   document.title = page.title;
   if (push) history.pushState(null, "", address);
 }

@@ -12,7 +12,7 @@ from tests.architecture.structure import (
 )
 
 CONVENTIONAL = {
-    "audit", "commands", "format", "languages", "leaderboard", "outbox", "parity", "part", "recommend", "repositories", "resolve", "rows", "scores",
+    "audit", "commands", "compare", "format", "languages", "leaderboard", "outbox", "parity", "part", "recommend", "repositories", "resolve", "rows", "scores",
     "search",
     "tables", "tokens",
 }  # fmt: skip

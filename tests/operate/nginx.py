@@ -52,12 +52,16 @@ def replace_parts(text: str, *changes: tuple[str, str]) -> str:
     return text
 
 
+def free_port() -> int:
+    """Return a port that no process listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def nginx_before(server: str, blobs: Path) -> Iterator[str]:
     """Yield the address of an nginx that forwards to `server` and serves its blobs from a folder."""
-    assert PROGRAM is not None
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     site = replace_parts(
         printed("nginx"),
         ("127.0.0.1:8000", server.removeprefix("http://")),
@@ -65,6 +69,14 @@ def nginx_before(server: str, blobs: Path) -> Iterator[str]:
         ("hub.example.org", "localhost"),
         ("/var/lib/linguahub/store/blobs/", f"{blobs}/"),
     )
+    with nginx_with(site, port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def nginx_with(site: str, port: int) -> Iterator[None]:
+    """Run an nginx with the configuration of a site that listens on `port`."""
+    assert PROGRAM is not None
     user = "user root;" if os.geteuid() == 0 else ""
     with tempfile.TemporaryDirectory(prefix="nginx-") as folder:
         configuration = Path(folder, "nginx.conf")
@@ -72,7 +84,7 @@ def nginx_before(server: str, blobs: Path) -> Iterator[str]:
         command = [PROGRAM, "-e", "stderr", "-c", str(configuration)]
         with running(command, is_asked=True, stderr=subprocess.PIPE, text=True) as server:
             _wait(server, port)
-            yield f"http://127.0.0.1:{port}"
+            yield
 
 
 def _wait(server: subprocess.Popen[str], port: int) -> None:

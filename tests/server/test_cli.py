@@ -34,13 +34,18 @@ RUN = [
 ]
 
 
+def environment_of(home: Path) -> dict[str, str]:
+    """Return the environment of a server with a new home, and without the curated cards: to index them takes seconds."""
+    return os.environ | {"HUB_HOME": str(home), "HUB_CARDS": str(home / "cards"), "PYTHONUNBUFFERED": "1"}
+
+
 def find_url(line: str) -> re.Match[str] | None:
     return re.search(r"http://127\.0\.0\.1:\d+", line)
 
 
 @pytest.mark.slow
 def test_the_server_prints_its_address_responds_and_stops_on_interrupt(tmp_path: Path):
-    environment = os.environ | {"HUB_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    environment = environment_of(tmp_path)
     command = [*RUN, "--port", "0"]
     with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -79,7 +84,7 @@ IGNORING = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_announced_server_answers_and_stops_also_in_the_background(tmp_path: Path, workers: int, number: int):
-    environment = os.environ | {"HUB_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    environment = environment_of(tmp_path)
     command = [*IGNORING, *RUN, "--port", "0", "--workers", str(workers)]
     options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     with running(command, env=environment, **options) as process:
@@ -96,7 +101,7 @@ def test_the_announced_server_answers_and_stops_also_in_the_background(tmp_path:
 def test_a_server_that_is_still_starting_can_be_stopped_in_the_background(tmp_path: Path, number: int):
     slow = "import time, server.cli; server.cli._listen = lambda *_: print('starting', flush=True) or time.sleep(60); "
     command = [*IGNORING, RUN[0], "-c", slow + "import sys; from hub.cli import main; sys.exit(main(['serve']))"]
-    environment = os.environ | {"HUB_HOME": str(tmp_path)}
+    environment = environment_of(tmp_path)
     with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "starting\n"
@@ -106,7 +111,7 @@ def test_a_server_that_is_still_starting_can_be_stopped_in_the_background(tmp_pa
 
 
 def test_a_server_starts_with_standard_input_closed(tmp_path: Path):
-    environment = os.environ | {"HUB_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    environment = environment_of(tmp_path)
     command = ["sh", "-c", 'exec "$@" <&-', "sh", *RUN, "--port", "0", "--workers", "2"]
     with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
@@ -121,7 +126,7 @@ def test_a_server_starts_with_standard_input_closed(tmp_path: Path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("option", "status"), [([], 200), (["--no-try"], 404)], ids=["by default", "--no-try"])
 def test_the_page_that_generates_images_can_be_left_out(tmp_path: Path, option: list[str], status: int):
-    environment = os.environ | {"HUB_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    environment = environment_of(tmp_path)
     command = [*RUN, "--port", "0", "--workers", "2", *option]
     with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None

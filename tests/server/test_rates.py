@@ -122,6 +122,8 @@ def test_a_polling_device_gets_the_oauth_error_slow_down(hub):
         ("/ada/x.git/info/lfs/objects/batch", "api"),
         ("/ada/x/resolve/main/a.txt", "resolvers"),
         ("/datasets/ada/x/resolve/main/a.txt", "resolvers"),
+        ("/datasets/ada/x/viewer/abc/1f418.webp", "resolvers"),
+        ("/datasets/ada/x/viewer", "pages"),
         ("/lfs/objects/word", "resolvers"),
         ("/lfs/parts/word", "api"),
         ("/", "pages"),

@@ -7,13 +7,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from hub.cards.policy import file_problem, path_problems, sample_problem
-from hub.publish.checks.mistakes import Mistake
-from hub.publish.commit import MAX_CARD, MAX_FILES, folders_above, is_described_by
+from hub.publish.checks.limits import MAX_CARD, MAX_FILES, folders_above, is_described_by
+from hub.publish.checks.mistakes import MAX_SHOWN, Mistake
 from hub.registry.uploads.xet_files import MAX_FILE_BYTES
 from hub.weights.header import MAX_HEADER_BYTES
-
-MAX_SHOWN = 200
-"""Mistakes of files that are listed; a folder of thousands of pickles needs no more."""
 
 
 @dataclass(frozen=True, slots=True)

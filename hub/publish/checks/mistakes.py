@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from hub.cards.card import FILE, NAMESPACE
+from hub.cards.card import FILE, NAMESPACE, Place
 from hub.cards.describe import describe_repository
 from hub.cards.front_matter import split_front_matter
 from hub.errors import InvalidCard
@@ -18,7 +18,9 @@ from hub.publish.checks.bases import Find
 from hub.publish.checks.check_folder import card_errors
 from hub.records import DATASET
 
-Place = tuple[str | int, ...]
+MAX_SHOWN = 200
+"""Mistakes of a kind that are listed."""
+_MAX_TEXT = 1000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -41,7 +43,13 @@ def card_mistakes(folder: Path, name: ArtifactName, find: Find, *, is_plain: boo
     errors = [] if is_plain else list(card_errors(folder, name, find))
     errors = errors or list(_description_errors(folder, name))
     found = [each for file, error in errors for each in _located(folder, file, error)]
-    return sorted(found, key=lambda each: (each.file != FILE, each.file, each.line))
+    shown = sorted(found, key=lambda each: (each.file != FILE, each.file, each.line))[:MAX_SHOWN]
+    return [Mistake(each.file, each.line, _shortened(each.text)) for each in shown]
+
+
+def _shortened(text: str) -> str:
+    """Return a message that may repeat a long value of the card."""
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
 
 
 def is_ours(text: str) -> bool:
@@ -74,8 +82,8 @@ def _located(folder: Path, file: str, error: InvalidCard) -> Iterator[Mistake]:
         return
     text = (folder / file).read_text(encoding="utf-8-sig", errors="replace")
     lines = lines_of_card(text) if file == FILE else lines_of(text)
-    for problem in error.problems:
-        yield Mistake(file, _line_of(problem.place, lines), problem.text)
+    for problem, place in error.problems:
+        yield Mistake(file, _line_of(place, lines), problem)
 
 
 def lines_of_card(text: str) -> dict[Place, int]:

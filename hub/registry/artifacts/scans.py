@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import BlockedFile, UnknownFile
-from hub.names import Digest
+from hub.names import ArtifactName, Digest
 from hub.registry.accounts.audit import log_action
 from hub.registry.database.clock import from_column
 from hub.registry.outbox.queue import enqueue
@@ -108,6 +108,20 @@ def reason_for_block(database: Database, digest: Digest) -> str | None:
     """Return why an administrator has blocked a file; None if it is not blocked."""
     rows = database.rows("SELECT reason FROM blocked_files WHERE digest = :digest", {"digest": digest.hex})
     return str(rows[0]["reason"]) if rows else None
+
+
+def require_no_blocked_file(database: Database, name: ArtifactName) -> None:
+    """Raise BlockedFile if an administrator has blocked a file of any revision of `name`, for transfers of all files together."""
+    rows = database.rows(
+        "SELECT path, reason FROM blocked_files JOIN files ON files.digest = blocked_files.digest "
+        "JOIN revisions ON revisions.id = revision_id JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key LIMIT 1",
+        {"key": name.key},
+    )
+    if rows:
+        raise BlockedFile(
+            f"`{name}` cannot be cloned: an administrator of this server has blocked `{rows[0]['path']}` ({rows[0]['reason']}). "
+            f"Download the other files with `hf download {name.repository}` and `ignore_patterns`."
+        )
 
 
 def malicious_files(database: Database, limit: int) -> list[tuple[Scan, tuple[str, ...]]]:

@@ -44,6 +44,8 @@ def is_index_word(term: str) -> bool:
 class Database(ABC):
     """The tables of the registry. Threads may share it; each reads on its own connection."""
 
+    product: ClassVar[str]
+    """Name of the database program."""
     backup_name: ClassVar[str]
     """Name of the file that `backup` writes."""
     skip_locked: ClassVar[str]

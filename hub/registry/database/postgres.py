@@ -40,6 +40,7 @@ _NAME = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 class PostgresDatabase(Database):
     """The database at a `postgresql://` URL."""
 
+    product = "PostgreSQL"
     backup_name = "registry.pgdump"
     skip_locked = "FOR UPDATE SKIP LOCKED"
 

@@ -36,6 +36,7 @@ _FACETS, _WORDS = "' ' || facets || ' '", "' ' || words"
 class SqliteDatabase(Database):
     """The database in a file."""
 
+    product = "SQLite"
     backup_name = "registry.db"
     skip_locked = ""
 

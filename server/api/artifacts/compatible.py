@@ -10,7 +10,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from hub.advice.fits import has_same_conditioning, judge_variants
-from hub.catalogue.bases import MAX_BASES
+from hub.catalogue.base_facts import MAX_BASES
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from hub.publish.compatibility import Fit

@@ -8,7 +8,7 @@ from fastapi import Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from hub.advice.measuring import Measurement
+from hub.advice.measuring import MeasurementPlan
 from hub.advice.parity_report import Reported, as_json, map_as_json, parity_overview, parity_report
 from hub.advice.recommend import MAX_LANGUAGES
 from hub.registry.scores.parity_map import Trial
@@ -57,7 +57,7 @@ class ParityMapBody(Body):
     reported: list[Reported] = Field(
         description="With `base`: reported scores that are not parities, because the base's English score is not known.",
     )
-    measure: Measurement | None = Field(
+    measure: MeasurementPlan | None = Field(
         description="With `base`: the command that measures what is missing on one device, and its cost."
     )
 

@@ -18,7 +18,7 @@ from server.http.response_bodies import Body, json_response
 from server.openapi.parameters import Language, Word
 
 
-class ReadyBody(Body):
+class ReadyModuleBody(Body):
     """A module that draws with the base and can be loaded now."""
 
     artifact: str = Field(examples=["linguahub/mulan-yo"])
@@ -51,7 +51,7 @@ class RecommendBody(Body):
     base: str
     languages: list[str]
     advice: list[str] = Field(description="The answer as sentences, the most useful first.")
-    ready: list[ReadyBody] = Field(description="Modules to load, the best first.")
+    ready: list[ReadyModuleBody] = Field(description="Modules to load, the best first.")
     excluded: list[Excluded] = Field(description="Modules for the languages that are not recommended, with the reason.")
     missing: list[str] = Field(description="Languages that no such module was trained on.")
     training: list[Training] = Field(description="Ways to train a module, the most promising first.")

@@ -14,7 +14,7 @@ from server.auth.access import Hub
 from server.auth.browser_session import client_address, end_browser_session, new_csrf_token, remember
 from server.auth.csrf_forms import SubmittedForm
 from server.http.urls import Segment
-from server.pages.account.security import require_match
+from server.pages.account.password_and_sessions import require_match
 from server.pages.login import FORM_HEADERS, SEE_OTHER
 from server.pages.rendering import render
 
@@ -37,6 +37,7 @@ def reset_password(request: Request, hub: Hub, form: SubmittedForm, secret: Segm
         use_reset_link(hub.registry.database, secret, form.get("new"), client_address(request))
     except InvalidRequest as error:
         return _page(request, hub, secret, problem=error)
+    request.state.session = None  # If this browser had one, it has ended, too.
     response = RedirectResponse("/login?done=reset", SEE_OTHER)
     end_browser_session(request, response, hub)
     return response

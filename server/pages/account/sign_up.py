@@ -19,7 +19,7 @@ from server.auth.browser_session import (
     remember,
 )
 from server.auth.csrf_forms import Form, SubmittedForm
-from server.pages.account.security import require_match
+from server.pages.account.password_and_sessions import require_match
 from server.pages.account.settings_frame import typed
 from server.pages.login import FORM_HEADERS, SEE_OTHER, check_password
 from server.pages.rendering import render

@@ -95,11 +95,12 @@ def _change(hub: LocalHub, account: Account, form: Form, actor: Actor) -> str:
 
 
 def _list(request: Request, hub: LocalHub, *, form: Form | None = None, problem: HubError | None = None) -> Response:
-    asked = {name: request.query_params.get(name, "")[:200] for name in ("text", "kind", "after")}
-    text = asked["text"].strip() if asked["text"].isprintable() else ""
+    asked = {name: request.query_params.get(name, "").strip()[:200] for name in ("text", "kind", "after")}
+    text, after = asked["text"], asked["after"]
     kind = asked["kind"] if asked["kind"] in {USER, ORGANISATION} else ""
-    after = asked["after"] if asked["after"].isprintable() else ""
-    found = find_accounts(hub.registry.database, text, kind, after=after, limit=PAGE + 1)
+    is_text = text.isprintable() and after.isprintable()  # PostgreSQL rejects some other characters in queries.
+    database = hub.registry.database
+    found = find_accounts(database, text, kind, after=after, limit=PAGE + 1) if is_text else []
     given = {name: value for name, value in (("text", text), ("kind", kind)) if value}
     context = {
         "accounts": found[:PAGE],

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from fastapi import Path, Request
 from starlette.responses import RedirectResponse, Response
 
-from hub.catalogue.benchmarks import BenchmarkFacts, benchmark_page, list_benchmarks
+from hub.catalogue.benchmark_facts import BenchmarkFacts, benchmark_page, list_benchmarks
 from hub.errors import UnknownBenchmark
 from server.auth.access import Hub
 from server.auth.caller import caller_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import Response
 
-from hub.catalogue.datasets import DatasetFacts, list_datasets
+from hub.catalogue.dataset_facts import DatasetFacts, list_datasets
 from hub.catalogue.named_images import open_tables
 from hub.local import LocalHub
 from hub.registry.artifacts.access_requests import may_download

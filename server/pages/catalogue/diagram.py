@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
-from hub.catalogue.methods import ChainPart, MethodPage
+from hub.catalogue.method_facts import ChainPart, MethodPage
 
 WIDTH, HEIGHT = 158, 60
 """Of a box, in the units of the drawing."""

@@ -9,7 +9,7 @@ from fastapi import Path, Request
 from starlette.responses import RedirectResponse, Response
 
 from hub.advice.tables import PRICE_PER_HOUR
-from hub.catalogue.methods import list_methods, method_page
+from hub.catalogue.method_facts import list_methods, method_page
 from hub.errors import UnknownMethod
 from hub.names import LENGTH
 from server.auth.access import Hub
@@ -41,7 +41,7 @@ def show_method(
 ) -> Response:
     """Show a method: diagram, losses, data, costs, and the artifacts trained with it."""
     try:
-        page = method_page(hub.registry, method, caller_of(request, hub).readers())
+        page = method_page(hub.registry, hub.store, method, caller_of(request, hub).readers())
     except UnknownMethod as error:
         return not_found(request, error, LISTING)
     path = f"{LISTING.path}/{quote(page.method.name)}"

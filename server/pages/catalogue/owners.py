@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from hub.catalogue.owners import find_owner
+from hub.catalogue.owner_facts import find_owner
 from hub.languages import MULTILINGUAL
 from hub.local import LocalHub
 from server.auth.caller import caller_of

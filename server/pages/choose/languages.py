@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Path, Request
@@ -12,17 +13,25 @@ from hub.advice.measuring import measurement
 from hub.advice.parity_report import map_as_json, parity_overview
 from hub.errors import UnknownLanguage
 from hub.languages import MULTILINGUAL, parse_language, script_of
-from hub.records import Query
+from hub.local import LocalHub
+from hub.records import Artifact, Query
 from hub.scores.parity import Source
 from server.auth.access import Hub
 from server.auth.caller import caller_of
+from server.pages.artifact.overview.snippets import TRY
+from server.pages.artifact.overview.visible_examples import visible_examples
 from server.pages.choose.parity import level_of
 from server.pages.rendering import render
+from server.site.example_prompts import examples_of
 from server.site.locales import current_locale
 from server.site.translation import gettext_noop
 
 MODULES = 20
 """Modules on the page of a language."""
+IMAGES = 6
+"""Example images on the page of a language."""
+SEARCHED = 5
+"""Modules, the best ones, whose cards are searched for images."""
 MIN_GROUP = 3
 """Minimum number of languages of a script that has a group of its own."""
 OTHERS = gettext_noop("Other scripts")
@@ -68,8 +77,19 @@ def show_language(
     context: dict[str, Any] = {
         "tag": language, "maps": [each for each in maps if each["rows"]], "page": page, "level": level_of, "sources": list(Source),
         "unmeasured": [each.name for each in unmeasured],
+        "prompts": examples_of(language).prompts, "can_try": TRY in dict(request.app.state.navigation).values(),
+        **_images(request, hub, language, page.items[:SEARCHED]),
     }  # fmt: skip
     return render("choose/language.html", context, request=request)
+
+
+def _images(request: Request, hub: LocalHub, language: str, artifacts: Sequence[Artifact]) -> dict[str, Any]:
+    """Return the images of prompts in a language by the first of `artifacts` that has some."""
+    for each in artifacts:
+        images = [one for one in visible_examples(request, hub, each) if one.language and one.language.tag == language]
+        if images:
+            return {"illustrated": each, "images": images[:IMAGES]}
+    return {"illustrated": None, "images": []}
 
 
 def _script_name(tag: str) -> str:

@@ -30,6 +30,9 @@ def show_leaderboard(request: Request, hub: Hub) -> Response:
     typed = {name: request.query_params.get(name, "").strip()[:_LONGEST] for name in _FIELDS}
     if not typed["metric"] and choices:
         typed["benchmark"], typed["metric"], typed["provenance"] = choices[0]
+    if not typed["provenance"]:  # The strongest one that the scores have.
+        known = (each for each in Provenance if (typed["benchmark"], typed["metric"], each) in choices)
+        typed["provenance"] = next(known, Provenance.REPRODUCED)
     boards, problem = [], ""
     try:
         boards = leaderboards(hub.registry.database, _contest(hub, typed, readers), LIMIT) if typed["metric"] else []
@@ -49,7 +52,7 @@ def show_leaderboard(request: Request, hub: Hub) -> Response:
 
 
 def _contest(hub: Hub, typed: dict[str, str], readers: tuple[str, ...] | None) -> LeaderboardQuery:
-    provenance = typed["provenance"] or Provenance.REPRODUCED
+    provenance = typed["provenance"]
     if provenance not in list(Provenance):
         raise InvalidRequest(f"unknown provenance `{provenance}`: choose one of {', '.join(Provenance)}.")
     asked = {

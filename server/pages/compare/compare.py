@@ -20,8 +20,8 @@ from server.http.urls import absolute, with_parameters
 from server.pages import formatting
 from server.pages.artifact.frame import shown_revision
 from server.pages.artifact.overview.snippets import Usage, snippets
-from server.pages.compare.prompts import same_prompts
 from server.pages.compare.protocols import chart_of, overview_of, protocol_value
+from server.pages.compare.same_prompts import same_prompts
 from server.pages.rendering import render
 
 PARAMETER = "artifact"
@@ -29,6 +29,8 @@ MAX_SUGGESTED = 6
 """Artifacts to compare with that are suggested beside one."""
 SHOWN_LANGUAGES = 8
 """Languages of an artifact that are shown at once; the others are one click away."""
+MAX_PROTOCOLS = 50
+"""Protocols that the page lists; the JSON has all."""
 _LONGEST = 200
 
 
@@ -39,7 +41,7 @@ def show_comparison(request: Request, hub: Hub) -> Response:
         "typed": typed,
         "fields": [*typed, *[""] * max(0, MOST - len(typed))],
         "most": MOST,
-        "problem": "",
+        "problem": None,
         "suggestions": [],
         "others": [],
         "comparison": None,
@@ -51,7 +53,7 @@ def show_comparison(request: Request, hub: Hub) -> Response:
         elif typed:
             context["others"] = _others(request, hub, typed[0])
     except (InvalidRequest, Unknown) as error:
-        context |= {"problem": str(error), "suggestions": _suggestions(request, typed, error)}
+        context |= {"problem": error, "suggestions": _suggestions(request, typed, error)}
         status = error.status
     return render("compare/compare.html", context, request=request, status=status)
 
@@ -63,17 +65,19 @@ def _shown(request: Request, hub: LocalHub, comparison: Comparison) -> dict[str,
     protocol = next((each for each in protocols if protocol_value(each) == wanted), protocols[0] if protocols else None)
     rows = [row for row in comparison.rows if row.protocol == protocol]
     common = set(comparison.common_languages)
+    prompts = same_prompts(request, hub, comparison.artifacts)
     return {
         "comparison": comparison,
         "names": [formatting.short_name(each.name) for each in comparison.artifacts],
-        "prompts": same_prompts(request, hub, comparison.artifacts),
+        "prompts": prompts,
+        "with_images": sorted({number for each in prompts for number in each.images}),
         "common": [*map(formatting.language, comparison.common_languages)],
         "own_languages": [
             [formatting.language(tag) for tag in each.languages if tag not in common] for each in comparison.artifacts
         ],
         "shown_languages": SHOWN_LANGUAGES,
-        "overview": overview_of(comparison, protocols),
-        "protocols": [(protocol_value(each), each) for each in protocols],
+        "overview": overview_of(comparison, protocols[:MAX_PROTOCOLS]),
+        "more_protocols": max(0, len(protocols) - MAX_PROTOCOLS),
         "protocol": protocol,
         "protocol_value": protocol_value(protocol) if protocol else "",
         "protocol_address": lambda value: with_parameters(request, protocol=value) + "#scores",
@@ -117,10 +121,12 @@ def _others(request: Request, hub: LocalHub, name: str) -> list[tuple[str, str]]
 
 
 def _suggestions(request: Request, typed: list[str], error: Exception) -> list[tuple[str, str]]:
-    """Return names similar to an unknown one, each with the path that compares it instead."""
+    """Return names similar to an unknown one that are not typed already, each with the path that compares it instead."""
     if not isinstance(error, Unknown):
         return []
+    known = {formatting.short_name(each).lower() for each in typed}
     return [
         (name, with_parameters(request, **{PARAMETER: [name if each == error.name else each for each in typed]}))
         for name in error.suggestions
+        if formatting.short_name(name).lower() not in known
     ]

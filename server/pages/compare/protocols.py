@@ -74,19 +74,19 @@ def protocol_value(protocol: Protocol) -> str:
 
 def overview_of(comparison: Comparison, protocols: Sequence[Protocol]) -> list[ProtocolSummary]:
     """Return a summary of each protocol, in their order."""
-    number = len(comparison.artifacts)
-    found = []
-    for protocol in protocols:
-        best = [row.best for row in comparison.rows if row.protocol == protocol]
-        found.append(
-            ProtocolSummary(
-                value=protocol_value(protocol),
-                protocol=protocol,
-                languages=len(best),
-                better=tuple(map(best.count, range(number))),
-            )
+    best: dict[Protocol, list[int | None]] = {each: [] for each in protocols}
+    for row in comparison.rows:
+        if row.protocol in best:
+            best[row.protocol].append(row.best)
+    return [
+        ProtocolSummary(
+            value=protocol_value(each),
+            protocol=each,
+            languages=len(found),
+            better=tuple(map(found.count, range(len(comparison.artifacts)))),
         )
-    return found
+        for each, found in best.items()
+    ]
 
 
 def chart_of(comparison: Comparison, rows: Sequence[Row]) -> Chart:

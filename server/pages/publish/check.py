@@ -13,9 +13,10 @@ from hub.cards.card import FILE
 from hub.errors import HubError, InvalidName
 from hub.local import LocalHub
 from hub.names import ArtifactName, check_path
+from hub.publish.checks.limits import folders_above, is_described_by
 from hub.publish.checks.listed_files import ListedFile, file_mistakes
 from hub.publish.checks.mistakes import Mistake, card_mistakes, is_dataset_card, is_ours
-from hub.publish.commit import is_described_by, policy_of
+from hub.publish.commit import policy_of
 from hub.publish.new_repository import new_card
 from hub.records import DATASET, PLAIN, Artifact, File
 from hub.registry.accounts.file_policy import file_policy
@@ -64,21 +65,23 @@ def check_upload(request: Request, hub: Hub, _page: PageCall, body: CheckedFolde
     account_of(caller)
     texts = {each.path: each.text for each in body.files if each.text is not None and is_described_by(each.path)}
     mistakes: list[Mistake] = []
-    target, artifact = None, None
+    target, artifact, may_publish = None, None, False
     try:
         is_dataset = body.is_dataset or is_dataset_card(texts.get(FILE, ""))
         target = parse_target(body.owner, body.name, is_dataset=is_dataset)
-        artifact = find_target(hub, caller, target)
+        artifact, may_publish = find_target(hub, caller, target), True
     except HubError as error:
         mistakes.append(Mistake("", 0, str(error)))
     head = hub.registry.tip(artifact.name, "main") if artifact else None
     before = head.files if head else ()
     files = [ListedFile(each.path, each.size, _decoded(each.start)) for each in body.files]
     mistakes += _card_mistakes(hub, caller, target, artifact, before, texts, {each.path for each in files})
-    mistakes += file_mistakes(files, _policy(hub, target, artifact), {each.path for each in before})
+    mistakes += file_mistakes(
+        files, _policy(hub, target if may_publish else None, artifact), {each.path for each in before}
+    )
     if not files:
         mistakes.append(Mistake("", 0, "choose a folder or files to upload."))
-    if target is not None:
+    if target is not None and may_publish:  # Otherwise the quota of the owner is not the caller's business.
         mistakes += _room(hub, target, files, before)
     found = {
         "mistakes": [{"file": each.file, "line": each.line, "text": each.text} for each in mistakes],
@@ -109,7 +112,13 @@ def _card_mistakes(
     readers = caller.readers()
     if artifact is not None and not any(is_described_by(path) for path in sent):
         return []
-    valid = {path: text for path, text in texts.items() if _is_plain_path(path)}
+    folders = folders_above([*sent, *(each.path for each in before)])
+    above = {path.rpartition("/")[0] for path in texts} & (sent | {each.path for each in before})
+    valid = {
+        path: text
+        for path, text in texts.items()
+        if _is_plain_path(path) and path not in folders and path.rpartition("/")[0] not in above
+    }
     try:
         with overlaid(hub, before, valid) as folder:
             card = folder / FILE

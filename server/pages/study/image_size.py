@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_VIEW_BOX = re.compile(rb'<svg[^>]*\bviewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"')
+_SVG = re.compile(rb"<svg[^>]*>")
+_VIEW_BOX = re.compile(rb'\bviewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"')
+_POINTS = re.compile(rb'\bwidth="[\d.]+pt"')
+_PER_POINT = 4 / 3
+"""Pixels of a point, in CSS. Matplotlib writes points."""
 _READ = 4096
 
 
@@ -16,8 +20,9 @@ def image_size(path: Path) -> tuple[int, int] | None:
     """
     with path.open("rb") as opened:
         start = opened.read(_READ)
-    if found := _VIEW_BOX.search(start):
-        return round(float(found[1])), round(float(found[2]))
+    if (svg := _SVG.search(start)) and (box := _VIEW_BOX.search(svg[0])):
+        scale = _PER_POINT if _POINTS.search(svg[0]) else 1
+        return round(scale * float(box[1])), round(scale * float(box[2]))
     if start[:4] != b"RIFF" or start[8:12] != b"WEBP" or len(start) < 30:
         return None
     chunk = start[12:16]

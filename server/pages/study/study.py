@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from server.pages import documentation
 from server.pages.rendering import render
-from server.pages.study.report import FILES, INDEX, chapter, chapters, find_report
+from server.pages.study.chapters import FILES, INDEX, chapter, chapters, find_report
 from server.site.static_files import HashedFiles
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"

@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from hub.errors import Forbidden, InvalidRequest, NotServed
+from hub.registry.artifacts.scans import require_no_blocked_file
 from server.auth.access import Hub, ReadableArtifact, VisibleArtifact
 from server.http.request_bodies import MAX_BODY, read_body
 from server.http.routing import RouteSpec, below
@@ -64,6 +65,7 @@ def list_refs(request: Request, hub: Hub, artifact: ReadableArtifact) -> Respons
         refuse_push(artifact)
     if service != UPLOAD_PACK:
         raise InvalidRequest(f"this URL is for git: run `git clone {request.url.path.removesuffix('/info/refs')}`.")
+    require_no_blocked_file(hub.registry.database, artifact.name)
     history = history_of(hub, artifact.name)
     written = BytesIO()
     protocol = ReceivableProtocol(BytesIO().read, written.write)
@@ -74,7 +76,8 @@ def list_refs(request: Request, hub: Hub, artifact: ReadableArtifact) -> Respons
 
 
 async def send_pack(request: Request, hub: Hub, artifact: ReadableArtifact) -> Response:
-    """Send the objects that the client is missing. Raises InvalidRequest."""
+    """Send the objects that the client is missing. Raises InvalidRequest, BlockedFile."""
+    await run_in_threadpool(require_no_blocked_file, hub.registry.database, artifact.name)
     body = await read_body(request, MAX_BODY)
     if request.headers.get("content-encoding", "") in {"gzip", "x-gzip"}:
         body = _decompress(body)

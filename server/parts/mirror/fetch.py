@@ -1,4 +1,4 @@
-"""Download files from the upstream. Each file is fetched once, and all requests for it share the download.
+"""Download files from the upstream. Each file is fetched once by all processes of a machine, and all requests for it share the download.
 
 A thread writes the content to a temporary file and hashes it. Readers follow at their own speed but do not get the last byte before
 the digest is verified: if the upstream sends wrong content, clients see an interrupted download, never a complete one.
@@ -14,16 +14,18 @@ import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import anyio
+from filelock import FileLock, Timeout
 
-from hub.errors import HubError, InvalidUpstreamResponse, Unreachable
+from hub.errors import HubError, InvalidUpstreamResponse, Unreachable, UpstreamDown
 from hub.names import Digest
 from hub.store.folder import ABANDONED_S
-from server.parts.mirror.mirrored_repositories import MirroredFile, save_blob
+from server.parts.mirror.mirrored_repositories import MirroredFile, blob_of, save_blob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,13 +151,14 @@ class FetchReader:
 
 
 class Fetches:
-    """The running downloads of this process."""
+    """The running downloads of this process. One process at a time downloads a file, which others copy as it grows."""
 
-    def __init__(self, hub: LocalHub) -> None:
-        self._hub = hub
+    def __init__(self, hub: LocalHub, when_stored: Callable[[MirroredFile], None] = lambda _: None) -> None:
+        self._hub, self._when_stored = hub, when_stored
         self._lock = threading.Lock()
         self._running: dict[str, Fetch] = {}
         self._folder = hub.home.folder / "mirror"
+        self._locks = hub.home.folder / "locks" / "mirror"
         self._delete_abandoned()
 
     def join(self, file: MirroredFile, open_upstream: OpenUpstream) -> FetchReader:
@@ -163,7 +166,8 @@ class Fetches:
         with self._lock:
             if (running := self._running.get(file.etag)) is not None:
                 return FetchReader(running)
-            self._folder.mkdir(parents=True, exist_ok=True)
+            for folder in (self._folder, self._locks):
+                folder.mkdir(parents=True, exist_ok=True)
             descriptor, path = tempfile.mkstemp(dir=self._folder)
             os.close(descriptor)
             fetch = self._running[file.etag] = Fetch(file, Path(path))
@@ -172,16 +176,79 @@ class Fetches:
         return reader
 
     def _run(self, fetch: Fetch, open_upstream: OpenUpstream) -> None:
+        file, shared = fetch.file, self._folder / fetch.file.etag
+        lock = FileLock(self._locks / file.etag, thread_local=False)
         try:
-            fetch.run(open_upstream, self._hub)
+            if _is_taken(lock):
+                if blob_of(self._hub.registry.database, file.etag) is None:
+                    with self._lock:  # Readers open the path.
+                        fetch.path.replace(shared)
+                        fetch.path = shared  # Other processes read it there.
+                    fetch.run(open_upstream, self._hub)
+                    self._make_room(file)
+                else:  # Another process has just stored it.
+                    fetch.run(partial(self._open_stored, file), self._hub)
+            else:
+                fetch.run(partial(self._follow, file, shared, lock), self._hub)
         finally:
             with self._lock:
-                del self._running[fetch.file.etag]
+                del self._running[file.etag]
             fetch.path.unlink(missing_ok=True)
+            lock.release()
+
+    def _make_room(self, file: MirroredFile) -> None:
+        if blob_of(self._hub.registry.database, file.etag) is None:
+            return
+        try:
+            self._when_stored(file)
+        except HubError as error:
+            _log.error("cannot delete mirrored files: %s", error)
+
+    @contextmanager
+    def _open_stored(self, file: MirroredFile) -> Iterator[Iterator[bytes]]:
+        digest = blob_of(self._hub.registry.database, file.etag)
+        if digest is None:
+            raise UpstreamDown(f"`{file.path}` could not be fetched: try again.")
+        with self._hub.store.open(digest, file.size_bytes) as opened:
+            yield iter(partial(opened.read, CHUNK_BYTES), b"")
+
+    @contextmanager
+    def _follow(self, file: MirroredFile, shared: Path, lock: FileLock) -> Iterator[Iterator[bytes]]:
+        """Yield the chunks of a file that another process downloads. They are verified again, since it may fail."""
+        while not _is_taken(lock):
+            try:
+                source = shared.open("rb")
+            except FileNotFoundError:
+                time.sleep(POLL_S)
+                continue
+            with source:
+                yield self._growing(source, lock)
+            return
+        with self._open_stored(file) as chunks:
+            yield chunks
+
+    def _growing(self, source: BinaryIO, lock: FileLock) -> Iterator[bytes]:
+        has_ended = False
+        while True:
+            if chunk := source.read(CHUNK_BYTES):
+                yield chunk
+            elif has_ended:
+                return
+            elif not (has_ended := _is_taken(lock)):  # What was written before the lock was released is read once more.
+                time.sleep(POLL_S)
 
     def _delete_abandoned(self) -> None:
         """Delete files left by processes that have ended."""
-        for path in self._folder.glob("*"):
+        for path in (*self._folder.glob("*"), *self._locks.glob("*")):
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime > ABANDONED_S:
                     path.unlink()
+
+
+def _is_taken(lock: FileLock) -> bool:
+    """Take the lock, unless another process has it, and return whether this one has it now."""
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    return True

@@ -24,6 +24,7 @@ from hub.errors import (
     UpstreamDown,
 )
 from hub.local import LocalHub
+from hub.maintenance.garbage import UnreferencedBlob, collect
 from hub.names import ArtifactName, Digest, bare_ref
 from hub.records import MirrorOrigin
 from hub.registry import CURATED_OWNER
@@ -37,6 +38,8 @@ from server.parts.mirror.mirrored_repositories import (
     MirroredRepository,
     blob_of,
     commit_of,
+    forget_least_used,
+    mark_used,
     origin_of,
     origin_of_name,
     ref_of,
@@ -44,7 +47,9 @@ from server.parts.mirror.mirrored_repositories import (
     repository_of,
     save_commit,
     save_ref,
+    stored_bytes,
 )  # fmt: skip
+from server.parts.mirror.settings import MirrorSettings
 
 if TYPE_CHECKING:
     from server.parts.mirror.upstream import UpstreamClient
@@ -55,6 +60,8 @@ BACK_OFF_S = 10.0
 """Seconds without requests to an upstream that did not respond."""
 MAX_MISSING = 10_000
 """Names that can be cached as absent."""
+LOW_WATER = 0.9
+"""Part of the maximum size that is left when files are deleted, so that this happens rarely."""
 CACHED_COMMITS = 32
 """Commits cached in memory: one with 100,000 files takes about 50 MB."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -64,10 +71,13 @@ _log = logging.getLogger("server.mirror")
 class Mirror:
     """The mirrored repositories and their upstream; without an upstream, only stored repositories are served."""
 
-    def __init__(self, hub: LocalHub, upstream: UpstreamClient | None = None) -> None:
+    def __init__(
+        self, hub: LocalHub, upstream: UpstreamClient | None = None, settings: MirrorSettings | None = None
+    ) -> None:
         self.hub, self.upstream = hub, upstream
+        self.settings = settings or MirrorSettings()
         self._database = hub.registry.database
-        self._fetches = Fetches(hub)
+        self._fetches = Fetches(hub, self._make_room)
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._missing: dict[str, tuple[float, type[Unknown]]] = {}
@@ -86,7 +96,7 @@ class Mirror:
         if origin_of(self._database, repo) is not None:
             return repo
         owner = repo.name.owner.lower()
-        if self.upstream is None or owner in {CURATED_OWNER, self.hub.registry.owner.lower()}:
+        if self._upstream_of(repo) is None or owner in {CURATED_OWNER, self.hub.registry.owner.lower()}:
             return None
         is_taken = (
             (self.hub.registry.head(repo.name) is not None and origin_of_name(self._database, repo.name) is None)
@@ -119,14 +129,16 @@ class Mirror:
                     raise
                 _log.warning("%s", error)
                 when = f"{known.fetched_at:%Y-%m-%d}"
-                return known, f"mirror; the upstream does not respond for {repo}: this is its state of {when}"
+                reason = "does not respond" if self._upstream_of(repo) is not None else "is not asked"
+                return known, f"mirror; the upstream {reason} for {repo}: this is its state of {when}"
 
     def refs(self, repo: MirroredRepository) -> dict[str, dict[str, str]]:
         """Return `branches` and `tags` of the upstream, or the stored ones if it does not respond. Raises UpstreamDown."""
-        if self.upstream is not None and not self._is_backing_off():
+        upstream = self._upstream_of(repo)
+        if upstream is not None and not self._is_backing_off():
             try:
                 with self._back_off_on_failure():
-                    return self.upstream.refs(repo)
+                    return upstream.refs(repo)
             except (UpstreamDown, Unknown) as error:
                 _log.warning("%s", error)
         stored = {ref: commit for ref, commit in refs_of(self._database, repo).items() if not _COMMIT.fullmatch(ref)}
@@ -145,10 +157,12 @@ class Mirror:
         """Return the blob of a file, or a reader of its download. Raises as `commit`."""
         digest = blob_of(self._database, file.etag)
         if digest is not None and self.hub.store.holds(digest, file.size_bytes):
+            mark_used(self._database, file.etag)
             return digest
-        if self.upstream is None or self._is_backing_off():
+        upstream = self._upstream_of(repo)
+        if upstream is None or self._is_backing_off():
             raise self._unreachable(repo)
-        reader = self._fetches.join(file, partial(self.upstream.open, repo, commit.commit_id, file))
+        reader = self._fetches.join(file, partial(upstream.open, repo, commit.commit_id, file))
         try:
             with self._back_off_on_failure():
                 reader.fetch.wait_for_start()
@@ -159,15 +173,21 @@ class Mirror:
 
     def read(self, repo: MirroredRepository, commit: MirroredCommit, file: MirroredFile) -> bytes:
         """Return the content of a small file, downloading it if needed. Raises as `commit`."""
-        found = self.bytes_of(repo, commit, file)
-        if isinstance(found, FetchReader):
-            found.close()
-            found.fetch.wait_until_stored()
-            digest = blob_of(self._database, file.etag)
-            assert digest is not None, "a finished download has saved its blob"
-            found = digest
+        found = self.fetch(repo, commit, file) or self.bytes_of(repo, commit, file)
+        assert isinstance(found, Digest), "a file that was fetched is stored"
         with self.hub.store.open(found, file.size_bytes) as opened:
             return opened.read()
+
+    def fetch(self, repo: MirroredRepository, commit: MirroredCommit, file: MirroredFile) -> Digest | None:
+        """Download a file that is not stored and return its blob; None if it is stored. Raises as `commit`."""
+        found = self.bytes_of(repo, commit, file)
+        if isinstance(found, Digest):
+            return None
+        found.close()
+        found.fetch.wait_until_stored()
+        digest = blob_of(self._database, file.etag)
+        assert digest is not None, "a finished download has saved its blob"
+        return digest
 
     def check_visible(self, repo: MirroredRepository, commit: MirroredCommit, *, is_account: bool) -> None:
         """Raise UnknownArtifact if the repository is private upstream and the caller has no account here."""
@@ -210,9 +230,10 @@ class Mirror:
     def _fetch_commit(
         self, repo: MirroredRepository, revision_name: str, known: MirroredCommit | None
     ) -> MirroredCommit:
-        if self.upstream is None or self._is_backing_off():
+        upstream = self._upstream_of(repo)
+        if upstream is None or self._is_backing_off():
             raise self._unreachable(repo)
-        if known is not None and self._is_still_at(self.upstream, repo, revision_name, known):
+        if known is not None and self._is_still_at(upstream, repo, revision_name, known):
             save_ref(self._database, repo, revision_name, known.commit_id)
             return known
         key = f"{repo.key}@{revision_name}"
@@ -221,7 +242,7 @@ class Mirror:
             raise UnknownArtifact(str(repo)) if missing is UnknownArtifact else UnknownRevision(revision_name)
         try:
             with self._back_off_on_failure():
-                found = self.upstream.describe(repo, revision_name)
+                found = upstream.describe(repo, revision_name)
         except (UnknownArtifact, UnknownRevision) as error:
             if len(self._missing) >= MAX_MISSING:
                 self._missing.clear()
@@ -229,11 +250,11 @@ class Mirror:
                 self._missing[key] = time.monotonic() + FRESH_S, type(error)
             raise
         restricted = bool(found.description.get("private") or found.description.get("gated"))
-        save_commit(self._database, repo, found, self.upstream.address, restricted=restricted)
+        save_commit(self._database, repo, found, upstream.address, restricted=restricted)
         if found.commit_id != revision_name:
             save_ref(self._database, repo, revision_name, found.commit_id)
         if revision_name == "main":
-            index_repository(self.hub, repo, found, self.upstream.address, partial(self.read, repo, found))
+            index_repository(self.hub, repo, found, upstream.address, partial(self.read, repo, found))
         return found
 
     def _is_still_at(self, upstream: UpstreamClient, repo: MirroredRepository, ref: str, known: MirroredCommit) -> bool:
@@ -241,6 +262,23 @@ class Mirror:
         with self._back_off_on_failure():
             found = upstream.refs(repo)
         return (found["branches"] | found["tags"]).get(ref) == known.commit_id
+
+    def _upstream_of(self, repo: MirroredRepository) -> UpstreamClient | None:
+        """Return the upstream, or None if it is not asked for this repository."""
+        return self.upstream if self.settings.allows(repo) else None
+
+    def _make_room(self, stored: MirroredFile) -> None:
+        """Delete the files that were not requested for longest, if there are more bytes than allowed after one was stored."""
+        limit = self.settings.max_bytes
+        if limit is None or (held := stored_bytes(self._database)) <= limit:
+            return
+        blobs = forget_least_used(self._database, held - int(LOW_WATER * limit), stored.etag)
+        unused = [UnreferencedBlob(digest, size, 0.0) for digest, size in blobs.items()]
+        deleted = collect(self.hub.registry, self.hub.store, unused, 0.0)
+        freed = sum(each.size_bytes for each in deleted)
+        _log.info(
+            "deleted %d mirrored files (%.1f MB), which were not requested for longest", len(deleted), freed / 1e6
+        )
 
     def _is_backing_off(self) -> bool:
         return time.monotonic() < self._retry_at
@@ -269,6 +307,10 @@ class Mirror:
         if self.upstream is None:
             return UpstreamDown(
                 f"`{repo}` is not completely stored here: set its upstream with `hub serve --mirror URL`."
+            )
+        if not self.settings.allows(repo):
+            return UpstreamDown(
+                f"`{repo}` is not completely stored here, and this server's settings do not allow to fetch it."
             )
         address = self.upstream.address
         return UpstreamDown(f"`{repo}` is not completely stored here, and {address} does not respond: try again later.")

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hub.git_objects import folder_ids
 from hub.names import ArtifactName, Digest
 from hub.records import MirrorOrigin
-from hub.registry.database.clock import from_column, utc_now
+from hub.registry.database.clock import from_column, to_column, utc_now
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from hub.registry.database.database import Database
+
+USE_INTERVAL = timedelta(hours=1)
+"""Minimum time between updates of `used_at`."""
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,45 @@ def blob_of(database: Database, etag: str) -> Digest | None:
     return Digest(rows[0]["digest"]) if rows else None
 
 
+def mark_used(database: Database, etag: str) -> None:
+    """Record that a file was requested, at most once in USE_INTERVAL."""
+    now = utc_now()
+    database.execute(
+        "UPDATE mirror_blobs SET used_at = :now WHERE etag = :etag AND (used_at IS NULL OR used_at < :before)",
+        {"etag": etag, "now": to_column(now), "before": to_column(now - USE_INTERVAL)},
+    )
+
+
+def stored_bytes(database: Database) -> int:
+    """Return the size of all stored files of mirrors."""
+    return int(database.rows("SELECT COALESCE(SUM(size_bytes), 0) FROM mirror_blobs")[0][0])
+
+
+def forget_least_used(database: Database, count_bytes: int, kept: str) -> dict[Digest, int]:
+    """Forget the files that were not requested for longest, until they have `count_bytes`; never the one with the etag `kept`.
+
+    Return the digests and sizes of their blobs, which another file may still need.
+    """
+    from sqlalchemy import delete
+
+    from server.parts.mirror.tables import MirrorBlobRow
+
+    forgotten: dict[str, tuple[Digest, int]] = {}
+    for row in database.rows(
+        "SELECT etag, digest, size_bytes FROM mirror_blobs WHERE etag <> :kept ORDER BY used_at IS NOT NULL, used_at, etag",
+        {"kept": kept},
+    ):
+        if count_bytes <= 0:
+            break
+        forgotten[row["etag"]] = Digest(row["digest"]), row["size_bytes"]
+        count_bytes -= row["size_bytes"]
+    etags = list(forgotten)
+    with database.transaction() as session:
+        for start in range(0, len(etags), _BATCH):
+            session.execute(delete(MirrorBlobRow).where(MirrorBlobRow.etag.in_(etags[start : start + _BATCH])))
+    return dict(forgotten.values())
+
+
 def blobs_of_mirrors(database: Database) -> set[Digest]:
     """Return the blobs of all mirrored commits."""
     rows = database.rows("SELECT DISTINCT digest FROM mirror_blobs JOIN mirror_files USING (etag)")
@@ -186,7 +229,7 @@ def save_blob(database: Database, etag: str, digest: Digest, size_bytes: int) ->
     from server.parts.mirror.tables import MirrorBlobRow
 
     with database.transaction() as session:
-        session.merge(MirrorBlobRow(etag=etag, digest=digest.hex, size_bytes=size_bytes))
+        session.merge(MirrorBlobRow(etag=etag, digest=digest.hex, size_bytes=size_bytes, used_at=utc_now()))
 
 
 def delete_mirror(session: Session, name: ArtifactName) -> None:

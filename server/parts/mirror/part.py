@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from hub.names import ArtifactName
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from hub.registry.database.database import Database
     from hub.registry.parts import Event
     from server.part import Handler
+    from server.parts.mirror.settings import MirrorSettings
     from server.parts.mirror.upstream import UpstreamClient
 
 
@@ -30,10 +32,11 @@ class MirrorPart(ServerPart):
 
     name = "mirror"
     tables = ("server.parts.mirror.tables",)
+    admin_commands = MappingProxyType({"mirror": "server.parts.mirror.commands:mirror"})
 
-    def __init__(self, upstream: UpstreamClient | None = None) -> None:
+    def __init__(self, upstream: UpstreamClient | None = None, settings: MirrorSettings | None = None) -> None:
         """Mirror `upstream` or the hub at `HUB_MIRROR`. Without either, only stored repositories are served."""
-        self._upstream = upstream
+        self._upstream, self._settings = upstream, settings
 
     def on_event(self, session: Session, event: Event) -> None:
         """Delete the mirror of a repository that is deleted here."""
@@ -57,9 +60,12 @@ class MirrorPart(ServerPart):
         return blobs_of_mirrors(database)
 
     def configure(self) -> None:
-        """Read `HUB_MIRROR` and `HUB_MIRROR_TOKEN`. Raises InvalidRequest."""
+        """Read `HUB_MIRROR`, `HUB_MIRROR_TOKEN` and the settings. Raises InvalidRequest."""
+        from server.parts.mirror.settings import configured_mirror, is_offline
+
+        self._settings = configured_mirror()
         address = os.environ.get("HUB_MIRROR")
-        if address and self._upstream is None:
+        if address and self._upstream is None and not is_offline():
             from server.parts.mirror.upstream import UpstreamClient  # It imports httpx, which only a mirror needs.
 
             self._upstream = UpstreamClient(address, os.environ.get("HUB_MIRROR_TOKEN"))
@@ -68,7 +74,7 @@ class MirrorPart(ServerPart):
         """Create the mirror in `app.state`."""
         from server.parts.mirror.mirror import Mirror
 
-        app.state.mirror = Mirror(hub, self._upstream)
+        app.state.mirror = Mirror(hub, self._upstream, self._settings)
 
     def stop(self) -> None:
         """Close the connections to the upstream."""

@@ -79,3 +79,5 @@ class MirrorBlobRow(Table):
     etag: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[str]
     size_bytes: Mapped[int]
+    used_at: Mapped[datetime | None]
+    """When it was last requested, within USE_INTERVAL; None if that was before this column existed."""

@@ -6,7 +6,8 @@ import os
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
-from server.part import ServerPart
+from hub.errors import HubError
+from server.part import Component, ServerPart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,3 +56,18 @@ class TryIt(ServerPart):
         from server.parts.try_it import api, try_page
 
         return (*api.ROUTES, *try_page.ROUTES)
+
+    async def components(self, app: FastAPI) -> Sequence[Component]:
+        """Return the queue and its processes."""
+        from server.site.translation import gettext
+
+        name = gettext("Image generation")
+        try:
+            status = await app.state.try_it.ask("status")
+        except HubError as error:
+            return (Component(name, works=False, problem=str(error)),)
+        detail = gettext(
+            "%(waiting)s waiting, %(running)s running", waiting=status["waiting"], running=status["running"]
+        )
+        problem = status["unavailable"]
+        return (Component(name, works=not problem, detail="" if problem else detail, problem=problem),)

@@ -64,6 +64,7 @@ drop.addEventListener("drop", async (event) => {
 // Something has changed, so that it must be checked again.
 function change(wait = WAIT_MS) {
   checked = null;
+  checks += 1; // The answer of a check that is under way is outdated.
   at("send").disabled = true;
   clearTimeout(timer);
   if (entries.size) timer = setTimeout(check, wait);
@@ -74,8 +75,8 @@ target.addEventListener("submit", (event) => {
   if (entries.size) event.preventDefault(); // Enter in the name, while files wait.
 });
 
-function options(onWait = (text) => { at("state").textContent = text; }) {
-  return { signal: asking.signal, onWait };
+function capital(text) {
+  return text ? text[0].toUpperCase() + text.slice(1) : "";
 }
 
 async function check() {
@@ -92,7 +93,7 @@ async function check() {
     const files = await described([...entries].map(([path, file]) => ({ path, file })), Number(page.dataset.maxBytes));
     const { owner, name, kind } = target.elements;
     const body = { owner: owner.value, name: name.value, is_dataset: kind.value === "dataset", files };
-    const answer = await callJson("/publish/check", body, options());
+    const answer = await callJson("/publish/check", body, { signal: asking.signal, onWait: (text) => { at("state").textContent = capital(text); } });
     if (number !== checks || upload) return; // Something has changed in the meantime.
     checked = answer;
     at("state").textContent = "";
@@ -137,7 +138,7 @@ function showMistakes(mistakes) {
     const item = document.createElement("li");
     if (file) item.append(span(file, "file"), " ");
     if (line) item.append(span(`line ${line}`, "line"), " ");
-    const said = span(text[0].toUpperCase() + text.slice(1));
+    const said = span(capital(text));
     said.dir = "auto";
     item.append(said, " ");
     if (entries.has(file) && isDescription(file)) item.append(button("Edit", () => edit(file, line), `Edit ${file}${line ? `, line ${line}` : ""}`));
@@ -264,7 +265,7 @@ async function send() {
     entries: listed,
     message: at("message").value.trim() || at("message").placeholder,
     show: progress,
-    onWait: (text) => { at("state").textContent = text || "Uploading …"; },
+    onWait: (text) => { at("state").textContent = capital(text) || "Uploading …"; },
   });
   lock(true);
   at("state").textContent = "Uploading …";
@@ -315,7 +316,7 @@ function say(text, address) {
   const problem = at("problem");
   problem.hidden = !text;
   const said = problem.querySelector("p");
-  said.textContent = text ? text[0].toUpperCase() + text.slice(1) : "";
+  said.textContent = capital(text);
   if (!address) return;
   const link = Object.assign(document.createElement("a"), { href: address, target: "_blank", rel: "noopener", textContent: "Log in" });
   said.append(" ", link);
@@ -325,6 +326,7 @@ function finish() {
   for (const id of ["choosing", "mistakes", "text", "sending"]) at(id).hidden = true;
   for (const row of rows.values()) row.cells[3].replaceChildren();
   lock(true);
+  at("what").textContent = "";
   at("done").hidden = false;
   at("done").querySelector("a").href = checked.page;
   at("done-heading").textContent = `Published ${checked.repository}`;

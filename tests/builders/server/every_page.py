@@ -14,6 +14,9 @@ import pytest
 from hub.local import LocalHub
 from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.sessions import Sessions
+from hub.registry.membership.account_policy import AccountPolicy, set_account_policy
+from hub.registry.membership.reset_links import create_reset_link
+from hub.registry.moderation.reports import REASONS, add_report
 from server import create_app
 from server.part import server_parts
 from server.parts.try_it.part import TryIt
@@ -21,24 +24,33 @@ from server.parts.try_it.service import running_service
 from server.parts.try_it.settings import Settings
 from server.routes import GENERAL, SPECIFIC
 from tests.builders.server.imitated_worker import COMMAND
-from tests.builders.server.people import add_people
+from tests.builders.server.people import ROOT, add_people
 from tests.builders.serving import served
 
 _NOT_PAGES = re.compile(
     # Answers of APIs and of Git, addresses that are refused, and files.
-    r"^/(api|lfs|cas|uploads|papers|spaces|kernels|buckets|collections)\b|\.git/|/info/refs$|/(raw|resolve)/"
-    r"|^/(feed\.atom|robots\.txt|favicon\.ico)$"
+    r"^/(api/|(lfs|cas|uploads|papers|spaces|kernels|buckets|collections)\b)|\.git/|/info/refs$|/(raw|resolve)/"
+    r"|^/(feed\.atom|robots\.txt|favicon\.ico|sitemap.*)$"
 )
+RESET_LINK = "RESET-LINK"
+"""Stands for the secret of a link in addresses; `made` has it."""
 _VALUES = {
     "collection:prefix": "", "repository:repository": "linguahub/pea-many", "owner": "linguahub", "name": "pea-many",
-    "revision": "main", "path:path": "emoji-sd/config.json", "tag": "yo", "job": "no-such-job",
+    "revision": "main", "path:path": "emoji-sd/config.json", "tag": "yo", "job": "no-such-job", "number": "1", "secret": RESET_LINK,
 }  # fmt: skip
 """What parameters of paths are replaced by. A page with another parameter needs an entry here."""
 _ARTIFACT = "/{collection:prefix}{repository:repository}"
-_EXAMPLES = {f"{_ARTIFACT}/tree/{{revision}}/{{path:path}}": "/linguahub/pea-many/tree/main/emoji-sd"}
+_EXAMPLES = {
+    f"{_ARTIFACT}/tree/{{revision}}/{{path:path}}": "/linguahub/pea-many/tree/main/emoji-sd",
+    f"{_ARTIFACT}/edit/{{revision}}/{{path:path}}": "/ada/first-yo/edit/main/README.md",
+    "/settings/organisations/{name}": "/settings/organisations/crew",
+    "/administration/users/{name}": "/administration/users/ada",
+    "/study/{name}": "/study/questions",
+}  # fmt: skip
 """Addresses of pages that need other values."""
 _FURTHER = {
     "/": ("/?text=yorba", "/?lang=yo&kind=adapter&metric=r_precision_at_1&sort=metric", "/?lang=yo&base=none"),
+    "/compare": ("/compare?artifact=linguahub/pea-many&artifact=linguahub/mulan-yo",),
     "/leaderboard": ("/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1",),
     "/recommend": ("/recommend?lang=yo&base=emoji-sd",),
     "/try/{job}": ("/try/no-such-job?prompt=igi",),
@@ -51,7 +63,7 @@ _FURTHER = {
     ),
 }  # fmt: skip
 """More addresses of a page that looks different for other contents."""
-FOR_VISITORS = {"/", "/login", "/linguahub/pea-many", "/try"}
+FOR_VISITORS = {"/", "/login", "/signup", f"/reset/{RESET_LINK}", "/linguahub/pea-many", "/try", "/compare"}
 """Pages that are opened without an account; the others are opened as an administrator, who sees more of them."""
 
 
@@ -83,6 +95,14 @@ def people(published: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> Ite
     _copy(published.home.database, database)
     with LocalHub.open(replace(published.home, database=database)) as opened:
         add_people(opened, "ada", "bob")
+        opened.tokens.create(opened.accounts.get("root"), "write", ROOT, name="laptop")
+        opened.accounts.add("crew", ROOT, kind="organisation")
+        opened.accounts.set_member(opened.accounts.get("crew"), opened.accounts.get("root"), "admin", ROOT)
+        set_account_policy(opened.registry.database, AccountPolicy(sign_up=True, organisations=True), ROOT)
+        artifact, bob = opened.registry.get("ada/first-yo"), opened.accounts.get("bob")
+        add_report(
+            opened.registry.database, artifact, bob, next(iter(REASONS)), "The card names no source.", Actor("bob")
+        )
         yield opened
 
 
@@ -99,6 +119,12 @@ def site(people: LocalHub) -> Iterator[str]:
         patch.setenv("HUB_TRY_SOCKET", str(socket))
         with served(create_app(people, parts=parts, rates=None), force=True) as running:
             yield running.address
+
+
+@pytest.fixture(scope="module")
+def made(people: LocalHub) -> dict[str, str]:
+    """Return the values that stand in no address before they are made."""
+    return {RESET_LINK: create_reset_link(people.registry.database, "bob", ROOT).path.rpartition("/")[2]}
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from hub.local import LocalHub
 from server import create_app
 from server.part import server_parts
 from server.parts.mirror.part import MirrorPart
+from server.parts.mirror.settings import MirrorSettings
 from server.parts.mirror.upstream import UpstreamClient
 from tests.builders.server.people import ROOT
 from tests.builders.serving import Served, served
@@ -22,10 +23,12 @@ WEIGHTS = save({"weight": np.random.default_rng(0).standard_normal(700_000, dtyp
 
 
 @contextmanager
-def mirroring(hub: LocalHub, address: str, token: str | None = None) -> Iterator[Served]:
+def mirroring(
+    hub: LocalHub, address: str, token: str | None = None, *, settings: MirrorSettings | None = None
+) -> Iterator[Served]:
     """Yield a server that mirrors the hub at an address."""
     upstream = UpstreamClient(address, token)  # The mirror part closes it when the application ends.
-    parts = [MirrorPart(upstream) if part.name == "mirror" else part for part in server_parts()]
+    parts = [MirrorPart(upstream, settings) if part.name == "mirror" else part for part in server_parts()]
     with served(create_app(hub, parts=parts)) as running:
         yield running
 

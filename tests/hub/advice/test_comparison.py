@@ -9,23 +9,23 @@ import pytest
 from hub.advice.comparison import BASE, ENGLISH, TRANSLATED, compare
 from hub.errors import InvalidRequest
 from hub.records import Provenance
-from hub.store import open_store
 from tests.builders.artifacts import a_score
+from tests.builders.hub import a_hub
 from tests.builders.registry import an_artifact, put
 
 
 @pytest.fixture
-def compared(registry, tmp_path):
+def compared(tmp_path):
     """Return a function that records artifacts and compares those that are not called `translate-many`."""
-    store = open_store(tmp_path / "store")
+    with a_hub(tmp_path) as hub:
 
-    def recorded(*artifacts):
-        for number, artifact in enumerate(artifacts):
-            put(registry, artifact, f"{number + 1:x}", reproduced=False)
-        found = [registry.get(each.name) for each in artifacts if each.name.name != "translate-many"]
-        return compare(registry, store, found, [{} for _ in found])
+        def recorded(*artifacts):
+            for number, artifact in enumerate(artifacts):
+                put(hub.registry, artifact, f"{number + 1:x}", reproduced=False)
+            found = [hub.registry.get(each.name) for each in artifacts if each.name.name != "translate-many"]
+            return compare(hub.registry, hub.store, found, [{} for _ in found])
 
-    return recorded
+        yield recorded
 
 
 def two(first, second):
@@ -119,10 +119,11 @@ def test_costs_are_facts_and_do_not_lead_the_rows(compared):
     assert [[each.value for each in facts.costs] for facts in found.facts] == [[100.0], [100.0]]
 
 
-def test_one_artifact_twice_and_more_than_four_are_refused(compared, registry, tmp_path):
+def test_one_artifact_twice_and_more_than_four_are_refused(tmp_path):
     first = an_artifact("ada/a")
-    with pytest.raises(InvalidRequest, match="`ada/a` is given twice"):
-        compare(registry, open_store(tmp_path / "store"), [first, first], [{}, {}])
     five = [an_artifact(f"ada/m{number}") for number in range(5)]
-    with pytest.raises(InvalidRequest, match="2 to 4 artifacts, not 5"):
-        compare(registry, open_store(tmp_path / "store"), five, [{}] * 5)
+    with a_hub(tmp_path) as hub:
+        with pytest.raises(InvalidRequest, match="`ada/a` is given twice"):
+            compare(hub.registry, hub.store, [first, first], [{}, {}])
+        with pytest.raises(InvalidRequest, match="2 to 4 artifacts, not 5"):
+            compare(hub.registry, hub.store, five, [{}] * 5)

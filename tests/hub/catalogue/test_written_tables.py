@@ -8,9 +8,8 @@ from importlib import import_module
 import pytest
 
 from hub.advice.tables import methods
-from hub.catalogue import benchmarks as catalogue_benchmarks
-from hub.catalogue.benchmarks import benchmark_page, written_benchmarks
-from hub.catalogue.methods import method_page, written_methods
+from hub.catalogue.benchmark_facts import MCLIP, benchmark_page, written_benchmarks
+from hub.catalogue.method_facts import method_page, written_methods
 from hub.local import LocalHub
 from trainers.evaluation import BENCHMARKS, get_benchmark
 from trainers.evaluation.evaluator import EvaluationTask
@@ -29,7 +28,7 @@ def test_every_method_of_hub_train_is_written():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_has_the_phases_of_its_plan_and_draws_if_the_advice_says_so(hub, name):
-    page, plan = method_page(hub.registry, name, ()), get_plan(name)
+    page, plan = method_page(hub.registry, hub.store, name, ()), get_plan(name)
     assert [(each.name, each.optional) for each in page.phases] == [(each.name, each.optional) for each in plan.phases]
     assert page.method.draws == (name in {each.name for each in methods()})
     assert page.method.needs == ("images" if {"latents", "images"} & set(plan.needs) else "texts")
@@ -47,7 +46,7 @@ def test_papers_are_those_that_the_modules_of_methods_name(hub):
         module = import_module(METHODS[name].partition(":")[0])
         named = re.search(r"arXiv\s(\d{4}\.\d{5})", module.__doc__ or "")
         assert named, name
-        assert method_page(hub.registry, name, ()).arxiv == named[1], name
+        assert method_page(hub.registry, hub.store, name, ()).arxiv == named[1], name
 
 
 def test_every_benchmark_of_hub_evaluate_is_written():
@@ -76,7 +75,6 @@ def test_the_direction_of_a_metric_is_that_of_its_scores(hub):
 
 
 def test_mclips_protocol_is_another_benchmark(hub):
-    standard, lenient = (benchmark_page(hub.registry, name, ()) for name in ("xtd10", "xtd10-mclip"))
+    standard, lenient = (benchmark_page(hub.registry, name, ()) for name in ("xtd10", f"xtd10{MCLIP}"))
     assert standard.benchmark.protocol != lenient.benchmark.protocol
     assert "not comparable" in lenient.benchmark.protocol
-    assert catalogue_benchmarks.MCLIP == "-mclip"

@@ -14,9 +14,9 @@ from hub.cards.policy import ANY, SAFETENSORS_ONLY, SCAN
 from hub.errors import InvalidCard, UnknownArtifact
 from hub.names import ArtifactName
 from hub.publish.checks.check_folder import check_folder
+from hub.publish.checks.limits import MAX_CARD
 from hub.publish.checks.listed_files import ListedFile, file_mistakes
 from hub.publish.checks.mistakes import card_mistakes, lines_of, lines_of_card
-from hub.publish.commit import MAX_CARD
 
 NAME = ArtifactName("ada", "first-yo")
 CARD = """---
@@ -198,3 +198,13 @@ def test_hostile_starts_never_raise():
     for start in (b"", b"\x80", b"PK", b"\0" * 8 + b"{", b"\xff" * 512, io.BytesIO(WEIGHTS).read(9)):
         for size in (0, 5, 10**6):
             file_mistakes([ListedFile("a.safetensors", size, start), ListedFile("b", size, start)], SCAN)
+
+
+def test_thousands_of_unknown_names_are_refused_in_seconds(tmp_path):
+    names = ", ".join(f"xyzzy{number}q" for number in range(20_000))
+    for front_matter in (f"language: [{names}]", f"base_model: [{names}]", f"license: [{names}]"):
+        (tmp_path / "README.md").write_text(f"---\n{front_matter}\nlinguahub: {{kind: adapter, summary: s}}\n---\n")
+        found = card_mistakes(tmp_path, NAME, find, is_plain=False)
+        assert len(found) < 30
+    (tmp_path / "README.md").write_text(f"---\nlanguage: [{names}]\n---\n")
+    assert card_mistakes(tmp_path, NAME, find, is_plain=True) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hub.scores.pareto import pareto_front
 
 
-def test_a_point_that_costs_more_and_is_no_better_is_not_on_the_front():
+def test_a_dearer_point_that_is_equal_or_worse_is_not_on_the_front():
     assert pareto_front([(10, 0.5), (20, 0.5), (30, 0.4), (40, 0.9)]) == [0, 3]
 
 

@@ -153,7 +153,7 @@ class Journey:
         self.api("artifact_reports.post_report", "bob", "POST", "/api/v1/artifacts/ada/module/reports", json=wrong)
         bob, page = self.browse(), "/ada/module/report"
         bob.enter(self.hub, "bob")
-        self._note("report.report", lambda: bob.send(page, page, {"reason": "licence", "text": "not free"}))
+        self._note("report_form.report", lambda: bob.send(page, page, {"reason": "licence", "text": "not free"}))
         self.admin("answer_report", "PUT", "reports/1", {"state": "resolved", "answer": "thank you"})
         answer = {"state": "dismissed", "answer": "it is free"}
         self._note(
@@ -177,7 +177,7 @@ class Journey:
         link = create_reset_link(self.hub.registry.database, "zoe", Actor("root")).path
         zoe, visitor = self.browse(), self.browse()
         self._note("reset.reset_password", lambda: zoe.send(link, link, typed))
-        self._note("sign_up.create_account", lambda: visitor.send("/signup", "/signup", {"name": "new", **typed}))
+        self._note("sign_up.create_account", lambda: visitor.send("/signup", "/signup", {"name": "iris", **typed}))
 
     def organise(self):
         """What a user does in the settings: profile, organisations, sessions and access requests."""
@@ -191,7 +191,7 @@ class Journey:
         self._note("own_organisations.change_member", lambda: send(f"{at}/crew/members", user="bob", role="admin"))
         self._note("own_organisations.leave", lambda: send(f"{at}/crew/leave"))
         self.browse("192.0.2.7").log_in()
-        self._note("security.end_other_sessions", lambda: send("/settings/sessions/end-others"))
+        self._note("password_and_sessions.end_other_sessions", lambda: send("/settings/sessions/end-others"))
         answer = {"artifact": "ada/module", "user": "bob", "status": "accepted"}
         self._note("access_decisions.decide", lambda: send("/settings/access", **answer))
 
@@ -238,7 +238,7 @@ class Journey:
         self.form("access_tokens.revoke_token", "/settings", f"/settings/tokens/{self.hub.tokens.of(bob)[0].id}/revoke")
         self.browse("192.0.2.8").log_in("bob")
         other = Sessions(self.hub.registry.database).of(bob)[0].id
-        self.form("security.end_session", "/settings", f"/settings/sessions/{other}/end")
+        self.form("password_and_sessions.end_session", "/settings", f"/settings/sessions/{other}/end")
         codes = self.program.post("/oauth/device", data={"client_id": "hf"}).json()
         self.form("page.answer_device", "/device?user_code=" + codes["user_code"], "/device",
                   user_code=codes["user_code"], answer="accept", role="write")  # fmt: skip
@@ -249,7 +249,7 @@ class Journey:
         self.api("repositories.create_repository", "ada", "POST", "/api/repos/create", json={"name": "gated"})
         self.api("repositories.set_repository", "ada", "PUT", "/api/models/ada/gated/settings", json={"gated": "auto"})
         self.form("access_request.request_access", "/ada/gated", "/ada/gated/request-access")
-        self.form("security.change_password", "/settings", "/settings/password",
+        self.form("password_and_sessions.change_password", "/settings", "/settings/password",
                   current=PASSWORD, new=OTHER_PASSWORD, again=OTHER_PASSWORD)  # fmt: skip
         self.form("login.log_out", "/settings", "/logout")
 
@@ -325,20 +325,20 @@ WRITES = {
     "administration.show_artifact": [("repository.show", "root")],
     "administration.unblock_file": [("file.unblock", "root")],
     "artifact_reports.post_report": [("report.add", "bob")],
-    "report.report": [("report.add", "bob")],
+    "report_form.report": [("report.add", "bob")],
     "reported.answer": [("report.answer", "root")],
     "server_health.change_policy": [("setting", "root")] * 3,
     "background_jobs.retry_jobs": [("outbox.retry", "root")],
     "user_accounts.add_account": [("user.add", "root")],
     "user_accounts.change_user": [("user.reset-link", "root")],
     "reset.reset_password": [("user.password", "zoe")],
-    "sign_up.create_account": [("user.add", "new"), ("session.begin", "new")],
+    "sign_up.create_account": [("user.add", "iris"), ("session.begin", "iris")],
     "profile.change": [("user.profile", "ada")],
     "own_organisations.create": [("organisation.add", "ada")],
     "own_organisations.change_organisation": [("organisation.profile", "ada")],
     "own_organisations.change_member": [("organisation.member", "ada")],
     "own_organisations.leave": [("organisation.member", "ada")],
-    "security.end_other_sessions": [("session.end", "ada")],
+    "password_and_sessions.end_other_sessions": [("session.end", "ada")],
     "access_decisions.decide": [("access", "ada")],
     "oauth.issue_token": [("token.create", "bob"), ("token.renew", "bob")],
     "repositories.create_repository": [("commit", "ada")] * 2,
@@ -360,9 +360,9 @@ WRITES = {
     "routes.enable_for_client": [("webhook.change", "ada")],
     "scores.post_dispute": [("score.dispute", "ada")],
     "scores.post_score": [("score.publish", "bob")],
-    "security.change_password": [("user.password", "bob"), ("session.begin", "bob")],
+    "password_and_sessions.change_password": [("user.password", "bob"), ("session.begin", "bob")],
     "access_tokens.create_token": [("token.create", "bob")],
-    "security.end_session": [("session.end", "bob")],
+    "password_and_sessions.end_session": [("session.end", "bob")],
     "access_tokens.revoke_token": [("token.revoke", "bob")],
 }
 """Endpoint → action and actor of the audit entries of its calls in `Journey`. A new repository gets an initial commit."""

@@ -215,8 +215,10 @@ def test_changing_the_password_logs_out_all_other_browsers(browse, hub):
     fields = {"current": PASSWORD, "new": OTHER_PASSWORD, "again": OTHER_PASSWORD}
     for wrong in ({"current": "wrong password"}, {"again": "typed otherwise"}, {"new": "short", "again": "short"}):
         assert here.send("/settings", "/settings/password", fields | wrong).status_code == 400
-    assert here.send("/settings", "/settings/password", fields).headers["location"] == "/settings?changed=password"
-    assert "was changed" in here.get("/settings?changed=password").text
+    assert (
+        here.send("/settings", "/settings/password", fields).headers["location"] == "/settings/security?done=password"
+    )
+    assert "was changed" in here.get("/settings/security?done=password").text
     assert there.get("/settings").status_code == 303
     assert there.log_in().status_code == 401
     assert there.log_in(password=OTHER_PASSWORD).status_code == 303

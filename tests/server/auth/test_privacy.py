@@ -241,7 +241,7 @@ def test_a_session_with_a_token_of_one_repository_does_not_list_the_other_tokens
     for artifact in ("ada/hidden-data", "", "ada/hidden-thing"):
         token = hub.tokens.caller(hub.tokens.create(ada, "read", ROOT, artifact=artifact)).token
         session = Sessions(hub.registry.database).begin(ada, ADA, token=token)
-        page = client.get("/settings", headers={"cookie": f"linguahub={session}", "accept": "text/html"})
+        page = client.get("/settings/tokens", headers={"cookie": f"linguahub={session}", "accept": "text/html"})
         assert page.status_code == 200
         shown[artifact] = "ada/hidden-data" in page.text
     assert shown == {"ada/hidden-data": False, "": True, "ada/hidden-thing": False}

@@ -20,7 +20,7 @@ from tests.builders.hub import a_hub
 from tests.builders.serving import Served, served
 
 HEAD = b"GET /api/v1/health/live HTTP/1.1\r\nHost: a\r\n"
-QUICK_S = 0.5
+QUICK_S = 0.2
 """Seconds for headers in tests about slow ones."""
 
 

@@ -57,9 +57,15 @@ def test_the_filters_that_were_typed_stay_beside_a_message(client: TestClient):
 
 
 def test_a_leaderboard_without_scores_lists_what_there_is(client: TestClient):
-    page = client.get("/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1").text
+    page = client.get("/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1&provenance=reproduced").text
     assert "No scores with these filters are reproduced." in page
     assert "R-precision@1 on emoji-generation, self-reported" in page
+
+
+def test_without_a_provenance_a_leaderboard_has_the_strongest_that_its_scores_have(client: TestClient):
+    page = client.get("/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1&language=yo").text
+    assert '<option value="self-reported" selected>' in page
+    assert "memory-yo" in page
 
 
 def test_the_parity_map_has_a_table_for_each_measured_base(client: TestClient):
@@ -89,6 +95,14 @@ def test_a_language_has_its_parities_and_modules_under_any_of_its_names(client: 
     assert "Èdè Yorùbá" in page
     assert 'href="/linguahub/memory-yo"' in page
     assert 'href="/recommend?language=yo"' in page
+
+
+def test_a_language_has_prompts_to_try_and_images_of_its_best_module_that_has_some(client: TestClient):
+    page = client.get("/languages/yo").text
+    assert '<bdi lang="yo" dir="ltr">ọkàn pupa</bdi> <small class="faint">red heart</small>' in page
+    assert 'class="pair"' in page
+    assert "first the base alone, then with" in page
+    assert 'class="pair"' not in client.get("/languages/fr").text
 
 
 def test_an_unknown_language_is_not_found(client: TestClient):

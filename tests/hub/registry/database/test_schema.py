@@ -30,7 +30,7 @@ def test_head_is_the_newest_migration():
     assert newest.name.startswith(f"{HEAD}_")
 
 
-TABLES_OF_HEAD = ("0038", "4cd9e5b242e6")
+TABLES_OF_HEAD = ("0039", "6a4a58144dc6")
 """The revision, and the first digits of a SHA-256 over its tables and columns."""
 
 
@@ -202,7 +202,9 @@ def without_0033(registry):
 
 
 FILES = ("README.md", "emoji-sd/config.json", "emoji-sd/model.safetensors", "emoji-sd/text/vocab.json")
+WITHOUT_0039 = ("ALTER TABLE mirror_blobs DROP COLUMN used_at",)
 WITHOUT_0038 = (
+    *WITHOUT_0039,
     *(f"DROP TABLE {name}" for name in ("reset_links", "reports", "hidden_artifacts", "blocked_files")), "DROP INDEX audit_by_action",
     "ALTER TABLE accounts DROP COLUMN about",
 )  # fmt: skip

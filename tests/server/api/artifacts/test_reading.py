@@ -9,8 +9,8 @@ import pytest
 from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
-from hub.catalogue.methods import MethodPage
-from hub.catalogue.owners import Owner
+from hub.catalogue.method_facts import MethodPage
+from hub.catalogue.owner_facts import Owner
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.commit import create

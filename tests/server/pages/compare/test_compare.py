@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
@@ -12,6 +13,8 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.commit import create
 from hub.publish.publish import drain_outbox
+from hub.registry import Registry
+from tests.builders.artifacts import a_score
 from tests.builders.server.people import ROOT
 
 TWO = "/compare?artifact=memory-yo&artifact=linguahub/pea-many"
@@ -71,11 +74,15 @@ def test_one_name_leads_to_others_of_its_language_and_base(client: TestClient):
 @pytest.mark.parametrize(
     ("typed", "status", "said"),
     [
-        (["memory-yo", "memory-yoo"], 404, "No artifact is called memory-yoo . Did you mean memory-yo"),
+        (
+            ["memory-yo", "memory-yoo"],
+            404,
+            "No artifact is called “memory-yoo”. Did you mean memory-many , memory-zh ?",
+        ),
         (["memory-yo", "LINGUAHUB/Memory-yo"], 400, "linguahub/memory-yo is given twice"),
         (["a", "b", "c", "d", "e"], 400, "a comparison takes 2 to 4 artifacts, not 5"),
         (["memory-yo", "<b>/x y"], 404, "no artifact is called <b>/x y"),
-        (["memory-yoo"], 404, "no artifact is called memory-yoo"),
+        (["memory-yoo"], 404, "No artifact is called “memory-yoo”. Did you mean memory-yo"),
     ],
 )
 def test_a_wrong_name_is_said_and_everything_typed_is_kept(client: TestClient, typed, status, said):
@@ -108,6 +115,15 @@ def test_a_former_name_and_another_name_of_a_base_are_found(client: TestClient):
     page = client.get("/compare", params={"artifact": ["emoji-sd", "runwayml/stable-diffusion-v1-5"]}).text
     assert '<a href="/linguahub/sd15">sd15</a>' in page
     assert "They have no scores that can be compared." in page
+
+
+def test_artifacts_with_thousands_of_scores_are_compared_on_a_short_page(client: TestClient, monkeypatch):
+    many = [a_score(0.5, metric=f"metric_{number}", benchmark=f"benchmark-{number}") for number in range(2000)]
+    get = Registry.get
+    monkeypatch.setattr(Registry, "get", lambda *given, **more: replace(get(*given, **more), scores=tuple(many)))
+    response = client.get(TWO)
+    assert "1,950 more protocols are not listed." in text_of(response.text)
+    assert len(response.content) < 60_000
 
 
 def test_artifacts_and_results_lead_to_the_comparison(client: TestClient):

@@ -49,7 +49,7 @@ def test_a_reader_starts_from_an_artifact_mistypes_and_corrects_the_second_name(
     expect(page.get_by_label("Artifact 1")).to_have_value("linguahub/memory-yo")
     page.get_by_label("Artifact 2").fill("mulan-yoo")
     page.get_by_role("button", name="Compare").click()
-    expect(page.get_by_role("alert")).to_contain_text("No artifact is called mulan-yoo")
+    expect(page.get_by_role("alert")).to_contain_text("No artifact is called “mulan-yoo”")
     expect(page.get_by_label("Artifact 2")).to_have_value("mulan-yoo")
     page.get_by_role("alert").get_by_role("link", name="mulan-yo", exact=True).click()
     expect(page.get_by_role("heading", name="Same prompts and seeds")).to_be_visible()

@@ -131,7 +131,7 @@ def test_a_commit_of_other_files_says_that_the_card_is_the_same(ada, hub):
     save_elsewhere(hub, b"words", "notes.txt")
     conflict = save(ada, CARD.format("By Ada."), page)
     assert "The card itself was not changed" in conflict.text
-    assert "Save on top of it" in conflict.text
+    assert "Save over revision 2" in conflict.text
 
 
 def test_sending_the_same_form_twice_makes_one_commit(ada, hub):
@@ -185,21 +185,26 @@ def test_only_the_card_of_a_branch_can_be_edited(ada, hub):
     assert (kept.status_code, typed(kept)) == (404, "typed")
 
 
-@pytest.mark.parametrize("parent", ["", "main", "0" * 64, "x" * 64, "../" * 40])
-def test_a_parent_that_is_no_revision_of_the_artifact_saves_nothing(ada, hub, parent):
+def test_a_parent_that_is_no_revision_of_the_artifact_saves_nothing(ada, hub):
     before = hub.registry.head(NAME)
-    page = save(ada, CARD.format("s"), parent=parent)
-    assert page.status_code in {400, 412}
-    assert hub.registry.head(NAME) == before
+    for parent in ("", "main", "0" * 64, "x" * 64, "../" * 40):
+        assert save(ada, CARD.format("s"), parent=parent).status_code in {400, 412}
+        assert hub.registry.head(NAME) == before
 
 
-@pytest.mark.parametrize(
-    "text", ["", "\0", "---\n", "---\na: &a [*a]\n---", "\ud7ff" * 9, "---\nlanguage: yo\n---\n\u202e", "x" * 50_000]
-)
-def test_hostile_texts_are_answered_with_the_form(ada, text):
-    page = save(ada, text)
-    assert page.status_code in {303, 400}
-    assert page.status_code == 303 or typed(page).rstrip("\n") == text.rstrip("\n")
+def test_hostile_texts_are_answered_with_the_form(ada):
+    for text in (
+        "",
+        "\0",
+        "---\n",
+        "---\na: &a [*a]\n---",
+        "\ud7ff" * 9,
+        "---\nlanguage: yo\n---\n\u202e",
+        "x" * 50_000,
+    ):
+        page = save(ada, text)
+        assert page.status_code in {303, 400}
+        assert page.status_code == 303 or typed(page).rstrip("\n") == text.rstrip("\n")
 
 
 def test_texts_that_are_too_long_are_refused(ada, hub):

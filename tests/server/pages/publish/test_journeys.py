@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pickle
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -232,7 +233,7 @@ def test_a_conflict_is_shown_and_the_text_is_kept(
             page.get_by_role("button", name="Save", exact=True).click()
         expect(page.get_by_text("bob has saved revision 2")).to_be_visible()
         expect(text).to_have_value(mine)
-        page.get_by_role("button", name="Replace the other change").click()
+        page.get_by_role("button", name="Save over revision 2").click()
         expect(page.get_by_text("Reads it, says Ada.").first).to_be_visible()
 
 
@@ -251,3 +252,33 @@ def test_without_javascript_the_page_begins_a_card_and_shows_the_commands(
         text.fill(CARD.format(language="ar", base="emoji-sd"))
         page.get_by_role("button", name="Save", exact=True).click()
         expect(page.get_by_role("heading", level=1)).to_have_text("fresh")
+
+
+def test_dropped_files_are_listed_with_their_names_and_checked(page: Page):
+    page.goto("/publish?to=ada/first-yo")
+    page.evaluate(
+        """() => {
+          const transfer = new DataTransfer();
+          for (const name of ["notes.txt", "gpj.\\u202egnp", "NUL.txt"]) transfer.items.add(new File(["text"], name));
+          document.getElementById("drop").dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, cancelable: true }));
+        }"""
+    )
+    expect(page.get_by_role("heading", name="2 mistakes")).to_be_visible()
+    expect(page.locator(".mistakes li")).to_contain_text(["NUL.txt", "a character that some file systems do not allow"])
+    for _ in range(2):
+        page.locator("#mistakes").get_by_role("button", name="Leave out").first.click()
+    expect(page.get_by_role("heading", name="No mistakes")).to_be_visible()
+    expect(page.get_by_role("heading", name="1 file, 4 B")).to_be_visible()
+
+
+def test_a_folder_without_a_card_begins_with_the_text_of_hub_new(page: Page, folder: Path):
+    (folder / FILE).unlink()
+    (folder / "notes.txt").unlink()
+    page.goto("/publish")
+    choose(page, folder)
+    page.get_by_role("button", name="Write a card").click()
+    text = page.get_by_role("textbox", name="README.md")
+    expect(text).to_have_value(re.compile("# One sentence: its purpose and its users"))
+    expect(page.locator(".mistakes li").first).to_contain_text("line 2")
+    text.fill(CARD.format(language="ar", base="emoji-sd"))
+    expect(page.get_by_role("button", name="Publish", exact=True)).to_be_enabled()

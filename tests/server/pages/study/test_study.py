@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from server.pages.study.chapters import chapter, chapters, find_report
 from server.pages.study.image_size import image_size
-from server.pages.study.report import chapter, chapters, find_report
 from tests.builders import ROOT
 
 REPORT = """---
@@ -36,7 +36,7 @@ See [the *cells*](cells.csv), [steps](questions.md#fewer-steps), [methods](../tr
 
 ![R@1 "by" language](plot.svg)
 
-![a picture from elsewhere](https://example.org/a.png)
+![an image from elsewhere](https://example.org/a.png)
 """
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="10pt" viewBox="0 0 720 331.2"></svg>'
 
@@ -66,7 +66,7 @@ def test_a_report_runs_nothing_and_loads_nothing_from_other_hosts(folder: Path):
     body = chapter(folder, "index", documentation="/docs").body
     assert "<script>" not in body
     assert 'href="javascript' not in body
-    assert "[a picture from elsewhere]" in body
+    assert "[an image from elsewhere]" in body
     assert "example.org" not in body
 
 
@@ -95,7 +95,7 @@ def test_languages_in_the_head_of_a_table_have_their_names_and_words_stay_words(
 def test_images_have_long_lived_addresses_and_sizes(folder: Path):
     body = chapter(folder, "index", documentation="").body
     assert re.search(
-        r'<img src="/study/files/plot\.[0-9a-f]{12}\.svg" alt="R@1 &#34;by&#34; language" loading="lazy" width="720" height="331">',
+        r'<img src="/study/files/plot\.[0-9a-f]{12}\.svg" alt="R@1 &#34;by&#34; language" loading="lazy" width="960" height="442">',
         body,
     )
     sheet = next((ROOT / "cards" / "adapters" / "memory-yo" / "images").glob("*.webp"))
@@ -146,8 +146,8 @@ def test_an_unknown_page_is_not_found(client: TestClient, path: str):
 def test_an_installation_reads_the_copy_beside_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     installed = tmp_path / "installed"
     shutil.copytree(ROOT / "docs" / "study", installed)
-    monkeypatch.setattr("server.pages.study.report._CHECKOUT", tmp_path / "nothing")
-    monkeypatch.setattr("server.pages.study.report._INSTALLED", tmp_path / "nothing either")
+    monkeypatch.setattr("server.pages.study.chapters._CHECKOUT", tmp_path / "nothing")
+    monkeypatch.setattr("server.pages.study.chapters._INSTALLED", tmp_path / "nothing either")
     assert find_report() is None
-    monkeypatch.setattr("server.pages.study.report._INSTALLED", installed)
+    monkeypatch.setattr("server.pages.study.chapters._INSTALLED", installed)
     assert find_report() == installed

@@ -174,14 +174,14 @@ def test_administrators_allow_malicious_files_on_a_page(hub, client, crafted, br
     for browser, name in ((root, "root"), (ada, "ada")):
         hub.accounts.set_password(name, PASSWORD, ROOT)
         assert browser.log_in(name).status_code == 303
-    assert ada.get("/settings/files").status_code == 403
-    assert "system.pkl" in root.get("/settings/files").text and "/settings/files" in root.get("/settings").text
-    assert ada.send("/settings", f"/settings/files/{digest}", {"allowed": "yes"}).status_code == 403
+    assert ada.get("/administration/files").status_code == 403
+    assert "system.pkl" in root.get("/administration/files").text and "/administration" in root.get("/settings").text
+    assert ada.send("/settings", f"/administration/files/{digest}", {"allowed": "yes"}).status_code == 403
     assert client.get("/ada/thing/resolve/main/system.pkl").status_code == 403
-    assert root.send("/settings/files", f"/settings/files/{digest}", {"allowed": "yes"}).status_code == 303
-    assert "allowed by root" in root.get("/settings/files").text
+    assert root.send("/administration/files", f"/administration/files/{digest}", {"allowed": "yes"}).status_code == 303
+    assert "allowed by root" in root.get("/administration/files").text
     assert client.get("/ada/thing/resolve/main/system.pkl").status_code == 200
-    assert root.send("/settings/files", f"/settings/files/{digest}", {"allowed": "no"}).status_code == 303
+    assert root.send("/administration/files", f"/administration/files/{digest}", {"allowed": "no"}).status_code == 303
     assert client.get("/ada/thing/resolve/main/system.pkl").status_code == 403
 
 

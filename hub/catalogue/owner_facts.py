@@ -13,7 +13,7 @@ from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.permissions import ORGANISATION, Account
 from hub.registry.artifacts.usage import owner_totals
 
-MAX_OF_KIND = 12
+MAX_OF_KIND = 6
 """Artifacts of each kind that are listed; the others are one link away."""
 MAX_NEWEST = 5
 """Artifacts that were updated last."""

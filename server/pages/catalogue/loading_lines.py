@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from fastapi import Request
 
-from hub.catalogue.bases import BasePage
+from hub.catalogue.base_facts import BasePage
 from hub.records import Provenance
 from hub.registry import CURATED_OWNER
 from server.http.urls import absolute

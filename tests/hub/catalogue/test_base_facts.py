@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.catalogue.bases import base_page, base_path, list_bases
+from hub.catalogue.base_facts import base_page, base_path, list_bases
 from hub.errors import UnknownBase
 from hub.local import LocalHub
 from hub.records import Query
@@ -42,7 +42,7 @@ def test_bases_that_read_the_same_embeddings_are_named(hub):
     page = base_page(hub.registry, hub.store, "sd15", ())
     assert {"altdiffusion-m2", "taiyi-sd"} <= set(page.similar)
     assert "sdxl" not in page.similar
-    assert [each.what for each in page.costs][0] == "image"
+    assert page.costs[0].what == "image"
     assert all(each.source for each in page.costs)
 
 

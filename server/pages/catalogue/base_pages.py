@@ -10,14 +10,14 @@ from fastapi import Path, Request
 from starlette.responses import RedirectResponse, Response
 
 from hub.advice.tables import PRICE_PER_HOUR
-from hub.catalogue.bases import BaseFacts, BasePage, base_page, base_path, list_bases
+from hub.catalogue.base_facts import BaseFacts, BasePage, base_page, base_path, list_bases
 from hub.errors import InvalidRequest, UnknownBase
 from hub.languages import MULTILINGUAL
 from hub.scores.parity import Source
 from server.auth.access import Hub
 from server.auth.caller import caller_of
 from server.http.urls import Segment, with_parameters
-from server.pages.catalogue.snippets import base_snippets
+from server.pages.catalogue.loading_lines import base_snippets
 from server.pages.catalogue.unknown import Listing, not_found
 from server.pages.choose.parity import level_of
 from server.pages.rendering import render

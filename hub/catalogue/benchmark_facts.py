@@ -13,13 +13,13 @@ from hub.plugins import advertised
 from hub.records import Provenance
 from hub.registry import Registry
 from hub.registry.index.ranking import HEADLINES
-from hub.registry.scores.benchmarks import (
+from hub.registry.scores.leaderboard import Leaderboard, LeaderboardQuery, as_json, leaderboards
+from hub.registry.scores.scored_benchmarks import (
     ScoredMetric,
     scored_benchmarks,
     scored_languages,
     scored_metrics,
 )
-from hub.registry.scores.leaderboard import Leaderboard, LeaderboardQuery, as_json, leaderboards
 from hub.scores.metrics import COSTS, is_control
 
 GROUP = "hub.benchmarks"

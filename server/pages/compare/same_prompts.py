@@ -7,15 +7,10 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from hub.cards.card import FILE
 from hub.local import LocalHub
 from hub.records import Artifact
-from hub.registry.artifacts.access_requests import may_download
-from hub.registry.artifacts.files import find_files
-from server.auth.caller import caller_of
-from server.http.card import front_matter_of
-from server.pages.artifact.frame import shown_revision
-from server.pages.artifact.overview.examples import Example, listed_examples
+from server.pages.artifact.overview.examples import Example
+from server.pages.artifact.overview.visible_examples import visible_examples
 
 MAX_PROMPTS = 6
 """Prompts that are shown."""
@@ -29,15 +24,15 @@ class Prompt:
     """One of the images: all have its text, language, title and seed."""
     without: str
     """URL of the image by the base alone; empty if there is none, or if the artifacts are for different bases."""
-    images: tuple[str, ...]
-    """URLs, in the order of the artifacts; empty for those without one."""
+    images: dict[int, str]
+    """Position of an artifact → URL."""
 
 
 def same_prompts(request: Request, hub: LocalHub, artifacts: Sequence[Artifact]) -> list[Prompt]:
     """Return the prompts that at least two artifacts show an image of, drawn with the same parameters, seed included."""
     found: dict[tuple[str, str, str], dict[int, Example]] = {}
     for number, artifact in enumerate(artifacts):
-        for each in _examples(request, hub, artifact):
+        for each in visible_examples(request, hub, artifact):
             if each.text and each.seed is not None:
                 key = each.text, each.language.tag if each.language else "", each.parameters
                 found.setdefault(key, {}).setdefault(number, each)
@@ -48,16 +43,7 @@ def same_prompts(request: Request, hub: LocalHub, artifacts: Sequence[Artifact])
         Prompt(
             example=next(iter(same.values())),
             without=next((each.without for each in same.values() if each.without), "") if has_one_base else "",
-            images=tuple(same[number].image if number in same else "" for number in range(len(artifacts))),
+            images={number: each.image for number, each in same.items()},
         )
         for same in sorted(shared, key=len, reverse=True)[:MAX_PROMPTS]
     ]
-
-
-def _examples(request: Request, hub: LocalHub, artifact: Artifact) -> list[Example]:
-    database = hub.registry.database
-    if not may_download(database, caller_of(request, hub), artifact):
-        return []  # The images would not be served.
-    shown = shown_revision(hub, artifact, "main")
-    card = find_files(database, shown.id, [FILE]).get(FILE)
-    return listed_examples(database, artifact, shown, front_matter_of(hub.store, card) or {})

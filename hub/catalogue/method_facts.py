@@ -9,12 +9,13 @@ from importlib.resources import files
 from typing import Any
 
 from hub.advice.tables import PRICE_PER_HOUR, Method, costs, families, methods
-from hub.advice.ways_to_train import LAB, Evidence, evidence_on, training_command
+from hub.advice.ways_to_train import LAB, Evidence, evidence_on, training_command, training_cost
 from hub.catalogue.artifact_line import ArtifactLine, lines_of
 from hub.errors import UnknownMethod
 from hub.plugins import advertised
 from hub.records import Query
 from hub.registry import Registry
+from hub.store import BlobStore
 
 GROUP = "hub.methods"
 MAX_ARTIFACTS = 20
@@ -58,7 +59,7 @@ class MethodCost:
     dollars: float | None
     steps: int
     source: str
-    """The command that counted it."""
+    """What counted or measured it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +112,7 @@ class MethodPage:
     arxiv: str
     commands: tuple[str, ...]
     costs: tuple[MethodCost, ...]
-    """For a million pairs, the cheapest first."""
+    """The cheapest first. Those that were counted are for a million pairs."""
     languages: dict[str, int]
     bases: dict[str, int]
     kinds: dict[str, int]
@@ -129,7 +130,7 @@ def list_methods(registry: Registry, readers: tuple[str, ...] | None) -> tuple[M
     return tuple(_facts(each, counts, evidence) for each in (*known, *others))
 
 
-def method_page(registry: Registry, name: str, readers: tuple[str, ...] | None) -> MethodPage:
+def method_page(registry: Registry, store: BlobStore, name: str, readers: tuple[str, ...] | None) -> MethodPage:
     """Return the method called `name`, ignoring case. Raises UnknownMethod with similar names."""
     counts = _counts(registry, readers)
     known = [*_written(), *advertised(GROUP), *counts]
@@ -152,7 +153,7 @@ def method_page(registry: Registry, name: str, readers: tuple[str, ...] | None) 
         paper=paper.get("by", ""),
         arxiv=paper.get("arxiv", ""),
         commands=_commands(facts),
-        costs=method_costs(found),
+        costs=_costs(registry, store, found),
         languages=page.facets.get("language", {}),
         bases=page.facets.get("base", {}),
         kinds=page.facets.get("kind", {}),
@@ -161,15 +162,17 @@ def method_page(registry: Registry, name: str, readers: tuple[str, ...] | None) 
     )
 
 
-def method_costs(name: str) -> tuple[MethodCost, ...]:
-    """Return the counted costs of training with a method, by base, the cheapest first."""
+def _costs(registry: Registry, store: BlobStore, name: str) -> tuple[MethodCost, ...]:
+    """Return what training with a method costs, by base, the cheapest first: counted, and on the lab's base measured."""
+    known = {base: cost for (what, base), cost in costs().items() if what == name}
+    if LAB not in known and (measured := training_cost(registry, store, name, LAB)):
+        known[LAB] = measured
     found = [
         MethodCost(
             base=base, device_seconds=cost.device_seconds, device=cost.device,
             dollars=cost.device_seconds / 3600 * PRICE_PER_HOUR if cost.seconds is None else None, steps=cost.steps, source=cost.source,
         )
-        for (what, base), cost in costs().items()
-        if what == name
+        for base, cost in known.items()
     ]  # fmt: skip
     return tuple(sorted(found, key=lambda each: each.device_seconds))
 

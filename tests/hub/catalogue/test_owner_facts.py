@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.catalogue.owners import find_owner
+from hub.catalogue.owner_facts import find_owner
 from hub.errors import UnknownAccount
 from hub.home import Home
 from hub.local import LocalHub

@@ -25,6 +25,7 @@ _RESERVED = {
     "kernels",
     "models",
     "static",
+    "fonts",
     "docs",
     "assets",
     "oauth",

@@ -81,7 +81,7 @@ def serve(
         )
     for part in parts:
         part.configure()
-    with closing(_listen(host, port)) as listener, closing(LocalHub.open()) as hub, ExitStack() as beside:
+    with closing(listen(host, port)) as listener, closing(LocalHub.open()) as hub, ExitStack() as beside:
         for part in parts:
             beside.enter_context(part.beside())
         address = _address(host, listener) + root
@@ -160,7 +160,7 @@ def server_config(app: object, *, proxies: str = "", grace_s: int | None = None,
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """Open the listening socket. Raises HubError for a port in use, before anything is printed."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)[0]

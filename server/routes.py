@@ -85,7 +85,7 @@ from server.protocol.write import (
     unsupported,
     validate_card,
 )
-from server.site import robots
+from server.site import fonts, robots
 
 _search = partial(documented, tag="search")
 _artifacts = partial(documented, tag="artifacts", errors=(404,), moves=True)
@@ -123,7 +123,7 @@ OWN_API = (
     _artifacts("GET", _REVISION + "/manifest", revisions.get_manifest, revisions.ManifestBody),
     _artifacts("POST", _REVISION + "/yank", revisions.yank_revision, artifacts.RevisionWithFilesBody, login=True),
     _artifacts("DELETE", _REVISION + "/yank", revisions.unyank_revision, artifacts.RevisionWithFilesBody, login=True),
-    _artifacts("GET", _ONE + "/rows", catalogue.get_rows, catalogue.RowsBody),
+    _artifacts("GET", _ONE + "/rows", catalogue.get_rows, catalogue.DatasetRowsBody),
     _artifacts("GET", _ONE + "/diff", revisions.get_diff, revisions.DiffBody),
     _artifacts("GET", _ONE + "/aliases", revisions.get_aliases, revisions.AliasesBody),
     _artifacts("PUT", _ONE + "/aliases/{alias}", revisions.put_alias, body_class(Alias), login=True),
@@ -182,6 +182,7 @@ _PAGES = (
     RouteSpec("GET", "/feed.atom", feed.show_feed),
     RouteSpec("GET", "/sitemap.xml", sitemap.show_index),
     RouteSpec("GET", "/sitemap-{part}.xml", sitemap.show_sitemap),
+    RouteSpec("GET", "/fonts/{name}", fonts.send_font),
     RouteSpec("GET", "/robots.txt", robots.robots),
     RouteSpec("GET", "/favicon.ico", robots.favicon),
     RouteSpec("GET", "/login", login.show_login),

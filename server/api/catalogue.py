@@ -95,7 +95,7 @@ class DatasetsBody(Body):
     total: int
 
 
-class RowBody(Body):
+class DatasetRowBody(Body):
     """An image with its name in a language."""
 
     concept: str = Field(description="Id of the image in the data set.", examples=["1f418"])
@@ -108,13 +108,13 @@ class RowBody(Body):
     image: str = Field(description="Path of the image, which never changes.")
 
 
-class RowsBody(Body):
+class DatasetRowsBody(Body):
     """A page of the names of a data set in one language."""
 
     language: str
     total: int
     offset: int
-    rows: list[RowBody]
+    rows: list[DatasetRowBody]
     facets: dict[str, dict[str, int]] = Field(
         description="Filter → value → number of rows with it under the other filters.",
         examples=[{"split": {"seen": 3367, "pairs": 84}}],

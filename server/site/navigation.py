@@ -22,13 +22,15 @@ class Entry:
     """Address to use until a page has this path; empty to leave out the entry."""
 
 
+TRY = "/try"
+"""The page of an optional part."""
 ENTRIES = (
     Entry(gettext_noop("Modules"), "/"),
     Entry(gettext_noop("Bases"), "/bases", "/?kind=base"),
     Entry(gettext_noop("Languages"), "/languages"),
     Entry(gettext_noop("Data sets"), "/datasets", "/?kind=dataset"),
     Entry(gettext_noop("Leaderboard"), "/leaderboard"),
-    Entry(gettext_noop("Try it"), "/try"),
+    Entry(gettext_noop("Try it"), TRY),
     Entry(gettext_noop("Study"), "/study"),
     Entry(gettext_noop("Docs"), "/docs"),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,14 +12,14 @@ from fastapi import FastAPI
 
 from hub.local import LocalHub
 from server import create_app
-from server.cli import server_config
+from server.cli import listen, server_config
 
 
 class Served:
     """A server that can be stopped."""
 
     def __init__(self, app: FastAPI) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = listen("127.0.0.1", 0)
         self.address = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.server = uvicorn.Server(server_config(app))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]}, daemon=True)

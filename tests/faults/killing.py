@@ -109,14 +109,11 @@ def _serve(environment: dict[str, str], port: int) -> None:
     import uvicorn
 
     from server.app import create_app
-    from server.cli import server_config
+    from server.cli import listen, server_config
 
     config = server_config(create_app(LocalHub.open()))
     logging.getLogger("server").setLevel(logging.ERROR)
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(64)
+    with listen("127.0.0.1", port) as listener:
         uvicorn.Server(config).run(sockets=[listener])
 
 

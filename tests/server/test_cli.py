@@ -99,7 +99,7 @@ def test_the_announced_server_answers_and_stops_also_in_the_background(tmp_path:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_server_that_is_still_starting_can_be_stopped_in_the_background(tmp_path: Path, number: int):
-    slow = "import time, server.cli; server.cli._listen = lambda *_: print('starting', flush=True) or time.sleep(60); "
+    slow = "import time, server.cli; server.cli.listen = lambda *_: print('starting', flush=True) or time.sleep(60); "
     command = [*IGNORING, RUN[0], "-c", slow + "import sys; from hub.cli import main; sys.exit(main(['serve']))"]
     environment = environment_of(tmp_path)
     with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -176,5 +176,5 @@ def test_the_access_log_leaves_out_query_strings_and_tokens(client: TestClient, 
 
 def test_a_response_body_does_not_wait_for_the_acknowledgement_of_its_headers():
     """Headers and body are two packets. asyncio only sets TCP_NODELAY if the protocol of the listener is TCP."""
-    with closing(server.cli._listen("127.0.0.1", 0)) as listener:
+    with closing(server.cli.listen("127.0.0.1", 0)) as listener:
         assert listener.proto == socket.IPPROTO_TCP

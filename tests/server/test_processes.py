@@ -91,7 +91,7 @@ def asking(server: Serving) -> Iterator[list[str]]:
     finally:
         is_ended.set()
         for thread in threads:
-            thread.join()
+            thread.join(60)
 
 
 def test_dead_workers_are_replaced_sighup_replaces_all_and_a_running_upload_finishes_before_shutdown(tmp_path: Path):

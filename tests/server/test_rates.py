@@ -177,7 +177,7 @@ def redis_server(port: int = 0):
     finally:
         server.shutdown()
         server.server_close()
-        thread.join()
+        thread.join(60)
 
 
 def client_of(hub, rates: Rates) -> TestClient:

@@ -23,7 +23,7 @@ class ColumnBody(Body):
     score: Score | None
 
 
-class RowBody(Body):
+class ComparedRowBody(Body):
     """One comparable score of several artifacts."""
 
     metric: str
@@ -55,7 +55,7 @@ class CompareBody(Body):
     artifacts: list[str]
     facts: list[body_class(Facts)]  # type: ignore[valid-type]
     common_languages: list[str]
-    rows: list[RowBody]
+    rows: list[ComparedRowBody]
     incomparable: int = Field(description="Scores that only one artifact has.")
     differences: list[str] = Field(
         description="What keeps scores of the same metric, benchmark and language apart.", examples=[["split"]]

@@ -18,12 +18,12 @@ from hub.records import Artifact, Query
 from hub.scores.parity import Source
 from server.auth.access import Hub
 from server.auth.caller import caller_of
-from server.pages.artifact.overview.snippets import TRY
-from server.pages.artifact.overview.visible_examples import visible_examples
 from server.pages.choose.parity import level_of
+from server.pages.examples.visible_examples import visible_examples
 from server.pages.rendering import render
 from server.site.example_prompts import examples_of
 from server.site.locales import current_locale
+from server.site.navigation import TRY
 from server.site.translation import gettext_noop
 
 MODULES = 20

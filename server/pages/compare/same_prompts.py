@@ -9,8 +9,8 @@ from fastapi import Request
 
 from hub.local import LocalHub
 from hub.records import Artifact
-from server.pages.artifact.overview.examples import Example
-from server.pages.artifact.overview.visible_examples import visible_examples
+from server.pages.examples.card_examples import Example
+from server.pages.examples.visible_examples import visible_examples
 
 MAX_PROMPTS = 6
 """Prompts that are shown."""

@@ -1,4 +1,4 @@
-"""Check a card that somebody is writing, as the commit and `hub push` do."""
+"""Check a card that someone is writing, as the commit and `hub push` do."""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 const WAITS_S = [1, 2, 4, 8, 15, 30, 30];
 const BUSY = [408, 429, 502, 503, 504];
 
+// The path below which the server is reached; empty at the top of a host.
+export const root = document.documentElement.dataset.root || "";
+
 export class Refused extends Error {
   constructor(message, status) {
     super(message);
@@ -18,7 +21,7 @@ let csrfToken = document.querySelector("input[name=form]").value;
 
 // Takes the token of a fresh page, after another login. Throws LoggedOut.
 export async function renew() {
-  const response = await fetch("/publish", { headers: { Accept: "text/html" } });
+  const response = await fetch(`${root}/publish`, { headers: { Accept: "text/html" } });
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   if (!page.getElementById("publisher")) throw new LoggedOut("you were logged out.");
   csrfToken = page.querySelector("input[name=form]").value;
@@ -52,14 +55,14 @@ function pause(seconds, signal) {
   });
 }
 
-// Sends a request, again after a lost connection. Throws Refused with the server's message, LoggedOut, Stopped.
+// Sends a request to a path of this server or to a link, again after a lost connection. Throws Refused with the server's message, LoggedOut, Stopped.
 export async function call(method, url, body, options) {
   const isLink = options.isLink; // A signed link needs no session.
   for (let attempt = 0; ; attempt += 1) {
     const headers = { Accept: "application/json", ...(isLink ? {} : { "X-CSRF-Token": csrfToken }), ...options.headers };
     let problem, answer;
     try {
-      answer = await send(method, url, body, headers, options);
+      answer = await send(method, url.startsWith("/") ? root + url : url, body, headers, options);
       if (answer.status >= 200 && answer.status < 300) return answer;
       problem = messageIn(answer);
       if (answer.status === 401 && !isLink) throw new LoggedOut(problem);

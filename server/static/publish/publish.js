@@ -1,6 +1,6 @@
 // The page /publish: choose files, see every mistake at once, correct it, and upload. Without this file, it creates an artifact
 // with a card and shows the commands that upload.
-import { callJson, LoggedOut, renew, Stopped } from "./calls.js";
+import { callJson, LoggedOut, renew, root, Stopped } from "./calls.js";
 import { chosen, described, dropped, inBytes, isDescription } from "./files.js";
 import { Upload } from "./upload.js";
 
@@ -279,9 +279,9 @@ async function send() {
     lock(false);
     for (const [path, row] of rows) row.cells[2].textContent = shares.get(path) === 1 ? "stored" : "";
     checked.exists = sent.exists;
-    if (error.status === 412) { // Somebody else has committed since the check.
+    if (error.status === 412) { // Someone else has committed since the check.
       await check();
-      say("somebody else has published in the meantime. Nothing of theirs was changed: look at it, then publish again.");
+      say("someone else has published in the meantime. Nothing of theirs was changed: look at it, then publish again.");
       return;
     }
     if (!sent.head && sent.exists) checked.head = "";
@@ -318,7 +318,7 @@ function say(text, address) {
   const said = problem.querySelector("p");
   said.textContent = capital(text);
   if (!address) return;
-  const link = Object.assign(document.createElement("a"), { href: address, target: "_blank", rel: "noopener", textContent: "Log in" });
+  const link = Object.assign(document.createElement("a"), { href: root + address, target: "_blank", rel: "noopener", textContent: "Log in" });
   said.append(" ", link);
 }
 
@@ -328,7 +328,7 @@ function finish() {
   lock(true);
   at("what").textContent = "";
   at("done").hidden = false;
-  at("done").querySelector("a").href = checked.page;
+  at("done").querySelector("a").href = root + checked.page;
   at("done-heading").textContent = `Published ${checked.repository}`;
   at("done-heading").focus();
 }

@@ -1,6 +1,6 @@
 // Uploads files by the protocol of Hugging Face's clients: preupload, Git LFS in one piece or in parts, and one commit.
 // What was sent is remembered in the browser, so that a repeated upload sends only the rest.
-import { call, callJson, Refused, Stopped } from "./calls.js";
+import { call, callJson, Refused, root, Stopped } from "./calls.js";
 import { base64 } from "./files.js";
 
 const PLANNED = 500; // Files in one request.
@@ -114,7 +114,7 @@ export class Upload {
   async hash(large) {
     const unknown = large.filter((each) => !(each.oid = this.memory.oid(each.path, each.file)));
     if (!unknown.length) return;
-    const worker = new Worker("/static/publish/hash_worker.js", { type: "module" });
+    const worker = new Worker(`${root}/static/publish/hash_worker.js`, { type: "module" });
     try {
       for (const [id, each] of unknown.entries()) {
         if (this.stopping.signal.aborted) throw new Stopped("stopped");

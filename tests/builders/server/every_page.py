@@ -29,20 +29,22 @@ from tests.builders.serving import served
 
 _NOT_PAGES = re.compile(
     # Answers of APIs and of Git, addresses that are refused, and files.
-    r"^/(api/|(lfs|cas|uploads|papers|spaces|kernels|buckets|collections)\b)|\.git/|/info/refs$|/(raw|resolve)/"
+    r"^/(api/|(fonts|lfs|cas|uploads|papers|spaces|kernels|buckets|collections)\b)|\.git/|/info/refs$|/(raw|resolve)/|/viewer/{revision}/{image}$"
     r"|^/(feed\.atom|robots\.txt|favicon\.ico|sitemap.*)$"
 )
 RESET_LINK = "RESET-LINK"
 """Stands for the secret of a link in addresses; `made` has it."""
 _VALUES = {
     "collection:prefix": "", "repository:repository": "linguahub/pea-many", "owner": "linguahub", "name": "pea-many",
-    "revision": "main", "path:path": "emoji-sd/config.json", "tag": "yo", "job": "no-such-job", "number": "1", "secret": RESET_LINK,
+    "revision": "main", "path:path": "emoji-sd/config.json", "tag": "yo", "job": "no-such-job", "number": "1", "base:path": "sd15", "method": "mulan",
+    "benchmark": "emoji-generation", "secret": RESET_LINK,
 }  # fmt: skip
 """What parameters of paths are replaced by. A page with another parameter needs an entry here."""
 _ARTIFACT = "/{collection:prefix}{repository:repository}"
 _EXAMPLES = {
     f"{_ARTIFACT}/tree/{{revision}}/{{path:path}}": "/linguahub/pea-many/tree/main/emoji-sd",
     f"{_ARTIFACT}/edit/{{revision}}/{{path:path}}": "/ada/first-yo/edit/main/README.md",
+    "/{collection:prefix}{owner}/{name}/viewer": "/datasets/linguahub/emoji/viewer?lang=ar&split=pairs",
     "/settings/organisations/{name}": "/settings/organisations/crew",
     "/administration/users/{name}": "/administration/users/ada",
     "/study/{name}": "/study/questions",
@@ -50,12 +52,15 @@ _EXAMPLES = {
 """Addresses of pages that need other values."""
 _FURTHER = {
     "/": ("/?text=yorba", "/?lang=yo&kind=adapter&metric=r_precision_at_1&sort=metric", "/?lang=yo&base=none"),
+    "/bases/{base:path}": ("/bases/emoji-sd", "/bases/no-such-base"),
+    "/methods/{method}": ("/methods/mclip", "/methods/gluegen"),
+    "/benchmarks/{benchmark}": ("/benchmarks/study-efficiency",),
     "/compare": ("/compare?artifact=linguahub/pea-many&artifact=linguahub/mulan-yo",),
     "/leaderboard": ("/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1",),
     "/recommend": ("/recommend?lang=yo&base=emoji-sd",),
     "/try/{job}": ("/try/no-such-job?prompt=igi",),
     _ARTIFACT: (
-        "/linguahub/emoji-sd", "/datasets/linguahub/emoji", "/ada/first-yo", "/ada/first-ar", "/bob/withdrawn", "/linguahub/no-such-module",
+        "/linguahub/emoji-sd", "/datasets/linguahub/emoji", "/ada/first-yo", "/ada/first-ar", "/bob/withdrawn", "/linguahub/no-such-module", "/linguahub", "/ada",
     ),
     "/{collection:prefix}{owner}/{name}/scores": ("/ada/first-ar/scores",),
     f"{_ARTIFACT}/blob/{{revision}}/{{path:path}}": (
@@ -65,10 +70,12 @@ _FURTHER = {
 """More addresses of a page that looks different for other contents."""
 FOR_VISITORS = {"/", "/login", "/signup", f"/reset/{RESET_LINK}", "/linguahub/pea-many", "/try", "/compare"}
 """Pages that are opened without an account; the others are opened as an administrator, who sees more of them."""
+IN_ARABIC = ("/", "/languages/yo", "/linguahub/pea-many", "/linguahub/pea-many/scores", "/status", "/try")
+"""Pages that are also opened in a language from right to left."""
 
 
 def page_addresses() -> list[tuple[str, str]]:
-    """Return the addresses of all pages, each with who opens it: a visitor or an administrator."""
+    """Return the addresses of all pages, each with who opens it: a visitor, an administrator or a reader of Arabic."""
     parts = [route for part in server_parts() for route in part.routes()]
     pages = {
         route.endpoint: route.path  # Of two paths of one page, one is enough.
@@ -76,7 +83,10 @@ def page_addresses() -> list[tuple[str, str]]:
         if "GET" in route.methods.split() and not _NOT_PAGES.search(route.path)
     }
     addresses = sorted({address for path in pages.values() for address in (_example(path), *_FURTHER.get(path, ()))})
-    return [(address, "visitor" if address in FOR_VISITORS else "administrator") for address in addresses]
+    return [
+        *((address, "visitor" if address in FOR_VISITORS else "administrator") for address in addresses),
+        *((address, "reader of Arabic") for address in IN_ARABIC),
+    ]
 
 
 def _example(path: str) -> str:

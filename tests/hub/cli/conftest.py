@@ -25,8 +25,11 @@ Hub = Callable[..., Answer]
 
 @pytest.fixture
 def cards(tmp_path: Path) -> Path:
+    return write_cards(tmp_path / "cards")
+
+
+def write_cards(folder: Path) -> Path:
     """One base, one adapter with a measured Yoruba score, one multilingual, one whose weights are upstream."""
-    folder = tmp_path / "cards"
     base = Card(
         kind="base", summary="A small base.", license="Apache-2.0", languages=("en",), conditioning=Conditioning(width=8, length=None),
         prose="# Small",

@@ -259,13 +259,12 @@ def test_lost_and_damaged_blobs_are_restored_from_the_registry_the_cards_and_cop
 
 
 def test_a_blob_is_restored_from_another_hub(tmp_path):
-    import socket
 
     import uvicorn
 
     from hub.maintenance.repair import repair
     from server import create_app
-    from server.cli import server_config
+    from server.cli import listen, server_config
 
     for place in ("upstream", "here"):
         with a_hub(tmp_path / place) as hub:
@@ -274,7 +273,7 @@ def test_a_blob_is_restored_from_another_hub(tmp_path):
     with (
         a_hub(tmp_path / "upstream") as upstream,
         a_hub(tmp_path / "here") as hub,
-        socket.create_server(("127.0.0.1", 0)) as listener,
+        listen("127.0.0.1", 0) as listener,
     ):
         hub.store.delete(weights.digest)
         server = uvicorn.Server(server_config(create_app(upstream)))

@@ -9,6 +9,7 @@ import pytest
 from hub.errors import InvalidSource, UnknownFile
 from hub.names import Digest
 from hub.publish import commit
+from hub.publish.checks import limits
 from hub.publish.commit import Deletion, apply, check
 from hub.records import File
 from hub.registry import Registry
@@ -55,7 +56,8 @@ def test_deleting_many_folders_reads_the_paths_of_each_once(monkeypatch):
 
 
 def test_a_revision_has_a_bounded_number_of_folders(monkeypatch, tmp_path):
-    monkeypatch.setattr(commit, "MAX_FOLDERS", 100)
-    assert len(commit._folders(f"{number}/{'x/' * 400}y" for number in range(1000))) <= 100 + 401
+    for module in (commit, limits):
+        monkeypatch.setattr(module, "MAX_FOLDERS", 100)
+    assert len(limits.folders_above(f"{number}/{'x/' * 400}y" for number in range(1000))) <= 100 + 401
     with pytest.raises(InvalidSource, match="more than 100 folders"):
         check(an_artifact(), files(f"{'x/' * 200}y"), (), Registry.open(tmp_path / "registry.db"), MemoryStore())

@@ -150,7 +150,7 @@ def test_lines_are_those_of_the_file():
         "",
     ],
 )
-def test_a_file_name_that_is_no_path_of_a_repository_is_refused_by_name(path):
+def test_a_file_name_that_no_repository_can_have_is_refused_by_name(path):
     [mistake] = file_mistakes([listed(path, b"text"), listed("fine.txt", b"text")], SCAN)
     assert mistake.file == path
 

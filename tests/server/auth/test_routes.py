@@ -121,7 +121,7 @@ OTHERS = {
     *("/compare", "/leaderboard", "/parity", "/languages", "/languages/{tag}", "/recommend", "/study", "/study/{name}"),
     *("/bases", "/bases/{base:path}", "/methods", "/methods/{method}", "/benchmarks", "/benchmarks/{benchmark}", "/datasets"),
     *("/publish", "/publish/check"),
-    *("/api", "/status", "/sitemap.xml", "/sitemap-{part}.xml"),
+    *("/api", "/status", "/sitemap.xml", "/sitemap-{part}.xml", "/fonts/{name}"),
     *("/", "/feed.atom", "/robots.txt", "/favicon.ico", "/login", "/logout", "/signup", "/reset/{secret}"),
     *(f"/settings{end}" for end in ("", "/locale", "/tokens", "/tokens/{number}/revoke", "/password", "/security", "/access", "/reports", "/sessions/{number}/end", "/sessions/end-others")),
     *(f"/settings/organisations{end}" for end in ("", "/{name}", "/{name}/members", "/{name}/leave")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,10 +16,12 @@ from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from server import create_app
 from server.site.root_path import configured_root_path, parse_root_path
+from server.site.static_files import FOLDER
+from tests.builders.server.every_page import administrator, page_addresses, people
 from tests.builders.server.people import PASSWORD, hub, token_of
 from tests.builders.serving import served
 
-__all__ = ["hub", "token_of"]
+__all__ = ["administrator", "hub", "people", "token_of"]
 
 HOST = "http://hub.example"
 HTML = {"Accept": "text/html"}
@@ -65,6 +68,28 @@ def test_no_page_links_outside_of_the_path_and_no_link_is_broken(below: TestClie
                 waiting.append(target.path)
     assert len(seen) > 50
     assert {"/hub/leaderboard", "/hub/languages", "/hub/ada/first-yo"} <= seen
+
+
+def links_outside(address: str, page: str) -> list[str]:
+    """Return the links of a page that lead to this server, but not below the path."""
+    targets = [(link, urlsplit(urljoin(HOST + address, link))) for link in Links(page).found]
+    return [
+        link
+        for link, target in targets
+        if target.netloc == urlsplit(HOST).netloc and not re.match(r"/hub/(?!hub/)", target.path)
+    ]
+
+
+def test_no_page_of_any_route_links_outside_of_the_path(people: LocalHub, administrator: str):
+    with TestClient(create_app(people, rates=None, root_path="/hub"), HOST, follow_redirects=False) as client:
+        pages = 0
+        for address, visitor in page_addresses():
+            client.cookies = {"linguahub": administrator} if visitor == "administrator" else {}
+            response = client.get(f"/hub{address}", headers=HTML)
+            assert response.headers.get("location", "/hub/").startswith("/hub/"), address
+            assert links_outside(f"/hub{address}", response.text) == [], address
+            pages += response.status_code == 200
+    assert pages > 20
 
 
 def test_links_in_cards_and_absolute_urls_have_the_prefix(below: TestClient):
@@ -117,6 +142,19 @@ def test_unmodified_clients_upload_and_download_below_the_path(hub, token_of, tm
         assert made.commit_url.startswith(f"{api.endpoint}/ada/module/commit/")
         found = snapshot_download("ada/module", endpoint=api.endpoint, cache_dir=tmp_path / "cache")
         assert Path(found, "weights.bin").read_bytes() == weights
+
+
+def test_scripts_request_no_path_without_the_prefix():
+    """Paths in scripts begin with `root`, or are passed to the functions of `calls.js`, which add it."""
+    unprefixed = re.compile(
+        r"(?<![\w.])(?:fetch|assign|Worker|EventSource|replaceState|pushState|open)\([^()`'\"]*[`'\"]/"
+        r"|\.(?:href|src|action) = [`'\"]/|(?:href|src): [`'\"]/"
+    )
+    scripts = [each for each in FOLDER.rglob("*.js") if "noble-hashes" not in each.parts]
+    assert len(scripts) > 3
+    found = [f"{each.name}: {match[0]}" for each in scripts for match in unprefixed.finditer(each.read_text("utf-8"))]
+    assert found == []
+    assert unprefixed.search('await fetch("/publish")') and unprefixed.search("link.href = `/${name}`")
 
 
 @pytest.mark.parametrize(("text", "path"), [("", ""), ("/", ""), ("/hub", "/hub"), ("/a/hub/", "/a/hub")])

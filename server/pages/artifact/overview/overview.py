@@ -32,11 +32,12 @@ from server.pages import formatting
 from server.pages.access_request import gate_of
 from server.pages.artifact.frame import OVERVIEW, find_shown, render_tab, scores_path, shown_revision
 from server.pages.artifact.overview.downloads import recent_downloads
-from server.pages.artifact.overview.examples import Example, listed_examples, other_images
 from server.pages.artifact.overview.model_tree import derived_from, encoders_of, variant_facts
-from server.pages.artifact.overview.snippets import TRY, Snippet, Usage, snippets, try_path, upload_command
+from server.pages.artifact.overview.snippets import Snippet, Usage, snippets, try_path, upload_command
 from server.pages.catalogue.owners import show_owner
+from server.pages.examples.card_examples import Example, listed_examples, other_images
 from server.site.example_prompts import ENGLISH, all_examples
+from server.site.navigation import TRY
 from server.site.translation import gettext_noop
 
 _FOREIGN = "yo"

@@ -12,9 +12,8 @@ from hub.records import Artifact, Revision
 from server.http.urls import file_path
 from server.pages import formatting
 from server.site.example_prompts import prompt_in
+from server.site.navigation import TRY
 
-TRY = "/try"
-"""The page of an optional part."""
 PINNED_DIGITS = 12
 """Digits of a revision in commands of ours; Hugging Face's clients need COMMIT_DIGITS."""
 

@@ -118,7 +118,7 @@ def test_a_private_artifact_of_others_is_not_told_from_a_free_name(check, hub):
     assert json.dumps(hidden).replace("secret", "absent") == json.dumps(absent)
 
 
-def test_lies_about_sizes_and_contents_are_no_crash(check):
+def test_lies_about_sizes_and_contents_cause_no_crash(check):
     check([listed("README.md", b"---", size=2**62)])
     check([listed("a.safetensors", WEIGHTS, start="no base64")])
     check([listed("README.md", card(), size=1, start="")])

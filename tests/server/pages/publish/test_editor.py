@@ -185,7 +185,7 @@ def test_only_the_card_of_a_branch_can_be_edited(ada, hub):
     assert (kept.status_code, typed(kept)) == (404, "typed")
 
 
-def test_a_parent_that_is_no_revision_of_the_artifact_saves_nothing(ada, hub):
+def test_nothing_is_saved_on_top_of_what_the_artifact_never_had(ada, hub):
     before = hub.registry.head(NAME)
     for parent in ("", "main", "0" * 64, "x" * 64, "../" * 40):
         assert save(ada, CARD.format("s"), parent=parent).status_code in {400, 412}

@@ -188,7 +188,7 @@ def test_two_tabs_that_publish_to_one_artifact_do_not_overwrite_each_other(
         tabs[0].get_by_role("button", name="Publish", exact=True).click()
         expect(tabs[0].get_by_role("heading", name=f"Published {module}")).to_be_visible()
         tabs[1].get_by_role("button", name="Publish", exact=True).click()
-        expect(tabs[1].get_by_text("Somebody else has published in the meantime.")).to_be_visible()
+        expect(tabs[1].get_by_text("Someone else has published in the meantime.")).to_be_visible()
         assert hub.registry.revision(ArtifactName("ada", "first-yo")).number == 2
         tabs[1].get_by_role("button", name="Publish", exact=True).click()
         expect(tabs[1].get_by_role("heading", name=f"Published {module}")).to_be_visible()

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import socket
 import threading
 import time
 
@@ -17,7 +16,7 @@ from hub.cli import main
 from hub.names import ArtifactName
 from hub.publish.publish import publish
 from server.app import create_app
-from server.cli import server_config
+from server.cli import listen, server_config
 from tests.builders.artifacts import a_card, a_folder, a_score
 from tests.builders.server.people import ROOT
 from tests.builders.server.webhooks import WATCH_ADA, a_receiver, create, make
@@ -316,7 +315,7 @@ def test_an_account_has_a_limited_number_of_webhooks(team, as_, monkeypatch):
 
 
 def test_hugging_faces_client_creates_changes_and_deletes_webhooks(team):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen("127.0.0.1", 0) as listener:
         server = uvicorn.Server(server_config(create_app(team)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -1,6 +1,5 @@
 """With a bucket as store, large files are redirected to it."""
 
-import socket
 import threading
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.publish import publish
 from server import create_app
-from server.cli import server_config
+from server.cli import listen, server_config
 from tests.builders.artifacts import a_folder
 
 
@@ -24,7 +23,7 @@ def test_large_files_are_redirected_to_the_bucket_and_small_ones_are_not(bucket,
     folder = a_folder(tmp_path / "mulan-yo")
     save_file({"weight": np.arange(1 << 19, dtype=np.float32)}, folder / "emoji-sd" / "model.safetensors")
     home = Home(tmp_path / "registry.db", tmp_path / "home", tmp_path / "no-cards", store_url=bucket)
-    with LocalHub.open(home) as hub, socket.create_server(("127.0.0.1", 0)) as listener:
+    with LocalHub.open(home) as hub, listen("127.0.0.1", 0) as listener:
         revision = publish(folder, ArtifactName("local", "mulan-yo"), hub.registry, hub.store)
         with TestClient(create_app(hub), follow_redirects=False) as client:
             response = client.get("/local/mulan-yo/resolve/main/emoji-sd/model.safetensors")

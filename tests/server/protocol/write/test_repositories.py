@@ -324,27 +324,6 @@ def test_every_write_leaves_a_line_in_the_audit_log(api, repo, hub: LocalHub):
     assert all(each.token for each in entries)
 
 
-def test_a_registry_that_was_lost_comes_back_with_what_was_private_and_all_branches(api, repo, hub: LocalHub, tmp_path):
-    from hub.home import Home
-
-    api.upload_file(path_or_fileobj=b"x", path_in_repo="a.txt", repo_id=repo)
-    api.create_branch(repo, branch="dev")
-    api.upload_file(path_or_fileobj=b"y", path_in_repo="a.txt", repo_id=repo, revision="dev")
-    api.create_tag(repo, tag="v1")
-    api.create_branch(repo, branch="v1", revision="dev")
-    api.create_repo(repo, repo_type="dataset")
-    api.upload_file(path_or_fileobj=b"z", path_in_repo="z.txt", repo_id=repo, repo_type="dataset")
-    api.update_repo_settings(repo, private=True, gated="manual")
-    home = Home(tmp_path / "new.db", hub.home.folder, hub.home.cards, store_url=hub.home.store_url)
-    with LocalHub.open(home) as again:
-        found = again.registry.get(repo)
-        assert (found.private, found.gated, found.kind) == (True, "manual", "model")
-        assert again.registry.refs(repo) == hub.registry.refs(repo)
-        assert [each.path for each in again.registry.revision(f"datasets/{repo}").files] == [".gitattributes", "z.txt"]
-        assert again.registry.revision(repo, "dev").files == hub.registry.revision(repo, "dev").files
-        assert again.registry.revision(repo).author == "ada"
-
-
 def test_a_repository_without_a_card_has_a_page(api, repo, client):
     assert client.get(f"/{repo}").status_code == 200
     api.upload_file(path_or_fileobj=b"---\nlicense: mit\n---\n\n# Plain\n", path_in_repo="README.md", repo_id=repo)

@@ -1,4 +1,4 @@
-"""Names that people cannot take by themselves, because somebody else's artifacts or the hub's own voice belong to them."""
+"""Names that people cannot take by themselves, because they own artifacts already or sound like the hub's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text of several lines that somebody has typed, made safe to store and to show."""
+"""Typed text of several lines, made safe to store and to show."""
 
 from __future__ import annotations
 

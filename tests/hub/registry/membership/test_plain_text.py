@@ -1,4 +1,4 @@
-"""Text of several lines that somebody has typed."""
+"""Typed text of several lines."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Names that people cannot take by themselves, because they own artifacts already or sound like the hub's own."""
+"""Names that people cannot take by themselves, because they own artifacts of other people, or sound like the server."""
 
 from __future__ import annotations
 

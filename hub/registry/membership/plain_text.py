@@ -1,4 +1,4 @@
-"""Typed text of several lines, made safe to store and to show."""
+"""Clean text of several lines that people type, so that it can be stored and shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Typed text of several lines."""
+"""Text of several lines that people type."""
 
 import pytest
 

@@ -202,6 +202,18 @@ class Journey:
         self.browse("192.0.2.8").log_in("bob")
         other = Sessions(self.hub.registry.database).of(bob)[0].id
         self.form("password_and_sessions.end_session", "/settings", f"/settings/sessions/{other}/end")
+        self.form(
+            "publish.begin_artifact",
+            "/publish",
+            "/publish",
+            owner="bob",
+            name="drawn",
+            kind="model",
+            visibility="public",
+        )
+        page, head = "/bob/drawn/edit/main/README.md", self.hub.registry.tip("bob/drawn", "main").id
+        card = "---\nlanguage: yo\nlicense: mit\nlinguahub:\n  kind: encoder\n  summary: Reads it.\n---\n\n# Drawn\n"
+        self.form("editor.save_card", page, page, text=card, message="Describe", parent=head)
         codes = self.program.post("/oauth/device", data={"client_id": "hf"}).json()
         self.form("page.answer_device", "/device?user_code=" + codes["user_code"], "/device",
                   user_code=codes["user_code"], answer="accept", role="write")  # fmt: skip

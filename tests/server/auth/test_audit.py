@@ -15,8 +15,11 @@ BYTES = "uploads are invisible until they are committed; the table `uploads` rec
 READS = "only reads, despite its method"
 REFUSES = "only refuses"
 IMAGES = "generates images, and changes nothing"
+COOKIE = "only sets a cookie"
 NOT_LOGGED = {
     "api.cancel_try": IMAGES,
+    "check.check_upload": READS,
+    "choose_locale.choose_locale": COOKIE,
     "api.create_try": IMAGES,
     "large_files.duplicate_large_files": BYTES,
     "lfs.plan_transfers": READS,
@@ -116,6 +119,7 @@ WRITES |= {
     "report_form.report": [("report.add", "bob")], "reported.answer": [("report.answer", "root")],
     "server_health.change_policy": [("setting", "root")] * 3, "background_jobs.retry_jobs": [("outbox.retry", "root")],
     "user_accounts.add_account": [("user.add", "root")], "user_accounts.change_user": [("user.reset-link", "root")],
+    "publish.begin_artifact": [("commit", "bob")], "editor.save_card": [("commit", "bob")],
     "reset.reset_password": [("user.password", "zoe")], "sign_up.create_account": [("user.add", "iris"), ("session.begin", "iris")],
     "profile.change": [("user.profile", "ada")], "own_organisations.create": [("organisation.add", "ada")],
     "own_organisations.change_organisation": [("organisation.profile", "ada")],

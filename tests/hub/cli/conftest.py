@@ -24,6 +24,7 @@ Hub = Callable[..., Answer]
 
 @pytest.fixture
 def cards(tmp_path: Path) -> Path:
+    """See `tests.builders.cards`."""
     return write_cards(tmp_path / "cards")
 
 

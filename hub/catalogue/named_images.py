@@ -152,7 +152,7 @@ def open_tables(registry: Registry, store: BlobStore, caches: Path, artifact: Ar
     """
     files = _files(registry, artifact)
     key = hashlib.sha256("".join([_LAYOUT, *(files[name].digest.hex for name in TABLES)]).encode()).hexdigest()
-    target = caches / FOLDER / f"{key[:32]}.sqlite"
+    target = caches / FOLDER / f"{artifact.name.owner}+{artifact.name.name}+{key[:32]}.sqlite"
     if not target.is_file():
         from filelock import FileLock
 
@@ -161,6 +161,7 @@ def open_tables(registry: Registry, store: BlobStore, caches: Path, artifact: Ar
             with FileLock(target.with_suffix(".lock")):
                 if not target.is_file():
                     _unpack(store, files, target)
+                    _remove_former(target)
         except OSError as error:
             raise Unreachable(f"cannot write {target}: {error.strerror}. Free space, or set HUB_HOME.") from error
     return ImageTables(target)
@@ -198,6 +199,14 @@ def _unpack(store: BlobStore, files: Mapping[str, File], target: Path) -> None:
         raise DamagedFile(f"the tables of the data set cannot be read: {error}. Publish them again.") from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _remove_former(target: Path) -> None:
+    """Delete the tables of former revisions, which are not shown. Who is reading them keeps the open file."""
+    data_set = target.name.rpartition("+")[0]
+    for each in target.parent.glob(f"{data_set}+*"):
+        if each.stem != target.stem:
+            each.unlink(missing_ok=True)
 
 
 def _insert(connection: sqlite3.Connection, rows: Callable[..., Iterator[Sequence[tuple[Any, ...]]]]) -> None:

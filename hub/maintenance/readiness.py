@@ -48,7 +48,7 @@ def _count_jobs(registry: Registry) -> int | None:
 
 def _responds(store: BlobStore) -> bool:
     try:
-        _ = _EMPTY in store
+        store.holds(_EMPTY, 0)
     except (HubError, OSError):
         return False
     return True

@@ -85,7 +85,7 @@ def route_of(spec: RouteSpec) -> StrictRoute:
 def documented_route_of(spec: RouteSpec) -> StrictRoute:
     """Return the route of `spec` as the OpenAPI document describes it: with its responses and without HEAD."""
     route = StrictRoute(spec, _document(spec))
-    route.methods = (route.methods or set()) - {"HEAD"}
+    route.methods = set(spec.methods.split()) - {"HEAD"}
     return route
 
 

@@ -73,7 +73,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.policies["ext.i18n.trimmed"] = True
+    environment.policies |= {"ext.i18n.trimmed": True}
     environment.newstyle_gettext = True  # type: ignore[attr-defined]  # An attribute that the extension adds.
     environment.filters |= {
         "language": formatting.language,

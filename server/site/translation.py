@@ -61,7 +61,7 @@ def pgettext_html(context: str, message: str, **values: object) -> Markup:
 
 
 def is_machine_made() -> bool:
-    """Return whether the current locale has translations that nobody has reviewed."""
+    """Return whether the current locale has translations that were not reviewed."""
     locale = current_locale()
     return locale is not ENGLISH and _catalogue(locale.tag).is_machine_made
 

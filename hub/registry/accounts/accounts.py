@@ -114,10 +114,12 @@ class Accounts:
             log_action(session, actor, f"{kind}.add", name, is_admin=is_admin)
         return self.get(name)
 
-    def set_member(self, organisation: Account, user: Account, role: str, actor: Actor) -> None:
+    def set_member(
+        self, organisation: Account, user: Account, role: str, actor: Actor, *, keep_admin: bool = False
+    ) -> None:
         """Set the role of `user` in `organisation`; an empty role ends the membership.
 
-        Raises InvalidRequest, also if the organisation would lose its last admin.
+        Raises InvalidRequest, with `keep_admin` also if the organisation would lose its last admin.
         """
         from hub.registry.tables.accounts import MembershipRow
 
@@ -138,7 +140,7 @@ class Accounts:
                 row.role = role
             elif role:
                 session.add(MembershipRow(organisation_id=organisation.id, user_id=user.id, role=role))
-            if was_admin and role != "admin":
+            if keep_admin and was_admin and role != "admin":
                 _require_another_admin(session, organisation, user)
             log_action(session, actor, "organisation.member", organisation.name, user=user.name, role=role)
 

@@ -1,4 +1,4 @@
-"""Names that people cannot take by themselves, because somebody else's artifacts or the hub's own voice belong to them."""
+"""Names that people cannot take by themselves, because they own artifacts of other people, or sound like the server."""
 
 from __future__ import annotations
 

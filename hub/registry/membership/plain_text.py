@@ -1,4 +1,4 @@
-"""Text of several lines that somebody has typed, made safe to store and to show."""
+"""Clean text of several lines that people type, so that it can be stored and shown."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from starlette.responses import Response
 
 from server.openapi.document import PATH, TAGS
-from server.openapi.operations import TypePart, operations_of, schemas_of
+from server.openapi.read_operations import TypePart, operations_of, schemas_of
 from server.pages.rendering import render
 
 _CODE = re.compile(r"`([^`]+)`")

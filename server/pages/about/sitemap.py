@@ -17,7 +17,7 @@ from server.http.urls import Segment, absolute
 _SCHEMA = "http://www.sitemaps.org/schemas/sitemap/0.9"
 _HEADERS = {"Content-Type": "application/xml; charset=utf-8", "Cache-Control": "public, max-age=3600"}
 _PAGES = "pages"
-"""The sitemap of the pages that are no artifact's; the others have numbers."""
+"""The sitemap of pages that belong to no artifact; the others have numbers."""
 
 
 def show_index(request: Request, hub: Hub) -> Response:

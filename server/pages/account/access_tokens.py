@@ -24,7 +24,7 @@ from server.pages.account.settings_frame import TOKENS, account_page, done, numb
 from server.pages.login import SEE_OTHER
 
 EXPIRATIONS = {"30": "30 days", "7": "7 days", "90": "90 days", "365": "1 year", "": "never"}
-"""Value of the field `days` → its text. The first one is chosen unless somebody chooses another one."""
+"""Value of the field `days` → its text. The form starts with the first one."""
 _FIELDS = ("name", "role", "repo", "days")
 
 

@@ -53,7 +53,7 @@ def change_member(request: Request, hub: Hub, form: PasswordForm, name: Segment)
     try:
         user = hub.accounts.get(form.get("user").strip())
         chosen = _chosen_role(form, user)
-        hub.accounts.set_member(organisation, user, chosen, actor_in(request, form))
+        hub.accounts.set_member(organisation, user, chosen, actor_in(request, form), keep_admin=True)
     except InvalidRequest as error:
         return _show(request, hub, form.session, organisation, form=form, problem=error)
     if user.id == account_in(form.session).id and not chosen:
@@ -68,7 +68,7 @@ def leave(request: Request, hub: Hub, form: PasswordForm, name: Segment) -> Resp
     if user.id not in {each.id for each, _ in hub.accounts.members(found)}:
         return RedirectResponse(ORGANISATIONS, 303)  # The form was sent twice.
     try:
-        hub.accounts.set_member(found, user, "", actor_in(request, form))
+        hub.accounts.set_member(found, user, "", actor_in(request, form), keep_admin=True)
     except InvalidRequest as error:
         return _show(request, hub, form.session, found, problem=error)
     return done(ORGANISATIONS, "left")

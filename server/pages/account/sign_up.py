@@ -45,7 +45,7 @@ def create_account(request: Request, hub: Hub, form: SubmittedForm) -> Response:
             local_owner=hub.home.owner,
         )  # fmt: skip
     except Conflict as error:
-        # The form was sent twice, or somebody has the name: only its owner knows the password.
+        # The form was sent twice, or another person has the name: only its owner knows the password.
         if not check_password(hub, name, password, address):
             return _page(request, hub, target, form=form, problem=error)
         account = hub.accounts.get(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from fastapi import Request
 from starlette.responses import Response
 
@@ -31,13 +33,14 @@ _LATE_S = 600
 def show_health(request: Request, hub: Hub, session: AdministratorSession) -> Response:
     """Show the state of database, store and workers, and the policies."""
     database = hub.registry.database
-    free, damaged = _store_state(hub)
+    has_store, free, damaged = _store_state(hub)
     waiting = backlog(database)
     late = {task: each.oldest_s for task, each in waiting.items() if each.oldest_s > _LATE_S}
     context = {
         "database": database.address.rpartition("@")[2],
         "schema": database.version(),
         "accounts": count_accounts(database),
+        "has_store": has_store,
         "free_bytes": free,
         "damaged": damaged,
         "waiting": sum(each.waiting for each in waiting.values()),
@@ -62,11 +65,9 @@ def change_policy(request: Request, hub: Hub, form: AdministratorForm) -> Respon
     return done(HEALTH, "saved")
 
 
-def _store_state(hub: Hub) -> tuple[int | None, int | None]:
-    """Return the free bytes of the store's disk, None if it has no limit, and its damaged blobs, None if it does not respond."""
+def _store_state(hub: Hub) -> tuple[bool, int | None, int]:
+    """Return whether the store responds, the free bytes of its disk, None without a limit, and the number of its damaged blobs."""
     try:
-        return hub.store.free_bytes(), sum(
-            1 for _, _ in zip(hub.store.quarantined(), range(_MAX_DAMAGED), strict=False)
-        )
+        return True, hub.store.free_bytes(), sum(1 for _ in islice(hub.store.quarantined(), _MAX_DAMAGED))
     except (HubError, OSError):
-        return None, None
+        return False, None, 0

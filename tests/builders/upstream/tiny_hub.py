@@ -46,6 +46,7 @@ def tiny_hub() -> Iterator[TinyHub]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # It delays each body by 40 ms.
 
         def do_HEAD(self) -> None:
             self.answer(with_body=False)

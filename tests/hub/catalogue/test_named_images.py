@@ -74,3 +74,16 @@ def test_tables_of_another_format_are_refused_and_leave_nothing(tmp_path, monkey
         with pytest.raises(DamagedFile, match="cannot be read"):
             open_tables(hub.registry, hub.store, tmp_path, dataset)
     assert [each.suffix for each in tmp_path.glob("*/*")] in ([], [".lock"])
+
+
+def test_tables_of_former_revisions_are_deleted(tmp_path):
+    with LocalHub.open() as hub:
+        former, other = (
+            tmp_path / "data-sets" / f"linguahub+{name}+{'0' * 32}.sqlite" for name in ("emoji", "emoji-too")
+        )
+        former.parent.mkdir()
+        for each in (former, other):
+            each.write_bytes(b"")
+        open_tables(hub.registry, hub.store, tmp_path, hub.registry.get("datasets/linguahub/emoji"))
+    assert not former.exists()
+    assert other.exists()

@@ -14,7 +14,7 @@ from hub.conditioning import Conditioning
 from hub.records import Upstream
 from tests.builders import ROOT
 from tests.builders.artifacts import a_card, a_folder
-from tests.hub.cli.conftest import write_cards
+from tests.builders.few_cards import write_cards
 
 MISTAKES = [
     ("generate x --adapter typo", "no artifact is called `typo`"),

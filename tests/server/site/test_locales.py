@@ -139,7 +139,7 @@ def test_every_page_offers_all_languages_and_returns_to_itself(client: TestClien
     assert '<input type="hidden" name="next" value="/">' in page
 
 
-def test_pages_say_that_a_machine_has_translated_them_until_somebody_has_reviewed_all():
+def test_pages_say_that_a_machine_has_translated_them_until_all_were_reviewed():
     assert not is_machine_made()
     for each in LOCALES:
         with speaking(each):

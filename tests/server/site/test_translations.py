@@ -100,7 +100,7 @@ def test_words_of_the_core_that_pages_show_can_be_translated():
 
 
 def test_templates_call_gettext_only_with_texts_of_their_own():
-    """A variable may hold what somebody typed: `translated` does not treat it as HTML or as a format."""
+    """A variable may hold typed text: `translated` does not treat it as HTML or as a format."""
     for path in ROOT.glob("server/**/templates/**/*.html"):
         found = re.findall(r"(?<![\w.])_\((?!\")[^)]*\)", path.read_text(encoding="utf-8"))
         assert not found, f"{path.name}: {found}: use the filter `translated`"

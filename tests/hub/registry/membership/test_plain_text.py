@@ -1,4 +1,4 @@
-"""Text of several lines that somebody has typed."""
+"""Text of several lines that people type."""
 
 import pytest
 

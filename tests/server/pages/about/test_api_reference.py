@@ -9,7 +9,7 @@ from html import unescape
 import pytest
 from starlette.testclient import TestClient
 
-from server.openapi.operations import operations_of, type_of
+from server.openapi.read_operations import operations_of, type_of
 from tests.builders.server.published import client, hub
 
 __all__ = ["client", "hub"]

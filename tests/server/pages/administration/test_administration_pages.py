@@ -24,12 +24,12 @@ def root(browser, hub):
 
 
 def test_only_administrators_see_the_pages_and_their_tokens_for_reading_do_not(browse, hub, token_of):
-    ada, narrow, reader, nobody = browse(), browse(), browse(), browse()
+    ada, narrow, reader, visitor = browse(), browse(), browse(), browse()
     ada.enter(hub)
     narrow.send("/login", "/login", {"token": token_of("root", artifact="ada/x")})
     reader.send("/login", "/login", {"token": token_of("root", "read")})
     for page in PAGES:
-        found = [each.get(f"/administration{page}").status_code for each in (ada, narrow, reader, nobody)]
+        found = [each.get(f"/administration{page}").status_code for each in (ada, narrow, reader, visitor)]
         assert found == [403, 403, 403, 303], page
         refused = ada.send("/settings", "/administration/users", {"name": "eve"})
         assert refused.status_code == 403

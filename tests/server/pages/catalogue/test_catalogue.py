@@ -86,7 +86,7 @@ def test_an_unknown_name_is_shown_as_text(client: TestClient):
     assert "<b>x" not in response.text
 
 
-def test_a_module_is_no_base(client: TestClient):
+def test_a_module_is_not_a_base(client: TestClient):
     assert client.get("/bases/mulan-yo").status_code == 404
 
 

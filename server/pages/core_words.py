@@ -45,6 +45,32 @@ COMMERCIAL_USE = (
     gettext_noop("not allowed"),
     gettext_noop("not stated"),
 )
+ACCOUNT_KINDS = (
+    gettext_noop("user"),
+    gettext_noop("organisation"),
+)
+ACCESS_STATUSES = (
+    gettext_noop("pending"),
+    gettext_noop("accepted"),
+    gettext_noop("rejected"),
+)
+REPORT_STATES = (
+    gettext_noop("open"),
+    gettext_noop("resolved"),
+    gettext_noop("dismissed"),
+)
+REPORT_REASONS = (
+    gettext_noop("Malware, or a file that attacks those who load it"),
+    gettext_noop("Licence or copyright"),
+    gettext_noop("Wrong scores"),
+    gettext_noop("Abuse, or personal data"),
+    gettext_noop("Something else"),
+)
+FILE_POLICIES = (
+    gettext_noop("no pickles, archives and programs"),
+    gettext_noop("pickles and archives are stored, marked and scanned, and never loaded; no programs"),
+    gettext_noop("all files"),
+)
 STATUSES = (
     gettext_noop("Bad Request"),
     gettext_noop("Unauthorized"),

@@ -22,8 +22,15 @@ from server.auth.csrf_forms import Form, PasswordForm, SignedIn, account_in, act
 from server.http.urls import Segment
 from server.pages.account.settings_frame import TOKENS, account_page, done, number_in, typed
 from server.pages.login import SEE_OTHER
+from server.site.translation import gettext_noop
 
-EXPIRATIONS = {"30": "30 days", "7": "7 days", "90": "90 days", "365": "1 year", "": "never"}
+EXPIRATIONS = {
+    "30": gettext_noop("30 days"),
+    "7": gettext_noop("7 days"),
+    "90": gettext_noop("90 days"),
+    "365": gettext_noop("1 year"),
+    "": gettext_noop("never"),
+}
 """Value of the field `days` → its text. The form starts with the first one."""
 _FIELDS = ("name", "role", "repo", "days")
 

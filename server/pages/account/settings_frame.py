@@ -13,29 +13,30 @@ from server.auth.browser_session import BrowserSession, csrf_token_of
 from server.auth.csrf_forms import Form, account_in
 from server.pages.login import FORM_HEADERS, SEE_OTHER
 from server.pages.rendering import render
+from server.site.translation import gettext_noop
 
 PROFILE, TOKENS, ORGANISATIONS, ACCESS, REPORTS, SECURITY = (
     "/settings", "/settings/tokens", "/settings/organisations", "/settings/access", "/settings/reports", "/settings/security",
 )  # fmt: skip
 _TABS = {
-    PROFILE: "Profile",
-    TOKENS: "Tokens",
-    ORGANISATIONS: "Organisations",
-    ACCESS: "Access requests",
-    REPORTS: "Reports",
-    SECURITY: "Password and sessions",
+    PROFILE: gettext_noop("Profile"),
+    TOKENS: gettext_noop("Tokens"),
+    ORGANISATIONS: gettext_noop("Organisations"),
+    ACCESS: gettext_noop("Access requests"),
+    REPORTS: gettext_noop("Reports"),
+    SECURITY: gettext_noop("Password and sessions"),
 }
 _NOTES = {
-    "saved": "Saved.",
-    "revoked": "The token was revoked.",
-    "password": "Your password was changed, and all other browsers were logged out.",
-    "ended": "The session was ended.",
-    "others-ended": "All other browsers were logged out.",
-    "created": "The organisation was created.",
-    "member": "The members were changed.",
-    "left": "You left the organisation.",
-    "answered": "The request was answered.",
-    "reported": "Thank you: the administrators of this server will read your report, and answer here.",
+    "saved": gettext_noop("Saved."),
+    "revoked": gettext_noop("The token was revoked."),
+    "password": gettext_noop("Your password was changed, and all other browsers were logged out."),
+    "ended": gettext_noop("The session was ended."),
+    "others-ended": gettext_noop("All other browsers were logged out."),
+    "created": gettext_noop("The organisation was created."),
+    "member": gettext_noop("The members were changed."),
+    "left": gettext_noop("You left the organisation."),
+    "answered": gettext_noop("The request was answered."),
+    "reported": gettext_noop("Thank you: the administrators of this server will read your report, and answer here."),
 }
 """Value of `?done` → what the page says."""
 MAX_NUMBER = 18

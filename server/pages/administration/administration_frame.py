@@ -15,31 +15,32 @@ from server.auth.browser_session import BrowserSession, csrf_token_of
 from server.auth.csrf_forms import Form, SignedIn, SignedInForm
 from server.pages.login import FORM_HEADERS, SEE_OTHER
 from server.pages.rendering import render
+from server.site.translation import gettext_noop
 
 HEALTH, USERS, STORAGE, REPORTS, FILES, JOBS, AUDIT = (
     f"/administration{end}" for end in ("", "/users", "/storage", "/reports", "/files", "/jobs", "/audit")
 )
 _TABS = {
-    HEALTH: "Health and policy",
-    USERS: "Users",
-    STORAGE: "Storage",
-    REPORTS: "Reports",
-    FILES: "Files",
-    JOBS: "Jobs",
-    AUDIT: "Audit log",
+    HEALTH: gettext_noop("Health and policy"),
+    USERS: gettext_noop("Users"),
+    STORAGE: gettext_noop("Storage"),
+    REPORTS: gettext_noop("Reports"),
+    FILES: gettext_noop("Files"),
+    JOBS: gettext_noop("Jobs"),
+    AUDIT: gettext_noop("Audit log"),
 }
 _NOTES = {
-    "saved": "Saved.",
-    "added": "The account was created.",
-    "removed": "The user was disabled: tokens, sessions, password and memberships have ended.",
-    "restored": "The user was restored. Make a reset link, so that they can log in.",
-    "retried": "The jobs are due now.",
-    "allowed": "Downloads of the file are allowed.",
-    "blocked": "The file is not served any more.",
-    "unblocked": "The file is served again.",
-    "hidden": "The artifact is hidden.",
-    "shown": "The artifact is not hidden any more.",
-    "answered": "The answer was saved.",
+    "saved": gettext_noop("Saved."),
+    "added": gettext_noop("The account was created."),
+    "removed": gettext_noop("The user was disabled: tokens, sessions, password and memberships have ended."),
+    "restored": gettext_noop("The user was restored. Make a reset link, so that they can log in."),
+    "retried": gettext_noop("The jobs are due now."),
+    "allowed": gettext_noop("Downloads of the file are allowed."),
+    "blocked": gettext_noop("The file is not served any more."),
+    "unblocked": gettext_noop("The file is served again."),
+    "hidden": gettext_noop("The artifact is hidden."),
+    "shown": gettext_noop("The artifact is not hidden any more."),
+    "answered": gettext_noop("The answer was saved."),
 }
 """Value of `?done` → what the page says."""
 

@@ -11,7 +11,11 @@ from babel.messages import Catalog, Message
 from babel.messages.frontend import CommandLineInterface
 from babel.messages.pofile import read_po
 
+from hub.cards.policy import POLICIES
 from hub.records import KINDS, Provenance
+from hub.registry.accounts.permissions import ORGANISATION, USER
+from hub.registry.artifacts import access_requests
+from hub.registry.moderation import reports
 from server.pages import core_words
 from server.site.locales import ENGLISH, LOCALES
 from server.site.translation import MACHINE_MADE, catalogue_path
@@ -97,6 +101,11 @@ def test_an_entry_is_marked_as_made_by_a_machine_or_was_reviewed(tag: str):
 def test_words_of_the_core_that_pages_show_can_be_translated():
     assert set(core_words.KINDS) == set(KINDS)
     assert set(core_words.PROVENANCES) == set(Provenance)
+    assert set(core_words.ACCOUNT_KINDS) == {USER, ORGANISATION}
+    assert core_words.ACCESS_STATUSES == access_requests.STATUSES
+    assert core_words.REPORT_STATES == reports.STATES
+    assert tuple(reports.REASONS.values()) == core_words.REPORT_REASONS
+    assert tuple(POLICIES.values()) == core_words.FILE_POLICIES
 
 
 def test_templates_call_gettext_only_with_texts_of_their_own():

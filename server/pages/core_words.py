@@ -19,6 +19,7 @@ KINDS_IN_PLURAL = {
     "delta": gettext_noop("Deltas"),
     "base": gettext_noop("Bases"),
     "dataset": gettext_noop("Data sets"),
+    "model": gettext_noop("Models"),  # A repository without a card of ours.
 }
 """Kind → heading of a list."""
 PROVENANCES = (

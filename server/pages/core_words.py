@@ -12,6 +12,16 @@ KINDS = (
     gettext_noop("base"),
     gettext_noop("dataset"),
 )
+KINDS_IN_PLURAL = {
+    "adapter": gettext_noop("Adapters"),
+    "projector": gettext_noop("Projectors"),
+    "encoder": gettext_noop("Encoders"),
+    "delta": gettext_noop("Deltas"),
+    "base": gettext_noop("Bases"),
+    "dataset": gettext_noop("Data sets"),
+    "model": gettext_noop("Models"),  # A repository without a card of ours.
+}
+"""Kind → heading of a list."""
 PROVENANCES = (
     gettext_noop("reproduced"),
     gettext_noop("self-reported"),
@@ -29,6 +39,13 @@ NOUNS = (
     gettext_noop("words"),
 )
 """What a name can be of, and what a search text was understood as, besides kinds."""
+REPORT_REASONS = (
+    gettext_noop("Malware, or a file that attacks those who load it"),
+    gettext_noop("Licence or copyright"),
+    gettext_noop("Wrong scores"),
+    gettext_noop("Abuse, or personal data"),
+    gettext_noop("Something else"),
+)
 SCANS = (
     gettext_noop("pickle"),
     gettext_noop("archive"),
@@ -58,13 +75,6 @@ REPORT_STATES = (
     gettext_noop("open"),
     gettext_noop("resolved"),
     gettext_noop("dismissed"),
-)
-REPORT_REASONS = (
-    gettext_noop("Malware, or a file that attacks those who load it"),
-    gettext_noop("Licence or copyright"),
-    gettext_noop("Wrong scores"),
-    gettext_noop("Abuse, or personal data"),
-    gettext_noop("Something else"),
 )
 FILE_POLICIES = (
     gettext_noop("no pickles, archives and programs"),

@@ -29,6 +29,13 @@ NOUNS = (
     gettext_noop("words"),
 )
 """What a name can be of, and what a search text was understood as, besides kinds."""
+REPORT_REASONS = (
+    gettext_noop("Malware, or a file that attacks those who load it"),
+    gettext_noop("Licence or copyright"),
+    gettext_noop("Wrong scores"),
+    gettext_noop("Abuse, or personal data"),
+    gettext_noop("Something else"),
+)
 SCANS = (
     gettext_noop("pickle"),
     gettext_noop("archive"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 
 import pytest
@@ -14,6 +15,7 @@ from hub.records import File
 from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.sessions import Sessions
 from server.pages.publish.editor import MAX_CHARACTERS
+from server.site.static_files import FOLDER
 
 EDIT = "/ada/first-yo/edit/main/README.md"
 NAME = ArtifactName("ada", "first-yo")
@@ -93,6 +95,20 @@ def test_a_preview_shows_the_text_and_its_mistakes_and_saves_nothing(ada, hub):
     assert 'data-line="2"' in page.text
     assert typed(page) == text
     assert hub.registry.head(NAME) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "scripts"), [("/publish", ("publish", "upload", "calls", "files")), (EDIT, ("editor",))]
+)
+def test_scripts_get_all_their_texts_in_the_language_of_the_page(ada, path, scripts):
+    ada.headers["accept-language"] = "fr"
+    page = ada.get(path).text
+    words = json.loads(html.unescape(re.search(r'data-words="([^"]*)"', page)[1]))
+    assert words["right"] == "Aucune erreur"
+    for name in scripts:
+        script = (FOLDER / "publish" / f"{name}.js").read_text(encoding="utf-8")
+        states = re.findall(r'\.show\([\w.]+, "(\w+)"', script)
+        assert {*re.findall(r"\bwords\.(?!js\b)(\w+)", script), *states} <= words.keys()
 
 
 def test_the_script_gets_preview_and_mistakes_as_json(ada):

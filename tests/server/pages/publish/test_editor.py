@@ -124,7 +124,7 @@ def test_a_card_with_mistakes_is_not_saved_and_stays_in_the_form(ada, hub):
     page = save(ada, text)
     assert (page.status_code, typed(page), hub.registry.head(NAME)) == (400, text, before)
     assert "The card has 2 mistakes and was not saved" in page.text
-    assert "The base `emoji-sdx` does not exist on this hub." in page.text
+    assert "The base <code>emoji-sdx</code> does not exist on this hub." in page.text
 
 
 def test_a_commit_in_between_is_a_conflict_that_shows_both_and_loses_nothing(ada, hub, read):

@@ -12,6 +12,16 @@ KINDS = (
     gettext_noop("base"),
     gettext_noop("dataset"),
 )
+KINDS_IN_PLURAL = {
+    "adapter": gettext_noop("Adapters"),
+    "projector": gettext_noop("Projectors"),
+    "encoder": gettext_noop("Encoders"),
+    "delta": gettext_noop("Deltas"),
+    "base": gettext_noop("Bases"),
+    "dataset": gettext_noop("Data sets"),
+    "model": gettext_noop("Models"),  # A repository without a card of ours.
+}
+"""Kind → heading of a list."""
 PROVENANCES = (
     gettext_noop("reproduced"),
     gettext_noop("self-reported"),

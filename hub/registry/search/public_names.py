@@ -16,8 +16,8 @@ from hub.registry.database.clock import from_column
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
-PART = 10_000
-"""Ids of a part. Reading one takes some hundredths of a second."""
+PART = 2_000
+"""Ids of a part. Its page takes some 40 ms. `NOT private` keeps SQLite from reading the index of all public artifacts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,14 @@ class PublicName:
 
 def count_parts(database: Database) -> int:
     """Return the number of parts."""
-    rows = database.rows("SELECT id FROM artifacts WHERE private = FALSE ORDER BY id DESC LIMIT 1")
+    rows = database.rows("SELECT id FROM artifacts WHERE NOT private ORDER BY id DESC LIMIT 1")
     return (int(rows[0]["id"]) - 1) // PART + 1 if rows else 0
 
 
 def read_part(database: Database, number: int) -> list[PublicName]:
     """Return the artifacts of a part, counted from 1, in the order of their ids."""
     rows = database.rows(
-        "SELECT owner, name, kind, updated_at FROM artifacts WHERE id > :after AND id <= :last AND private = FALSE ORDER BY id",
+        "SELECT owner, name, kind, updated_at FROM artifacts WHERE id > :after AND id <= :last AND NOT private ORDER BY id",
         {"after": (number - 1) * PART, "last": number * PART},
     )
     return [PublicName(name_of(row), from_column(row["updated_at"])) for row in rows]

@@ -12,6 +12,7 @@ from hub.languages import MULTILINGUAL
 from hub.local import LocalHub
 from server.auth.caller import caller_of
 from server.pages import formatting
+from server.pages.core_words import KINDS_IN_PLURAL
 from server.pages.rendering import render
 
 MAX_LANGUAGES = 24
@@ -25,5 +26,6 @@ def show_owner(request: Request, hub: LocalHub, name: str) -> Response:
     if request.url.path != path:
         return RedirectResponse(path, 307)
     tags = sorted(set(owner.languages) - {MULTILINGUAL}, key=lambda tag: (-owner.languages[tag], tag))
-    context = {"owner": owner, "languages": [formatting.language(tag) for tag in tags], "max_languages": MAX_LANGUAGES}
+    languages = [formatting.language(tag) for tag in tags]
+    context = {"owner": owner, "languages": languages, "max_languages": MAX_LANGUAGES, "headings": KINDS_IN_PLURAL}
     return render("catalogue/owner.html", context, request=request)

@@ -33,9 +33,9 @@ from server.http.request_bodies import MAX_BODY
 from server.http.urls import Segment, file_path, page_path, view_path
 from server.pages.artifact.frame import render_tab
 from server.pages.artifact.revisions.text_diff import TextDiff, text_diffs
+from server.pages.formatting import sentence
 from server.pages.login import FORM_HEADERS, SEE_OTHER
 from server.pages.publish.card_checks import mistakes_of_card
-from server.pages.formatting import sentence
 from server.pages.rendering import render
 from server.site.translation import gettext, gettext_noop, ngettext
 
@@ -217,7 +217,10 @@ def _page(
 
 
 def _said(problem: HubError | None) -> str:
-    return str(problem) if isinstance(problem, _Refused) else sentence(str(problem)) if problem else ""
+    """Return the text of a refusal, marked as English where it is; empty without one."""
+    if problem is None or isinstance(problem, _Refused):
+        return str(problem or "")
+    return sentence(str(problem))
 
 
 def _kept(request: Request, hub: LocalHub, draft: Draft, problem: HubError) -> Response:

@@ -118,6 +118,13 @@ def test_the_script_gets_preview_and_mistakes_as_json(ada):
     assert [each["line"] for each in answer.json()["mistakes"]] == [3]
 
 
+def test_a_refusal_is_in_the_language_of_the_page_and_mistakes_are_marked_as_english(ada):
+    ada.headers["accept-language"] = "fr"
+    page = save(ada, CARD.format("s").replace("license: mit\n", "").replace("emoji-sd", "emoji-sdx"))
+    assert "<p>La fiche contient 2 erreurs" in page.text
+    assert len(re.findall(r'data-line="\d+">.*?<bdi lang="en" dir="ltr">', page.text)) == 2
+
+
 def test_a_card_with_mistakes_is_not_saved_and_stays_in_the_form(ada, hub):
     before = hub.registry.head(NAME)
     text = CARD.format("s").replace("license: mit\n", "").replace("emoji-sd", "emoji-sdx")

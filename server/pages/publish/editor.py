@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from hub.cards.card import FILE
-from hub.errors import HubError, InvalidCard, InvalidRequest, StaleParent, UnknownFile
+from hub.errors import HubError, InvalidRequest, StaleParent, UnknownFile
 from hub.local import LocalHub
 from hub.publish.checks.mistakes import Mistake
 from hub.publish.commit import commit
@@ -33,14 +33,16 @@ from server.http.request_bodies import MAX_BODY
 from server.http.urls import Segment, file_path, page_path, view_path
 from server.pages.artifact.frame import render_tab
 from server.pages.artifact.revisions.text_diff import TextDiff, text_diffs
+from server.pages.formatting import sentence
 from server.pages.login import FORM_HEADERS, SEE_OTHER
 from server.pages.publish.card_checks import mistakes_of_card
 from server.pages.rendering import render
+from server.site.translation import gettext, gettext_noop, ngettext
 
 MAX_CHARACTERS = 500_000
 """Longest card that can be edited here. Each character takes up to nine bytes in a form."""
 _MAX_MESSAGE = 500
-_BACK = "check your text, then save it again"
+_LOGGED_OUT = gettext_noop("You were logged out: log in, check your text, then save it again.")
 _NEW_LINE = "\r\n"
 
 
@@ -69,6 +71,10 @@ class Conflict:
     """The changes of the card since the text was opened."""
 
 
+class _Refused(InvalidRequest):
+    """A refusal of the form that only its page shows, in the language of the page. Other errors are English."""
+
+
 def show_editor(
     request: Request, hub: Hub, _session: SignedIn, artifact: WritableArtifact, revision: Segment, path: Segment
 ) -> Response:
@@ -93,7 +99,7 @@ def _submit(request: Request, hub: LocalHub, revision: str, path: str, fields: d
         _require_card(path)
         session = browser_session_of(request, hub)
         if session is None:
-            raise InvalidRequest(f"you were logged out: log in, {_BACK}.")
+            raise InvalidRequest(_LOGGED_OUT) if wants_json else _Refused(gettext(_LOGGED_OUT))
         request.state.caller = session.caller
         artifact = visible_artifact(request, hub)
         require_write(session.caller, artifact.name)
@@ -105,7 +111,7 @@ def _submit(request: Request, hub: LocalHub, revision: str, path: str, fields: d
     if wants_json:
         return _preview(request, hub, artifact, head, draft)
     if not is_valid:
-        problem = InvalidRequest(f"this form had expired: {_BACK}.")
+        problem = _Refused(gettext("This form had expired: check your text, then save it again."))
         return _page(request, hub, artifact, revision, head, draft, problem=problem)
     if "preview" in fields:
         return _page(request, hub, artifact, revision, head, draft, is_preview=True)
@@ -125,11 +131,16 @@ def _save(request: Request, hub: LocalHub, artifact: Artifact, branch: str, draf
     caller = caller_of(request, hub)
     _check_length(draft.text)
     if mistakes := mistakes_of_card(hub, caller, artifact.name, draft.text):
-        count = "a mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        raise InvalidCard(f"the card has {count} and was not saved: correct it below, then save again.")
+        raise _Refused(
+            ngettext(
+                "The card has a mistake and was not saved: correct it below, then save again.",
+                "The card has %(num)s mistakes and was not saved: correct them below, then save again.",
+                len(mistakes),
+            )
+        )
     parent = over or draft.parent
     if len(parent) != 64:
-        raise InvalidRequest(f"this form is incomplete: {_BACK}.")
+        raise _Refused(gettext("This form is incomplete: check your text, then save it again."))
     base = find_files(hub.registry.database, parent, [FILE]).get(FILE)
     digest, size = hub.store.put(_encoded(draft.text, hub, base))
     record_uploads(hub.registry.database, caller, {digest: size}, owner=artifact.name.owner)
@@ -190,7 +201,7 @@ def _page(
         "is_whole": is_whole,
         # A new card has nothing but gaps, which the author knows.
         "mistakes": [] if is_new and request.method == "GET" else mistakes,
-        "problem": problem,
+        "problem": _said(problem),
         "conflict": conflict,
         "is_preview": is_preview,
         "is_new": is_new,
@@ -205,12 +216,19 @@ def _page(
     return response
 
 
+def _said(problem: HubError | None) -> str:
+    """Return the text of a refusal, marked as English where it is; empty without one."""
+    if problem is None or isinstance(problem, _Refused):
+        return str(problem or "")
+    return sentence(str(problem))
+
+
 def _kept(request: Request, hub: LocalHub, draft: Draft, problem: HubError) -> Response:
     """Show only the text and why it was not saved: the author may no longer see the artifact."""
     csrf_token, secret = new_csrf_token(request, hub)
     is_out = browser_session_of(request, hub) is None
     path = request.url.path
-    context = {"draft": draft, "problem": problem, "is_out": is_out, "csrf_token": csrf_token, "edit_path": path}
+    context = {"draft": draft, "problem": _said(problem), "is_out": is_out, "csrf_token": csrf_token, "edit_path": path}
     page = render("publish/kept.html", context, request=request, status=problem.status, headers=FORM_HEADERS)
     remember(request, page, secret)
     return page

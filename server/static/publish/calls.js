@@ -1,4 +1,6 @@
 // Calls of this server's API with the session of the browser. A lost connection is waited for; what cannot be repeated is said.
+import { fillIn, words } from "./words.js";
+
 const WAITS_S = [1, 2, 4, 8, 15, 30, 30];
 const BUSY = [408, 429, 502, 503, 504];
 
@@ -23,7 +25,7 @@ let csrfToken = document.querySelector("input[name=form]").value;
 export async function renew() {
   const response = await fetch(`${root}/publish`, { headers: { Accept: "text/html" } });
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  if (!page.getElementById("publisher")) throw new LoggedOut("you were logged out.");
+  if (!page.getElementById("publisher")) throw new LoggedOut("logged out");
   csrfToken = page.querySelector("input[name=form]").value;
 }
 
@@ -69,11 +71,11 @@ export async function call(method, url, body, options) {
       if (!BUSY.includes(answer.status)) throw new Refused(problem, answer.status);
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
-      problem = "the connection was lost.";
+      problem = words.lost;
     }
-    if (attempt === WAITS_S.length) throw new Refused(`${problem} Continue when it is back.`, 0);
+    if (attempt === WAITS_S.length) throw new Refused(`${problem} ${words.later}`, 0);
     const seconds = Number(answer && answer.header("Retry-After")) || WAITS_S[attempt];
-    options.onWait(`${problem} Trying again in ${seconds} s …`);
+    options.onWait(`${problem} ${fillIn(words.retry, { seconds })}`);
     await pause(seconds, options.signal);
     options.onWait("");
   }
@@ -85,9 +87,10 @@ export async function callJson(url, body, options) {
 }
 
 function messageIn(answer) {
+  const unknown = fillIn(words.status, answer);
   try {
-    return JSON.parse(answer.text).error || `the server answered ${answer.status}.`;
+    return JSON.parse(answer.text).error || unknown;
   } catch {
-    return `the server answered ${answer.status}.`;
+    return unknown;
   }
 }

@@ -1,4 +1,6 @@
 // The editor of a card works without this file: then the button Preview shows the preview. This shows it while one types.
+import { fillIn, words } from "./words.js";
+
 const form = document.getElementById("editor");
 const text = form.elements.text;
 const list = document.getElementById("mistakes");
@@ -17,7 +19,7 @@ function line(number) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "line";
-  button.textContent = `Line ${number}`;
+  button.textContent = fillIn(words.line, { number });
   button.addEventListener("click", () => select(number));
   return button;
 }
@@ -36,7 +38,7 @@ function listMistakes(mistakes) {
   if (!mistakes.length) {
     const said = document.createElement("p");
     said.className = "none";
-    said.textContent = "✓ No mistakes";
+    said.textContent = `✓ ${words.right}`;
     list.append(said);
     return;
   }
@@ -45,6 +47,7 @@ function listMistakes(mistakes) {
   for (const each of mistakes) {
     const item = document.createElement("li");
     const what = document.createElement("span");
+    what.lang = "en"; // As in all answers of the server.
     what.dir = "auto";
     what.textContent = each.text[0].toUpperCase() + each.text.slice(1);
     if (each.line) item.append(line(each.line), " ");
@@ -64,13 +67,13 @@ async function ask() {
     fields.set("preview", "yes");
     const response = await fetch(form.action, { method: "POST", body: fields, headers: { Accept: "application/json" } });
     const body = await response.json().catch(() => ({}));
-    if (!response.ok) throw new Error(body.error || `the server answered ${response.status}.`);
+    if (!response.ok) throw new Error(body.error || fillIn(words.status, { status: response.status }));
     shown.innerHTML = body.html; // Rendered by the server, which escapes every text.
     cut.hidden = body.is_whole;
     listMistakes(body.mistakes);
     problem.hidden = true;
   } catch (error) {
-    problem.textContent = `No preview: ${error instanceof TypeError ? "the server does not respond." : error.message}`;
+    problem.textContent = fillIn(words.failed, { reason: error instanceof TypeError ? words.silent : error.message });
     problem.hidden = false;
   }
   isAsking = false;

@@ -1,4 +1,6 @@
 // The files of a folder: choosing, dropping, and what the server is told of them before the upload.
+import { fillIn, words } from "./words.js";
+
 const START_BYTES = 512;
 const MAX_TEXT = 4 << 20;
 const MAX_HEADER = 25 << 20;
@@ -78,13 +80,13 @@ export async function base64(blob) {
   return btoa(text);
 }
 
-const UNITS = ["B", "kB", "MB", "GB", "TB"];
-
 export function inBytes(size) {
   let unit = 0;
-  while (size >= 1000 && unit < UNITS.length - 1) {
+  while (size >= 1000 && unit < words.units.length - 1) {
     size /= 1000;
     unit += 1;
   }
-  return `${unit ? size.toFixed(1) : size} ${UNITS[unit]}`;
+  const decimals = unit ? 1 : 0;
+  const format = { minimumFractionDigits: decimals, maximumFractionDigits: decimals, numberingSystem: "latn" };
+  return fillIn(words.units[unit], { amount: size.toLocaleString(document.documentElement.lang, format) });
 }

@@ -3,6 +3,7 @@
 import { callJson, LoggedOut, renew, root, Stopped } from "./calls.js";
 import { chosen, described, dropped, inBytes, isDescription } from "./files.js";
 import { Upload } from "./upload.js";
+import { fillIn, words } from "./words.js";
 
 const WAIT_MS = 500;
 const MAX_ROWS = 200;
@@ -20,7 +21,7 @@ let timer = 0;
 let checks = 0;
 
 at("choosing").hidden = false;
-at("what").textContent = "Choose files below, or start with a card in the editor.";
+at("what").textContent = words.start;
 
 function add(found) {
   const kept = found.filter(({ path }) => !path.split("/").some((part) => ignored.has(part)));
@@ -57,7 +58,7 @@ drop.addEventListener("drop", async (event) => {
   try {
     add(await dropped(event.dataTransfer));
   } catch (error) {
-    say(`what was dropped cannot be read (${error.message}): choose the folder with the button.`);
+    say(fillIn(words.undropped, { reason: error.message }));
   }
 });
 
@@ -85,10 +86,10 @@ async function check() {
   at("again").hidden = true;
   const limit = Number(page.dataset.maxFiles);
   if (entries.size > limit) {
-    showMistakes([{ file: "", line: 0, text: `there are ${entries.size} files, and this page uploads up to ${limit}: use \`hf upload-large-folder\`.` }]);
+    showMistakes([{ file: "", line: 0, text: fillIn(words.many, { count: entries.size, limit }), lang: document.documentElement.lang }]);
     return;
   }
-  at("state").textContent = "Checking …";
+  at("state").textContent = words.checking;
   try {
     const files = await described([...entries].map(([path, file]) => ({ path, file })), Number(page.dataset.maxBytes));
     const { owner, name, kind } = target.elements;
@@ -109,8 +110,8 @@ function tellTarget() {
   const { elements: { visibility } } = target;
   visibility.disabled = checked.exists;
   if (checked.private !== null) visibility.value = checked.private ? "private" : "public";
-  const what = checked.exists ? "exists: files of the same name are replaced, others stay." : "is new.";
-  at("what").textContent = checked.repository ? `${checked.repository} ${what}` : "";
+  const name = checked.repository;
+  at("what").textContent = name ? fillIn(checked.exists ? words.exists : words.new, { name }) : "";
 }
 
 function button(text, act, label) {
@@ -132,18 +133,19 @@ function span(text, name = "") {
 
 function showMistakes(mistakes) {
   at("mistakes").hidden = false;
-  at("mistakes-heading").textContent = { 0: "No mistakes", 1: "1 mistake" }[mistakes.length] || `${mistakes.length} mistakes`;
+  at("mistakes-heading").textContent = mistakes.length ? fillIn(words.mistakes, { count: mistakes.length }) : words.right;
   for (const [path, row] of rows) row.classList.toggle("wrong", mistakes.some((each) => each.file === path));
-  at("mistakes").querySelector("ol").replaceChildren(...mistakes.map(({ file, line, text }) => {
+  at("mistakes").querySelector("ol").replaceChildren(...mistakes.map(({ file, line, text, lang = "en" }) => { // The server answers in English.
     const item = document.createElement("li");
     if (file) item.append(span(file, "file"), " ");
-    if (line) item.append(span(`line ${line}`, "line"), " ");
+    if (line) item.append(span(fillIn(words.line, { number: line }), "line"), " ");
     const said = span(capital(text));
+    said.lang = lang;
     said.dir = "auto";
     item.append(said, " ");
-    if (entries.has(file) && isDescription(file)) item.append(button("Edit", () => edit(file, line), `Edit ${file}${line ? `, line ${line}` : ""}`));
-    else if (entries.has(file)) item.append(button("Leave out", () => leaveOut(file), `Leave out ${file}`));
-    else if (file === "README.md" && checked && checked.new_card) item.append(button("Write a card", writeCard));
+    if (entries.has(file) && isDescription(file)) item.append(button(words.edit, () => edit(file, line), fillIn(line ? words.edit_line : words.edit_file, { name: file, number: line })));
+    else if (entries.has(file)) item.append(button(words.leave_out, () => leaveOut(file), fillIn(words.leave_out_file, { name: file })));
+    else if (file === "README.md" && checked && checked.new_card) item.append(button(words.write, writeCard));
     return item;
   }));
 }
@@ -195,7 +197,7 @@ function list() {
   at("listing").hidden = at("sending").hidden = !entries.size;
   target.querySelector("button").hidden = entries.size > 0;
   if (!entries.size) at("mistakes").hidden = true;
-  at("listing-heading").textContent = `${entries.size} ${entries.size === 1 ? "file" : "files"}, ${inBytes(sizes.reduce((sum, each) => sum + each, 0))}`;
+  at("listing-heading").textContent = fillIn(words.files, { count: entries.size, size: inBytes(sizes.reduce((sum, each) => sum + each, 0)) });
   drop.classList.toggle("small", entries.size > 0);
   rows.clear();
   const body = at("listing").querySelector("tbody");
@@ -206,14 +208,14 @@ function list() {
     head.append(span(path, "file"));
     row.append(head, ...["number", "", "number"].map((name) => Object.assign(document.createElement("td"), { className: name })));
     row.cells[1].textContent = inBytes(file.size);
-    if (isDescription(path)) row.cells[3].append(button("Edit", () => edit(path, 0), `Edit ${path}`), " ");
-    row.cells[3].append(button("Leave out", () => leaveOut(path), `Leave out ${path}`));
+    if (isDescription(path)) row.cells[3].append(button(words.edit, () => edit(path, 0), fillIn(words.edit_file, { name: path })), " ");
+    row.cells[3].append(button(words.leave_out, () => leaveOut(path), fillIn(words.leave_out_file, { name: path })));
     rows.set(path, row);
     return row;
   }));
   const more = entries.size - rows.size;
   at("not-shown").hidden = more <= 0;
-  at("not-shown").textContent = `${more} more files are not listed.`;
+  at("not-shown").textContent = fillIn(words.unlisted, { count: more });
 }
 
 const shares = new Map();
@@ -225,7 +227,7 @@ function progress(path, state, share) {
   if (!row) return;
   const cell = row.cells[2];
   if (share === undefined || share >= 1 || state === "stored") {
-    cell.textContent = state;
+    cell.textContent = words[state];
     return;
   }
   let bar = cell.querySelector("progress");
@@ -234,7 +236,7 @@ function progress(path, state, share) {
     cell.replaceChildren(bar);
   }
   bar.value = share;
-  bar.ariaLabel = `${path}: ${state}`;
+  bar.ariaLabel = `${path}: ${words[state]}`;
 }
 
 at("send").addEventListener("click", send);
@@ -265,10 +267,10 @@ async function send() {
     entries: listed,
     message: at("message").value.trim() || at("message").placeholder,
     show: progress,
-    onWait: (text) => { at("state").textContent = capital(text) || "Uploading …"; },
+    onWait: (text) => { at("state").textContent = capital(text) || words.uploading; },
   });
   lock(true);
-  at("state").textContent = "Uploading …";
+  at("state").textContent = words.uploading;
   try {
     await upload.run();
     upload = null;
@@ -277,11 +279,11 @@ async function send() {
     const { target: sent } = upload;
     upload = null;
     lock(false);
-    for (const [path, row] of rows) row.cells[2].textContent = shares.get(path) === 1 ? "stored" : "";
+    for (const [path, row] of rows) row.cells[2].textContent = shares.get(path) === 1 ? words.stored : "";
     checked.exists = sent.exists;
     if (error.status === 412) { // Someone else has committed since the check.
       await check();
-      say("someone else has published in the meantime. Nothing of theirs was changed: look at it, then publish again.");
+      say(words.overtaken);
       return;
     }
     if (!sent.head && sent.exists) checked.head = "";
@@ -294,12 +296,12 @@ async function send() {
 function failed(error, act) {
   const isOut = error instanceof LoggedOut;
   const isStopped = error instanceof Stopped;
-  at("state").textContent = isStopped ? "Stopped. What was sent is kept: continue whenever you like." : "";
-  if (isOut) say("you were logged out. Log in in another tab, then continue here. Nothing is lost.", "/login");
+  at("state").textContent = isStopped ? words.stopped : "";
+  if (isOut) say(words.out, "/login");
   else if (!isStopped) say(error.message);
   const again = at("again");
   again.hidden = false;
-  again.textContent = act === check ? "Check again" : "Continue";
+  again.textContent = act === check ? words.check : words.continue;
   again.act = async () => {
     again.hidden = true;
     try {
@@ -318,7 +320,7 @@ function say(text, address) {
   const said = problem.querySelector("p");
   said.textContent = capital(text);
   if (!address) return;
-  const link = Object.assign(document.createElement("a"), { href: root + address, target: "_blank", rel: "noopener", textContent: "Log in" });
+  const link = Object.assign(document.createElement("a"), { href: root + address, target: "_blank", rel: "noopener", textContent: words.log_in });
   said.append(" ", link);
 }
 
@@ -329,7 +331,7 @@ function finish() {
   at("what").textContent = "";
   at("done").hidden = false;
   at("done").querySelector("a").href = root + checked.page;
-  at("done-heading").textContent = `Published ${checked.repository}`;
+  at("done-heading").textContent = fillIn(words.published, { name: checked.repository });
   at("done-heading").focus();
 }
 

@@ -2,6 +2,7 @@
 // What was sent is remembered in the browser, so that a repeated upload sends only the rest.
 import { call, callJson, Refused, root, Stopped } from "./calls.js";
 import { base64 } from "./files.js";
+import { fillIn, words } from "./words.js";
 
 const PLANNED = 500; // Files in one request.
 const AT_ONCE = 2;
@@ -49,7 +50,7 @@ class Memory {
   }
 }
 
-// An upload that can be stopped and continued. `show(path, state, share)` is called with the progress of a file.
+// An upload that can be stopped and continued. `show(path, state, share)` is called with the progress of a file; the state is a key of the words.
 export class Upload {
   constructor({ target, entries, message, show, onWait }) {
     Object.assign(this, { target, entries, message, show });
@@ -99,7 +100,7 @@ export class Upload {
       answer.files.forEach((each, place) => {
         const { path, file } = some[place];
         if (each.shouldIgnore) {
-          this.show(path, "left out by .gitignore");
+          this.show(path, "ignored");
           return;
         }
         const isLarge = each.uploadMode === "lfs" || inline + file.size > MAX_INLINE;
@@ -129,11 +130,11 @@ export class Upload {
   hashOne(worker, id, { path, file }) {
     return new Promise((resolve, reject) => {
       this.stopping.signal.addEventListener("abort", () => reject(new Stopped("stopped")), { once: true });
-      worker.onerror = () => reject(new Refused("this browser could not start the worker that reads files: update it.", 0));
+      worker.onerror = () => reject(new Refused(words.no_worker, 0));
       worker.onmessage = ({ data }) => {
         if (data.id !== id) return;
         if (data.oid) resolve(data.oid);
-        else if (data.problem) reject(new Refused(`\`${path}\` cannot be read (${data.problem}): choose the folder again.`, 0));
+        else if (data.problem) reject(new Refused(fillIn(words.unreadable, { name: path, reason: data.problem }), 0));
         else this.show(path, "reading", data.done / (file.size || 1));
       };
       worker.postMessage({ id, file });
@@ -164,7 +165,7 @@ export class Upload {
           delete found.parts[oid];
           if (error.status === 400) delete found.oids[Memory.mark(file, path)];
         });
-        if (error.status === 400 && !action.header) throw new Refused(`\`${path}\` has changed since it was chosen: choose the folder again.`, 400);
+        if (error.status === 400 && !action.header) throw new Refused(fillIn(words.changed, { name: path }), 400);
       }
     }
     this.show(path, "stored", 1);
@@ -192,7 +193,7 @@ export class Upload {
       this.memory.keep((found) => { (found.parts[oid] ||= {})[number] = answer.header("ETag"); });
       known[number] = answer.header("ETag");
     }
-    this.show(path, "being put together", 1);
+    this.show(path, "joining", 1);
     const parts = Array.from({ length: count }, (_, place) => ({ partNumber: place + 1, etag: known[place + 1] }));
     await callJson(href, { oid, parts }, { ...this.options, isLink: true });
   }

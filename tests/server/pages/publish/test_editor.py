@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 
 import pytest
@@ -14,6 +15,7 @@ from hub.records import File
 from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.sessions import Sessions
 from server.pages.publish.editor import MAX_CHARACTERS
+from server.site.static_files import FOLDER
 
 EDIT = "/ada/first-yo/edit/main/README.md"
 NAME = ArtifactName("ada", "first-yo")
@@ -95,11 +97,32 @@ def test_a_preview_shows_the_text_and_its_mistakes_and_saves_nothing(ada, hub):
     assert hub.registry.head(NAME) == before
 
 
+@pytest.mark.parametrize(
+    ("path", "scripts"), [("/publish", ("publish", "upload", "calls", "files")), (EDIT, ("editor",))]
+)
+def test_scripts_get_all_their_texts_in_the_language_of_the_page(ada, path, scripts):
+    ada.headers["accept-language"] = "fr"
+    page = ada.get(path).text
+    words = json.loads(html.unescape(re.search(r'data-words="([^"]*)"', page)[1]))
+    assert words["right"] == "Aucune erreur"
+    for name in scripts:
+        script = (FOLDER / "publish" / f"{name}.js").read_text(encoding="utf-8")
+        states = re.findall(r'\.show\([\w.]+, "(\w+)"', script)
+        assert {*re.findall(r"\bwords\.(?!js\b)(\w+)", script), *states} <= words.keys()
+
+
 def test_the_script_gets_preview_and_mistakes_as_json(ada):
     fields = {"text": "---\nlanguage: [\n---\n**bold**", "parent": "", "preview": "yes"}
     answer = ada.post(EDIT, fields, accept="application/json")
     assert "<strong>bold</strong>" in answer.json()["html"]
     assert [each["line"] for each in answer.json()["mistakes"]] == [3]
+
+
+def test_a_refusal_is_in_the_language_of_the_page_and_mistakes_are_marked_as_english(ada):
+    ada.headers["accept-language"] = "fr"
+    page = save(ada, CARD.format("s").replace("license: mit\n", "").replace("emoji-sd", "emoji-sdx"))
+    assert "<p>La fiche contient 2 erreurs" in page.text
+    assert len(re.findall(r'data-line="\d+">.*?<bdi lang="en" dir="ltr">', page.text)) == 2
 
 
 def test_a_card_with_mistakes_is_not_saved_and_stays_in_the_form(ada, hub):
@@ -108,7 +131,7 @@ def test_a_card_with_mistakes_is_not_saved_and_stays_in_the_form(ada, hub):
     page = save(ada, text)
     assert (page.status_code, typed(page), hub.registry.head(NAME)) == (400, text, before)
     assert "The card has 2 mistakes and was not saved" in page.text
-    assert "The base `emoji-sdx` does not exist on this hub." in page.text
+    assert "The base <code>emoji-sdx</code> does not exist on this hub." in page.text
 
 
 def test_a_commit_in_between_is_a_conflict_that_shows_both_and_loses_nothing(ada, hub, read):

@@ -87,7 +87,7 @@ def choose(page: Page, folder: Path) -> None:
 def test_a_folder_with_three_mistakes_is_corrected_and_published(page: Page, folder: Path, hub: LocalHub):
     page.goto("/publish")
     choose(page, folder)
-    expect(page.get_by_role("heading", name="3 mistakes")).to_be_visible()
+    expect(page.get_by_role("heading", name="Mistakes: 3")).to_be_visible()
     expect(page.locator(".mistakes li")).to_contain_text(["README.md line 2", "README.md line 4", "notes.txt"])
     expect(page.get_by_role("button", name="Publish", exact=True)).to_be_disabled()
     page.get_by_role("button", name="Edit README.md, line 2").click()
@@ -263,12 +263,27 @@ def test_dropped_files_are_listed_with_their_names_and_checked(page: Page):
           document.getElementById("drop").dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, cancelable: true }));
         }"""
     )
-    expect(page.get_by_role("heading", name="2 mistakes")).to_be_visible()
+    expect(page.get_by_role("heading", name="Mistakes: 2")).to_be_visible()
     expect(page.locator(".mistakes li")).to_contain_text(["NUL.txt", "a character that some file systems do not allow"])
     for _ in range(2):
         page.locator("#mistakes").get_by_role("button", name="Leave out").first.click()
     expect(page.get_by_role("heading", name="No mistakes")).to_be_visible()
-    expect(page.get_by_role("heading", name="1 file, 4 B")).to_be_visible()
+    expect(page.get_by_role("heading", name="Files: 1 (4 B)")).to_be_visible()
+
+
+def test_the_script_speaks_the_language_of_the_page(
+    chrome: Browser, endpoint: str, module: str, session: str, folder: Path
+):
+    assert module
+    with a_page(chrome, endpoint, locale="fr") as page:
+        enter(page, endpoint, session).goto("/publish")
+        choose(page, folder)
+        expect(page.get_by_role("heading", name="Erreurs : 3")).to_be_visible()
+        expect(page.locator(".mistakes li").first).to_contain_text("README.md ligne 2")
+        expect(page.locator(".mistakes li [lang=en]")).to_have_count(3)
+        page.locator("#mistakes").get_by_role("button", name="Écarter notes.txt").click()
+        expect(page.get_by_role("heading", name="Erreurs : 2")).to_be_visible()
+        expect(page.get_by_role("row", name="README.md")).to_contain_text(re.compile(r"\d o"))
 
 
 def test_a_folder_without_a_card_begins_with_the_text_of_hub_new(page: Page, folder: Path):

@@ -131,6 +131,14 @@ def test_each_page_of_the_report_is_served_and_its_links_work(client: TestClient
     assert '<a href="/study"' in client.get("/").text
 
 
+def test_the_report_is_marked_as_english_on_pages_in_other_languages(client: TestClient):
+    assert '<article class="prose study-text">' in client.get("/study").text
+    page = client.get("/study", headers={"Accept-Language": "ar"}).text
+    assert '<article class="prose study-text" lang="en" dir="ltr">' in page
+    assert re.search(r'<h1 class="study-title"><bdi lang="en" dir="ltr">', page)
+    assert 'aria-label="صفحات الدراسة"' in page
+
+
 def test_images_are_kept_for_a_year_and_may_style_themselves_only(client: TestClient):
     address = re.findall(r'src="(/study/files/[^"]+)"', client.get("/study").text)[0]
     headers = client.get(address).headers

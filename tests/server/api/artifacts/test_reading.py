@@ -200,10 +200,10 @@ def test_metrics_count_requests_by_route_without_naming_artifacts(client: TestCl
 def test_the_server_is_not_ready_if_the_store_does_not_respond(
     client: TestClient, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
 ):
-    def refuse(self: object, digest: object) -> bool:
+    def refuse(*_: object) -> bool:
         raise OSError("gone")
 
-    monkeypatch.setattr(type(hub.store), "__contains__", refuse)
+    monkeypatch.setattr(type(hub.store), "holds", refuse)
     response = client.get("/api/v1/health/ready")
     assert response.status_code == 503
     assert response.json() == {"status": "not ready", "database": True, "store": False, "jobs": 0}

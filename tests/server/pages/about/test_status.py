@@ -54,7 +54,7 @@ def test_a_store_that_does_not_respond_is_told_with_status_503(
     def refuse(*_: object) -> bool:
         raise Unreachable("the bucket `secret-bucket` does not respond.")
 
-    monkeypatch.setattr(type(hub.store), "__contains__", refuse)
+    monkeypatch.setattr(type(hub.store), "holds", refuse)
     response = browser.get("/status")
     assert response.status_code == 503
     assert "This server cannot answer all requests now." in response.text

@@ -11,6 +11,7 @@ from hub.catalogue.base_facts import BasePage
 from hub.records import Provenance
 from hub.registry import CURATED_OWNER
 from server.http.urls import absolute
+from server.site.translation import gettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,10 @@ def base_snippets(request: Request, page: BasePage) -> tuple[Line, ...]:
     alone = f'from hub import load_pipeline\n\npipe = load_pipeline("{name}")\nimage = pipe("a red heart").images[0]'
     lines = [Line("Python", alone)]
     if module:
-        lines.append(
-            Line("Python, with a module", f'from hub import load_pipeline\n\npipe = load_pipeline("{name}"{adapter})')
-        )
-    lines.append(Line("Terminal", f'hub generate "a red heart" --base {name}{option} -o heart.png'))
-    lines.append(Line("Modules for it", f"hub search --base {name}"))
+        heading = gettext("Python, with a module")
+        lines.append(Line(heading, f'from hub import load_pipeline\n\npipe = load_pipeline("{name}"{adapter})'))
+    lines.append(Line(gettext("Terminal"), f'hub generate "a red heart" --base {name}{option} -o heart.png'))
+    lines.append(Line(gettext("Modules for it"), f"hub search --base {name}"))
     lines.append(Line("JSON", f"curl {absolute(request, f'/api/v1/bases/{quote(name, safe=str())}')}"))
     return tuple(lines)
 

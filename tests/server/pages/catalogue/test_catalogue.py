@@ -208,7 +208,7 @@ def test_a_name_without_its_prefix_redirects_to_the_data_set(client: TestClient)
 
 def test_an_owner_has_artifacts_by_kind_and_a_feed(client: TestClient):
     page = client.get("/linguahub").text
-    assert re.search(r">Adapters <small class="faint">\d+</small></h2>", page)
+    assert re.search(r'>Adapters <small class="faint">\d+</small></h2>', page)
     assert 'href="/?owner=linguahub&amp;kind=adapter"' in page
     assert '<link rel="alternate" type="application/atom+xml" href="/feed.atom?owner=linguahub"' in page
     assert client.get("/feed.atom?owner=linguahub").status_code == 200

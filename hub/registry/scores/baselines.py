@@ -26,9 +26,10 @@ def translation_scores(
     """Return the `metrics` of curated translators of the base of `like`, on its benchmark, digest and split; `without` one artifact."""
     wanted, values = database.in_list("metric", metrics, "metrics")
     rows = database.rows(
-        "SELECT scores.*, artifacts.owner, artifacts.name FROM artifacts "
-        "JOIN artifact_bases ON artifact_bases.artifact_id = artifacts.id JOIN scores ON scores.artifact_id = artifacts.id "
-        "WHERE owner = :owner AND method = :method AND base_key = :base_key AND key <> :key AND NOT private AND benchmark = :benchmark "
+        # CROSS JOIN keeps this order in SQLite, which would begin with all scores on the benchmark: 90 ms among a million artifacts.
+        "SELECT scores.*, artifacts.owner, artifacts.name FROM artifacts CROSS JOIN artifact_bases CROSS JOIN scores "
+        "WHERE artifact_bases.artifact_id = artifacts.id AND scores.artifact_id = artifacts.id "
+        "AND owner = :owner AND method = :method AND base_key = :base_key AND key <> :key AND NOT private AND benchmark = :benchmark "
         f"AND benchmark_digest = :digest AND split = :split AND scores.base = :base AND {wanted} ORDER BY artifacts.key, scores.position",
         {
             "owner": CURATED_OWNER, "method": METHOD, "base_key": like.base.rpartition("/")[2].lower(), "key": without.key,

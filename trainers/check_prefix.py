@@ -47,7 +47,7 @@ def _prefix_place(rule: PromptRule, encoder: TextEncoder) -> tuple[int, int]:
         return found
 
     empty, plain, full = tokens(""), tokens(_PROBE), tokens(rule.prefix + _PROBE)
-    pairs = zip(empty, plain, strict=False)
+    pairs = zip(empty, plain, strict=False)  # They differ in length after the place where they part.
     start = next((place for place, (one, other) in enumerate(pairs) if one != other), min(len(empty), len(plain)))
     return start, len(full) - len(plain)
 

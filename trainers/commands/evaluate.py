@@ -48,7 +48,7 @@ def evaluate(
     split: Annotated[
         list[str] | None,
         typer.Option(
-            help="Split: seen, pairs, languages, combinations or validation of the lab; seen or held-out of your own images; "
+            help="Split: seen, pairs, languages, held-out, combinations or validation of the lab; seen or held-out of your own images; "
             "those of published benchmarks; repeat for several.  [default: seen; a published one's first]"
         ),
     ] = None,

@@ -49,6 +49,8 @@ class GenerationEvaluator:
 
     name = "emoji-generation"
     needs = "pipeline"
+    steps = STEPS
+    """Denoising steps."""
 
     def __init__(self, judge: Judge | None = None) -> None:
         self._judge = judge
@@ -63,8 +65,9 @@ class GenerationEvaluator:
         prompts = task.prompts()
         gallery, right_N = task.gallery(prompts)
         generated_N3HW = generate_images(
-            subject.pipeline, prompts, seed=task.seed, quiet=task.quiet, label=_label(subject, task)
-        )
+            subject.pipeline, prompts, seed=task.seed, quiet=task.quiet, label=_label(subject, task),
+            settings={**SETTINGS, "num_inference_steps": self.steps},
+        )  # fmt: skip
         if self._judge is None:
             self._judge = Judge.from_folder(task.hub.snapshot(JUDGE), JUDGE)
         judge = self._judge
@@ -88,6 +91,13 @@ class GenerationEvaluator:
                     make_score(metric, value, self.name, subject, task, better="down", sample_size=len(prompts))
                 )
         return scores
+
+
+class FewStepsEvaluator(GenerationEvaluator):
+    """The same with the denoising steps of the study: a benchmark of its own, because images of another sampler do not compare."""
+
+    name = "emoji-generation-8-steps"
+    steps = 8
 
 
 def _real_features(judge: Judge, corpus: Corpus, gallery: Sequence[Prompt], side: int) -> tuple[Tensor, Tensor]:

@@ -82,11 +82,36 @@ def test_a_base_without_parities_has_the_command_that_measures_them(client: Test
     assert client.get("/parity?base=sdxll").status_code == 404
 
 
-def test_languages_are_grouped_by_script_and_coloured_by_parity(client: TestClient):
+def test_languages_are_grouped_by_region_and_coloured_by_parity(client: TestClient):
     page = client.get("/languages").text
-    assert all(f">{script} <span" in page for script in ("Latin", "Arabic", "Devanagari", "Other scripts"))
-    assert 'href="/languages/yo" class="level-5"' in page
+    assert all(f">{region} <span" in page for region in ("Western Africa", "Southern Asia", "Southern Europe"))
+    western_africa = page.partition(">Western Africa <span")[2].partition("</section>")[0]
+    assert 'href="/languages/yo" class="level-5"' in western_africa
+    assert 'href="/languages/sw"' not in western_africa
     assert page.count('<li><a href="/languages/') >= 105
+
+
+def test_languages_are_grouped_by_script_on_request(client: TestClient):
+    page = client.get("/languages?by=script").text
+    assert all(f">{script} <span" in page for script in ("Latin", "Arabic", "Devanagari", "Other scripts"))
+    assert '<a href="/languages?by=script" aria-current="true">' in page
+    assert page.count('<li><a href="/languages/') == client.get("/languages").text.count('<li><a href="/languages/')
+
+
+def test_an_unknown_grouping_is_refused_with_the_known_ones(client: TestClient):
+    response = client.get("/languages?by=continent", headers={"accept": "text/html"})
+    assert response.status_code == 400
+    assert "region, script" in response.text
+
+
+def test_page_and_json_have_the_same_languages_with_their_parity(client: TestClient):
+    listed = {each["tag"]: each for each in client.get("/api/v1/languages").json()["languages"]}
+    page = client.get("/languages").text
+    assert all(f'href="/languages/{tag}"' in page for tag in listed if tag not in {"mul", "en"})
+    assert listed["yo"]["region_name"] == "Western Africa"
+    assert listed["yo"]["script"] == "Latn"
+    assert listed["yo"]["parity"] > 0.8
+    assert listed["mul"]["region"] == ""
 
 
 @pytest.mark.parametrize("name", ["yo", "Yoruba", "yor"])

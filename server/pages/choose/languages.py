@@ -11,7 +11,9 @@ from starlette.responses import Response
 
 from hub.advice.measuring import measurement
 from hub.advice.parity_report import map_as_json, parity_overview
+from hub.advice.tables import PRICE_PER_HOUR
 from hub.catalogue.language_facts import LanguageFacts, list_languages
+from hub.catalogue.language_gaps import language_gaps
 from hub.catalogue.regions import region_name
 from hub.errors import InvalidRequest, UnknownLanguage
 from hub.languages import MULTILINGUAL, parse_language
@@ -96,6 +98,8 @@ def show_language(
     context: dict[str, Any] = {
         "tag": language, "maps": [each for each in maps if each["rows"]], "page": page, "level": level_of, "sources": list(Source),
         "unmeasured": [each.name for each in unmeasured],
+        "gaps": language_gaps(hub.registry, hub.store, language, [base for base, _ in overview], readers) if language != _ENGLISH else None,
+        "price": PRICE_PER_HOUR,
         "prompts": examples_of(language).prompts, "can_try": TRY in dict(request.app.state.navigation).values(),
         **_images(request, hub, language, page.items[:SEARCHED]),
     }  # fmt: skip

@@ -130,6 +130,26 @@ def test_a_language_has_prompts_to_try_and_images_of_its_best_module_that_has_so
     assert 'class="pair"' not in client.get("/languages/fr").text
 
 
+def test_a_language_says_what_is_missing_and_what_it_costs_to_train_as_advice_does(client: TestClient):
+    page = client.get("/languages/yo").text
+    missing = page.partition('id="missing"')[2].partition("</section>")[0]
+    assert "No module for it on" in missing
+    assert 'href="/benchmarks/multi30k"' in missing
+    base = missing.partition("Train a module for ")[2].partition("<")[0]
+    advised = client.get(f"/api/v1/recommend?language=yo&base={base}").json()["training"][0]
+    assert f"<code>{advised['command']}</code>" in missing
+    assert f'href="/methods/{advised["method"]}"' in missing
+    assert advised["data"] in missing
+    assert (advised["device_seconds"] is None) == (
+        "<td>unknown</td>" in missing.partition("Device time")[2].partition("</tr>")[0]
+    )
+
+
+def test_a_base_with_a_module_for_the_language_is_not_missing(client: TestClient):
+    page = client.get("/languages/yo").text
+    assert "language=yo&amp;base=emoji-sd" not in page.partition('id="missing"')[2].partition("</section>")[0]
+
+
 def test_an_unknown_language_is_not_found(client: TestClient):
     response = client.get("/languages/Yorubaa", headers={"accept": "text/html"})
     assert response.status_code == 404

@@ -29,7 +29,7 @@ class LanguageGaps:
     unscored: tuple[str, ...]
     """Benchmarks of `hub evaluate` without a score in the language. Some may have no data in it."""
     base: ArtifactName | None
-    """The base that `training` is for: the first of `bases` whose cost of training is known, else the first; None if there is none."""
+    """The base that `training` is for: one whose cost of training is known, of `bases` if possible; None if there is none."""
     training: Training | None
     """The most promising way to train a module, as `recommend` has it."""
 
@@ -46,7 +46,8 @@ def language_gaps(
     scored = benchmarks_in_language(registry.database, language, readers)
     training: Sequence[Training] = ()
     counted = {base for what, base in costs() if what != "image"}
-    base = min(missing, key=lambda each: each.name.name not in counted, default=None)
+    with_cost = (each for each in (*missing, *trainable) if each.name.name in counted)
+    base = next(with_cost, next(iter(missing), None))
     if base is not None:
         question = Question(languages=(language,), base=base.name.name, readers=readers)
         training, _ = advise_training(registry, store, base, question.languages, question)

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from hub.local import LocalHub
 from server import create_app
+from server.pages import formatting
 
 
 @pytest.fixture(scope="module")
@@ -140,9 +141,8 @@ def test_a_language_says_what_is_missing_and_what_it_costs_to_train_as_advice_do
     assert f"<code>{advised['command']}</code>" in missing
     assert f'href="/methods/{advised["method"]}"' in missing
     assert advised["data"] in missing
-    assert (advised["device_seconds"] is None) == (
-        "<td>unknown</td>" in missing.partition("Device time")[2].partition("</tr>")[0]
-    )
+    assert f"{formatting.duration(advised['device_seconds'])} of one {advised['device']}" in missing
+    assert f"{formatting.dollars(advised['dollars'])} at $2" in missing
 
 
 def test_a_base_with_a_module_for_the_language_is_not_missing(client: TestClient):

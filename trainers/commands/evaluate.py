@@ -89,9 +89,7 @@ def evaluate(
     device: Device = "",
     engine: Annotated[
         str,
-        typer.Option(
-            help="`local`: this process, or all those of `accelerate launch`; `ray`: a Ray Data job, for published benchmarks."
-        ),
+        typer.Option(help="`local`: this process, or all those of `accelerate launch`; `ray`: a Ray Data job."),
     ] = "local",
     push: Annotated[bool, typer.Option("--push", help="Publish the scores in the artifact's card.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,

@@ -38,7 +38,7 @@ def draw_share_image(title: str, words: str, facts: str = "", sample: bytes = b"
         y += 12
     write(draw, (_MARGIN, SIZE[1] - 40), "linguahub", 28, _INDIGO)
     written = BytesIO()
-    sheet.save(written, "PNG", optimize=True)
+    sheet.save(written, "PNG")
     return written.getvalue()
 
 

@@ -9,7 +9,6 @@ from typing import Annotated
 from fastapi import Path, Request
 from starlette.responses import Response
 
-from hub.images.share_image import draw_share_image
 from hub.languages import MULTILINGUAL, autonym, language_name, parse_language
 from hub.local import LocalHub
 from hub.records import Artifact, Query
@@ -37,9 +36,7 @@ def share_artifact(request: Request, hub: Hub) -> Response:
         filter(None, (artifact.method or artifact.kind, f"{languages}{more}", ", ".join(artifact.bases[:2])))
     )
     sample = _sample(hub, visible_examples(request, hub, artifact))
-    return _answer(
-        request, draw_share_image(str(artifact.name), artifact.summary, facts, sample), is_private=artifact.private
-    )
+    return _answer(request, _draw(str(artifact.name), artifact.summary, facts, sample), is_private=artifact.private)
 
 
 def share_language(
@@ -53,7 +50,13 @@ def share_language(
         title = f"{own} · {title}"
     found = f"{formatting.grouped(page.total)} artifacts" if page.total != 1 else "One artifact"
     words = f"Text-to-image models that understand prompts in {language_name(language)}."
-    return _answer(request, draw_share_image(title, words, found, _first_sample(request, hub, page.items, language)))
+    return _answer(request, _draw(title, words, found, _first_sample(request, hub, page.items, language)))
+
+
+def _draw(title: str, words: str, facts: str, sample: bytes) -> bytes:
+    from hub.images.share_image import draw_share_image  # Loads Pillow, which a server needs for these images alone.
+
+    return draw_share_image(title, words, facts, sample)
 
 
 def _first_sample(request: Request, hub: LocalHub, artifacts: Sequence[Artifact], language: str) -> bytes:

@@ -90,7 +90,7 @@ def a_reused_registry(folder: str) -> Iterator[str]:
 
 
 @cache
-def _spare_registries(folder: str) -> list[str]:  # noqa: ARG001 - the key of the cache
+def _spare_registries(folder: str) -> list[str]:
     return []
 
 

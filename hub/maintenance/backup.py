@@ -95,8 +95,11 @@ def restore(folder: Path, database: Database, store: BlobStore) -> int:
     source = FolderStore(folder / STORE_FOLDER)
     restored = 0
     for digest in source.digests():
-        with source.open(digest) as opened:
-            store.put(opened, digest)
+        if parts := source.parts_of(digest):  # Their blobs come first.
+            store.compose(parts, digest)
+        else:
+            with source.open(digest) as opened:
+                store.put(opened, digest)
         restored += 1
     for subject, content in source.references():
         store.write_reference(ArtifactName.parse(subject, ""), content)
@@ -117,7 +120,7 @@ def _copy(source: BlobStore, target: FolderStore) -> BackupReport:
             faults.append(str(error))
             continue
         blobs += 1
-        size_bytes += target.size(digest)
+        size_bytes += 0 if target.parts_of(digest) else target.size(digest)
     faults += [str(DamagedBlob(digest.hex)) for digest in source.quarantined() if digest.hex not in " ".join(faults)]
     target.reexamine()  # Deletes damaged bytes of an earlier backup that were replaced.
     names = set[str]()
@@ -134,6 +137,11 @@ def _copy_blob(source: BlobStore, digest: Digest, target: FolderStore) -> bool:
     """Copy one verified blob to a backup. Return whether no bytes had to be written. Raises DamagedBlob."""
     if _is_whole(target, digest):
         return True
+    if parts := source.parts_of(digest):  # Their blobs come first, unless one of them is damaged.
+        source.verify(digest)
+        if all(part.digest in target for part in parts):
+            target.compose(parts, digest)
+            return False
     path = source.path(digest)
     if path is not None:
         source.verify(digest)

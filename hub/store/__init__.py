@@ -6,13 +6,14 @@ Blobs have no names. References make it possible to rebuild the registry: they a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 from urllib.parse import unquote
 
 from hub.errors import InvalidRequest
 from hub.names import ArtifactName, Digest
+from hub.store.composed import Part, Piece
 from hub.store.folder import FolderStore
 from hub.store.memory import MemoryStore
 
@@ -33,6 +34,19 @@ class BlobStore(Protocol):
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
         """Store a copy of the file at `path`, unless the store has its bytes, which it verifies. Returns and raises like `put`."""
 
+    def compose(self, parts: Sequence[Part], expected: Digest) -> int:
+        """Make the blob that consists of `parts`, without storing their bytes again where the store can. Return its size in bytes.
+
+        Its bytes are read and compared with its digest. The blobs of the parts cannot be deleted for as long as `needed_blobs` names
+        them. Raises like `put` and `open`.
+        """
+
+    def parts_of(self, digest: Digest) -> list[Part]:
+        """Return the ranges of other blobs that a composed blob consists of; an empty list for any other."""
+
+    def needed_blobs(self) -> set[Digest]:
+        """Return all blobs that composed blobs consist of."""
+
     def refresh(self, digest: Digest, size_bytes: int | None = None) -> bool:
         """Reset the age of a blob that `holds` finds. Return False if it must be put again instead."""
 
@@ -45,6 +59,9 @@ class BlobStore(Protocol):
 
     def path(self, digest: Digest, size_bytes: int | None = None) -> Path | None:
         """Return a local file with exactly these bytes, for mmap and sendfile; None if the store has none. Raises like `open`."""
+
+    def pieces(self, digest: Digest, size_bytes: int | None = None) -> list[Piece] | None:
+        """Return where the bytes are in local files, in order; None if they are elsewhere. Raises like `open`."""
 
     def url(self, digest: Digest, size_bytes: int | None = None, seconds: int = 3600) -> str | None:
         """Return a URL from which anyone can read the blob for `seconds`; None if the store has none. Raises UnknownFile, DamagedBlob."""
@@ -79,7 +96,7 @@ class BlobStore(Protocol):
     def __contains__(self, digest: Digest) -> bool: ...
 
     def digests(self) -> Iterator[Digest]:
-        """Yield the digests of all blobs, in no order."""
+        """Yield the digests of all blobs, those that are composed of others last."""
 
     def delete(self, digest: Digest) -> None:
         """Delete a blob, damaged or not; nothing happens if it does not exist."""

@@ -12,13 +12,15 @@ import hashlib
 import io
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from hub.errors import DamagedBlob, DamagedFile, UnknownFile, Unreachable
 from hub.names import Digest
+from hub.store.composed import Part, Piece
+from hub.store.joined import JoinedChunks
 
 CHECKED_BYTES = 1 << 20
 """Blobs of up to this size are compared with their digest whenever they are read; of larger ones, reading compares the size, and
@@ -55,7 +57,7 @@ class CheckedStore(ABC):
             return self._open(digest)
         content = io.BytesIO()
         with self._open(digest) as opened:
-            self._check(digest, found, _hash(opened, copy=content))
+            self._check(digest, found, hash_file(opened, copy=content))
         content.seek(0)
         return content
 
@@ -69,6 +71,29 @@ class CheckedStore(ABC):
         except UnknownFile:
             return None
         return file
+
+    def pieces(self, digest: Digest, size_bytes: int | None = None) -> list[Piece] | None:
+        """See `BlobStore.pieces`."""
+        if (file := self.path(digest, size_bytes)) is None:
+            return None
+        return [Piece(file, 0, file.stat().st_size)]
+
+    def compose(self, parts: Sequence[Part], expected: Digest) -> int:
+        """See `BlobStore.compose`. Stores that keep no ranges store the bytes whole."""
+        size_bytes = sum(part.size for part in parts)
+        if list(parts) == [Part(expected, 0, size_bytes, size_bytes)]:
+            self.confirm(expected, size_bytes)
+            if self.refresh(expected, size_bytes):
+                return size_bytes
+        return self.put(cast("BinaryIO", JoinedChunks(self._read_parts(parts))), expected)[1]
+
+    def parts_of(self, digest: Digest) -> list[Part]:  # noqa: ARG002 - for stores to override
+        """See `BlobStore.parts_of`."""
+        return []
+
+    def needed_blobs(self) -> set[Digest]:
+        """See `BlobStore.needed_blobs`."""
+        return set()
 
     def url(self, digest: Digest, size_bytes: int | None = None, seconds: int = 3600) -> str | None:
         """See `BlobStore.url`."""
@@ -119,7 +144,7 @@ class CheckedStore(ABC):
         for digest in list(self._set_aside()):
             if self._find(digest) is None:
                 with self._open_aside(digest) as opened:
-                    if _hash(opened) != digest.hex:
+                    if hash_file(opened) != digest.hex:
                         continue
                     opened.seek(0)
                     self.put(opened, digest)
@@ -130,6 +155,11 @@ class CheckedStore(ABC):
     @abstractmethod
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
         """See `BlobStore.put`."""
+
+    def _read_parts(self, parts: Sequence[Part]) -> Iterator[bytes]:
+        for part in parts:
+            with self.open(part.digest) as opened:
+                yield from part.read(opened)
 
     def _keeps(self, digest: Digest, size_bytes: int) -> bool:
         """Return whether the store has these bytes for certain, after resetting their age; otherwise they are written again."""
@@ -169,7 +199,7 @@ class CheckedStore(ABC):
         with self._open(digest) as opened:
             if pace is not None:
                 self._uncache(opened)
-            hashed = _hash(opened, pace)
+            hashed = hash_file(opened, pace)
             if pace is not None:
                 self._uncache(opened)
         self._check(digest, found, hashed)
@@ -246,7 +276,7 @@ class CheckedStore(ABC):
         """Delete bytes that were moved aside; nothing happens if there are none."""
 
 
-def _hash(opened: BinaryIO, pace: Callable[[int], None] | None = None, copy: BinaryIO | None = None) -> str:
+def hash_file(opened: BinaryIO, pace: Callable[[int], None] | None = None, copy: BinaryIO | None = None) -> str:
     """Return the SHA-256 of a file; text that no digest equals if the disk cannot read it. Raises Unreachable for other errors.
 
     `pace` is called with the number of bytes after each chunk. `copy` gets the bytes.

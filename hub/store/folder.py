@@ -1,6 +1,7 @@
 """A store in a folder.
 
     blobs/ab/abcdef…       content; its name is its SHA-256
+    composed/ab/abcdef…    the ranges of blobs that make up a blob which is not in blobs/
     quarantine/abcdef…     damaged content; its name was its SHA-256
     refs/<owner>/<name>.json   references, those of data sets below refs/datasets/
     incoming/              unfinished writes, on the same file system, so that a rename finishes them
@@ -13,25 +14,24 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
+import itertools
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, cast
 
 from hub.errors import DamagedFile, DiskFull, UnknownFile, Unreachable
 from hub.names import DATASETS, ArtifactName, Digest
-from hub.store.checked import CHECKED_BYTES, CheckedStore, Stored
+from hub.store.checked import CHECKED_BYTES, CheckedStore, Stored, hash_file
+from hub.store.composed import MAX_RANGES, JoinedPieces, Part, Piece, Recipes, cut, merge, write_recipe
+from hub.store.joined import JoinedChunks
+from hub.store.writing import CHUNK_BYTES, Unfinished, copy, stamp_of, write
 
-CHUNK_BYTES = 1 << 20
-_WRITEBACK_BYTES = 16 << 20
-"""Number of bytes after which the kernel is told to start writing them, so that little is left to sync at the end."""
-_MIN_THREADED_BYTES = 256 << 10
-"""Minimum chunk size for which a background thread is faster than writing directly."""
 ABANDONED_S = 3600.0
 """Age in seconds at which an untouched unfinished write is considered abandoned."""
 
@@ -42,6 +42,7 @@ class FolderStore(CheckedStore):
     def __init__(self, root: Path) -> None:
         super().__init__()
         self.root = Path(root)
+        self._recipes = Recipes(self.root / "composed")
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
         """See `BlobStore.put`."""
@@ -52,13 +53,14 @@ class FolderStore(CheckedStore):
                 return digest, size
         with self._unfinished() as unfinished:
             if isinstance(source, bytes):
-                _write(unfinished.file, source)
+                write(unfinished.file, source)
             else:
-                digest, size = _copy(source, unfinished)
+                digest, size = copy(source, unfinished)
                 _check_arrived(digest, size, expected)
                 if self._keeps(digest, size):
                     return digest, size
             self._remember(digest, unfinished.finish(self._file(digest)))
+        self._recipes.file(digest).unlink(missing_ok=True)
         return digest, size
 
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
@@ -75,14 +77,50 @@ class FolderStore(CheckedStore):
         except OSError as error:
             raise Unreachable(f"cannot read {path}: {error.strerror}.") from error
 
+    def compose(self, parts: Sequence[Part], expected: Digest) -> int:
+        """See `BlobStore.compose`. Small blobs, and those of very many ranges, are stored whole."""
+        size_bytes = sum(part.size for part in parts)
+        is_stored = any(part.digest == expected for part in parts)
+        if size_bytes <= CHECKED_BYTES or len(parts) > MAX_RANGES or is_stored:
+            return super().compose(parts, expected)
+        parts = merge(self._put_unpacked(parts))
+        pieces = self._pieces_of(parts)
+        if any(piece.path.name == expected.hex for piece in pieces):  # It is in blobs/: confirmed, or written again.
+            return super().compose(parts, expected)
+        with _open_pieces(pieces) as opened:
+            _check_arrived(Digest(hash_file(opened)), size_bytes, expected)
+        if not self._confirms(expected, size_bytes):
+            with self._unfinished() as unfinished:
+                write(unfinished.file, write_recipe(pieces))
+                unfinished.finish(self._recipes.file(expected))
+            self._remember(expected, self._get(expected).stamp)
+        return size_bytes
+
+    def parts_of(self, digest: Digest) -> list[Part]:
+        """See `BlobStore.parts_of`."""
+        if self._file(digest).is_file():
+            return []
+        return [Part(Digest(each.path.name), each.start, each.size, each.size) for each in self._locate(digest)]
+
+    def needed_blobs(self) -> set[Digest]:
+        """See `BlobStore.needed_blobs`."""
+        return {part.digest for digest in self._recipes.digests() for part in self._recipes.read(digest)}
+
+    def pieces(self, digest: Digest, size_bytes: int | None = None) -> list[Piece]:
+        """See `BlobStore.pieces`."""
+        self.open(digest, size_bytes).close()
+        return self._locate(digest)
+
     def digests(self) -> Iterator[Digest]:
         """See `BlobStore.digests`; sorted."""
         for file in sorted((self.root / "blobs").glob("??/*")):
             yield Digest(file.name)
+        yield from (digest for digest in self._recipes.digests() if not self._file(digest).is_file())
 
     def delete(self, digest: Digest) -> None:
         """See `BlobStore.delete`."""
         self._file(digest).unlink(missing_ok=True)
+        self._recipes.file(digest).unlink(missing_ok=True)
         self._delete_aside(digest)
 
     def delete_unused(self, digest: Digest, seconds: float) -> bool:
@@ -92,13 +130,14 @@ class FolderStore(CheckedStore):
         moved back.
         """
         aside = self.root / "incoming" / f"unused-{digest.hex}"
+        file = self._own_file(digest)
         try:
             aside.parent.mkdir(parents=True, exist_ok=True)
-            self._file(digest).rename(aside)
+            file.rename(aside)
         except FileNotFoundError:
             return False
         if time.time() - aside.stat().st_mtime < seconds:
-            aside.rename(self._file(digest))
+            aside.rename(file)
             return False
         aside.unlink()
         return True
@@ -111,12 +150,13 @@ class FolderStore(CheckedStore):
             target.hardlink_to(path)
         except OSError:
             return False
+        self._recipes.file(digest).unlink(missing_ok=True)
         return True
 
     def write_reference(self, name: ArtifactName, content: bytes) -> None:
         """See `BlobStore.write_reference`."""
         with self._unfinished() as unfinished:
-            _write(unfinished.file, content)
+            write(unfinished.file, content)
             (self.root / "refs").mkdir(mode=0o700, exist_ok=True)  # Its files name private artifacts.
             unfinished.finish(self._reference(name))
 
@@ -154,40 +194,97 @@ class FolderStore(CheckedStore):
         try:
             found = self._file(digest).stat()
         except (FileNotFoundError, NotADirectoryError):
-            return None
+            return self._find_composed(digest)
         except OSError as error:
             raise Unreachable(f"cannot read {self._file(digest)}: {error.strerror}.") from error
-        return Stored(found.st_size, time.time() - found.st_mtime, _stamp(found))
+        return Stored(found.st_size, time.time() - found.st_mtime, stamp_of(found))
+
+    def _find_composed(self, digest: Digest) -> Stored | None:
+        """Return the facts about a composed blob; None if it does not exist, or bytes of it are missing."""
+        recipe = self._recipes.file(digest)
+        try:
+            found = recipe.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        parts = self._recipes.read(digest)
+        stored = {each: self._find(each) for each in {part.digest for part in parts}}
+        stamps = [stamp_of(found), *sorted(each.stamp for each in stored.values() if each is not None)]
+        size_bytes = sum(piece.size for piece in self._locate(digest)) if None not in stored.values() else 0
+        if not parts or size_bytes != sum(part.size for part in parts):
+            return None
+        stamp = hashlib.sha256(" ".join(stamps).encode()).hexdigest()
+        return Stored(size_bytes, time.time() - found.st_mtime, stamp)
+
+    def _locate(self, digest: Digest) -> list[Piece]:
+        """Return where the bytes of a blob are; an empty list, or fewer, if some are missing."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return [Piece(self._file(digest), 0, self._file(digest).stat().st_size)]
+        parts = self._recipes.read(digest)
+        places = {each: self._locate(each) for each in {part.digest for part in parts}}
+        return [piece for part in parts for piece in cut(places[part.digest], part.start, part.size)]
+
+    def _pieces_of(self, parts: Sequence[Part]) -> list[Piece]:
+        """Return where the bytes of parts are, after resetting the age of their blobs. Raises UnknownFile, DamagedBlob."""
+        places = {}
+        for digest in {part.digest for part in parts}:
+            if not self.refresh(digest):
+                self.open(digest).close()  # Says what is wrong with it.
+            places[digest] = self._locate(digest)
+        return [piece for part in parts for piece in cut(places[part.digest], part.start, part.size)]
+
+    def _put_unpacked(self, parts: Sequence[Part]) -> list[Part]:
+        """Return parts whose bytes are ranges: those of parts that must be unpacked are put as one blob."""
+        unpacked = [part for part in parts if part.unpack is not None]
+        if not unpacked:
+            return list(parts)
+        digest, _ = self.put(cast("BinaryIO", JoinedChunks(self._read_parts(unpacked))))
+        starts = itertools.accumulate((part.size for part in unpacked), initial=0)
+        return [part if part.unpack is None else Part(digest, next(starts), part.size, part.size) for part in parts]
 
     def _open(self, digest: Digest) -> BinaryIO:
         try:
             return self._file(digest).open("rb")
         except FileNotFoundError:
+            if pieces := self._locate(digest):
+                return _open_pieces(pieces)
             raise UnknownFile(digest.hex, listing="hub verify") from None
         except OSError as error:
             raise Unreachable(f"cannot read {self._file(digest)}: {error.strerror}.") from error
 
     def _uncache(self, opened: BinaryIO) -> None:
-        if hasattr(os, "posix_fadvise"):
+        raw = getattr(opened, "raw", None)
+        if not hasattr(os, "posix_fadvise"):
+            return
+        if not isinstance(raw, JoinedPieces):
             os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            return
+        for piece in raw.pieces:
+            with piece.path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), piece.start, piece.size, os.POSIX_FADV_DONTNEED)
 
     def _path(self, digest: Digest) -> Path | None:
-        return self._file(digest)
+        file = self._own_file(digest)
+        return file if file == self._file(digest) else None
 
     def _touch(self, digest: Digest, found: Stored) -> str | None:  # noqa: ARG002 - the interface of all stores
         try:
-            os.utime(self._file(digest))
-            return _stamp(self._file(digest).stat())
+            os.utime(self._own_file(digest))
         except FileNotFoundError:
             return None
+        touched = self._find(digest)
+        return touched.stamp if touched is not None else None
 
     def _move_aside(self, digest: Digest, stamp: str) -> None:
         aside = self._aside(digest)
+        file = self._own_file(digest)
+        if file != self._file(digest):
+            self._move_composed_aside(digest, file)
+            return
         try:
             aside.parent.mkdir(mode=0o700, exist_ok=True)
-            self._file(digest).rename(aside)
+            file.rename(aside)
             if (
-                _stamp(aside.stat()) != stamp
+                stamp_of(aside.stat()) != stamp
             ):  # Put again since it was read: move it back, unless that happened once more.
                 with suppress(FileExistsError):
                     self._file(digest).hardlink_to(aside)
@@ -197,8 +294,22 @@ class FolderStore(CheckedStore):
         except OSError as error:
             raise Unreachable(f"cannot move damaged bytes to {aside}: {error.strerror}.") from error
 
+    def _move_composed_aside(self, digest: Digest, recipe: Path) -> None:
+        """Move the damaged parts of a composed blob aside; its recipe if all parts are right."""
+        is_damaged = False
+        for part in {part.digest for part in self._recipes.read(digest)}:
+            try:
+                self.verify(part)
+            except (UnknownFile, DamagedFile):
+                is_damaged = True
+        if not is_damaged:
+            with suppress(FileNotFoundError):
+                self._aside(digest).parent.mkdir(mode=0o700, exist_ok=True)
+                recipe.rename(self._aside(digest))
+
     def _is_aside(self, digest: Digest) -> bool:
-        return self._aside(digest).is_file()
+        """Return whether bytes of the blob were moved aside; those of a composed one are missing if it was not found."""
+        return self._aside(digest).is_file() or self._recipes.file(digest).is_file()
 
     def _set_aside(self) -> Iterator[Digest]:
         for file in sorted((self.root / "quarantine").glob("*")):
@@ -224,11 +335,16 @@ class FolderStore(CheckedStore):
     def _file(self, digest: Digest) -> Path:
         return self.root / "blobs" / digest.hex[:2] / digest.hex
 
+    def _own_file(self, digest: Digest) -> Path:
+        """Return the file of a blob, or the recipe of a composed one."""
+        file, recipe = self._file(digest), self._recipes.file(digest)
+        return recipe if recipe.is_file() and not file.is_file() else file
+
     def _reference(self, name: ArtifactName) -> Path:
         return self.root / "refs" / f"{name}.json"
 
     @contextmanager
-    def _unfinished(self) -> Iterator[_Unfinished]:
+    def _unfinished(self) -> Iterator[Unfinished]:
         """Open a temporary file, deleted at the end unless it was finished. Raises Unreachable, DiskFull."""
         incoming = self.root / "incoming"
         try:
@@ -238,7 +354,7 @@ class FolderStore(CheckedStore):
                 incoming.mkdir(parents=True, exist_ok=True)
                 number, path = tempfile.mkstemp(dir=incoming)
             with os.fdopen(number, "wb", buffering=0) as file:
-                unfinished = _Unfinished(file, Path(path))
+                unfinished = Unfinished(file, Path(path))
                 try:
                     yield unfinished
                 finally:
@@ -250,95 +366,10 @@ class FolderStore(CheckedStore):
             raise Unreachable(f"cannot write into {self.root}: {error.strerror}. Nothing was stored.") from error
 
 
-class _Unfinished:
-    """A file that is being written."""
-
-    def __init__(self, file: BinaryIO, path: Path) -> None:
-        self.file = file
-        self.path = path
-        self.is_finished = False
-
-    def finish(self, target: Path) -> str:
-        """Make the bytes durable under their final name, and return their stamp."""
-        os.fchmod(self.file.fileno(), 0o644)  # mkstemp gives 0600; a web server under another user reads blobs too.
-        os.fsync(self.file.fileno())
-        try:
-            self.path.replace(target)  # Readers see the complete file or none.
-        except FileNotFoundError:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self.path.replace(target)
-        self.is_finished = True
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # Otherwise the name may not survive a power cut.
-        finally:
-            os.close(folder)
-        return _stamp(os.fstat(self.file.fileno()))
-
-
-def _stamp(status: os.stat_result) -> str:
-    return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
+def _open_pieces(pieces: Sequence[Piece]) -> BinaryIO:
+    return cast("BinaryIO", io.BufferedReader(JoinedPieces(pieces), CHUNK_BYTES))
 
 
 def _check_arrived(digest: Digest, size: int, expected: Digest | None) -> None:
     if expected is not None and digest != expected:
         raise DamagedFile(f"the bytes of `{expected}` arrived as `{digest}` ({size} bytes): send them again.")
-
-
-def _copy(source: BinaryIO, target: _Unfinished) -> tuple[Digest, int]:
-    hashed = hashlib.sha256()
-    size = synced = 0
-    with _BackgroundWriter(target.file) as writer:
-        while chunk := source.read(CHUNK_BYTES):
-            writer.write(chunk)
-            hashed.update(chunk)
-            size += len(chunk)
-            if size - synced >= _WRITEBACK_BYTES:
-                writer.start_writeback(synced, size - synced)
-                synced = size
-    return Digest(hashed.hexdigest()), size
-
-
-class _BackgroundWriter:
-    """Writes large chunks in a background thread, while the next one is received and hashed. At most one chunk is pending."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._thread: ThreadPoolExecutor | None = None
-        self._pending: Future[None] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        try:
-            self._wait()
-        finally:
-            if self._thread is not None:
-                self._thread.shutdown()
-
-    def write(self, chunk: bytes) -> None:
-        self._wait()
-        if len(chunk) < _MIN_THREADED_BYTES:
-            _write(self._file, chunk)
-            return
-        self._thread = self._thread or ThreadPoolExecutor(1)
-        self._pending = self._thread.submit(_write, self._file, chunk)
-
-    def start_writeback(self, start: int, size: int) -> None:
-        """Tell the kernel that a range is not needed soon, on which Linux starts to write its pages."""
-        self._wait()
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(self._file.fileno(), start, size, os.POSIX_FADV_DONTNEED)
-
-    def _wait(self) -> None:
-        if self._pending is not None:
-            pending, self._pending = self._pending, None
-            pending.result()
-
-
-def _write(file: BinaryIO, content: bytes) -> None:
-    """Write all of `content`; a raw file may write less than requested at a time."""
-    remaining = memoryview(content)
-    while remaining:
-        remaining = remaining[file.write(remaining) :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from hub.errors import DamagedBlob, DamagedFile, InvalidSource, TooLarge, UnknownFile
@@ -11,6 +12,7 @@ from hub.registry.accounts.permissions import Account, Caller
 from hub.registry.uploads.blob_ids import record_xet_hash
 from hub.registry.uploads.uploads import find_xorb, forget_xorbs, record_upload, record_xorb, touch_xorbs
 from hub.store import BlobStore
+from hub.store.composed import Part
 from hub.store.joined import JoinedChunks
 from hub.xet.hashes import file_hash, hash_to_hex, range_hash
 from hub.xet.shard import SentFile, Term
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 
 MAX_FILE_BYTES = 500 * 10**9
 """As on the Hugging Face Hub. A small shard can reference one chunk a million times."""
-_READ_BYTES = 1 << 20
-"""Bytes of a xorb that are read at a time."""
 
 
 def store_xorb(
@@ -56,9 +56,10 @@ def store_file(database: Database, store: BlobStore, caller: Caller, file: SentF
         raise InvalidSource("the chunks in this shard do not match the hash of its file: upload it again.")
     digest = file.sha256
     try:
-        if digest is None or not _is_one_blob(store, parts, digest, file.size):
-            contents = _contents(store, parts, is_checked=digest is not None)
-            digest, _ = store.put(cast("BinaryIO", JoinedChunks(contents)), digest)
+        if digest is None:
+            digest, _ = store.put(cast("BinaryIO", JoinedChunks(_contents(store, parts))))
+        else:
+            store.compose([_part(blob, run) for blob, chunks in parts for run in _runs(chunks)], digest)
     except (DamagedFile, InvalidSource, UnknownFile):
         _forget_lost_xorbs(database, store, [xorb for xorb, _ in xorbs.values()])
         raise
@@ -79,17 +80,6 @@ def _forget_lost_xorbs(database: Database, store: BlobStore, xorbs: list[Digest]
             lost.append(digest)
     if lost:
         raise DamagedBlob(lost[0].hex)
-
-
-def _is_one_blob(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]], digest: Digest, size: int) -> bool:
-    """Return whether a blob of the store is already the file: a xorb of uncompressed chunks, all of which are the file's.
-
-    Raises UnknownFile, DamagedBlob.
-    """
-    is_plain = [each for each, _ in parts] == [digest] and all(chunk.is_plain for chunk in parts[0][1])
-    if is_plain:
-        store.confirm(digest, size)
-    return is_plain and store.refresh(digest, size)
 
 
 def _chunks(
@@ -114,25 +104,23 @@ def _chunks(
     return digest, named
 
 
-def _contents(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]], *, is_checked: bool) -> Iterator[bytes]:
-    """Yield the bytes of all chunks. If the caller verifies the digest, runs of uncompressed chunks are read at once."""
+def _contents(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]]) -> Iterator[bytes]:
+    """Yield the bytes of all chunks, each compared with its hash."""
     for digest, chunks in parts:
         with store.open(digest) as opened:
             for run in _runs(chunks):
                 opened.seek(run[0].start)
-                if is_checked and run[0].is_plain:
-                    yield from _read_run(opened, run[-1].start + run[-1].packed - run[0].start)
-                else:
-                    yield from (unpack(chunk, opened.read(chunk.packed)) for chunk in run)
+                yield from _unpack_run(run, opened)
 
 
-def _read_run(opened: BinaryIO, left: int) -> Iterator[bytes]:
-    while left:
-        piece = opened.read(min(left, _READ_BYTES))
-        if not piece:
-            raise DamagedFile("a xorb in the store is truncated: check the store with `hub verify`.")
-        left -= len(piece)
-        yield piece
+def _part(digest: Digest, run: list[Chunk]) -> Part:
+    """Return contiguous chunks of a xorb as a part of a file."""
+    stored, size = sum(chunk.packed for chunk in run), sum(chunk.size for chunk in run)
+    return Part(digest, run[0].start, stored, size, None if run[0].is_plain else partial(_unpack_run, run))
+
+
+def _unpack_run(run: list[Chunk], opened: BinaryIO) -> Iterator[bytes]:
+    return (unpack(chunk, opened.read(chunk.packed)) for chunk in run)
 
 
 def _runs(chunks: list[Chunk]) -> Iterator[list[Chunk]]:

@@ -27,7 +27,7 @@ place, root = sys.argv[1], Path(sys.argv[2])
 opened = a_hub(root)
 match place:
     case "while writing a blob":
-        hub.store.folder._Unfinished.finish = die
+        hub.store.folder.Unfinished.finish = die
     case "after the blobs":
         Registry.record = die
     case "inside the transaction":

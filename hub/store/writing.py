@@ -1,0 +1,108 @@
+"""Write a file of a folder store: in the background, durable, and under its name only when it is complete."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from hub.names import Digest
+
+CHUNK_BYTES = 1 << 20
+_WRITEBACK_BYTES = 16 << 20
+"""Number of bytes after which the kernel is told to start writing them, so that little is left to sync at the end."""
+_MIN_THREADED_BYTES = 256 << 10
+"""Minimum chunk size for which a background thread is faster than writing directly."""
+
+
+class Unfinished:
+    """A file that is being written."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self.file = file
+        self.path = path
+        self.is_finished = False
+
+    def finish(self, target: Path) -> str:
+        """Make the bytes durable under their final name, and return their stamp."""
+        os.fchmod(self.file.fileno(), 0o644)  # mkstemp gives 0600; a web server under another user reads blobs too.
+        os.fsync(self.file.fileno())
+        try:
+            self.path.replace(target)  # Readers see the complete file or none.
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.path.replace(target)
+        self.is_finished = True
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # Otherwise the name may not survive a power cut.
+        finally:
+            os.close(folder)
+        return stamp_of(os.fstat(self.file.fileno()))
+
+
+def stamp_of(status: os.stat_result) -> str:
+    """Return text that changes whenever the bytes of a file are written."""
+    return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
+
+
+def copy(source: BinaryIO, target: Unfinished) -> tuple[Digest, int]:
+    """Write all bytes of `source`. Return their digest and size."""
+    hashed = hashlib.sha256()
+    size = synced = 0
+    with _BackgroundWriter(target.file) as writer:
+        while chunk := source.read(CHUNK_BYTES):
+            writer.write(chunk)
+            hashed.update(chunk)
+            size += len(chunk)
+            if size - synced >= _WRITEBACK_BYTES:
+                writer.start_writeback(synced, size - synced)
+                synced = size
+    return Digest(hashed.hexdigest()), size
+
+
+class _BackgroundWriter:
+    """Writes large chunks in a background thread, while the next one is received and hashed. At most one chunk is pending."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._thread: ThreadPoolExecutor | None = None
+        self._pending: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        try:
+            self._wait()
+        finally:
+            if self._thread is not None:
+                self._thread.shutdown()
+
+    def write(self, chunk: bytes) -> None:
+        self._wait()
+        if len(chunk) < _MIN_THREADED_BYTES:
+            write(self._file, chunk)
+            return
+        self._thread = self._thread or ThreadPoolExecutor(1)
+        self._pending = self._thread.submit(write, self._file, chunk)
+
+    def start_writeback(self, start: int, size: int) -> None:
+        """Tell the kernel that a range is not needed soon, on which Linux starts to write its pages."""
+        self._wait()
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self._file.fileno(), start, size, os.POSIX_FADV_DONTNEED)
+
+    def _wait(self) -> None:
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            pending.result()
+
+
+def write(file: BinaryIO, content: bytes) -> None:
+    """Write all of `content`; a raw file may write less than requested at a time."""
+    remaining = memoryview(content)
+    while remaining:
+        remaining = remaining[file.write(remaining) :]

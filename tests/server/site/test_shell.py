@@ -45,8 +45,10 @@ def test_an_entry_appears_once_its_page_exists():
 @pytest.mark.parametrize(
     ("path", "kind", "section"),
     [
-        ("/", "", "Modules"),
+        ("/", "", ""),
         ("/", "base", "Bases"),
+        ("/", "adapter,encoder", "Modules"),
+        ("/", "adapter,base", ""),
         ("/ada/first-yo", "adapter", "Modules"),
         ("/languages/yo", "", "Languages"),
         ("/login", "", ""),
@@ -55,6 +57,15 @@ def test_an_entry_appears_once_its_page_exists():
 )
 def test_a_page_highlights_its_entry(path: str, kind: str, section: str):
     assert section_of(path, kind) == section
+
+
+def test_the_entry_for_modules_lists_modules_only(client: TestClient, page: str):
+    address = dict(available([Route("/", PlainTextResponse(""))]))["Modules"]
+    assert f'href="{address}"' in page
+    modules = client.get(address, headers={"Accept": "text/html"}).text
+    assert '<span class="kind base">' not in modules
+    assert 'aria-current="page">Modules<' in modules
+    assert 'aria-current="page"' not in page
 
 
 def test_static_files_are_kept_by_browsers_until_they_change(client: TestClient, page: str, tmp_path, monkeypatch):
@@ -129,7 +140,7 @@ def test_previews_of_links_show_title_summary_and_an_image(client: TestClient):
     assert properties["description"]
     assert properties["url"] == "http://testserver/ada/first-yo"
     image = client.get(properties["image"].removeprefix("http://testserver"))
-    assert image.headers["Content-Type"] == "image/jpeg"
+    assert image.headers["Content-Type"] == "image/png"
 
 
 def test_robots_and_browsers_get_the_files_that_they_ask_for(client: TestClient):

@@ -94,9 +94,12 @@ def restore(folder: Path, database: Database, store: BlobStore) -> int:
         raise InvalidRequest(f"{folder} contains {name}, which {database.address} cannot restore: check DATABASE_URL.")
     source = FolderStore(folder / STORE_FOLDER)
     restored = 0
+    skipped = set() if isinstance(store, FolderStore) else set(source.xorbs())  # Other stores keep files whole.
     for digest in source.digests():
-        if parts := source.parts_of(digest):  # Their blobs come first.
-            store.compose(parts, digest)
+        if digest in skipped:
+            continue
+        if isinstance(store, FolderStore):
+            store.copy_from(source, digest, by_link=False)
         else:
             with source.open(digest) as opened:
                 store.put(opened, digest)
@@ -120,7 +123,7 @@ def _copy(source: BlobStore, target: FolderStore) -> BackupReport:
             faults.append(str(error))
             continue
         blobs += 1
-        size_bytes += 0 if target.parts_of(digest) else target.size(digest)
+        size_bytes += target.stored_size(digest)
     faults += [str(DamagedBlob(digest.hex)) for digest in source.quarantined() if digest.hex not in " ".join(faults)]
     target.reexamine()  # Deletes damaged bytes of an earlier backup that were replaced.
     names = set[str]()
@@ -137,16 +140,9 @@ def _copy_blob(source: BlobStore, digest: Digest, target: FolderStore) -> bool:
     """Copy one verified blob to a backup. Return whether no bytes had to be written. Raises DamagedBlob."""
     if _is_whole(target, digest):
         return True
-    if parts := source.parts_of(digest):  # Their blobs come first, unless one of them is damaged.
+    if isinstance(source, FolderStore):
         source.verify(digest)
-        if all(part.digest in target for part in parts):
-            target.compose(parts, digest)
-            return False
-    path = source.path(digest)
-    if path is not None:
-        source.verify(digest)
-        if target.adopt(path, digest):
-            return True
+        return target.copy_from(source, digest, by_link=True)
     with source.open(digest) as opened:
         target.put(opened, digest)
     return False

@@ -82,6 +82,6 @@ def collect(
 def _find_old(store: BlobStore, digest: Digest, days: float) -> UnreferencedBlob | None:
     try:
         age_days = store.age_s(digest) / DAY_S
-        return UnreferencedBlob(digest, store.size(digest), age_days) if age_days >= days else None
+        return UnreferencedBlob(digest, store.stored_size(digest), age_days) if age_days >= days else None
     except (Unknown, DamagedBlob):
         return None  # Another process has deleted it.

@@ -6,9 +6,9 @@ Blobs have no names. References make it possible to rebuild the registry: they a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, BinaryIO, Protocol, runtime_checkable
 from urllib.parse import unquote
 
 from hub.errors import InvalidRequest
@@ -16,6 +16,9 @@ from hub.names import ArtifactName, Digest
 from hub.store.composed import Part, Piece
 from hub.store.folder import FolderStore
 from hub.store.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from hub.xet.xorb import Chunk
 
 __all__ = ["BlobStore", "FolderStore", "MemoryStore", "open_store"]
 
@@ -34,15 +37,18 @@ class BlobStore(Protocol):
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
         """Store a copy of the file at `path`, unless the store has its bytes, which it verifies. Returns and raises like `put`."""
 
-    def compose(self, parts: Sequence[Part], expected: Digest) -> int:
-        """Make the blob that consists of `parts`, without storing their bytes again where the store can. Return its size in bytes.
+    def put_xorb(self, chunks: Iterable[tuple[Chunk, bytes]]) -> tuple[Digest, list[Chunk]]:
+        """Store the chunks of a xorb, each of which was compared with its hash. Return the digest of the blob, and the chunks.
 
-        Its bytes are read and compared with its digest. The blobs of the parts cannot be deleted for as long as `needed_blobs` names
-        them. Raises like `put` and `open`.
+        A store may name such a blob after the hashes of its chunks instead of its SHA-256. Raises like `put`.
         """
 
-    def parts_of(self, digest: Digest) -> list[Part]:
-        """Return the ranges of other blobs that a composed blob consists of; an empty list for any other."""
+    def compose(self, parts: Sequence[Part], expected: Digest | None) -> Digest:
+        """Make the blob that consists of `parts`, without storing their bytes again where the store can. Return its digest.
+
+        Its bytes are read and compared with `expected`. The blobs of the parts must not be deleted for as long as `needed_blobs` has
+        them. Raises like `put` and `open`.
+        """
 
     def needed_blobs(self) -> set[Digest]:
         """Return all blobs that composed blobs consist of."""
@@ -92,6 +98,9 @@ class BlobStore(Protocol):
 
     def size(self, digest: Digest) -> int:
         """Return the size in bytes. Raises UnknownFile."""
+
+    def stored_size(self, digest: Digest) -> int:
+        """Return how many bytes deleting the blob frees: few if it is composed of others. Raises UnknownFile."""
 
     def __contains__(self, digest: Digest) -> bool: ...
 

@@ -12,15 +12,18 @@ import hashlib
 import io
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from hub.errors import DamagedBlob, DamagedFile, UnknownFile, Unreachable
 from hub.names import Digest
 from hub.store.composed import Part, Piece
 from hub.store.joined import JoinedChunks
+
+if TYPE_CHECKING:
+    from hub.xet.xorb import Chunk
 
 CHECKED_BYTES = 1 << 20
 """Blobs of up to this size are compared with their digest whenever they are read; of larger ones, reading compares the size, and
@@ -57,7 +60,7 @@ class CheckedStore(ABC):
             return self._open(digest)
         content = io.BytesIO()
         with self._open(digest) as opened:
-            self._check(digest, found, hash_file(opened, copy=content))
+            self._check(digest, found, self._hash(digest, opened, copy=content))
         content.seek(0)
         return content
 
@@ -78,18 +81,25 @@ class CheckedStore(ABC):
             return None
         return [Piece(file, 0, file.stat().st_size)]
 
-    def compose(self, parts: Sequence[Part], expected: Digest) -> int:
+    def put_xorb(self, chunks: Iterable[tuple[Chunk, bytes]]) -> tuple[Digest, list[Chunk]]:
+        """See `BlobStore.put_xorb`."""
+        listed: list[Chunk] = []
+
+        def contents() -> Iterator[bytes]:
+            for chunk, content in chunks:
+                listed.append(chunk)
+                yield content
+
+        return self.put(cast("BinaryIO", JoinedChunks(contents())))[0], listed
+
+    def compose(self, parts: Sequence[Part], expected: Digest | None) -> Digest:
         """See `BlobStore.compose`. Stores that keep no ranges store the bytes whole."""
         size_bytes = sum(part.size for part in parts)
-        if list(parts) == [Part(expected, 0, size_bytes, size_bytes)]:
+        if expected is not None and list(parts) == [Part(expected, 0, size_bytes, size_bytes)]:
             self.confirm(expected, size_bytes)
             if self.refresh(expected, size_bytes):
-                return size_bytes
-        return self.put(cast("BinaryIO", JoinedChunks(self._read_parts(parts))), expected)[1]
-
-    def parts_of(self, digest: Digest) -> list[Part]:  # noqa: ARG002 - for stores to override
-        """See `BlobStore.parts_of`."""
-        return []
+                return expected
+        return self.put(cast("BinaryIO", JoinedChunks(self._read_parts(parts))), expected)[0]
 
     def needed_blobs(self) -> set[Digest]:
         """See `BlobStore.needed_blobs`."""
@@ -130,6 +140,10 @@ class CheckedStore(ABC):
         """See `BlobStore.size`."""
         return self._get(digest).size_bytes
 
+    def stored_size(self, digest: Digest) -> int:
+        """See `BlobStore.stored_size`."""
+        return self.size(digest)
+
     def age_s(self, digest: Digest) -> float:
         """See `BlobStore.age_s`."""
         return self._get(digest).age_s
@@ -143,11 +157,8 @@ class CheckedStore(ABC):
         restored = []
         for digest in list(self._set_aside()):
             if self._find(digest) is None:
-                with self._open_aside(digest) as opened:
-                    if hash_file(opened) != digest.hex:
-                        continue
-                    opened.seek(0)
-                    self.put(opened, digest)
+                if not self._restore(digest):
+                    continue
                 restored.append(digest)
             self._delete_aside(digest)
         return restored
@@ -199,11 +210,30 @@ class CheckedStore(ABC):
         with self._open(digest) as opened:
             if pace is not None:
                 self._uncache(opened)
-            hashed = hash_file(opened, pace)
+            hashed = self._hash(digest, opened, pace)
             if pace is not None:
                 self._uncache(opened)
         self._check(digest, found, hashed)
         self._remember(digest, found.stamp)
+
+    def _hash(
+        self,
+        digest: Digest,  # noqa: ARG002 - for stores to override
+        opened: BinaryIO,
+        pace: Callable[[int], None] | None = None,
+        copy: BinaryIO | None = None,
+    ) -> str:
+        """Return what the digest of these bytes is; see `hash_file`."""
+        return hash_file(opened, pace, copy)
+
+    def _restore(self, digest: Digest) -> bool:
+        """Put bytes that were moved aside again if they are right. Return whether they are."""
+        with self._open_aside(digest) as opened:
+            if hash_file(opened) != digest.hex:
+                return False
+            opened.seek(0)
+            self.put(opened, digest)
+        return True
 
     def _get(self, digest: Digest) -> Stored:
         if (found := self._find(digest)) is not None:

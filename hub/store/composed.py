@@ -1,25 +1,29 @@
 """Blobs that are composed of ranges of other blobs, as a file is of the xorbs of its upload.
 
-A folder store keeps a recipe of such a blob instead of its bytes: a text file with a line for each range, `digest start size`.
+A folder store keeps a list of the parts of such a blob instead of its bytes: a text file with a line for each range, `digest start size`.
 """
 
 from __future__ import annotations
 
+import bisect
+import errno
 import io
+import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
-from hub.errors import DamagedFile, InvalidName
+from hub.errors import DamagedFile
 from hub.names import Digest
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-MAX_RANGES = 1 << 14
-"""Ranges of a composed blob; one that needs more is stored whole. 500 GB in xorbs of 64 MiB have 8,000."""
-_READ_BYTES = 1 << 20
+MAX_PARTS = 1 << 14
+"""Parts of a composed blob; one that needs more is stored whole. 500 GB in xorbs of 64 MiB have 8,000."""
+READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,23 @@ class Part:
             return
         left = self.stored
         while left:
-            content = opened.read(min(left, _READ_BYTES))
+            content = opened.read(min(left, READ_BYTES))
             if not content:
                 raise DamagedFile("a xorb in the store is truncated: check the store with `hub verify`.")
             left -= len(content)
             yield content
+
+
+def merge(parts: Sequence[Part]) -> list[Part]:
+    """Join ranges that follow each other in the same blob."""
+    found = list[Part]()
+    for part in parts:
+        last = found[-1] if found else None
+        if last and last.digest == part.digest and last.start + last.size == part.start:
+            found[-1] = Part(last.digest, last.start, last.size + part.size, last.size + part.size)
+        else:
+            found.append(part)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,47 +73,6 @@ class Piece:
     path: Path
     start: int
     size: int
-
-
-class Recipes:
-    """The recipes below a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def file(self, digest: Digest) -> Path:
-        """Return the path of a recipe."""
-        return self.folder / digest.hex[:2] / digest.hex
-
-    def read(self, digest: Digest) -> list[Part]:
-        """Return the parts of a blob; an empty list if it has no recipe, or a damaged one."""
-        try:
-            lines = [line.split() for line in self.file(digest).read_text("ascii").splitlines()]
-            return [Part(Digest(name), int(start), int(size), int(size)) for name, start, size in lines]
-        except (FileNotFoundError, NotADirectoryError, ValueError, InvalidName):
-            return []
-
-    def digests(self) -> Iterator[Digest]:
-        """Yield the digests of all composed blobs, sorted."""
-        for file in sorted(self.folder.glob("??/*")):
-            yield Digest(file.name)
-
-
-def merge(parts: Sequence[Part]) -> list[Part]:
-    """Join ranges that follow each other in the same blob."""
-    found = list[Part]()
-    for part in parts:
-        last = found[-1] if found else None
-        if last and last.digest == part.digest and last.start + last.size == part.start and not part.unpack:
-            found[-1] = Part(last.digest, last.start, last.size + part.size, last.size + part.size)
-        else:
-            found.append(part)
-    return found
-
-
-def write_recipe(pieces: Sequence[Piece]) -> bytes:
-    """Return the text of a recipe, from ranges of blobs that are files of their own."""
-    return "".join(f"{piece.path.name} {piece.start} {piece.size}\n" for piece in pieces).encode()
 
 
 def cut(pieces: Sequence[Piece], start: int, size: int) -> list[Piece]:
@@ -111,17 +86,51 @@ def cut(pieces: Sequence[Piece], start: int, size: int) -> list[Piece]:
     return found
 
 
+class OpenPieces:
+    """Pieces, one of whose files is open at a time."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self.pieces = tuple(pieces)
+        self._ends = list(itertools.accumulate(piece.size for piece in pieces))
+        self._path: Path | None = None
+        self._number = -1
+
+    @property
+    def size(self) -> int:
+        """Return the number of bytes."""
+        return self._ends[-1] if self._ends else 0
+
+    def find(self, position: int) -> tuple[int, int, int]:
+        """Return a file descriptor, the place of this byte in it, and how many follow there; zeros after the last byte."""
+        index = bisect.bisect_right(self._ends, position)
+        if index == len(self.pieces):
+            return 0, 0, 0
+        piece, left = self.pieces[index], self._ends[index] - position
+        if piece.path != self._path:
+            self.close()
+            self._number = os.open(piece.path, os.O_RDONLY | os.O_CLOEXEC)
+            self._path = piece.path
+        return self._number, piece.start + piece.size - left, left
+
+    def close(self) -> None:
+        """Close the open file."""
+        if self._path is not None:
+            os.close(self._number)
+            self._path = None
+
+
 class JoinedPieces(io.RawIOBase):
-    """A readable and seekable file over pieces. One of their files is open at a time."""
+    """A readable and seekable file over pieces."""
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
         super().__init__()
-        self.pieces = tuple(pieces)
-        self._size = sum(piece.size for piece in pieces)
+        self._opened = OpenPieces(pieces)
         self._position = 0
-        self._index, self._begins = 0, 0
-        """The current piece, and the position of its first byte."""
-        self._file: BinaryIO | None = None
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return the pieces."""
+        return self._opened.pieces
 
     def readable(self) -> bool:
         """Return True."""
@@ -131,43 +140,28 @@ class JoinedPieces(io.RawIOBase):
         """Return True."""
         return True
 
-    def tell(self) -> int:
-        """Return the position in bytes."""
-        return self._position
-
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Continue at another position."""
-        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        """Continue at another position, and return it."""
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._opened.size}[whence]
         self._position = max(0, origin + offset)
-        if self._position < self._begins:
-            self._index, self._begins = 0, 0
-            self._close()
         return self._position
 
     def readinto(self, buffer: Buffer) -> int:
-        """Fill `buffer` from the current piece and return the number of bytes; 0 at the end. Raises DamagedFile."""
-        while self._index < len(self.pieces) and self._position >= self._begins + self.pieces[self._index].size:
-            self._begins += self.pieces[self._index].size
-            self._index += 1
-            self._close()
-        if self._index == len(self.pieces):
-            return 0
-        piece, offset = self.pieces[self._index], self._position - self._begins
-        if self._file is None:
-            self._file = piece.path.open("rb", buffering=0)
-        self._file.seek(piece.start + offset)
-        count = self._file.readinto(memoryview(buffer)[: piece.size - offset])  # type: ignore[attr-defined]  # a raw file
-        if count == 0 and memoryview(buffer):
-            raise DamagedFile(f"{piece.path.name[:12]} in the store is truncated: check the store with `hub verify`.")
+        """Fill `buffer` from the current piece and return the number of bytes; 0 at the end. Raises OSError if a file is truncated."""
+        number, place, left = self._opened.find(self._position)
+        target = memoryview(buffer)[:left]
+        count = os.preadv(number, [target], place) if target else 0
+        if target and not count:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))  # As for a bad sector.
         self._position += count
-        return int(count)
+        return count
 
     def close(self) -> None:
         """Close the open file."""
-        self._close()
+        self._opened.close()
         super().close()
 
-    def _close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+
+def open_pieces(pieces: Sequence[Piece]) -> BinaryIO:
+    """Return a file over pieces."""
+    return cast("BinaryIO", io.BufferedReader(JoinedPieces(pieces), READ_BYTES))

@@ -1,8 +1,9 @@
 """A store in a folder.
 
     blobs/ab/abcdef…       content; its name is its SHA-256
-    composed/ab/abcdef…    the ranges of blobs that make up a blob which is not in blobs/
-    quarantine/abcdef…     damaged content; its name was its SHA-256
+    xorbs/ab/abcdef…       chunks of uploads; the name is the hash of their table
+    composed/ab/abcdef…    the ranges of blobs and xorbs that a blob consists of which is not in blobs/
+    quarantine/abcdef…     damaged content, under its former name
     refs/<owner>/<name>.json   references, those of data sets below refs/datasets/
     incoming/              unfinished writes, on the same file system, so that a rename finishes them
 
@@ -14,26 +15,31 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import itertools
 import os
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
-from hub.errors import DamagedFile, DiskFull, UnknownFile, Unreachable
+from hub.errors import DamagedFile, UnknownFile, Unreachable
 from hub.names import DATASETS, ArtifactName, Digest
+from hub.store import xorb_files
 from hub.store.checked import CHECKED_BYTES, CheckedStore, Stored, hash_file
-from hub.store.composed import MAX_RANGES, JoinedPieces, Part, Piece, Recipes, cut, merge, write_recipe
+from hub.store.composed import MAX_PARTS, JoinedPieces, Part, Piece, cut, merge, open_pieces
 from hub.store.joined import JoinedChunks
-from hub.store.writing import CHUNK_BYTES, Unfinished, copy, stamp_of, write
+from hub.store.places import BLOBS, COMPOSED, XORBS, Places, part_list
+from hub.store.writing import copy, stamp_of, unfinished, write, write_all
+
+if TYPE_CHECKING:
+    from hub.xet.xorb import Chunk
 
 ABANDONED_S = 3600.0
 """Age in seconds at which an untouched unfinished write is considered abandoned."""
+FRESH_S = 3600.0
+"""Age in seconds up to which the blobs of a composed one need no reset of their age, which would change their stamps."""
 
 
 class FolderStore(CheckedStore):
@@ -42,25 +48,25 @@ class FolderStore(CheckedStore):
     def __init__(self, root: Path) -> None:
         super().__init__()
         self.root = Path(root)
-        self._recipes = Recipes(self.root / "composed")
+        self._places = Places(self.root)
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
         """See `BlobStore.put`."""
         if isinstance(source, bytes):
             digest, size = Digest(hashlib.sha256(source).hexdigest()), len(source)
-            _check_arrived(digest, size, expected)
+            _check_arrived(digest.hex, size, expected)
             if self._keeps(digest, size):
                 return digest, size
-        with self._unfinished() as unfinished:
+        with unfinished(self.root) as file:
             if isinstance(source, bytes):
-                write(unfinished.file, source)
+                write(file.file, source)
             else:
-                digest, size = copy(source, unfinished)
-                _check_arrived(digest, size, expected)
+                digest, size = copy(source, file)
+                _check_arrived(digest.hex, size, expected)
                 if self._keeps(digest, size):
                     return digest, size
-            self._remember(digest, unfinished.finish(self._file(digest)))
-        self._recipes.file(digest).unlink(missing_ok=True)
+            self._remember(digest, file.finish(self._places.file(digest)))
+        self._places.file(digest, COMPOSED).unlink(missing_ok=True)
         return digest, size
 
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
@@ -77,50 +83,67 @@ class FolderStore(CheckedStore):
         except OSError as error:
             raise Unreachable(f"cannot read {path}: {error.strerror}.") from error
 
-    def compose(self, parts: Sequence[Part], expected: Digest) -> int:
-        """See `BlobStore.compose`. Small blobs, and those of very many ranges, are stored whole."""
+    def put_xorb(self, chunks: Iterable[tuple[Chunk, bytes]]) -> tuple[Digest, list[Chunk]]:
+        """See `BlobStore.put_xorb`. The digest is the hash of the chunks' table."""
+        listed: list[Chunk] = []
+        with unfinished(self.root) as file:
+            size = write_all(xorb_files.with_table(chunks, listed), file)
+            digest = xorb_files.name_of(listed)
+            if not self._keeps(digest, size):
+                self._remember(digest, file.finish(self._places.file(digest, XORBS)))
+        return digest, listed
+
+    def compose(self, parts: Sequence[Part], expected: Digest | None) -> Digest:
+        """See `BlobStore.compose`. Small blobs, and those of very many parts, are stored whole."""
         size_bytes = sum(part.size for part in parts)
         is_stored = any(part.digest == expected for part in parts)
-        if size_bytes <= CHECKED_BYTES or len(parts) > MAX_RANGES or is_stored:
+        if size_bytes <= CHECKED_BYTES or len(parts) > MAX_PARTS or is_stored:
             return super().compose(parts, expected)
-        parts = merge(self._put_unpacked(parts))
-        pieces = self._pieces_of(parts)
-        if any(piece.path.name == expected.hex for piece in pieces):  # It is in blobs/: confirmed, or written again.
-            return super().compose(parts, expected)
-        with _open_pieces(pieces) as opened:
-            _check_arrived(Digest(hash_file(opened)), size_bytes, expected)
-        if not self._confirms(expected, size_bytes):
-            with self._unfinished() as unfinished:
-                write(unfinished.file, write_recipe(pieces))
-                unfinished.finish(self._recipes.file(expected))
-            self._remember(expected, self._get(expected).stamp)
-        return size_bytes
-
-    def parts_of(self, digest: Digest) -> list[Part]:
-        """See `BlobStore.parts_of`."""
-        if self._file(digest).is_file():
-            return []
-        return [Part(Digest(each.path.name), each.start, each.size, each.size) for each in self._locate(digest)]
+        pieces = self._pieces_of(merge(self._put_unpacked(parts)))
+        with open_pieces(pieces) as opened:
+            hashed = hash_file(opened)
+        _check_arrived(hashed, size_bytes, expected)
+        digest = Digest(hashed)
+        if not self._confirms(digest, size_bytes):
+            with unfinished(self.root) as file:
+                write(file.file, part_list(pieces))
+                file.finish(self._places.file(digest, COMPOSED))
+            self._remember(digest, self._get(digest).stamp)
+        return digest
 
     def needed_blobs(self) -> set[Digest]:
         """See `BlobStore.needed_blobs`."""
-        return {part.digest for digest in self._recipes.digests() for part in self._recipes.read(digest)}
+        return {part.digest for digest in self._places.digests(COMPOSED) for part in self._places.parts(digest)}
+
+    def xorbs(self) -> Iterator[Digest]:
+        """Yield the digests of all xorbs, sorted."""
+        return self._places.digests(XORBS)
 
     def pieces(self, digest: Digest, size_bytes: int | None = None) -> list[Piece]:
         """See `BlobStore.pieces`."""
-        self.open(digest, size_bytes).close()
-        return self._locate(digest)
+        found = self._find_of_size(digest, size_bytes)
+        if found.size_bytes <= CHECKED_BYTES:
+            self.open(digest, size_bytes).close()
+        return self._places.pieces(digest)
 
     def digests(self) -> Iterator[Digest]:
-        """See `BlobStore.digests`; sorted."""
-        for file in sorted((self.root / "blobs").glob("??/*")):
-            yield Digest(file.name)
-        yield from (digest for digest in self._recipes.digests() if not self._file(digest).is_file())
+        """See `BlobStore.digests`."""
+        yield from self._places.digests(BLOBS)
+        yield from self._places.digests(XORBS)
+        yield from (digest for digest in self._places.digests(COMPOSED) if not self._places.file(digest).is_file())
+
+    def age_s(self, digest: Digest) -> float:
+        """See `BlobStore.age_s`. A composed blob whose parts are missing has an age, too."""
+        return time.time() - self._own_status(digest).st_mtime
+
+    def stored_size(self, digest: Digest) -> int:
+        """See `BlobStore.stored_size`: that of the list of a composed blob."""
+        return self._own_status(digest).st_size
 
     def delete(self, digest: Digest) -> None:
         """See `BlobStore.delete`."""
-        self._file(digest).unlink(missing_ok=True)
-        self._recipes.file(digest).unlink(missing_ok=True)
+        for file in (self._places.file(digest), self._places.file(digest, XORBS), self._places.file(digest, COMPOSED)):
+            file.unlink(missing_ok=True)
         self._delete_aside(digest)
 
     def delete_unused(self, digest: Digest, seconds: float) -> bool:
@@ -130,7 +153,7 @@ class FolderStore(CheckedStore):
         moved back.
         """
         aside = self.root / "incoming" / f"unused-{digest.hex}"
-        file = self._own_file(digest)
+        file = self._places.own_file(digest)
         try:
             aside.parent.mkdir(parents=True, exist_ok=True)
             file.rename(aside)
@@ -142,23 +165,39 @@ class FolderStore(CheckedStore):
         aside.unlink()
         return True
 
-    def adopt(self, path: Path, digest: Digest) -> bool:
-        """Add the file at `path` as a hard link, without reading it. Return False if it is on another file system."""
-        target = self._file(digest)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            target.hardlink_to(path)
-        except OSError:
-            return False
-        self._recipes.file(digest).unlink(missing_ok=True)
-        return True
+    def copy_from(self, source: FolderStore, digest: Digest, *, by_link: bool) -> bool:
+        """Copy a blob of another folder, whose bytes the caller has verified if it is a link. Return whether nothing was written.
+
+        The blobs of composed ones must have been copied before. Raises UnknownFile, DamagedFile.
+        """
+        if pieces := source._places.composed_pieces(digest):
+            if all(self._places.find_file(Digest(piece.path.name)) is not None for piece in pieces):
+                with unfinished(self.root) as file:
+                    write(file.file, part_list(pieces))
+                    file.finish(self._places.file(digest, COMPOSED))
+                if not by_link:
+                    self.verify(digest)
+                return by_link
+        elif by_link and (found := source._places.find_file(digest)) is not None:
+            target = self._places.file(digest, found[0].parent.parent.name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):  # Another file system.
+                target.hardlink_to(found[0])
+                return True
+        with source.open(digest) as opened:
+            if source._places.file(digest, XORBS).is_file():
+                copied, _ = self.put_xorb(xorb_files.read_chunks(opened))
+                _check_arrived(copied.hex, source.size(digest), digest)
+            else:
+                self.put(opened, digest)
+        return False
 
     def write_reference(self, name: ArtifactName, content: bytes) -> None:
         """See `BlobStore.write_reference`."""
-        with self._unfinished() as unfinished:
-            write(unfinished.file, content)
+        with unfinished(self.root) as file:
+            write(file.file, content)
             (self.root / "refs").mkdir(mode=0o700, exist_ok=True)  # Its files name private artifacts.
-            unfinished.finish(self._reference(name))
+            file.finish(self._reference(name))
 
     def references(self) -> Iterator[tuple[str, bytes]]:
         """See `BlobStore.references`."""
@@ -191,45 +230,21 @@ class FolderStore(CheckedStore):
         return removed
 
     def _find(self, digest: Digest) -> Stored | None:
-        try:
-            found = self._file(digest).stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return self._find_composed(digest)
-        except OSError as error:
-            raise Unreachable(f"cannot read {self._file(digest)}: {error.strerror}.") from error
-        return Stored(found.st_size, time.time() - found.st_mtime, stamp_of(found))
+        return self._places.find(digest)
 
-    def _find_composed(self, digest: Digest) -> Stored | None:
-        """Return the facts about a composed blob; None if it does not exist, or bytes of it are missing."""
-        recipe = self._recipes.file(digest)
-        try:
-            found = recipe.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        parts = self._recipes.read(digest)
-        stored = {each: self._find(each) for each in {part.digest for part in parts}}
-        stamps = [stamp_of(found), *sorted(each.stamp for each in stored.values() if each is not None)]
-        size_bytes = sum(piece.size for piece in self._locate(digest)) if None not in stored.values() else 0
-        if not parts or size_bytes != sum(part.size for part in parts):
-            return None
-        stamp = hashlib.sha256(" ".join(stamps).encode()).hexdigest()
-        return Stored(size_bytes, time.time() - found.st_mtime, stamp)
-
-    def _locate(self, digest: Digest) -> list[Piece]:
-        """Return where the bytes of a blob are; an empty list, or fewer, if some are missing."""
+    def _own_status(self, digest: Digest) -> os.stat_result:
         with suppress(FileNotFoundError, NotADirectoryError):
-            return [Piece(self._file(digest), 0, self._file(digest).stat().st_size)]
-        parts = self._recipes.read(digest)
-        places = {each: self._locate(each) for each in {part.digest for part in parts}}
-        return [piece for part in parts for piece in cut(places[part.digest], part.start, part.size)]
+            return self._places.own_file(digest).stat()
+        self._get(digest)  # Says whether it is unknown or damaged.
+        raise UnknownFile(digest.hex, listing="hub verify")
 
     def _pieces_of(self, parts: Sequence[Part]) -> list[Piece]:
-        """Return where the bytes of parts are, after resetting the age of their blobs. Raises UnknownFile, DamagedBlob."""
-        places = {}
+        """Return where the bytes of parts are, after resetting the age of old blobs. Raises UnknownFile, DamagedBlob."""
+        places = dict[Digest, list[Piece]]()
         for digest in {part.digest for part in parts}:
-            if not self.refresh(digest):
-                self.open(digest).close()  # Says what is wrong with it.
-            places[digest] = self._locate(digest)
+            if self._get(digest).age_s > FRESH_S:
+                self.refresh(digest)
+            places[digest] = self._places.pieces(digest)
         return [piece for part in parts for piece in cut(places[part.digest], part.start, part.size)]
 
     def _put_unpacked(self, parts: Sequence[Part]) -> list[Part]:
@@ -242,14 +257,37 @@ class FolderStore(CheckedStore):
         return [part if part.unpack is None else Part(digest, next(starts), part.size, part.size) for part in parts]
 
     def _open(self, digest: Digest) -> BinaryIO:
+        pieces = self._places.pieces(digest)
         try:
-            return self._file(digest).open("rb")
+            return pieces[0].path.open("rb") if pieces[0].path.name == digest.hex else open_pieces(pieces)
         except FileNotFoundError:
-            if pieces := self._locate(digest):
-                return _open_pieces(pieces)
             raise UnknownFile(digest.hex, listing="hub verify") from None
         except OSError as error:
-            raise Unreachable(f"cannot read {self._file(digest)}: {error.strerror}.") from error
+            raise Unreachable(f"cannot read {pieces[0].path}: {error.strerror}.") from error
+
+    def _hash(
+        self,
+        digest: Digest,
+        opened: BinaryIO,
+        pace: Callable[[int], None] | None = None,
+        copy: BinaryIO | None = None,
+    ) -> str:
+        """Return what the digest of these bytes is: for a xorb, the hash of its table if that matches its chunks."""
+        if self._places.file(digest).is_file() or not self._places.file(digest, XORBS).is_file():
+            return super()._hash(digest, opened, pace, copy)
+        if copy is not None:
+            shutil.copyfileobj(opened, copy)
+        return xorb_files.hash_xorb(opened, pace)
+
+    def _restore(self, digest: Digest) -> bool:
+        aside = self._aside(digest)
+        with aside.open("rb") as opened:
+            is_right = xorb_files.is_xorb(opened) and xorb_files.hash_xorb(opened) == digest.hex
+        if not is_right:
+            return super()._restore(digest)
+        self._places.file(digest, XORBS).parent.mkdir(parents=True, exist_ok=True)
+        aside.rename(self._places.file(digest, XORBS))
+        return True
 
     def _uncache(self, opened: BinaryIO) -> None:
         raw = getattr(opened, "raw", None)
@@ -263,12 +301,12 @@ class FolderStore(CheckedStore):
                 os.posix_fadvise(file.fileno(), piece.start, piece.size, os.POSIX_FADV_DONTNEED)
 
     def _path(self, digest: Digest) -> Path | None:
-        file = self._own_file(digest)
-        return file if file == self._file(digest) else None
+        file = self._places.own_file(digest)
+        return None if file == self._places.file(digest, COMPOSED) else file
 
     def _touch(self, digest: Digest, found: Stored) -> str | None:  # noqa: ARG002 - the interface of all stores
         try:
-            os.utime(self._own_file(digest))
+            os.utime(self._places.own_file(digest))
         except FileNotFoundError:
             return None
         touched = self._find(digest)
@@ -276,40 +314,36 @@ class FolderStore(CheckedStore):
 
     def _move_aside(self, digest: Digest, stamp: str) -> None:
         aside = self._aside(digest)
-        file = self._own_file(digest)
-        if file != self._file(digest):
-            self._move_composed_aside(digest, file)
-            return
+        file = self._places.own_file(digest)
+        is_list = file == self._places.file(digest, COMPOSED)
+        if is_list and not self._are_right(self._places.parts(digest)):
+            return  # The damaged parts were moved aside.
         try:
             aside.parent.mkdir(mode=0o700, exist_ok=True)
             file.rename(aside)
-            if (
-                stamp_of(aside.stat()) != stamp
-            ):  # Put again since it was read: move it back, unless that happened once more.
+            if not is_list and stamp_of(aside.stat()) != stamp:
+                # Put again since it was read: move it back, unless that happened once more.
                 with suppress(FileExistsError):
-                    self._file(digest).hardlink_to(aside)
+                    file.hardlink_to(aside)
                 aside.unlink()
         except FileNotFoundError:
             return  # Another process was first.
         except OSError as error:
             raise Unreachable(f"cannot move damaged bytes to {aside}: {error.strerror}.") from error
 
-    def _move_composed_aside(self, digest: Digest, recipe: Path) -> None:
-        """Move the damaged parts of a composed blob aside; its recipe if all parts are right."""
-        is_damaged = False
-        for part in {part.digest for part in self._recipes.read(digest)}:
+    def _are_right(self, parts: Sequence[Part]) -> bool:
+        """Return whether the blobs of all parts are right, after moving the others aside."""
+        is_right = True
+        for digest in {part.digest for part in parts}:
             try:
-                self.verify(part)
+                self.verify(digest)
             except (UnknownFile, DamagedFile):
-                is_damaged = True
-        if not is_damaged:
-            with suppress(FileNotFoundError):
-                self._aside(digest).parent.mkdir(mode=0o700, exist_ok=True)
-                recipe.rename(self._aside(digest))
+                is_right = False
+        return is_right
 
     def _is_aside(self, digest: Digest) -> bool:
         """Return whether bytes of the blob were moved aside; those of a composed one are missing if it was not found."""
-        return self._aside(digest).is_file() or self._recipes.file(digest).is_file()
+        return self._aside(digest).is_file() or self._places.file(digest, COMPOSED).is_file()
 
     def _set_aside(self) -> Iterator[Digest]:
         for file in sorted((self.root / "quarantine").glob("*")):
@@ -332,44 +366,10 @@ class FolderStore(CheckedStore):
     def _aside(self, digest: Digest) -> Path:
         return self.root / "quarantine" / digest.hex
 
-    def _file(self, digest: Digest) -> Path:
-        return self.root / "blobs" / digest.hex[:2] / digest.hex
-
-    def _own_file(self, digest: Digest) -> Path:
-        """Return the file of a blob, or the recipe of a composed one."""
-        file, recipe = self._file(digest), self._recipes.file(digest)
-        return recipe if recipe.is_file() and not file.is_file() else file
-
     def _reference(self, name: ArtifactName) -> Path:
         return self.root / "refs" / f"{name}.json"
 
-    @contextmanager
-    def _unfinished(self) -> Iterator[Unfinished]:
-        """Open a temporary file, deleted at the end unless it was finished. Raises Unreachable, DiskFull."""
-        incoming = self.root / "incoming"
-        try:
-            try:
-                number, path = tempfile.mkstemp(dir=incoming)
-            except FileNotFoundError:
-                incoming.mkdir(parents=True, exist_ok=True)
-                number, path = tempfile.mkstemp(dir=incoming)
-            with os.fdopen(number, "wb", buffering=0) as file:
-                unfinished = Unfinished(file, Path(path))
-                try:
-                    yield unfinished
-                finally:
-                    if not unfinished.is_finished:
-                        unfinished.path.unlink(missing_ok=True)
-        except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise DiskFull(f"cannot write into {self.root}: the disk is full. Nothing was stored.") from error
-            raise Unreachable(f"cannot write into {self.root}: {error.strerror}. Nothing was stored.") from error
 
-
-def _open_pieces(pieces: Sequence[Piece]) -> BinaryIO:
-    return cast("BinaryIO", io.BufferedReader(JoinedPieces(pieces), CHUNK_BYTES))
-
-
-def _check_arrived(digest: Digest, size: int, expected: Digest | None) -> None:
-    if expected is not None and digest != expected:
-        raise DamagedFile(f"the bytes of `{expected}` arrived as `{digest}` ({size} bytes): send them again.")
+def _check_arrived(hashed: str, size: int, expected: Digest | None) -> None:
+    if expected is not None and hashed != expected.hex:
+        raise DamagedFile(f"the bytes of `{expected}` arrived as `{hashed}` ({size} bytes): send them again.")

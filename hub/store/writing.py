@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import tempfile
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from hub.errors import DiskFull, Unreachable
 from hub.names import Digest
 
 CHUNK_BYTES = 1 << 20
@@ -48,19 +53,53 @@ def stamp_of(status: os.stat_result) -> str:
     return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
 
 
+@contextmanager
+def unfinished(root: Path) -> Iterator[Unfinished]:
+    """Open a temporary file in `root`/incoming, deleted at the end unless it was finished. Raises Unreachable, DiskFull."""
+    incoming = root / "incoming"
+    try:
+        try:
+            number, path = tempfile.mkstemp(dir=incoming)
+        except FileNotFoundError:
+            incoming.mkdir(parents=True, exist_ok=True)
+            number, path = tempfile.mkstemp(dir=incoming)
+        with os.fdopen(number, "wb", buffering=0) as file:
+            opened = Unfinished(file, Path(path))
+            try:
+                yield opened
+            finally:
+                if not opened.is_finished:
+                    opened.path.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFull(f"cannot write into {root}: the disk is full. Nothing was stored.") from error
+        raise Unreachable(f"cannot write into {root}: {error.strerror}. Nothing was stored.") from error
+
+
 def copy(source: BinaryIO, target: Unfinished) -> tuple[Digest, int]:
     """Write all bytes of `source`. Return their digest and size."""
     hashed = hashlib.sha256()
+
+    def chunks() -> Iterator[bytes]:
+        while chunk := source.read(CHUNK_BYTES):
+            hashed.update(chunk)
+            yield chunk
+
+    size = write_all(chunks(), target)
+    return Digest(hashed.hexdigest()), size
+
+
+def write_all(chunks: Iterable[bytes], target: Unfinished) -> int:
+    """Write all chunks. While one is written, the next one is received and hashed. Return the number of bytes."""
     size = synced = 0
     with _BackgroundWriter(target.file) as writer:
-        while chunk := source.read(CHUNK_BYTES):
+        for chunk in chunks:
             writer.write(chunk)
-            hashed.update(chunk)
             size += len(chunk)
             if size - synced >= _WRITEBACK_BYTES:
                 writer.start_writeback(synced, size - synced)
                 synced = size
-    return Digest(hashed.hexdigest()), size
+    return size
 
 
 class _BackgroundWriter:

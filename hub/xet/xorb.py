@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from blake3 import blake3
 from lz4.frame import LZ4FrameDecompressor
 
 from hub.errors import DamagedFile, InvalidSource
@@ -33,6 +34,7 @@ _FOOTER = b"XETBLOB"
 """Start of the footer that older clients append. It only repeats what the chunks contain."""
 _PLAIN, _LZ4, _GROUPED_LZ4 = range(3)
 _ROW = struct.Struct(f"<{SIZE}sIIII")
+_TABLE_KEY = b"linguahub: the table of a xorb 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,11 @@ def write_table(chunks: Sequence[Chunk]) -> bytes:
 def read_table(table: bytes) -> list[Chunk]:
     """Return the chunks from the bytes of `write_table`."""
     return [Chunk(*row) for row in _ROW.iter_unpack(table)]
+
+
+def table_hash(table: bytes) -> str:
+    """Return the hash of a table. It determines the bytes of all chunks, because the table has their hashes."""
+    return blake3(table, key=_TABLE_KEY).hexdigest()
 
 
 def _chunks(sent: BinaryIO) -> Iterator[tuple[bytes, int, int]]:

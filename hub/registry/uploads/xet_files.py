@@ -1,10 +1,10 @@
-"""Store xorbs, and reconstruct files from the xorbs that their shard references, verifying everything that the shard claims."""
+"""Store xorbs, and compose files of the xorbs that their shard references, verifying everything that the shard claims."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 from hub.errors import DamagedBlob, DamagedFile, InvalidSource, TooLarge, UnknownFile
 from hub.names import Digest
@@ -13,7 +13,6 @@ from hub.registry.uploads.blob_ids import record_xet_hash
 from hub.registry.uploads.uploads import find_xorb, forget_xorbs, record_upload, record_xorb, touch_xorbs
 from hub.store import BlobStore
 from hub.store.composed import Part
-from hub.store.joined import JoinedChunks
 from hub.xet.hashes import file_hash, hash_to_hex, range_hash
 from hub.xet.shard import SentFile, Term
 from hub.xet.xorb import Chunk, read_table, read_xorb, unpack, write_table
@@ -32,14 +31,8 @@ def store_xorb(
 
     `owner`: see `record_upload`.
     """
-    chunks: list[Chunk] = []
-
-    def contents() -> Iterator[bytes]:
-        for chunk, content in read_xorb(sent, name):
-            chunks.append(chunk)
-            yield content
-
-    digest, size = store.put(cast("BinaryIO", JoinedChunks(contents())))
+    digest, chunks = store.put_xorb(read_xorb(sent, name))
+    size = sum(chunk.packed for chunk in chunks)
     return record_xorb(database, account, name, digest, size, write_table(chunks), owner=owner)
 
 
@@ -54,12 +47,11 @@ def store_file(database: Database, store: BlobStore, caller: Caller, file: SentF
     hashed = [(chunk.hash, chunk.size) for _, chunks in parts for chunk in chunks]
     if file_hash(hashed) != file.hash:
         raise InvalidSource("the chunks in this shard do not match the hash of its file: upload it again.")
-    digest = file.sha256
     try:
-        if digest is None:
-            digest, _ = store.put(cast("BinaryIO", JoinedChunks(_contents(store, parts))))
-        else:
-            store.compose([_part(blob, run) for blob, chunks in parts for run in _runs(chunks)], digest)
+        if file.sha256 is None:  # Only the hashes of the xorbs tell whether the bytes are right.
+            for xorb, _ in xorbs.values():
+                store.confirm(xorb)
+        digest = store.compose([_part(xorb, run) for xorb, chunks in parts for run in _runs(chunks)], file.sha256)
     except (DamagedFile, InvalidSource, UnknownFile):
         _forget_lost_xorbs(database, store, [xorb for xorb, _ in xorbs.values()])
         raise
@@ -102,15 +94,6 @@ def _chunks(
             f"the proof for chunks {term.first} to {term.end} of xorb {term.xorb[:12]} is wrong or missing."
         )
     return digest, named
-
-
-def _contents(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]]) -> Iterator[bytes]:
-    """Yield the bytes of all chunks, each compared with its hash."""
-    for digest, chunks in parts:
-        with store.open(digest) as opened:
-            for run in _runs(chunks):
-                opened.seek(run[0].start)
-                yield from _unpack_run(run, opened)
 
 
 def _part(digest: Digest, run: list[Chunk]) -> Part:

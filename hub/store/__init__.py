@@ -18,7 +18,7 @@ from hub.store.folder import FolderStore
 from hub.store.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from hub.xet.xorb import Chunk
+    from hub.xet.xorb import Bytes, Chunk
 
 __all__ = ["BlobStore", "FolderStore", "MemoryStore", "open_store"]
 
@@ -37,7 +37,7 @@ class BlobStore(Protocol):
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
         """Store a copy of the file at `path`, unless the store has its bytes, which it verifies. Returns and raises like `put`."""
 
-    def put_xorb(self, chunks: Iterable[tuple[Chunk, bytes]]) -> tuple[Digest, list[Chunk]]:
+    def put_xorb(self, chunks: Iterable[tuple[Chunk, Bytes]]) -> tuple[Digest, list[Chunk]]:
         """Store the chunks of a xorb, each of which was compared with its hash. Return the digest of the blob, and the chunks.
 
         A store may name such a blob after the hashes of its chunks instead of its SHA-256. Raises like `put`.

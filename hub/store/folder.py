@@ -34,7 +34,7 @@ from hub.store.places import BLOBS, COMPOSED, XORBS, Places, part_list
 from hub.store.writing import copy, stamp_of, unfinished, write, write_all
 
 if TYPE_CHECKING:
-    from hub.xet.xorb import Chunk
+    from hub.xet.xorb import Bytes, Chunk
 
 ABANDONED_S = 3600.0
 """Age in seconds at which an untouched unfinished write is considered abandoned."""
@@ -83,7 +83,7 @@ class FolderStore(CheckedStore):
         except OSError as error:
             raise Unreachable(f"cannot read {path}: {error.strerror}.") from error
 
-    def put_xorb(self, chunks: Iterable[tuple[Chunk, bytes]]) -> tuple[Digest, list[Chunk]]:
+    def put_xorb(self, chunks: Iterable[tuple[Chunk, Bytes]]) -> tuple[Digest, list[Chunk]]:
         """See `BlobStore.put_xorb`. The digest is the hash of the chunks' table."""
         listed: list[Chunk] = []
         with unfinished(self.root) as file:

@@ -18,8 +18,8 @@ from hub.names import Digest
 CHUNK_BYTES = 1 << 20
 _WRITEBACK_BYTES = 16 << 20
 """Number of bytes after which the kernel is told to start writing them, so that little is left to sync at the end."""
-_MIN_THREADED_BYTES = 256 << 10
-"""Minimum chunk size for which a background thread is faster than writing directly."""
+_MAX_GATHERED = 512
+"""Chunks that are written at once at most; Linux allows 1,024."""
 
 
 class Unfinished:
@@ -89,8 +89,8 @@ def copy(source: BinaryIO, target: Unfinished) -> tuple[Digest, int]:
     return Digest(hashed.hexdigest()), size
 
 
-def write_all(chunks: Iterable[bytes], target: Unfinished) -> int:
-    """Write all chunks. While one is written, the next one is received and hashed. Return the number of bytes."""
+def write_all(chunks: Iterable[bytes | memoryview], target: Unfinished) -> int:
+    """Write all chunks. While some are written, the next ones are received and hashed. Return the number of bytes."""
     size = synced = 0
     with _BackgroundWriter(target.file) as writer:
         for chunk in chunks:
@@ -103,30 +103,35 @@ def write_all(chunks: Iterable[bytes], target: Unfinished) -> int:
 
 
 class _BackgroundWriter:
-    """Writes large chunks in a background thread, while the next one is received and hashed. At most one chunk is pending."""
+    """Writes chunks in a background thread, many small ones at once, while the next ones are received and hashed."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._thread: ThreadPoolExecutor | None = None
         self._pending: Future[None] | None = None
+        self._gathered: list[bytes | memoryview] = []
+        self._size = 0
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_exception: object) -> None:
         try:
             self._wait()
+            if kind is None:
+                _write_many(self._file, self._gathered)
         finally:
             if self._thread is not None:
                 self._thread.shutdown()
 
-    def write(self, chunk: bytes) -> None:
-        self._wait()
-        if len(chunk) < _MIN_THREADED_BYTES:
-            write(self._file, chunk)
-            return
-        self._thread = self._thread or ThreadPoolExecutor(1)
-        self._pending = self._thread.submit(write, self._file, chunk)
+    def write(self, chunk: bytes | memoryview) -> None:
+        self._gathered.append(chunk)
+        self._size += len(chunk)
+        if self._size >= CHUNK_BYTES or len(self._gathered) >= _MAX_GATHERED:
+            self._wait()
+            self._thread = self._thread or ThreadPoolExecutor(1)
+            self._pending = self._thread.submit(_write_many, self._file, self._gathered)
+            self._gathered, self._size = [], 0
 
     def start_writeback(self, start: int, size: int) -> None:
         """Tell the kernel that a range is not needed soon, on which Linux starts to write its pages."""
@@ -140,7 +145,16 @@ class _BackgroundWriter:
             pending.result()
 
 
-def write(file: BinaryIO, content: bytes) -> None:
+def _write_many(file: BinaryIO, chunks: list[bytes | memoryview]) -> None:
+    """Write all chunks, usually with one call."""
+    written = os.writev(file.fileno(), chunks) if chunks else 0
+    for chunk in chunks:
+        if written < len(chunk):
+            write(file, chunk[written:])
+        written = max(0, written - len(chunk))
+
+
+def write(file: BinaryIO, content: bytes | memoryview) -> None:
     """Write all of `content`; a raw file may write less than requested at a time."""
     remaining = memoryview(content)
     while remaining:

@@ -18,13 +18,13 @@ from hub.errors import DamagedFile, MissingExtra, Unreachable
 from hub.names import Digest
 
 if TYPE_CHECKING:
-    from hub.xet.xorb import Chunk
+    from hub.xet.xorb import Bytes, Chunk
 
 _END = struct.Struct("<I4s")
 _MAGIC = b"XORB"
 
 
-def with_table(chunks: Iterable[tuple[Chunk, bytes]], listed: list[Chunk]) -> Iterator[bytes]:
+def with_table(chunks: Iterable[tuple[Chunk, Bytes]], listed: list[Chunk]) -> Iterator[Bytes]:
     """Yield the content of a xorb file. `listed` gets its chunks."""
     from hub.xet.xorb import write_table
 

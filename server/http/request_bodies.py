@@ -25,6 +25,8 @@ MAX_BODY = 8 << 20
 """Default limit of a body in bytes."""
 _STEP = 1 << 20
 """Bytes that are collected before they are passed to a thread."""
+_MANY = 64
+"""Pieces in a step above which they are joined, because small ones take more memory than their bytes."""
 MAX_COMMIT_BODY = 256 << 20
 """Limit of a commit in bytes: clients send up to 100 MiB of small files in it, in base64, which is a third longer."""
 
@@ -58,7 +60,7 @@ class BodyLimit(HttpLayer):
 
 
 class BodyReader(ChunkedFile):
-    """A request body as a file for a worker thread. While the thread processes one piece, the next one is received.
+    """A request body as a file for a worker thread. While the thread processes about 1 MiB, the next is received.
 
     It uses about 2 MiB. Create it on the event loop, and `close` it if reading can stop early. Reading raises TooLarge for
     more bytes than expected, InvalidRequest for fewer, ClientTimeout if no data arrives.
@@ -68,7 +70,9 @@ class BodyReader(ChunkedFile):
         super().__init__()
         self._stream: AsyncIterator[bytes] = request.stream().__aiter__()
         self._loop = asyncio.get_running_loop()
-        self._next: Future[bytes] | None = None
+        self._next: Future[list[bytes]] | None = None
+        self._arrived: list[bytes] = []
+        """Pieces that were received and not read, the first one last."""
         self._expected = size_bytes
         self._at_most = at_most
         self._received = 0
@@ -80,16 +84,17 @@ class BodyReader(ChunkedFile):
         super().close()
 
     def next_chunk(self) -> bytes | None:
-        """Return the next piece of about 1 MiB, and start to receive the one after it."""
-        coming = self._next or self._schedule()
-        piece = coming.result()
-        self._next = self._schedule() if piece else coming
-        return piece or None
+        """Return the next piece as it has arrived. The last one of about 1 MiB starts to receive those after it."""
+        if not self._arrived:
+            coming = self._next or self._schedule()
+            self._arrived = coming.result()[::-1]
+            self._next = self._schedule() if self._arrived else coming
+        return self._arrived.pop() if self._arrived else None
 
-    def _schedule(self) -> Future[bytes]:
+    def _schedule(self) -> Future[list[bytes]]:
         return asyncio.run_coroutine_threadsafe(self._gather(), self._loop)
 
-    async def _gather(self) -> bytes:
+    async def _gather(self) -> list[bytes]:
         pieces, gathered = list[bytes](), 0
         while gathered < _STEP:
             try:
@@ -99,8 +104,9 @@ class BodyReader(ChunkedFile):
                 break
             except TimeoutError:
                 raise _timed_out() from None
-            pieces.append(piece)
-            gathered += len(piece)
+            if piece:
+                pieces.append(piece)
+                gathered += len(piece)
         self._received += gathered
         if self._received > self._expected:
             allowed = "allowed" if self._at_most else "announced"
@@ -109,7 +115,7 @@ class BodyReader(ChunkedFile):
             raise InvalidRequest(
                 f"{self._expected} bytes were announced, but {self._received} arrived: send them again."
             )
-        return b"".join(pieces)
+        return pieces if len(pieces) <= _MANY else [b"".join(pieces)]
 
 
 def _timed_out() -> ClientTimeout:

@@ -119,7 +119,9 @@ def main() -> None:
                 before = sender.processor_s()
                 wall = seconds(lambda address=address: read_all(address, size))
                 took[way].append((wall, sender.processor_s() - before))
-    walls, busy = ({way: statistics.median(pair[kind] for pair in each[1:]) for way, each in took.items()} for kind in (0, 1))
+    walls, busy = (
+        {way: statistics.median(pair[kind] for pair in each[1:]) for way, each in took.items()} for kind in (0, 1)
+    )
     report = {
         "claim": "a download reaches at least 0.9 of nginx's speed",
         "size_mb": options.size_mb,

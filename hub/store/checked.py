@@ -30,6 +30,8 @@ CHECKED_BYTES = 1 << 20
 `hub verify`, the scrub and commits the digest. Hashing 1 MiB takes 1 ms, about as long as the rest of a request; hashing more would
 cost a reader that needs a header or a range more than its bytes. Cards, configurations and what commits contain are smaller."""
 CHUNK_BYTES = 1 << 20
+UNREADABLE = "unreadable"
+"""What `hash_file` returns instead of a digest if bytes cannot be read."""
 _HASHED_BYTES = 256 << 10
 """Bytes that are hashed at a time: they stay in the processor's cache."""
 _MAX_VERIFIED = 100_000
@@ -309,12 +311,14 @@ class CheckedStore(ABC):
 
 
 def hash_file(opened: BinaryIO, pace: Callable[[int], None] | None = None, copy: BinaryIO | None = None) -> str:
-    """Return the SHA-256 of a file; text that no digest equals if the disk cannot read it. Raises Unreachable for other errors.
+    """Return the SHA-256 of a file that was not read yet; UNREADABLE if the disk cannot read it. Raises Unreachable for other errors.
 
     `pace` is called with the number of bytes after each chunk. `copy` gets the bytes.
     """
     hashed, buffer = hashlib.sha256(), memoryview(bytearray(_HASHED_BYTES))
-    read = getattr(opened, "raw", opened).readinto  # Without another copy in the buffer of a file that was not read yet.
+    read = getattr(
+        opened, "raw", opened
+    ).readinto  # Without another copy in the buffer of a file that was not read yet.
     try:
         while count := read(buffer):
             hashed.update(buffer[:count])
@@ -323,7 +327,10 @@ def hash_file(opened: BinaryIO, pace: Callable[[int], None] | None = None, copy:
             if pace is not None:
                 pace(count)
     except OSError as error:
-        if error.errno == errno.EIO:  # A bad sector: another copy must replace it, as for wrong bytes.
-            return "unreadable"
+        if error.errno in {
+            errno.EIO,
+            errno.ENOENT,
+        }:  # A bad sector, or a part that was deleted: another copy must replace it.
+            return UNREADABLE
         raise Unreachable(f"cannot read the store: {error.strerror or error}.") from error
     return hashed.hexdigest()

@@ -1,6 +1,7 @@
 """Blobs that are composed of ranges of other blobs, as a file is of the xorbs of its upload.
 
-A folder store keeps a list of the parts of such a blob instead of its bytes: a text file with a line for each range, `digest start size`.
+A folder store keeps a list of the parts of such a blob instead of its bytes: a text file with a line for each range, `digest start size
+whole`, where the last number is the size of the whole file with this digest.
 """
 
 from __future__ import annotations

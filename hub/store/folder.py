@@ -13,7 +13,6 @@ file in `incoming/`, never an incomplete blob.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import itertools
 import os
@@ -27,7 +26,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from hub.errors import DamagedFile, UnknownFile, Unreachable
 from hub.names import DATASETS, ArtifactName, Digest
 from hub.store import xorb_files
-from hub.store.checked import CHECKED_BYTES, CheckedStore, Stored, hash_file
+from hub.store.checked import CHECKED_BYTES, UNREADABLE, CheckedStore, Stored, hash_file
 from hub.store.composed import MAX_PARTS, JoinedPieces, Part, Piece, cut, merge, open_pieces
 from hub.store.joined import JoinedChunks
 from hub.store.places import BLOBS, COMPOSED, XORBS, Places, part_list
@@ -49,6 +48,8 @@ class FolderStore(CheckedStore):
         super().__init__()
         self.root = Path(root)
         self._places = Places(self.root)
+        self._composed_of: tuple[frozenset[Digest], tuple[Digest, ...]] = frozenset(), ()
+        """Damaged blobs, and the blobs that are composed of some of them, so that all lists are read once only."""
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
         """See `BlobStore.put`."""
@@ -108,12 +109,13 @@ class FolderStore(CheckedStore):
             with unfinished(self.root) as file:
                 write(file.file, part_list(pieces))
                 file.finish(self._places.file(digest, COMPOSED))
-            self._remember(digest, self._get(digest).stamp)
+            if (found := self._find(digest)) is not None:
+                self._remember(digest, found.stamp)
         return digest
 
     def needed_blobs(self) -> set[Digest]:
         """See `BlobStore.needed_blobs`."""
-        return {part.digest for digest in self._places.digests(COMPOSED) for part in self._places.parts(digest)}
+        return set[Digest]().union(*map(self._parts_of, self._places.digests(COMPOSED)))
 
     def xorbs(self) -> Iterator[Digest]:
         """Yield the digests of all xorbs, sorted."""
@@ -125,6 +127,17 @@ class FolderStore(CheckedStore):
         if found.size_bytes <= CHECKED_BYTES:
             self.open(digest, size_bytes).close()
         return self._places.pieces(digest)
+
+    def quarantined(self) -> Iterator[Digest]:
+        """See `BlobStore.quarantined`; among them are blobs that are composed of damaged ones."""
+        damaged = frozenset(super().quarantined())
+        yield from damaged
+        if damaged and self._composed_of[0] != damaged:
+            found = (each for each in self._places.digests(COMPOSED) if not damaged.isdisjoint(self._parts_of(each)))
+            self._composed_of = damaged, tuple(found)
+        for digest in self._composed_of[1] if damaged else ():
+            if digest not in damaged and self._find(digest) is None and self._parts_of(digest):
+                yield digest
 
     def digests(self) -> Iterator[Digest]:
         """See `BlobStore.digests`."""
@@ -247,6 +260,9 @@ class FolderStore(CheckedStore):
             places[digest] = self._places.pieces(digest)
         return [piece for part in parts for piece in cut(places[part.digest], part.start, part.size)]
 
+    def _parts_of(self, digest: Digest) -> set[Digest]:
+        return {part.digest for part in self._places.parts(digest)}
+
     def _put_unpacked(self, parts: Sequence[Part]) -> list[Part]:
         """Return parts whose bytes are ranges: those of parts that must be unpacked are put as one blob."""
         unpacked = [part for part in parts if part.unpack is not None]
@@ -316,7 +332,7 @@ class FolderStore(CheckedStore):
         aside = self._aside(digest)
         file = self._places.own_file(digest)
         is_list = file == self._places.file(digest, COMPOSED)
-        if is_list and not self._are_right(self._places.parts(digest)):
+        if is_list and not self._are_right(self._parts_of(digest)):
             return  # The damaged parts were moved aside.
         try:
             aside.parent.mkdir(mode=0o700, exist_ok=True)
@@ -331,10 +347,10 @@ class FolderStore(CheckedStore):
         except OSError as error:
             raise Unreachable(f"cannot move damaged bytes to {aside}: {error.strerror}.") from error
 
-    def _are_right(self, parts: Sequence[Part]) -> bool:
-        """Return whether the blobs of all parts are right, after moving the others aside."""
+    def _are_right(self, digests: Iterable[Digest]) -> bool:
+        """Return whether all blobs are right, after moving the others aside."""
         is_right = True
-        for digest in {part.digest for part in parts}:
+        for digest in digests:
             try:
                 self.verify(digest)
             except (UnknownFile, DamagedFile):
@@ -342,8 +358,11 @@ class FolderStore(CheckedStore):
         return is_right
 
     def _is_aside(self, digest: Digest) -> bool:
-        """Return whether bytes of the blob were moved aside; those of a composed one are missing if it was not found."""
-        return self._aside(digest).is_file() or self._places.file(digest, COMPOSED).is_file()
+        """Return whether bytes of the blob, which was not found, are damaged; those of a composed one may be missing."""
+        if not self._places.file(digest, COMPOSED).is_file():
+            return self._aside(digest).is_file()
+        self._are_right(self._places.resized(digest))
+        return True
 
     def _set_aside(self) -> Iterator[Digest]:
         for file in sorted((self.root / "quarantine").glob("*")):
@@ -371,5 +390,7 @@ class FolderStore(CheckedStore):
 
 
 def _check_arrived(hashed: str, size: int, expected: Digest | None) -> None:
-    if expected is not None and hashed != expected.hex:
-        raise DamagedFile(f"the bytes of `{expected}` arrived as `{hashed}` ({size} bytes): send them again.")
+    if hashed == UNREADABLE or (expected is not None and hashed != expected.hex):
+        raise DamagedFile(
+            f"the bytes of `{expected or 'this file'}` arrived as `{hashed}` ({size} bytes): send them again."
+        )

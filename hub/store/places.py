@@ -12,10 +12,21 @@ from pathlib import Path
 from hub.errors import InvalidName, UnknownFile, Unreachable
 from hub.names import Digest
 from hub.store.checked import Stored
-from hub.store.composed import Part, Piece
+from hub.store.composed import Piece
 from hub.store.writing import stamp_of
 
 BLOBS, XORBS, COMPOSED = "blobs", "xorbs", "composed"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPart:
+    """A line of a list: a range of a blob that has a file of its own."""
+
+    digest: Digest
+    start: int
+    size: int
+    whole: int
+    """Size in bytes of the file, compared whenever the composed blob is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +73,11 @@ class Places:
             return pieces
         raise UnknownFile(digest.hex, listing="hub verify")
 
-    def parts(self, digest: Digest) -> list[Part]:
+    def parts(self, digest: Digest) -> list[ListedPart]:
         """Return the parts of a composed blob; an empty list for any other, and if the list is damaged."""
         try:
             lines = [line.split() for line in self.file(digest, COMPOSED).read_text("ascii").splitlines()]
-            return [Part(Digest(name), int(start), int(size), int(size)) for name, start, size in lines]
+            return [ListedPart(Digest(name), int(start), int(size), int(whole)) for name, start, size, whole in lines]
         except (FileNotFoundError, NotADirectoryError, ValueError, InvalidName):
             return []
 
@@ -77,10 +88,16 @@ class Places:
         found = list[Piece]()
         for part in parts:
             file = files[part.digest]
-            if file is None or part.start + part.size > file[1].st_size:
+            if file is None or file[1].st_size != part.whole:
                 return []
             found.append(Piece(file[0], part.start, part.size))
         return found
+
+    def resized(self, digest: Digest) -> set[Digest]:
+        """Return the parts of a composed blob whose files have another size than when it was composed, so that they are damaged."""
+        parts = {part.digest: part.whole for part in self.parts(digest)}
+        files = {each: self.find_file(each) for each in parts}
+        return {each for each, file in files.items() if file is not None and file[1].st_size != parts[each]}
 
     def _find_composed(self, digest: Digest) -> Stored | None:
         listed = _status(self.file(digest, COMPOSED))
@@ -94,7 +111,8 @@ class Places:
 
 def part_list(pieces: list[Piece]) -> bytes:
     """Return the text of a list of parts, from pieces of blobs that have files of their own."""
-    return "".join(f"{piece.path.name} {piece.start} {piece.size}\n" for piece in pieces).encode()
+    sizes = {path: path.stat().st_size for path in {piece.path for piece in pieces}}
+    return "".join(f"{each.path.name} {each.start} {each.size} {sizes[each.path]}\n" for each in pieces).encode()
 
 
 def _status(file: Path) -> os.stat_result | None:

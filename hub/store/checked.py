@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from hub.errors import DamagedBlob, DamagedFile, UnknownFile, Unreachable
 from hub.names import Digest
@@ -171,7 +171,7 @@ class CheckedStore(ABC):
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
         """See `BlobStore.put`."""
 
-    def _read_parts(self, parts: Sequence[Part]) -> Iterator[bytes]:
+    def _read_parts(self, parts: Sequence[Part]) -> Iterator[Bytes]:
         for part in parts:
             with self.open(part.digest) as opened:
                 yield from part.read(opened)
@@ -316,11 +316,9 @@ def hash_file(opened: BinaryIO, pace: Callable[[int], None] | None = None, copy:
     `pace` is called with the number of bytes after each chunk. `copy` gets the bytes.
     """
     hashed, buffer = hashlib.sha256(), memoryview(bytearray(_HASHED_BYTES))
-    read = getattr(
-        opened, "raw", opened
-    ).readinto  # Without another copy in the buffer of a file that was not read yet.
+    source: Any = getattr(opened, "raw", opened)  # Without another copy in the buffer of a buffered file.
     try:
-        while count := read(buffer):
+        while count := source.readinto(buffer):
             hashed.update(buffer[:count])
             if copy is not None:
                 copy.write(buffer[:count])

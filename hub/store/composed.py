@@ -22,6 +22,8 @@ from hub.names import Digest
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+    from hub.xet.xorb import Bytes
+
 MAX_PARTS = 1 << 14
 """Parts of a composed blob; one that needs more is stored whole. 500 GB in xorbs of 64 MiB have 8,000."""
 READ_BYTES = 1 << 20
@@ -37,10 +39,10 @@ class Part:
     """Size in bytes of the range."""
     size: int
     """Size in bytes of the part."""
-    unpack: Callable[[BinaryIO], Iterator[bytes]] | None = None
+    unpack: Callable[[BinaryIO], Iterator[Bytes]] | None = None
     """Reads the bytes of the part from the blob, positioned at `start`; None if they are those of the range."""
 
-    def read(self, opened: BinaryIO) -> Iterator[bytes]:
+    def read(self, opened: BinaryIO) -> Iterator[Bytes]:
         """Yield the bytes of the part from its blob. Raises DamagedFile if the blob ends before."""
         opened.seek(self.start)
         if self.unpack is not None:

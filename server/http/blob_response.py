@@ -65,7 +65,9 @@ class _Opened:
             if not available:
                 break
             count = min(left, available)
-            chunk = _read_cached(number, count, place) or await to_thread.run_sync(os.pread, number, count, place)
+            chunk: bytes | memoryview | None = _read_cached(number, count, place)
+            if not chunk:
+                chunk = await to_thread.run_sync(os.pread, number, count, place)
             if not chunk:
                 break  # The file was truncated.
             self._position += len(chunk)

@@ -15,7 +15,7 @@ from hub.store import BlobStore
 from hub.store.composed import Part
 from hub.xet.hashes import file_hash, hash_to_hex, range_hash
 from hub.xet.shard import SentFile, Term
-from hub.xet.xorb import Chunk, read_table, read_xorb, unpack, write_table
+from hub.xet.xorb import Bytes, Chunk, read_table, read_xorb, unpack, write_table
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
@@ -102,7 +102,7 @@ def _part(digest: Digest, run: list[Chunk]) -> Part:
     return Part(digest, run[0].start, stored, size, None if run[0].is_plain else partial(_unpack_run, run))
 
 
-def _unpack_run(run: list[Chunk], opened: BinaryIO) -> Iterator[bytes]:
+def _unpack_run(run: list[Chunk], opened: BinaryIO) -> Iterator[Bytes]:
     return (unpack(chunk, opened.read(chunk.packed)) for chunk in run)
 
 

@@ -1,4 +1,4 @@
-"""Limit the headers of connections that httptools parses, which has no limits itself, and let threads receive long bodies."""
+"""Limit the headers of connections that httptools parses, which has no limits itself, and let threads transfer long bodies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from server.connections.direct_body import EXTENSION, DirectBody, may_take
+from server.connections import direct_body, direct_sender
+from server.connections.direct_body import DirectBody, may_take
+from server.connections.direct_sender import DirectSender, Find
 from server.connections.header_clock import MAX_HEADER_BYTES, TimedConnection, refuse_size
 
 _BLANK = bytes(1 << 20)
@@ -36,7 +38,10 @@ class HttptoolsConnection(TimedConnection, HttpToolsProtocol):
         """Begin to count."""
         super().on_message_begin()
         self._has_begun, self._counted, self._body_bytes = True, 0, 0
-        extensions: dict[str, Any] = {EXTENSION: partial(self._take_body, self.scope)}
+        extensions: dict[str, Any] = {
+            direct_body.EXTENSION: partial(self._take_body, self.scope),
+            direct_sender.EXTENSION: partial(self._send_directly, self.scope),
+        }
         self.scope["extensions"] = extensions
 
     def on_url(self, url: bytes) -> None:
@@ -74,6 +79,23 @@ class HttptoolsConnection(TimedConnection, HttpToolsProtocol):
         taken = DirectBody(bytes(cycle.body), left, self.transport, self._pass_over)
         cycle.body = bytearray()
         return taken
+
+    async def _send_directly(self, scope: object, find: Find, start: int, end: int) -> int | None:
+        """Send bytes of files after the headers of a response. Return how many; None if they must be sent as usual."""
+        cycle = self.cycle
+        is_next = cycle.scope is scope and cycle.response_started and not cycle.response_complete
+        if not is_next or cycle.chunked_encoding or cycle.disconnected or self.transport.get_write_buffer_size():
+            return None
+        if not may_take(end - start, self.transport):
+            return None
+        try:
+            sent = await DirectSender(self.transport).send(find, start, end)
+        except ConnectionError:
+            cycle.disconnected = True
+            self.transport.abort()
+            return end - start
+        cycle.expected_content_length -= sent
+        return sent
 
     def _pass_over(self, size: int) -> None:
         """Let the parser pass over what a thread has received, with other bytes, and read in the event loop again."""

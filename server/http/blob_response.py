@@ -1,4 +1,4 @@
-"""Send files: data in the page cache is read directly, other data in a thread."""
+"""Send files: large ones with `sendfile` if the connection allows it, others from the page cache or, if they are not in it, by a thread."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from anyio import to_thread
+from starlette.datastructures import MutableHeaders
 from starlette.responses import FileResponse
+from starlette.types import Receive, Scope, Send
 
 from hub.store.composed import OpenPieces, Piece
+from server.connections.direct_sender import EXTENSION
+from server.http.middleware import SENT_DIRECTLY
 
 CHUNK_BYTES = 1 << 20
 """Bytes per read. Measured: 2.8 GB/s, against 0.6 GB/s with Starlette's 64 KiB."""
@@ -28,12 +32,41 @@ class BlobResponse(FileResponse):
         """`options`: see `FileResponse`."""
         self._pieces = pieces
         found = pieces[0].path.stat()
-        size = sum(piece.size for piece in pieces)
+        self._size = size = sum(piece.size for piece in pieces)
+        self._send_directly: Any = None
         status = os.stat_result((stat.S_IFREG, 0, 0, 0, 0, 0, size, 0, int(found.st_mtime), 0))
         super().__init__(pieces[0].path, stat_result=status, **options)
 
-    async def _handle_simple(self, send: Any, send_header_only: bool, send_pathsend: bool) -> None:  # noqa: ARG002
-        await super()._handle_simple(send, send_header_only, False)  # A path would name the file of the first piece.
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response."""
+        self._send_directly = scope.get("extensions", {}).get(EXTENSION)
+        self._state = scope.setdefault("state", {})
+        await super().__call__(scope, receive, send)
+
+    async def _handle_simple(self, send: Send, send_header_only: bool, send_pathsend: bool) -> None:  # noqa: ARG002
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await self._send_range(send, 0, 0 if send_header_only else self._size)
+
+    async def _handle_single_range(
+        self, send: Send, start: int, end: int, file_size: int, send_header_only: bool
+    ) -> None:
+        headers = MutableHeaders(raw=list(self.raw_headers))
+        headers["content-range"] = f"bytes {start}-{end - 1}/{file_size}"
+        headers["content-length"] = str(end - start)
+        await send({"type": "http.response.start", "status": 206, "headers": headers.raw})
+        await self._send_range(send, start, start if send_header_only else end)
+
+    async def _send_range(self, send: Send, start: int, end: int) -> None:
+        async with self._open_file() as opened:
+            sent = await self._send_directly(opened.find, start, end) if self._send_directly is not None else None
+            if sent is not None:
+                self._state[SENT_DIRECTLY] = sent
+                start = end
+            await opened.seek(start)
+            while start < end and (chunk := await opened.read(min(self.chunk_size, end - start))):
+                start += len(chunk)
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     @asynccontextmanager
     async def _open_file(self) -> AsyncIterator[_Opened]:  # type: ignore[override]  # Starlette only needs `seek` and `read`.
@@ -74,6 +107,10 @@ class _Opened:
             left -= len(chunk)
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def find(self, position: int) -> tuple[int, int, int]:
+        """See `OpenPieces.find`."""
+        return self._pieces.find(position)
 
     def close(self) -> None:
         """Close the open file."""

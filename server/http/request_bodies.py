@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from hub.errors import ClientTimeout, InvalidRequest, TooLarge
 from hub.store.joined import ChunkedFile
 from server.connections.direct_body import EXTENSION, DirectBody
-from server.http.middleware import HttpLayer
+from server.http.middleware import RECEIVED_DIRECTLY, HttpLayer
 
 T = TypeVar("T")
 MAX_SENDERS = 64
@@ -72,6 +72,7 @@ class BodyReader(ChunkedFile):
         super().__init__()
         take = request.scope.get("extensions", {}).get(EXTENSION)
         self._direct: DirectBody | None = take() if take is not None else None
+        self._state = request.scope.setdefault("state", {})
         self._stream: AsyncIterator[bytes] = request.stream().__aiter__()
         self._loop = asyncio.get_running_loop()
         self._next: Future[list[bytes]] | None = None
@@ -88,6 +89,7 @@ class BodyReader(ChunkedFile):
         if self._direct is not None:
             self._direct.close()
             self._direct = None
+            self._state[RECEIVED_DIRECTLY] = self._received
         super().close()
 
     def next_chunk(self) -> bytes | None:

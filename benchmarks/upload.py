@@ -4,7 +4,8 @@ python -m benchmarks.upload SCRATCH [--size-mb 1000] [--rounds 3]
 
 The peer drops a file's pages from the cache, reads the file from disk and hashes it. Ours uploads the same file on one connection: by
 LFS in one piece, and by Xet in xorbs and one shard, prepared beforehand; then with Hugging Face's unmodified client, including its own
-cost. Reports wall-clock time, the server's processor time next to that of SHA-256, and the server's peak memory.
+cost. Reports the median wall-clock time, the server's processor time next to that of SHA-256, and the server's peak memory. Of processor
+time, it compares the least of all rounds: other work of the machine, and the first use of a virtual machine's memory, only add to it.
 """
 
 from __future__ import annotations
@@ -183,8 +184,10 @@ def main() -> None:
         for name, took in found.items()
     }
     for name, took in medians.items():
+        took["least_server_s"] = round(min(each["server_s"] for each in found[name]), 3)
         took["ratio"] = round(medians["sha256"]["s"] / took["s"], 3)
-        took["processor_ratio"] = round(medians["sha256"]["server_s"] / took["server_s"], 3) if name != "sha256" else 1
+        took["processor_ratio"] = round(medians["sha256"]["server_s"] / took["server_s"], 3)
+        took["least_processor_ratio"] = round(medians["sha256"]["least_server_s"] / took["least_server_s"], 3)
     report = {
         "claim": "an upload reaches at least half the speed of SHA-256 from disk",
         "size_mb": options.size_mb,

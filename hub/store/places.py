@@ -110,8 +110,12 @@ class Places:
 
 
 def part_list(pieces: list[Piece]) -> bytes:
-    """Return the text of a list of parts, from pieces of blobs that have files of their own."""
-    sizes = {path: path.stat().st_size for path in {piece.path for piece in pieces}}
+    """Return the text of a list of parts, from pieces of blobs that have files of their own. Raises UnknownFile."""
+    sizes = dict[Path, int]()
+    for path in {piece.path for piece in pieces}:
+        if (status := _status(path)) is None:
+            raise UnknownFile(path.name, listing="hub verify")
+        sizes[path] = status.st_size
     return "".join(f"{each.path.name} {each.start} {each.size} {sizes[each.path]}\n" for each in pieces).encode()
 
 

@@ -20,6 +20,8 @@ class HttptoolsConnection(TimedConnection, HttpToolsProtocol):
 
     _awaits_headers, _has_begun, _is_too_large = True, False, False
     _received = _counted = 0
+    _number = 0
+    """Number of the last request whose parsing began; the one before may still be running."""
     _body_bytes = 0
     """Bytes of the body that were parsed."""
     _is_passing = False
@@ -38,9 +40,10 @@ class HttptoolsConnection(TimedConnection, HttpToolsProtocol):
         """Begin to count."""
         super().on_message_begin()
         self._has_begun, self._counted, self._body_bytes = True, 0, 0
+        self._number += 1
         extensions: dict[str, Any] = {
-            direct_body.EXTENSION: partial(self._take_body, self.scope),
-            direct_sender.EXTENSION: partial(self._send_directly, self.scope),
+            direct_body.EXTENSION: partial(self._take_body, self._number),
+            direct_sender.EXTENSION: partial(self._send_directly, self._number),
         }
         self.scope["extensions"] = extensions
 
@@ -65,11 +68,11 @@ class HttptoolsConnection(TimedConnection, HttpToolsProtocol):
         if not self._is_passing:
             super().on_body(body)
 
-    def _take_body(self, scope: object) -> DirectBody | None:
+    def _take_body(self, number: int) -> DirectBody | None:
         """Let the caller receive the body of a request; None if it must be received as usual."""
         cycle = self.cycle
         sizes = [int(value) for name, value in self.headers if name == b"content-length"]
-        is_next = cycle.scope is scope and cycle.more_body and not cycle.waiting_for_100_continue
+        is_next = number == self._number and cycle.more_body and not cycle.waiting_for_100_continue
         if not is_next or not sizes or len(cycle.body) != self._body_bytes:  # The last: a part was received as usual.
             return None
         left = sizes[0] - self._body_bytes
@@ -80,10 +83,10 @@ class HttptoolsConnection(TimedConnection, HttpToolsProtocol):
         cycle.body = bytearray()
         return taken
 
-    async def _send_directly(self, scope: object, find: Find, start: int, end: int) -> int | None:
+    async def _send_directly(self, number: int, find: Find, start: int, end: int) -> int | None:
         """Send bytes of files after the headers of a response. Return how many; None if they must be sent as usual."""
         cycle = self.cycle
-        is_next = cycle.scope is scope and cycle.response_started and not cycle.response_complete
+        is_next = number == self._number and cycle.response_started and not cycle.response_complete
         if not is_next or cycle.chunked_encoding or cycle.disconnected or self.transport.get_write_buffer_size():
             return None
         if not may_take(end - start, self.transport):

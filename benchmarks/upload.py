@@ -176,6 +176,7 @@ def main() -> None:
     }
     for name, took in medians.items():
         took["least_server_s"] = round(min(each["server_s"] for each in found[name]), 3)
+    for took in medians.values():
         took["ratio"] = round(medians["sha256"]["s"] / took["s"], 3)
         took["processor_ratio"] = round(medians["sha256"]["server_s"] / took["server_s"], 3)
         took["least_processor_ratio"] = round(medians["sha256"]["least_server_s"] / took["least_server_s"], 3)

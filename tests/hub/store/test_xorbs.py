@@ -179,9 +179,9 @@ def test_xorbs_are_not_lost_between_composing_and_collecting(store, xorb):
         try:
             whole = store.compose([Part(xorb, start, size, size)], None)
         except (UnknownFile, DamagedFile):
-            deleting.join()
+            deleting.join(30)
             continue
-        deleting.join()
+        deleting.join(30)
         assert store.verify(whole) == size
         store.delete(whole)
 

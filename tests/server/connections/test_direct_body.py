@@ -120,7 +120,7 @@ def test_the_next_request_may_arrive_with_the_end_of_a_body(address):
                 lines = list(iter(answers.readline, b"\r\n"))
                 [size] = [int(line.split()[1]) for line in lines if line.lower().startswith(b"content-length:")]
                 assert digest(content) in answers.read(size).decode()
-        sending.join()
+        sending.join(30)
 
 
 def test_a_body_without_a_length_or_that_waits_for_the_server_is_received_as_usual(connection, address):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, constants
 from huggingface_hub.utils import disable_progress_bars
 from safetensors.numpy import save
 
@@ -28,6 +28,9 @@ from tests.operate import nginx
 pytestmark = [
     pytest.mark.skipif(nginx.PROGRAM is None, reason=nginx.ABSENT),
     pytest.mark.skipif(sys.platform != "linux", reason="reads processes from /proc"),
+    pytest.mark.filterwarnings(
+        "ignore:Use 'content=:DeprecationWarning"
+    ),  # huggingface_hub sends file objects this way.
 ]
 WEIGHTS = save({"weight": np.random.default_rng(7).standard_normal(700_000, dtype=np.float32)})
 
@@ -68,7 +71,9 @@ def on_a_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
         address = stack.enter_context(nginx.nginx_before(server.address, home / "store" / "blobs"))
         team = Team(server, address, home)
         team.api.create_repo("admin/module")
-        team.api.upload_file(path_or_fileobj=WEIGHTS, path_in_repo="model.safetensors", repo_id="admin/module")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+            team.api.upload_file(path_or_fileobj=WEIGHTS, path_in_repo="model.safetensors", repo_id="admin/module")
         yield team
 
 
@@ -97,6 +102,15 @@ def test_nginx_sends_complete_blobs_and_ranges_with_the_servers_headers(on_a_dis
     assert headers["content-range"] == f"bytes 1000-1999/{len(WEIGHTS)}"
     assert on_a_disk.get(path, **{"If-None-Match": headers["etag"]})[0] == 304
     assert f"GET /{path} 200 0 B" in on_a_disk.logged(f"/{path}", 3), "the server must not send the blob itself"
+
+
+def test_the_server_sends_files_that_came_by_xet_itself(on_a_disk: Team):
+    content = WEIGHTS[:8] + bytes(reversed(WEIGHTS[8:]))
+    on_a_disk.api.upload_file(path_or_fileobj=content, path_in_repo="composed.bin", repo_id="admin/module")
+    assert list((on_a_disk.home / "store" / "composed").glob("??/*"))
+    path = "admin/module/resolve/main/composed.bin"
+    assert on_a_disk.get(path)[:2] == (200, content)
+    assert on_a_disk.get(path, Range="bytes=1000-1999")[:2] == (206, content[1000:2000])
 
 
 def test_blobs_cannot_be_fetched_around_the_server(on_a_disk: Team):

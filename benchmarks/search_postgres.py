@@ -1,6 +1,6 @@
 """Measure the queries of `benchmarks.search` on PostgreSQL: the server's time for all SQL queries of a search.
 
-python -m benchmarks.search_postgres postgresql://… [--artifacts 100000]
+python -m benchmarks.search_postgres postgresql://… [--artifacts 100000] [--source FOLDER/registry.db]
 
 The database must be empty, or filled by an earlier run. Times come from EXPLAIN ANALYZE, because a client's wall-clock time on a
 busy machine includes the time of other processes. The peer counts and ranks every match of a common word.
@@ -11,7 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sqlite3
+import sys
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -28,22 +33,59 @@ PEER = (
 )
 
 
-def fill(url: str, artifacts: int) -> None:
-    """Create the tables and copy the synthetic registry into them, unless this was done before."""
+_SECONDARY = (
+    "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema() AND tablename = ANY(%s) "
+    "AND indexname NOT IN (SELECT conname FROM pg_constraint)"
+)
+"""Indexes that are dropped before the tables are filled and created again afterwards, which takes a fraction of the time."""
+
+
+def fill(url: str, artifacts: int, source: Path | None) -> None:
+    """Create the tables and copy the synthetic registry into them, unless this was done before.
+
+    `source`: a registry of `benchmarks.search` with at least as many artifacts, which is faster to read than to make again.
+    """
     Registry.open(url).close()
     with psycopg.connect(url, autocommit=True) as connection:
         done = connection.execute("SELECT coalesce(max(id), 0) FROM artifacts").fetchone()
         if done is not None and done[0] >= artifacts:
             return
+        connection.execute("SET maintenance_work_mem = '1GB'")
+        indexes = connection.execute(_SECONDARY, [list(rows_of(range(1, 2)))]).fetchall()
+        for name, _ in indexes:
+            connection.execute(f"DROP INDEX {name}".encode())
+        started = time.perf_counter()
         for first in range(1, artifacts + 1, BATCH):
-            for table, rows in rows_of(range(first, min(first + BATCH, artifacts + 1))).items():
+            ids = range(first, min(first + BATCH, artifacts + 1))
+            for table, rows in (_stored(source, ids) if source else rows_of(ids)).items():
                 columns = ", ".join(rows[0])
                 with connection.cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                     for row in rows:
                         copy.write_row(list(row.values()))
+            print(f"{ids[-1]} artifacts, {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+        for name, definition in indexes:
+            connection.execute(definition.encode())
+            print(f"{name}, {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
         for statement in COUNTS:
             connection.execute(statement)
         connection.execute("VACUUM ANALYZE")
+
+
+def _stored(source: Path, ids: range) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of the artifacts with these numbers from a registry in SQLite, by table."""
+    samples = rows_of(range(10, 11))
+    with closing(sqlite3.connect(source)) as connection:
+        connection.row_factory = sqlite3.Row
+        return {
+            table: [
+                {name: bool(row[name]) if isinstance(sample, bool) else row[name] for name, sample in rows[0].items()}
+                for row in connection.execute(
+                    f"SELECT * FROM {table} WHERE {'id' if table == 'artifacts' else 'artifact_id'} BETWEEN ? AND ?",
+                    [ids[0], ids[-1]],
+                )
+            ]
+            for table, rows in samples.items()
+        }
 
 
 class Explained(PostgresDatabase):
@@ -76,8 +118,11 @@ def main() -> None:
     reader = argparse.ArgumentParser()
     reader.add_argument("url")
     reader.add_argument("--artifacts", type=int, default=100_000)
+    reader.add_argument(
+        "--source", type=Path, help="registry.db of benchmarks.search, to copy instead of making the artifacts again"
+    )
     options = reader.parse_args()
-    fill(options.url, options.artifacts)
+    fill(options.url, options.artifacts, options.source)
     database = Explained(options.url)
     took = {name: took_ms(database, query) for name, query in QUERIES.items()}
     database.took_ms = 0.0

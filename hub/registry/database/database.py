@@ -118,6 +118,10 @@ class Database(ABC):
         """Return an SQL condition that `column` is one of any number of `values`, and its parameter, called `name`."""
 
     @abstractmethod
+    def in_set(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
+        """Like `in_list`, for a condition on the rows of an index that is read in its own order."""
+
+    @abstractmethod
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """Return up to `limit` + 1 ids of artifacts with a word for each prefix in `words` and a match in each group.
 

@@ -88,6 +88,10 @@ class SqliteDatabase(Database):
         """See `Database.in_list`."""
         return f"{column} IN (SELECT value FROM json_each(:{name}))", {name: json.dumps(values)}  # noqa: S608 - names alone
 
+    def in_set(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
+        """See `Database.in_set`. SQLite does not look up a column with a sign, so it reads the index of the order instead."""
+        return self.in_list(f"+{column}", values, name)
+
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """See `Database.match_ids`; newest first.
 

@@ -71,6 +71,11 @@ class MetricFilter:
         """SQL direction of values, and of equal values."""
         return "DESC" if self.better == "up" else "ASC"
 
+    @property
+    def among(self) -> str:
+        """SQL condition like `exists`, for few scores: their artifacts are read once, and compared with each row's id."""
+        return f"+artifacts.id IN (SELECT artifact_id FROM {self.union_ranges('SELECT scores.artifact_id FROM scores WHERE', '')})"
+
     def union_ranges(self, question: str, end: str) -> str:
         """Return the union of `question` over all ranges; `end` follows each range."""
         more = "".join(f" AND {each}" for each in (self.limits, self.scale) if each)
@@ -96,14 +101,19 @@ def metric_filter(
         if (limit := getattr(query, name)) is not None:
             values[f"score_{name}"] = limit
             limits.append(f"scores.value {sign} :score_{name}")
-    if query.benchmark or query.split or ranking:
-        found = (
-            [ranking]
-            if ranking
-            else distinct_rankings(
+    unit, better = (ranking.unit, ranking.better) if ranking else _scale(database, query)
+    found = (
+        [ranking]
+        if ranking
+        else [
+            each
+            for each in distinct_rankings(
                 database, query.metric, query.provenance, benchmark=query.benchmark, split=query.split
             )
-        )
+            if (each.unit, each.better) == (unit, better)
+        ]
+    )
+    if query.benchmark or query.split or ranking or len(found) * len(starts) <= MAX_RANGES:
         columns = COLUMNS if ranking else ("benchmark", "split")
         for column in columns:
             wanted = getattr(ranking or query, column)
@@ -121,7 +131,6 @@ def metric_filter(
             }
         else:
             starts = [" AND ".join(f"scores.{each}" for each in conditions)]
-    unit, better = (ranking.unit, ranking.better) if ranking else _scale(database, query)
     values |= {"score_unit": unit, "score_better": better}
     scale = "scores.unit = :score_unit AND scores.better = :score_better"
     return MetricFilter(tuple(starts), " AND ".join(limits), scale, tuple(conditions), values | names, better)
@@ -230,6 +239,18 @@ def artifacts_with_score(database: Database, score_filter: MetricFilter, limit: 
         f"SELECT DISTINCT artifact_id FROM {parts} LIMIT :limit", {**score_filter.values, "limit": limit + 1}
     )
     return [row[0] for row in rows]
+
+
+def count_scores(database: Database, score_filter: MetricFilter, limit: int) -> int:
+    """Return the number of such scores; at least `limit` if there are so many."""
+    count = 0
+    for part in score_filter.ranges:
+        where = " AND ".join(filter(None, (part, score_filter.limits, score_filter.scale)))
+        question = f"SELECT count(*) FROM (SELECT 1 FROM scores WHERE {where} LIMIT :limit) AS counted"
+        count += int(database.rows(question, {**score_filter.values, "limit": limit - count})[0][0])
+        if count >= limit:
+            break
+    return count
 
 
 def score_page(

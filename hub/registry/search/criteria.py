@@ -136,6 +136,8 @@ class SearchCriteria:
     parameters: tuple[int, int] | None = None
     alternatives: tuple[tuple[str, ...], ...] = ()
     """Groups of index words and prefixes of words; one of each group must match."""
+    among: tuple[int, ...] | None = None
+    """The ids of all matches that `readers` may see, if they were listed: then rows are compared with these alone."""
 
     @property
     def prefixes(self) -> list[str]:
@@ -175,10 +177,15 @@ class SearchCriteria:
         return f"coalesce(({best}), {UNMEASURED})"
 
 
-def conditions_of(database: Database, criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
-    """Return SQL conditions on a row of `artifacts`, and their parameters."""
+def conditions_of(
+    database: Database, criteria: SearchCriteria, column: str = "artifacts.id"
+) -> tuple[list[str], dict[str, Any]]:
+    """Return SQL conditions on a row of `artifacts`, and their parameters. `column`: another column with its id, for listed matches."""
+    if criteria.among is not None:
+        condition, values = database.in_set(column, criteria.among, "among")
+        return [condition], values
     conditions: list[str] = []
-    values: dict[str, Any] = {}
+    values = {}
     if criteria.readers is not None:
         condition, more = visibility_condition(criteria.readers)
         conditions.append(f"(NOT private OR {condition})")

@@ -98,11 +98,14 @@ def _both(one: Condition, other: Condition) -> Condition:
 
 def _measured_first(database: Database, criteria: SearchCriteria, limit: int, only: Condition = ANY) -> list[int]:
     """Return up to `limit` matches with a score in one of the languages, by the best of their rankings there."""
-    conditions, values = conditions_of(database, replace(criteria, tags=()))
+    # The ids of listed matches are in the index itself: only other conditions need the rows.
+    joined = "" if criteria.among is not None and not only[0] else "JOIN artifacts ON id = artifact_id"
+    column = "artifacts.id" if joined else "artifact_languages.artifact_id"
+    conditions, values = conditions_of(database, replace(criteria, tags=()), column)
     narrowed = ["artifact_languages.ranking < :unmeasured", *conditions, *([only[0]] if only[0] else [])]
     pages = " UNION ALL ".join(
         "SELECT * FROM (SELECT artifact_id, artifact_languages.ranking AS rank FROM artifact_languages "
-        f"JOIN artifacts ON id = artifact_id WHERE tag = :{name} AND {' AND '.join(narrowed)} "
+        f"{joined} WHERE tag = :{name} AND {' AND '.join(narrowed)} "
         "ORDER BY artifact_languages.ranking, artifact_id LIMIT :limit) AS page"
         for name in criteria.tag_values
     )

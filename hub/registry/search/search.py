@@ -22,6 +22,7 @@ from hub.registry.index.ranking import UNMEASURED
 from hub.registry.scores.by_metric import (
     artifacts_with_score,
     best_values,
+    count_scores,
     metric_filter,
     score_page,
     sort_by_score,
@@ -47,10 +48,16 @@ if TYPE_CHECKING:
 
 CANDIDATES = 500
 """Maximum number of matches that are ranked and counted one by one."""
-MAX_RANKED = 20_000
-"""Maximum number of matches that are ranked for a page with a large offset."""
+MAX_LISTED = 20_000
+"""Maximum number of matches, or of artifacts with certain scores, that are listed to be found in the index of the sort order."""
 _INDEX_COST = 0.05
 """Cost of scanning past an artifact when the index contains its name, relative to reading its row."""
+_SET_COST = 0.1
+"""Cost of scanning past an artifact that is compared with the listed matches, relative to sorting one of these."""
+_LANGUAGE_SET_COST = 0.05
+"""The same for an order by relevance for a language, in which sorting reads the scores of each match."""
+SHALLOW = 100
+"""Maximum number of artifacts up to the end of a page for which matches with a score in a language are not listed."""
 MAX_COMPARED = 2000
 """Maximum number of matches that are ranked when a metric filters them, too; beyond that, scanning is as fast."""
 SAMPLE = 200
@@ -99,7 +106,7 @@ def find(
             named = names_first(database, reading, filters)
         ranking = the_ranking(database, query, criteria.tags, readers) if query.sort == BY_METRIC else None
         if query.metric:
-            found = _find_by_metric(database, query, criteria, candidates, ranking)
+            found = _find_by_metric(database, query, criteria, candidates, ranking, counts[""].get("", 0))
         elif criteria.matches_all:
             facets = {facet: counts[facet] for facet in FACETS}
             found = _from_index(database, criteria, query.sort, counts[""].get("", 0), facets)
@@ -192,10 +199,10 @@ def _find_by_criteria(
     matching = database.match_ids(criteria.prefixes, criteria.word_groups, candidates)
     is_all = len(matching) <= candidates
     if not is_all:
-        max_ranked = _ranking_limit(database, query, criteria, candidates, matching, counts[""].get("", 0))
-        if max_ranked > candidates:
-            matching = database.match_ids(criteria.prefixes, criteria.word_groups, max_ranked)
-            is_all = len(matching) <= max_ranked
+        max_listed = _listing_limit(database, query, criteria, candidates, matching, counts[""].get("", 0))
+        if max_listed > candidates:
+            matching = database.match_ids(criteria.prefixes, criteria.word_groups, max_listed)
+            is_all = len(matching) <= max_listed
     matching = filter_exactly(database, criteria, matching)
     if criteria.readers is not None:
         matching = _filter_visible(database, criteria.readers, matching)
@@ -207,8 +214,10 @@ def _find_by_criteria(
     _, facets = rank(database, criteria, "name", matching[:SAMPLE])
     total, is_exact = _total(database, criteria, counts, len(matching), has_private)
     if is_all:
-        ids = _by_tier(sort_ids(database, criteria, query.sort, matching), named, query.sort)
-        return replace(_from_list(ids, facets), total=total, is_exact=is_exact)
+        if len(matching) <= _sorting_limit(query, criteria, candidates, counts[""].get("", 0)):
+            ids = _by_tier(sort_ids(database, criteria, query.sort, matching), named, query.sort)
+            return replace(_from_list(ids, facets), total=total, is_exact=is_exact)
+        criteria = replace(criteria, among=tuple(matching))
     if not named or query.sort != "score":
         return _from_index(database, criteria, query.sort, total, facets, is_exact=is_exact)
     first = _by_tier(sort_ids(database, criteria, query.sort, list(named)), named, query.sort)
@@ -238,33 +247,44 @@ def _after_first(first: Sequence[int], rest: _Matches) -> _Matches:
     return replace(rest, ids=at, after=after)
 
 
-def _ranking_limit(
+def _listing_limit(
     database: Database, query: Query, criteria: SearchCriteria, candidates: int, matching: Sequence[int], artifacts: int
 ) -> int:
-    """Return the number of matches to rank, given the first ones found; `candidates` if scanning the index is faster.
+    """Return the number of matches to list, given the first ones found; `candidates` if reading rows in the sort order is faster.
 
-    Scanning takes longer the rarer matches are, ranking longer the more there are. With the returned number, both take equally long.
+    The latter takes longer the rarer matches are, listing longer the more there are. With the returned number, both take equally long.
     """
-    page = query.limit + (0 if query.after else query.offset)
+    page = _end_of_page(query)
     read = artifacts * (_INDEX_COST if criteria.name_parts else 1)
-    max_ranked = min(int(candidates * sqrt(page * read) / CANDIDATES), max(candidates, MAX_RANKED))
+    max_listed = min(int(candidates * sqrt(page * read) / CANDIDATES), max(candidates, MAX_LISTED))
     expected = len(matching) / (max(matching) - min(matching) + 1) * artifacts
-    if expected > max_ranked:
+    if expected > max_listed:
         return candidates
-    if criteria.tags and query.sort == "score":  # The index of languages contains only artifacts with a score first.
+    if criteria.tags and query.sort == "score" and page <= SHALLOW:
+        # The index of languages contains only artifacts with a score first.
         among, values = database.in_list("id", matching, "ids")
         question = f"SELECT count(*) FROM artifacts WHERE {among} AND ranking < {UNMEASURED}"
         if database.rows(question, values)[0][0] / len(matching) * expected > page:
-            return min(int(candidates * sqrt(page / max(query.limit, 1))), max_ranked)
-    return max_ranked
+            return candidates
+    return max_listed
+
+
+def _sorting_limit(query: Query, criteria: SearchCriteria, candidates: int, artifacts: int) -> int:
+    """Return the number of listed matches up to which sorting them is faster than finding them in the index of the sort order."""
+    cost = _LANGUAGE_SET_COST if criteria.tags and query.sort == "score" else _SET_COST
+    return max(candidates, int(candidates * sqrt(_end_of_page(query) * artifacts * cost) / CANDIDATES))
+
+
+def _end_of_page(query: Query) -> int:
+    return query.limit + (0 if query.after else query.offset)
 
 
 def _find_by_metric(
-    database: Database, query: Query, criteria: SearchCriteria, candidates: int, ranking: Ranking | None
+    database: Database, query: Query, criteria: SearchCriteria, candidates: int, ranking: Ranking | None, artifacts: int
 ) -> _Matches:
     """Find matches of a metric, and of words and facets: the rarer side gives the candidates for the other.
 
-    `ranking`: the one that orders them, if they are ordered by value.
+    `ranking`: the one that orders them, if they are ordered by value. `artifacts`: the number of all artifacts.
     """
     score_filter = metric_filter(database, query, criteria.tags, ranking)
     max_ranked = max(candidates, MAX_COMPARED) if candidates else 0
@@ -277,7 +297,7 @@ def _find_by_metric(
     else:
         matching = artifacts_with_score(database, score_filter, max_ranked)
         is_sparse = len(matching) <= max_ranked
-        best_first = sort_by_score(database, score_filter, matching if is_sparse else matching[: candidates + 1])
+        best_first = matching if is_sparse else matching[: candidates + 1]
         if conditions:
             among, more = database.in_list("id", best_first, "ids")
             rows = database.rows(
@@ -285,6 +305,8 @@ def _find_by_metric(
             )
             kept = {row[0] for row in rows}
             best_first = [each for each in best_first if each in kept]
+        if is_sparse:
+            best_first = sort_by_score(database, score_filter, best_first)
     is_exact = is_sparse and len(best_first) <= candidates
     sample = best_first if is_exact else best_first[:SAMPLE]
     order = "name" if query.sort == BY_METRIC else query.sort
@@ -298,9 +320,14 @@ def _find_by_metric(
     if query.sort == BY_METRIC:
         by_metric = partial(score_page, database, score_filter, conditions, values)
         return _Matches(by_metric, None, total, facets, is_exact=False)
-    only = (score_filter.exists, score_filter.values)
-    if conditions and not (criteria.tags and query.sort == "score"):
-        # An index tells whether there is a score; the other conditions need the row, which databases would read first.
+    in_language = bool(criteria.tags) and query.sort == "score"
+    # Reading the artifacts of all such scores once is worth it if the order is scanned far: if both conditions rarely hold together.
+    share = max(total, 1) / (candidates + 1)
+    max_listed = min(MAX_LISTED, int(sqrt(_end_of_page(query) * artifacts / share)))
+    are_few = not in_language and count_scores(database, score_filter, max_listed + 1) <= max_listed
+    only = (score_filter.among if are_few else score_filter.exists, score_filter.values)
+    if conditions and not in_language:
+        # Indexes tell whether there is a score; the other conditions need the row, which databases would read first.
         only = (f"CASE WHEN {only[0]} THEN {' AND '.join(conditions)} ELSE FALSE END", {**values, **only[1]})
         criteria = ALL
     return _from_index(database, criteria, query.sort, total, facets, is_exact=False, only=only)

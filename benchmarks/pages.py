@@ -32,7 +32,8 @@ NAME = ArtifactName("linguahub", "pea-many")
 PAGES = (
     "/", "/?text=prompts", "/?text=yoruba+sdxl", "/?text=yorba", "/?lang=yo&base=sana&kind=adapter", "/?sort=downloads&offset=1000",
     "/?metric=r_precision_at_1&benchmark=emoji-generation&sort=metric&lang=sw", "/linguahub/pea-many", "/linguahub/pea-many/scores",
-    "/owner1", "/languages", "/leaderboard", "/parity", "/bases", "/methods", "/benchmarks", "/datasets", "/status",
+    "/owner1", "/languages", "/languages/yo", "/languages/yo/share.png", "/linguahub/pea-many/share.png",
+    "/leaderboard", "/parity", "/bases", "/methods", "/benchmarks", "/datasets", "/status",
     "/api", "/sitemap.xml", "/sitemap-pages.xml", "/sitemap-100.xml", "/feed.atom?lang=yo",
 )  # fmt: skip
 

@@ -35,7 +35,7 @@ from server.http.search_parameters import PARAMETERS
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
 from server.pages import access_request, choose_locale, feed, login
-from server.pages.about import api_reference, sitemap, status
+from server.pages.about import api_reference, share, sitemap, status
 from server.pages.account import (
     access_decisions,
     access_tokens,
@@ -169,6 +169,7 @@ _PAGES = (
     RouteSpec("GET", "/study/{name}", show_chapter),
     RouteSpec("GET", "/languages", choose_languages.show_languages),
     RouteSpec("GET", "/languages/{tag}", choose_languages.show_language),
+    RouteSpec("GET", "/languages/{tag}/share.png", share.share_language),
     RouteSpec("GET", "/recommend", choose_recommend.show_recommendation),
     RouteSpec("GET", "/bases", base_pages.show_bases),
     RouteSpec("GET", "/bases/{base:path}", base_pages.show_base),
@@ -342,6 +343,7 @@ GENERAL = (
     *below(
         "/{collection:prefix}{owner}/{name}",
         RouteSpec("GET", "/scores", show_scores),
+        RouteSpec("GET", "/share.png", share.share_artifact),
         RouteSpec("GET", "/viewer", viewer.show_viewer),
         RouteSpec("GET", "/viewer/{revision}/{image}", viewer.send_image),
         RouteSpec("GET", "/settings", repository_settings.show_settings),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hub.advice.fits import has_same_conditioning, judge_variants
 from hub.advice.memory_estimate import Memory, estimate_memory
@@ -228,10 +228,16 @@ def _groups(scores: dict[str, list[Score]]) -> list[list[tuple[str, Score]]]:
 
 
 def _parity(module: Artifact, score: Score | None, scores: Sequence[Score]) -> float | None:
+    """Return the parity that is derived from a score, or the one that was measured beside it."""
     if score is None:
         return None
     parities = derive_parities([*enumerate(scores)], module.name, module.kind, module.method, is_curated=False)
-    return next((each.value for each in parities if scores[each.position] == score), None)
+    return next((each.value for each in parities if _question(scores[each.position]) == _question(score)), None)
+
+
+def _question(score: Score) -> Score:
+    """Return what a score and its parity have in common."""
+    return replace(score, metric=score.metric.removeprefix(PARITY), value=0.0, low=None, high=None, source="")
 
 
 def _memory(

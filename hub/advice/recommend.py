@@ -71,20 +71,12 @@ def recommend(registry: Registry, store: BlobStore, question: Question) -> Advic
     """Answer a question. Raises UnknownBase, and InvalidRequest for a question without languages or with an unknown need."""
     check(question)
     base = find_base(registry, question.base, question.readers)
-    applied = [
-        each
-        for each in criteria()
-        if each.applies(needs=question.needs, budget=question.budget, languages=len(question.languages))
-    ]
     ready, excluded = find_ready(
         registry, store, base, question.languages, max_vram=question.max_vram, readers=question.readers
     )
     served = {each.language for found in ready for each in found.languages if not each.zero_shot}
     missing = tuple(each for each in question.languages if each not in served)
-    training, refused = ways_to_train(
-        registry, store, base, missing or question.languages, applied=applied, needs=question.needs, budget=question.budget,
-        price_per_hour=question.price_per_hour,
-    )  # fmt: skip
+    training, refused = advise_training(registry, store, base, missing or question.languages, question)
     return Advice(
         base=base,
         languages=question.languages,
@@ -94,7 +86,26 @@ def recommend(registry: Registry, store: BlobStore, question: Question) -> Advic
         missing=missing,
         training=tuple(training),
         refused=refused,
-        study=tuple(applied),
+        study=_applied(question),
+    )
+
+
+def advise_training(
+    registry: Registry, store: BlobStore, base: Artifact, languages: Sequence[str], question: Question
+) -> tuple[list[Training], dict[str, str]]:
+    """Return the ways to train a module for `languages`, the most promising first, and why each other method does not."""
+    return ways_to_train(
+        registry, store, base, languages, applied=_applied(question), needs=question.needs, budget=question.budget,
+        price_per_hour=question.price_per_hour,
+    )  # fmt: skip
+
+
+def _applied(question: Question) -> tuple[Criterion, ...]:
+    """Return the study's criteria that are about a question."""
+    return tuple(
+        each
+        for each in criteria()
+        if each.applies(needs=question.needs, budget=question.budget, languages=len(question.languages))
     )
 
 

@@ -8,7 +8,7 @@ from hub.records import Score
 
 SPLIT_SIZES = {
     "16706f8f05e18ce1ca55e4101f0bec380bcc0d82f2dbe0904a62d0fec14a3a4a": {
-        "seen": 1176, "validation": 1176, "pairs": 1176, "languages": 1176, "combinations": 2092,
+        "seen": 1176, "validation": 1176, "pairs": 1176, "languages": 1176, "combinations": 2092, "held-out": 1176,
     },
 }  # fmt: skip
 """Benchmark digest → split → most prompts or images that a score can be about: the gallery. Tested against the corpora."""

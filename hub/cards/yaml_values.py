@@ -51,8 +51,11 @@ def read_yaml(text: str, *, first_line: int = 1) -> Any:
 
 
 def write_yaml(value: Any) -> str:
-    """Return `value` as block-style YAML that reads the same in YAML 1.1 and 1.2: text that is a number in either is quoted."""
-    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)).strip()
+    """Return `value` as YAML that reads the same in YAML 1.1 and 1.2: text that is a number in either is quoted.
+
+    A mapping below `args`, which holds the details of a score, takes one line: a card may have hundreds of scores.
+    """
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=float("inf"))).strip()
 
 
 class _Dumper(yaml.SafeDumper):
@@ -61,6 +64,14 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
         """Return True: equal values are written out."""
         return True
+
+    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:
+        """Represent `args` on one line."""
+        node = super().represent_mapping(tag, mapping, flow_style)
+        for key, value in node.value:
+            if key.value == "args" and isinstance(value, yaml.MappingNode):
+                value.flow_style = True
+        return node
 
 
 class _Builder:

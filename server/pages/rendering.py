@@ -57,7 +57,7 @@ def _of_every_page(request: Request, visitor: str) -> dict[str, Any]:
         "locale": current_locale(),
         "is_machine_made": translation.is_machine_made(),
         "navigation": request.app.state.navigation,
-        "section": section_of(request.url.path, request.query_params.get("kind", "")),
+        "section": section_of(request.url.path, ",".join(request.query_params.getlist("kind"))),
         "has_documentation": request.app.state.has_documentation,
         "origin_url": absolute(request, ""),
     }

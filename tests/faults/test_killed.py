@@ -15,7 +15,7 @@ from hub.maintenance.verify import verify
 from tests.builders import postgres
 from tests.faults.killing import REPOSITORY, kill_again_and_again
 
-ROUNDS = 10
+ROUNDS = 6
 
 
 @pytest.mark.slow

@@ -69,9 +69,9 @@ def draw(folder: Path) -> None:
     with LocalHub.open() as hub:
         pipeline = load_pipeline("tiny-sd", hub=hub, device="cpu")
         subject = EvaluationSubject("judge", retriever=load_retriever("emoji-judge", hub=hub, device="cpu"))
-        sides = RetrievalSides(subject, EvaluationTask(ToyCorpus(), "seen", "yo", hub))
+        texts, real = RetrievalSides(subject, EvaluationTask(ToyCorpus(), "seen", "yo", hub)).embed()
     images = generate_images(pipeline, prompts, seed=1, quiet=True)
-    found = {"samples": samples, "images": images, "texts": sides.captions_ND, "real": sides.images_GD}
+    found = {"samples": samples, "images": images, "texts": texts, "real": real}
     place = folder / f"drawn-{process_place()[0]}.safetensors"
     save_file({name: each.contiguous() for name, each in found.items()}, place)
 

@@ -48,7 +48,7 @@ def evaluate(
     split: Annotated[
         list[str] | None,
         typer.Option(
-            help="Split: seen, pairs, languages, combinations or validation of the lab; seen or held-out of your own images; "
+            help="Split: seen, pairs, languages, held-out, combinations or validation of the lab; seen or held-out of your own images; "
             "those of published benchmarks; repeat for several.  [default: seen; a published one's first]"
         ),
     ] = None,
@@ -89,9 +89,7 @@ def evaluate(
     device: Device = "",
     engine: Annotated[
         str,
-        typer.Option(
-            help="`local`: this process, or all those of `accelerate launch`; `ray`: a Ray Data job, for published benchmarks."
-        ),
+        typer.Option(help="`local`: this process, or all those of `accelerate launch`; `ray`: a Ray Data job."),
     ] = "local",
     push: Annotated[bool, typer.Option("--push", help="Publish the scores in the artifact's card.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,

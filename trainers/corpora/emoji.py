@@ -22,12 +22,15 @@ SHARE_OF_ROLE = {"base": 1.0, "tone": 0.25, "flag": 0.4}
 ENRICHED = ((0.10, "{name}, {words}"), (0.10, "{words}, {name}"), (0.15, "{words}"))
 """Share and format of the texts with keywords; the rest is the name, unchanged or in lower case."""
 
+HELD_OUT = "held-out"
+"""Split of the names that no module was trained on: those of `pairs`, or of `languages` where the whole language is held out."""
+
 
 class EmojiCorpus:
     """The corpus `emoji`; its parquet files are read on first use."""
 
     name = "emoji"
-    base_splits = ("seen", "validation", "pairs", "languages", "combinations")
+    base_splits = ("seen", "validation", "pairs", "languages", "combinations", HELD_OUT)
     has_images = True
     unreadable = frozenset[str]()
 
@@ -59,10 +62,11 @@ class EmojiCorpus:
     def prompts(self, language: str, split: str) -> list[Prompt]:
         """Return the names of a split; only base emoji except for `combinations`, so that the other splits share a gallery."""
         english = self._english
+        wanted = {"pairs", "languages"} if split == HELD_OUT else {split}
         return [
             Prompt(name.name, language, name.concept, english[name.concept])
             for name in self._world.named(language)
-            if name.split == split and name.concept in english and self._in_gallery(name.concept, split)
+            if name.split in wanted and name.concept in english and self._in_gallery(name.concept, split)
         ]
 
     def gallery(self, split: str) -> list[Prompt]:

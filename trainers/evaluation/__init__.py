@@ -18,6 +18,7 @@ GROUP = "hub.benchmarks"
 _PROMPTS, _CAPTIONS = "trainers.evaluation.prompts.formats", "trainers.evaluation.captions.formats"
 BENCHMARKS = {
     "emoji-generation": "trainers.evaluation.generation:GenerationEvaluator",
+    "emoji-generation-8-steps": "trainers.evaluation.generation:FewStepsEvaluator",
     "emoji-retrieval": "trainers.evaluation.retrieval:RetrievalEvaluator",
     "emoji-retrieval-mclip": "trainers.evaluation.recall:MclipProtocolEvaluator",
     "efficiency": "trainers.evaluation.efficiency.efficiency:Efficiency",

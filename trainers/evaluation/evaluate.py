@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
@@ -73,17 +73,27 @@ class PreparedEvaluation:
     count: int | None
     seed: int
 
-    def works(self, subject: EvaluationSubject, hub: LocalHub, logs: ResultLogs) -> list[Work]:
-        """Return what published benchmarks compute for each prompt, caption or image, in a fixed order.
+    def check_divided(self) -> None:
+        """Raise `InvalidRequest` for a benchmark that does not say what it computes, before anything is loaded."""
+        for name in (name for request in self.lab for name in request.benchmarks):
+            _divided(get_benchmark(name))
+        for opened, _ in self.published:
+            _divided(opened.benchmark)
 
-        Raises `InvalidRequest` for a benchmark of another package that does not say so.
+    def works(self, subject: EvaluationSubject, hub: LocalHub, logs: ResultLogs) -> list[Work]:
+        """Return what benchmarks compute for each prompt, caption or image, in a fixed order.
+
+        Raises `InvalidRequest` for a benchmark that does not say so.
         """
         works: list[Work] = []
+        if self.corpus is not None:
+            for request in self.lab:
+                for on_corpus, task in tasks_of(request, self.corpus, hub, quiet=True, choice=self.choice, logs=logs):
+                    works += _divided(on_corpus).works(subject, task)
         for opened, languages in self.published:
-            if not isinstance(opened.benchmark, DividedBenchmark):
-                raise InvalidRequest(f"`{opened.benchmark.name}` cannot be divided among workers: use --engine local.")
+            benchmark = _divided(opened.benchmark)
             for language in languages:
-                task = make_task(
+                published = make_task(
                     opened,
                     language,
                     hub,
@@ -94,7 +104,7 @@ class PreparedEvaluation:
                     quiet=True,
                     logs=logs,
                 )
-                works += opened.benchmark.works(subject, task)
+                works += benchmark.works(subject, published)
         return works
 
     def run(self, subject: EvaluationSubject, hub: LocalHub, logs: ResultLogs, *, quiet: bool) -> list[Score]:
@@ -103,10 +113,12 @@ class PreparedEvaluation:
         Raises `InvalidRequest` as `run_benchmarks` and `run_published`.
         """
         scores: list[Score] = []
-        if self.corpus is not None:
-            for request in self.lab:
-                scores += run_benchmarks(subject, request, self.corpus, hub, quiet=quiet, choice=self.choice)
         try:
+            if self.corpus is not None:
+                for request in self.lab:
+                    scores += run_benchmarks(
+                        subject, request, self.corpus, hub, quiet=quiet, choice=self.choice, logs=logs
+                    )
             for opened, languages in self.published:
                 scores += run_published(
                     subject,
@@ -138,7 +150,7 @@ def evaluate_artifact(
 ) -> list[Score]:
     """Measure an artifact for `hub evaluate NAME`. `wanted` are the further arguments of `prepare_evaluation`.
 
-    The results of published benchmarks are kept on disk as they are computed: if the evaluation is stopped, another one with the same
+    Results are kept on disk as they are computed: if the evaluation is stopped, another one with the same
     arguments continues it. They are removed at the end; with `logs`, by the caller.
 
     Raises the errors of `prepare_evaluation` before anything is loaded, and those of `open_subject` and benchmarks.
@@ -221,6 +233,35 @@ def benchmark_of(artifact: Artifact) -> str:
     return RetrievalEvaluator.name if is_retriever else GenerationEvaluator.name
 
 
+def _divided(benchmark: Benchmark | DataBenchmark) -> DividedBenchmark:
+    """Return the benchmark. Raises `InvalidRequest` if it does not say what it computes."""
+    if not isinstance(benchmark, DividedBenchmark):
+        raise InvalidRequest(f"`{benchmark.name}` cannot be divided among workers: use --engine local.")
+    return benchmark
+
+
+def tasks_of(
+    request: EvaluationRequest,
+    corpus: Corpus,
+    hub: LocalHub,
+    *,
+    quiet: bool,
+    choice: DataOptions = NO_DATA,
+    logs: ResultLogs | None = None,
+) -> Iterator[tuple[Benchmark, EvaluationTask]]:
+    """Yield every benchmark with its tasks: the languages and, of several splits, those that the corpus has. Raises `UnknownBenchmark`."""
+    for name in request.benchmarks:
+        benchmark = cast("Benchmark", get_benchmark(name))
+        options = choice if isinstance(benchmark, OptionsBenchmark) else NO_DATA
+        for language in request.languages:
+            for split in request.splits:
+                if len(request.splits) == 1 or corpus.prompts(language, split):
+                    task = EvaluationTask(
+                        corpus, split, language, hub, request.count, request.seed, quiet, options, logs=logs
+                    )
+                    yield benchmark, task
+
+
 def run_benchmarks(
     subject: EvaluationSubject,
     request: EvaluationRequest,
@@ -229,21 +270,15 @@ def run_benchmarks(
     *,
     quiet: bool,
     choice: DataOptions = NO_DATA,
+    logs: ResultLogs | None = None,
 ) -> list[Score]:
-    """Run every benchmark on every language and split of the request that the corpus has.
+    """Run every benchmark on every language and split of the request that the corpus has. Results are kept in `logs`.
 
     Raises `UnknownBenchmark`, and `InvalidRequest` if there are no prompts or the subject does not fit a benchmark.
     """
     scores: list[Score] = []
-    for name in request.benchmarks:
-        evaluator = cast("Benchmark", get_benchmark(name))
-        for language in request.languages:
-            for split in request.splits:
-                options = choice if isinstance(evaluator, OptionsBenchmark) else NO_DATA
-                task = EvaluationTask(corpus, split, language, hub, request.count, request.seed, quiet, options)
-                if len(request.splits) > 1 and not corpus.prompts(language, split):
-                    continue
-                scores += evaluator.evaluate(subject, task)
+    for benchmark, task in tasks_of(request, corpus, hub, quiet=quiet, choice=choice, logs=logs):
+        scores += benchmark.evaluate(subject, task)
     if not scores:
         raise InvalidRequest(
             f"there are no prompts for `{subject.name}` in {', '.join(request.languages)} on {', '.join(request.splits)}."

@@ -22,6 +22,7 @@ from trainers.corpora.captioned import CaptionedCorpus
 from trainers.corpora.corpus import Corpus, Prompt
 from trainers.evaluation.confidence import Interval
 from trainers.evaluation.data_task import NO_DATA, BenchmarkData, DataOptions, DataTask
+from trainers.evaluation.results.result_log import ResultLog, ResultLogs
 from trainers.evaluation.results.work import Work
 from trainers.loop.sampler import seed_of
 
@@ -70,6 +71,14 @@ class EvaluationTask:
     """Options of the command, of benchmarks that take them."""
     translated: bool = False
     """Whether to use the English meanings of the prompts instead, for an upper bound on the same concepts."""
+    logs: ResultLogs | None = None
+    """Where results are kept as they are computed; None keeps them in memory."""
+
+    def log(self, subject: EvaluationSubject, *parts: object) -> ResultLog:
+        """Return the log of results that depend on the subject, the corpus, this machine and `parts`."""
+        here = () if subject.identity else (id(subject),)
+        logs = ResultLogs(None) if self.logs is None else self.logs
+        return logs.open(subject.identity, self.corpus.digest, versions(), *parts, *here)
 
     def prompts(self) -> list[Prompt]:
         """Return a sample of the split that depends on (seed, concept) alone, so that languages share their concepts.
@@ -162,9 +171,9 @@ class DataBenchmark(Protocol):
 
 @runtime_checkable
 class DividedBenchmark(Protocol):
-    """A published benchmark that says what it computes for each prompt, caption or image, so that workers can divide it."""
+    """A benchmark that says what it computes for each prompt, caption or image, so that workers can divide it."""
 
-    def works(self, subject: EvaluationSubject, task: DataTask) -> list[Work]:
+    def works(self, subject: EvaluationSubject, task: Any) -> list[Work]:
         """Return what `evaluate` computes. Raises `InvalidRequest`."""
         ...
 

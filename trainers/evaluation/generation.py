@@ -4,7 +4,7 @@ R-precision@k is the share of images whose right English name is among the k nea
 independent dual encoder. Three more metrics are reported: the share of images whose nearest real image, by pixels, is the
 right one; the judge's R-precision for real images; and the Fréchet distance of the judge's features, with its floor.
 
-Shape letters: N images, G gallery, D features, H and W an image.
+Shape letters: N images, G gallery, D features, P pixel features, K all of them, H and W an image.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from trainers.evaluation.confidence import Interval, wilson
 from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, make_score
 from trainers.evaluation.fid import floor_of, frechet_distance
 from trainers.evaluation.judge import Judge, pixel_features, ranks, resize
+from trainers.evaluation.results.result_log import Result
+from trainers.evaluation.results.work import Work, results_of
+from trainers.inputs.feature_cache import key_of
 from trainers.loop.distributed import compute_on_all_ranks, process_place
 from trainers.loop.failures import compute_in_parts
 from trainers.loop.sampler import NOISE_STREAM, generator_of
@@ -49,6 +52,8 @@ class GenerationEvaluator:
 
     name = "emoji-generation"
     needs = "pipeline"
+    steps = STEPS
+    """Denoising steps."""
 
     def __init__(self, judge: Judge | None = None) -> None:
         self._judge = judge
@@ -58,24 +63,18 @@ class GenerationEvaluator:
 
         Raises `InvalidRequest` for a subject without a pipeline, or a split without prompts.
         """
-        if subject.pipeline is None:
-            raise InvalidRequest(f"`{subject.name}` generates no images: evaluate it on `emoji-retrieval`.")
-        prompts = task.prompts()
+        (work,) = self.works(subject, task)
+        judge, prompts = self._get_judge(task), task.prompts()
         gallery, right_N = task.gallery(prompts)
-        generated_N3HW = generate_images(
-            subject.pipeline, prompts, seed=task.seed, quiet=task.quiet, label=_label(subject, task)
-        )
-        if self._judge is None:
-            self._judge = Judge.from_folder(task.hub.snapshot(JUDGE), JUDGE)
-        judge = self._judge
         names_GD = judge.text_features([prompt.text for prompt in gallery])
-        generated_ND = judge.image_features(generated_N3HW)
-        real_GD, pixels_GD = _real_features(judge, task.corpus, gallery, generated_N3HW.shape[-1])
+        kept_NK = torch.stack([result.features_D for result in results_of(work, subject, quiet=task.quiet)])
+        width = names_GD.shape[1]
+        generated_ND, generated_NP, side = kept_NK[:, :width], kept_NK[:, width:-1], int(kept_NK[0, -1])
+        real_GD, pixels_GP = _real_features(judge, task.corpus, gallery, side)
         values: dict[str, float | Interval] = {}
         for k, interval in shares_at(ranks(generated_ND, names_GD, right_N)).items():
             values[f"r_precision_at_{k}"] = interval
-        pixels = ranks(pixel_features(generated_N3HW), pixels_GD, right_N)
-        values["pixel_nearest_at_1"] = shares_at(pixels)[1]
+        values["pixel_nearest_at_1"] = shares_at(ranks(generated_NP, pixels_GP, right_N))[1]
         for k, interval in shares_at(ranks(real_GD[right_N], names_GD, right_N)).items():
             values[f"judge_ceiling_r_precision_at_{k}"] = interval
         extractor = judge.name.rpartition("/")[2]
@@ -88,6 +87,43 @@ class GenerationEvaluator:
                     make_score(metric, value, self.name, subject, task, better="down", sample_size=len(prompts))
                 )
         return scores
+
+    def works(self, subject: EvaluationSubject, task: EvaluationTask) -> list[Work]:
+        """Return the images that `evaluate` judges. Raises `InvalidRequest`."""
+        if subject.pipeline is None:
+            raise InvalidRequest(f"`{subject.name}` generates no images: evaluate it on `emoji-retrieval`.")
+        prompts, settings = task.prompts(), {**SETTINGS, "num_inference_steps": self.steps}
+
+        def compute(loaded: EvaluationSubject, places: Sequence[int]) -> list[Result]:
+            """Return of each image the judge's features, its pixel features and its side."""
+            some = [prompts[place] for place in places]
+            images_N3HW = draw_images(loaded.pipeline, some, seed=task.seed, settings=settings)
+            features_ND = self._get_judge(task).image_features(images_N3HW)
+            pixels_NP = pixel_features(images_N3HW).float()
+            side_N1 = torch.full((len(some), 1), float(images_N3HW.shape[-1]))
+            return [Result(row_K) for row_K in torch.cat([features_ND, pixels_NP, side_N1], dim=1)]
+
+        # A log on disk outlives the process: another judge must not continue it.
+        judge = "" if task.logs is None else task.hub.registry.get(JUDGE).weights_digest
+        keys = (key_of(subject.is_module, prompt.concept, prompt.text)[:32] for prompt in prompts)
+        work = Work(
+            label=_label(subject, task), unit="image", keys=tuple(keys), compute=compute,
+            log=task.log(subject, self.name, task.seed, judge),
+            batch_size=lambda loaded: batch_size_of(loaded.pipeline),
+        )  # fmt: skip
+        return [work]
+
+    def _get_judge(self, task: EvaluationTask) -> Judge:
+        if self._judge is None:
+            self._judge = Judge.from_folder(task.hub.snapshot(JUDGE), JUDGE)
+        return self._judge
+
+
+class FewStepsEvaluator(GenerationEvaluator):
+    """The same with the denoising steps of the study: a benchmark of its own, because images of another sampler do not compare."""
+
+    name = "emoji-generation-8-steps"
+    steps = 8
 
 
 def _real_features(judge: Judge, corpus: Corpus, gallery: Sequence[Prompt], side: int) -> tuple[Tensor, Tensor]:

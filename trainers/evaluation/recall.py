@@ -13,6 +13,8 @@ Shape letters: N texts, G images, Q queries, B of them at a time, D the joint wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -22,13 +24,17 @@ from trainers.corpora.corpus import Prompt
 from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, make_score
 from trainers.evaluation.generation import RANKS, shares_at
 from trainers.evaluation.judge import rank_in_parts, ranks
-from trainers.loop.distributed import compute_on_all_ranks
+from trainers.evaluation.results.result_log import Result
+from trainers.evaluation.results.work import Work, results_of
+from trainers.inputs.feature_cache import key_of
 
+AT_ONCE = 256
+"""Texts or images that are embedded at a time."""
 TO_IMAGE, TO_TEXT = "text_to_image_recall_at_{}", "image_to_text_recall_at_{}"
 
 
 class RetrievalSides:
-    """Embeddings of both sides: the texts of the language, those of the task first, and the images of the gallery."""
+    """Both sides of retrieval: the texts of the language, those of the task first, and the images of the gallery."""
 
     def __init__(self, subject: EvaluationSubject, task: EvaluationTask) -> None:
         if subject.retriever is None:
@@ -37,18 +43,36 @@ class RetrievalSides:
         concepts = [prompt.concept for prompt in corpus.gallery(task.split)]
         place = {concept: index for index, concept in enumerate(concepts)}
         captions = _captions(task, prompts, place)
-        retriever, texts = subject.retriever, [prompt.text for prompt in captions]
-        self.images_GD = compute_on_all_ranks(
-            lambda first, last: retriever.embed_images(corpus.images(concepts[first:last])),
-            len(concepts),
-            len(concepts),
-        )
-        self.captions_ND = compute_on_all_ranks(
-            lambda first, last: retriever.embed_texts(texts[first:last]), len(texts), len(texts)
-        )
+        texts = [prompt.text for prompt in captions]
+
+        def embed_texts(loaded: EvaluationSubject, places: Sequence[int]) -> list[Result]:
+            assert loaded.retriever is not None
+            return [*map(Result, loaded.retriever.embed_texts([texts[each] for each in places]).cpu())]
+
+        def embed_images(loaded: EvaluationSubject, places: Sequence[int]) -> list[Result]:
+            assert loaded.retriever is not None
+            return [
+                *map(Result, loaded.retriever.embed_images(corpus.images([concepts[each] for each in places])).cpu())
+            ]
+
+        log, label = task.log(subject, "retriever"), f"{subject.name}: {task.language}, {task.split}"
+        self.works = [
+            Work(
+                label=label, unit=unit, keys=tuple(key_of(unit, each)[:32] for each in what), log=log, compute=compute,
+                batch_size=lambda _: AT_ONCE,
+            )
+            for unit, what, compute in (("text", texts, embed_texts), ("image", concepts, embed_images))
+        ]  # fmt: skip
         self.image_of_N = torch.tensor([place[prompt.concept] for prompt in captions])
         self.query_count = len(prompts)
         """Number of captions, from the first, that belong to the task."""
+        self._subject, self._quiet = subject, task.quiet
+
+    def embed(self) -> tuple[Tensor, Tensor]:
+        """Return the embeddings (N, D) of the texts, and (G, D) of the images. What is missing is computed."""
+        found = [results_of(work, self._subject, quiet=self._quiet) for work in self.works]
+        captions_ND, images_GD = (torch.stack([result.features_D for result in results]) for results in found)
+        return captions_ND, images_GD
 
 
 def _captions(task: EvaluationTask, prompts: list[Prompt], place: dict[str, int]) -> list[Prompt]:
@@ -66,10 +90,11 @@ def _captions(task: EvaluationTask, prompts: list[Prompt], place: dict[str, int]
 def standard_scores(benchmark: str, subject: EvaluationSubject, task: EvaluationTask) -> list[Score]:
     """Return recall@1, 5 and 10, text to image and image to text. Raises `InvalidRequest` without a retriever."""
     sides = RetrievalSides(subject, task)
+    captions_ND, images_GD = sides.embed()
     right_N = sides.image_of_N[: sides.query_count]
-    to_image = ranks(sides.captions_ND[: sides.query_count], sides.images_GD, right_N)
+    to_image = ranks(captions_ND[: sides.query_count], images_GD, right_N)
     queries_Q = right_N.unique()
-    to_text = first_of_own(sides.images_GD[queries_Q], sides.captions_ND, queries_Q, sides.image_of_N)
+    to_text = first_of_own(images_GD[queries_Q], captions_ND, queries_Q, sides.image_of_N)
     return [
         make_score(metric.format(k), interval, benchmark, subject, task)
         for metric, found in ((TO_IMAGE, shares_at(to_image)), (TO_TEXT, shares_at(to_text)))
@@ -83,9 +108,10 @@ def mclip_scores(benchmark: str, subject: EvaluationSubject, task: EvaluationTas
     Raises `InvalidRequest` without a retriever.
     """
     sides = RetrievalSides(subject, task)
+    captions_ND, images_GD = sides.embed()
     right_N = sides.image_of_N[: sides.query_count]
-    to_image = ranks(sides.captions_ND[: sides.query_count], sides.images_GD, right_N)
-    to_text = distinct_rank(sides.images_GD[right_N], sides.captions_ND, right_N, sides.image_of_N)
+    to_image = ranks(captions_ND[: sides.query_count], images_GD, right_N)
+    to_text = distinct_rank(images_GD[right_N], captions_ND, right_N, sides.image_of_N)
     return [
         make_score(metric.format(k), rounded_share(found, k), benchmark, subject, task, sample_size=sides.query_count)
         for metric, found in ((TO_IMAGE, to_image), (TO_TEXT, to_text))
@@ -140,3 +166,7 @@ class MclipProtocolEvaluator:
     def evaluate(self, subject: EvaluationSubject, task: EvaluationTask) -> list[Score]:
         """Return recall@1, 5 and 10 in both directions. Raises `InvalidRequest` without a retriever."""
         return mclip_scores(self.name, subject, task)
+
+    def works(self, subject: EvaluationSubject, task: EvaluationTask) -> list[Work]:
+        """Return the texts and images that `evaluate` embeds. Raises `InvalidRequest`."""
+        return RetrievalSides(subject, task).works

@@ -11,6 +11,7 @@ Shape letters: N texts, G gallery, L tokens, C width.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,8 +24,10 @@ from hub.records import Score
 from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, make_score
 from trainers.evaluation.generation import read_by_module, shares_at
 from trainers.evaluation.judge import ranks
-from trainers.evaluation.recall import standard_scores
-from trainers.loop.distributed import compute_on_all_ranks
+from trainers.evaluation.recall import RetrievalSides, standard_scores
+from trainers.evaluation.results.result_log import Result
+from trainers.evaluation.results.work import Work, results_of
+from trainers.inputs.feature_cache import key_of
 
 BATCH_SIZE = 256
 ENCODER_LENGTH = 32
@@ -42,14 +45,35 @@ class RetrievalEvaluator:
         """Return recall@1, 5 and 10 over the gallery, for a retriever in both directions. Raises `InvalidRequest`."""
         if subject.retriever is not None:
             return standard_scores(self.name, subject, task)
-        states, english = _text_encoders(subject)
         prompts = task.prompts()
-        gallery, right_N = task.gallery(prompts)
-        texts_NC = _in_batches(states, [prompt.text for prompt in prompts])
-        names_GC = _in_batches(english, [prompt.text for prompt in gallery])
+        _, right_N = task.gallery(prompts)
+        found = [results_of(work, subject, quiet=task.quiet) for work in self.works(subject, task)]
+        texts_NC, names_GC = (torch.stack([result.features_D for result in results]) for results in found)
         centre_C = names_GC.mean(dim=0)
-        found = shares_at(ranks(texts_NC - centre_C, names_GC - centre_C, right_N))
-        return [make_score(f"recall_at_{k}", interval, self.name, subject, task) for k, interval in found.items()]
+        shares = shares_at(ranks(texts_NC - centre_C, names_GC - centre_C, right_N))
+        return [make_score(f"recall_at_{k}", interval, self.name, subject, task) for k, interval in shares.items()]
+
+    def works(self, subject: EvaluationSubject, task: EvaluationTask) -> list[Work]:
+        """Return the texts and the gallery's English names that `evaluate` encodes, or what a retriever embeds. Raises `InvalidRequest`."""
+        if subject.retriever is not None:
+            return RetrievalSides(subject, task).works
+        _text_encoders(subject)
+        prompts = task.prompts()
+        gallery, _ = task.gallery(prompts)
+        log, label = task.log(subject, "texts"), f"{subject.name}: {task.language}, {task.split}"
+        sides = ([prompt.text for prompt in prompts], [prompt.text for prompt in gallery])
+        return [
+            Work(
+                label=label, unit="text", keys=tuple(key_of(side, text)[:32] for text in texts), log=log,
+                compute=partial(_encode, side, texts), batch_size=lambda _: BATCH_SIZE,
+            )
+            for side, texts in enumerate(sides)
+        ]  # fmt: skip
+
+
+def _encode(side: int, texts: Sequence[str], loaded: EvaluationSubject, places: Sequence[int]) -> list[Result]:
+    """Return the states of some texts; `side` is 0 for a text in any language, 1 for an English name."""
+    return [*map(Result, _text_encoders(loaded)[side]([texts[place] for place in places]))]
 
 
 def _text_encoders(subject: EvaluationSubject) -> tuple[States, States]:
@@ -78,7 +102,3 @@ def _mean_states(encoder: TextEncoder) -> States:
         return masked_mean(tokens_BLE.float(), mask_BL).cpu()
 
     return states
-
-
-def _in_batches(states: States, texts: list[str]) -> Tensor:
-    return compute_on_all_ranks(lambda first, last: states(texts[first:last]), len(texts), BATCH_SIZE)

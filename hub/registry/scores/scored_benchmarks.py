@@ -85,6 +85,22 @@ def scored_languages(
     return tuple(each for each in found if each)
 
 
+def benchmarks_in_language(database: Database, language: str, readers: tuple[str, ...] | None) -> frozenset[str]:
+    """Return the benchmarks that have a score in a language."""
+    hidden = _hidden(database, readers)
+    return frozenset(
+        benchmark
+        for metric in islice(_distinct(database, "metric", {"language": language}, hidden), MAX_METRICS)
+        for provenance in Provenance
+        for benchmark in islice(
+            _distinct(
+                database, "benchmark", {"language": language, "metric": metric, "provenance": str(provenance)}, hidden
+            ),
+            MAX_BENCHMARKS,
+        )
+    )
+
+
 def _hidden(database: Database, readers: tuple[str, ...] | None) -> tuple[str, ...] | None:
     """Return `readers` if there are private artifacts, from whose scores the listed ones must be told apart."""
     has_private = bool(database.rows("SELECT 1 FROM artifacts WHERE private = TRUE LIMIT 1"))

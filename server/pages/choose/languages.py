@@ -11,8 +11,12 @@ from starlette.responses import Response
 
 from hub.advice.measuring import measurement
 from hub.advice.parity_report import map_as_json, parity_overview
-from hub.errors import UnknownLanguage
-from hub.languages import MULTILINGUAL, parse_language, script_of
+from hub.advice.tables import PRICE_PER_HOUR
+from hub.catalogue.language_facts import LanguageFacts, list_languages
+from hub.catalogue.language_gaps import language_gaps
+from hub.catalogue.regions import region_name
+from hub.errors import InvalidRequest, UnknownLanguage
+from hub.languages import MULTILINGUAL, parse_language
 from hub.local import LocalHub
 from hub.records import Artifact, Query
 from hub.scores.parity import Source
@@ -35,31 +39,48 @@ SEARCHED = 5
 MIN_GROUP = 3
 """Minimum number of languages of a script that has a group of its own."""
 OTHERS = gettext_noop("Other scripts")
+NO_REGION = gettext_noop("Without a region")
+_GROUPINGS = ("region", "script")
+"""Values of the parameter `by`, the default first."""
 _ENGLISH = "en"
 
 
 def show_languages(request: Request, hub: Hub) -> Response:
-    """Show all languages that artifacts have, by script, coloured by the best parity on any base."""
-    readers = caller_of(request, hub).readers()
-    counts = hub.registry.find(Query(limit=0, readers=readers)).facets["language"]
-    best: dict[str, float] = {}
-    for _, parities in parity_overview(hub.registry, readers=readers):
-        for entry in parities.entries:
-            best[entry.language] = max(best.get(entry.language, 0.0), entry.value)
-    tags = sorted({*counts, *best} - {MULTILINGUAL, _ENGLISH})
-    sizes = Counter(map(_script_name, tags))
-    scripts: dict[str, list[tuple[str, int, float | None]]] = defaultdict(list)
-    for tag in tags:
-        script = _script_name(tag)
-        scripts[script if sizes[script] >= MIN_GROUP else OTHERS].append((tag, counts.get(tag, 0), best.get(tag)))
-    groups = sorted(scripts.items(), key=lambda each: (each[0] == OTHERS, -len(each[1]), each[0]))
+    """Show all languages, by region or script, coloured by the best parity on any base. Raises InvalidRequest for other groups."""
+    by = request.query_params.get("by") or _GROUPINGS[0]
+    if by not in _GROUPINGS:
+        raise InvalidRequest(f"`by` cannot be `{by[:80]}`: choose one of {', '.join(_GROUPINGS)}.")
+    listed = list_languages(hub.registry, caller_of(request, hub).readers())
+    found = sorted((each for each in listed if each.tag not in {MULTILINGUAL, _ENGLISH}), key=lambda each: each.tag)
     context = {
-        "groups": groups,
+        "by": by,
+        "groups": _by_region(found) if by == "region" else _by_script(found),
         "level": level_of,
-        "total": sum(len(each) for _, each in groups),
-        "measured": len(best),
+        "total": len(found),
+        "measured": sum(each.parity is not None for each in found),
     }
     return render("choose/languages.html", context, request=request)
+
+
+def _by_region(languages: Sequence[LanguageFacts]) -> list[tuple[str, list[LanguageFacts]]]:
+    """Return the languages of each region, the largest group first and those without a region last."""
+    groups: dict[str, list[LanguageFacts]] = defaultdict(list)
+    for each in languages:
+        groups[region_name(each.region, current_locale().tag) if each.region else NO_REGION].append(each)
+    return _largest_first(groups, last=NO_REGION)
+
+
+def _by_script(languages: Sequence[LanguageFacts]) -> list[tuple[str, list[LanguageFacts]]]:
+    """Return the languages of each script, the largest group first; those of scripts that few languages have are one group, the last."""
+    sizes = Counter(each.script for each in languages)
+    groups: dict[str, list[LanguageFacts]] = defaultdict(list)
+    for each in languages:
+        groups[_script_name(each.script) if sizes[each.script] >= MIN_GROUP else OTHERS].append(each)
+    return _largest_first(groups, last=OTHERS)
+
+
+def _largest_first(groups: dict[str, list[LanguageFacts]], last: str) -> list[tuple[str, list[LanguageFacts]]]:
+    return sorted(groups.items(), key=lambda each: (each[0] == last, -len(each[1]), each[0]))
 
 
 def show_language(
@@ -77,6 +98,8 @@ def show_language(
     context: dict[str, Any] = {
         "tag": language, "maps": [each for each in maps if each["rows"]], "page": page, "level": level_of, "sources": list(Source),
         "unmeasured": [each.name for each in unmeasured],
+        "gaps": language_gaps(hub.registry, hub.store, language, [base for base, _ in overview], readers) if language != _ENGLISH else None,
+        "price": PRICE_PER_HOUR,
         "prompts": examples_of(language).prompts, "can_try": TRY in dict(request.app.state.navigation).values(),
         **_images(request, hub, language, page.items[:SEARCHED]),
     }  # fmt: skip
@@ -92,9 +115,8 @@ def _images(request: Request, hub: LocalHub, language: str, artifacts: Sequence[
     return {"illustrated": None, "images": []}
 
 
-def _script_name(tag: str) -> str:
-    """Return the name of the script that a language is written in, in the language of the page."""
+def _script_name(script: str) -> str:
+    """Return the name of a script in the language of the page."""
     from langcodes import Language
 
-    script = script_of(tag)
     return Language.make(script=script).script_name(current_locale().tag) if script else OTHERS

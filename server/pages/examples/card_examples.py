@@ -15,7 +15,7 @@ from typing import Any
 
 from hub.errors import HubError
 from hub.names import check_path
-from hub.records import Artifact, Revision
+from hub.records import Artifact, File, Revision
 from hub.registry.artifacts.files import files_in, find_files
 from hub.registry.database.database import Database
 from server.http.urls import file_path
@@ -40,6 +40,8 @@ class Example:
 
     image: str
     """URL."""
+    file: File | None = None
+    """The file of `image`, if the card lists it."""
     without: str = ""
     """URL of the image without the module; empty if there is none."""
     text: str = ""
@@ -74,7 +76,7 @@ def listed_examples(
 
     return [
         Example(
-            image=url(entry.image), without=url(entry.without), text=entry.text, title=entry.title,
+            image=url(entry.image), file=found[entry.image], without=url(entry.without), text=entry.text, title=entry.title,
             language=formatting.language(entry.tag) if entry.tag else None, seed=entry.seed, parameters=entry.parameters,
         )
         for entry in entries

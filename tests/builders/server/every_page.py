@@ -29,7 +29,7 @@ from tests.builders.serving import served
 
 _NOT_PAGES = re.compile(
     # Answers of APIs and of Git, addresses that are refused, and files.
-    r"^/(api/|(fonts|lfs|cas|uploads|papers|spaces|kernels|buckets|collections)\b)|\.git/|/info/refs$|/(raw|resolve)/|/viewer/{revision}/{image}$"
+    r"^/(api/|(fonts|lfs|cas|uploads|papers|spaces|kernels|buckets|collections)\b)|\.git/|/info/refs$|/(raw|resolve)/|/viewer/{revision}/{image}$|/share\.png$"
     r"|^/(feed\.atom|robots\.txt|favicon\.ico|sitemap.*)$"
 )
 RESET_LINK = "RESET-LINK"

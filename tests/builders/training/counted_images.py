@@ -27,6 +27,7 @@ def draw_pairs(
 
     patch(generation, "BATCH_SIZE", 2)
     patch(image_results, "draw_images", draw_and_count)
+    patch(generation, "draw_images", draw_and_count)
 
 
 def interrupt() -> None:

@@ -95,3 +95,11 @@ def test_scalars_are_those_of_yaml_1_2(written, value):
 def test_written_values_read_the_same_in_yaml_1_1_and_1_2(value):
     written = write_yaml({"a": value})
     assert read_yaml(written) == yaml.safe_load(written) == {"a": value}
+
+
+def test_the_details_of_a_score_take_one_line_and_read_the_same():
+    details = {"provenance": "measured", "source": "hub evaluate a, b: c # d", "language": "no", "seed": 0, "low": 0.5}
+    value = {"metrics": [{"type": "recall", "args": details}]}
+    written = write_yaml(value)
+    assert len(written.splitlines()) == 3
+    assert read_yaml(written) == value

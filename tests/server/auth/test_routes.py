@@ -79,7 +79,7 @@ LEVELS = {
         *(f"GET {REVISION}{end}" for end in ("", "/tensors", "/manifest")),
         *(f"GET {REPOSITORY}{end}" for end in ("", "/refs", "/likers", "/lfs-files", "/commits/{revision}", "/revision/{revision}", "/tree/{revision}", "/tree/{revision}/{path:path}")),
         f"GET {ARTIFACT}/scores/{{score}}", f"POST {REPOSITORY}/paths-info/{{revision}}",
-        f"GET {GIT}/scores", f"GET {PAGE}", *(f"GET {PAGE}/{end}/{{revision}}" for end in ("tree", "commit", "commits")),
+        f"GET {GIT}/scores", f"GET {GIT}/share.png", f"GET {PAGE}", *(f"GET {PAGE}/{end}/{{revision}}" for end in ("tree", "commit", "commits")),
         *(f"GET {PAGE}/{end}/{{revision}}/{{path:path}}" for end in ("tree", "blob")),  # Without the content: see test_files.
     ],
     "download": [
@@ -118,7 +118,7 @@ ALIKE = [
 OTHERS = {
     *(f"/api/v1/{end}" for end in ("search", "languages", "bases", "bases/{base}", "methods", "methods/{method}", "benchmarks", "benchmarks/{benchmark}", "datasets", "owners/{owner}", "leaderboard", "parity", "recommend", "audit", "reports", "health/live", "health/ready", "metrics")),
     *("/api/v1/artifacts/{name}", "/api/v1/compare", "/api/repos/create", "/api/repos/delete", "/api/repos/move"),
-    *("/compare", "/leaderboard", "/parity", "/languages", "/languages/{tag}", "/recommend", "/study", "/study/{name}"),
+    *("/compare", "/leaderboard", "/parity", "/languages", "/languages/{tag}", "/languages/{tag}/share.png", "/recommend", "/study", "/study/{name}"),
     *("/bases", "/bases/{base:path}", "/methods", "/methods/{method}", "/benchmarks", "/benchmarks/{benchmark}", "/datasets"),
     *("/publish", "/publish/check"),
     *("/api", "/status", "/sitemap.xml", "/sitemap-{part}.xml", "/fonts/{name}"),

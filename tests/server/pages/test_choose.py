@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from hub.local import LocalHub
 from server import create_app
+from server.pages import formatting
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +83,36 @@ def test_a_base_without_parities_has_the_command_that_measures_them(client: Test
     assert client.get("/parity?base=sdxll").status_code == 404
 
 
-def test_languages_are_grouped_by_script_and_coloured_by_parity(client: TestClient):
+def test_languages_are_grouped_by_region_and_coloured_by_parity(client: TestClient):
     page = client.get("/languages").text
-    assert all(f">{script} <span" in page for script in ("Latin", "Arabic", "Devanagari", "Other scripts"))
-    assert 'href="/languages/yo" class="level-5"' in page
+    assert all(f">{region} <span" in page for region in ("Western Africa", "Southern Asia", "Southern Europe"))
+    western_africa = page.partition(">Western Africa <span")[2].partition("</section>")[0]
+    assert 'href="/languages/yo" class="level-5"' in western_africa
+    assert 'href="/languages/sw"' not in western_africa
     assert page.count('<li><a href="/languages/') >= 105
+
+
+def test_languages_are_grouped_by_script_on_request(client: TestClient):
+    page = client.get("/languages?by=script").text
+    assert all(f">{script} <span" in page for script in ("Latin", "Arabic", "Devanagari", "Other scripts"))
+    assert '<a href="/languages?by=script" aria-current="true">' in page
+    assert page.count('<li><a href="/languages/') == client.get("/languages").text.count('<li><a href="/languages/')
+
+
+def test_an_unknown_grouping_is_refused_with_the_known_ones(client: TestClient):
+    response = client.get("/languages?by=continent", headers={"accept": "text/html"})
+    assert response.status_code == 400
+    assert "region, script" in response.text
+
+
+def test_page_and_json_have_the_same_languages_with_their_parity(client: TestClient):
+    listed = {each["tag"]: each for each in client.get("/api/v1/languages").json()["languages"]}
+    page = client.get("/languages").text
+    assert all(f'href="/languages/{tag}"' in page for tag in listed if tag not in {"mul", "en"})
+    assert listed["yo"]["region_name"] == "Western Africa"
+    assert listed["yo"]["script"] == "Latn"
+    assert listed["yo"]["parity"] > 0.8
+    assert listed["mul"]["region"] == ""
 
 
 @pytest.mark.parametrize("name", ["yo", "Yoruba", "yor"])
@@ -103,6 +129,25 @@ def test_a_language_has_prompts_to_try_and_images_of_its_best_module_that_has_so
     assert 'class="pair"' in page
     assert "first the base alone, then with" in page
     assert 'class="pair"' not in client.get("/languages/fr").text
+
+
+def test_a_language_says_what_is_missing_and_what_it_costs_to_train_as_advice_does(client: TestClient):
+    page = client.get("/languages/yo").text
+    missing = page.partition('id="missing"')[2].partition("</section>")[0]
+    assert "No module for it on" in missing
+    assert 'href="/benchmarks/multi30k"' in missing
+    base = missing.partition("Train a module for ")[2].partition("<")[0]
+    advised = client.get(f"/api/v1/recommend?language=yo&base={base}").json()["training"][0]
+    assert f"<code>{advised['command']}</code>" in missing
+    assert f'href="/methods/{advised["method"]}"' in missing
+    assert advised["data"] in missing
+    assert f"{formatting.duration(advised['device_seconds'])} of one {advised['device']}" in missing
+    assert f"{formatting.dollars(advised['dollars'])} at $2" in missing
+
+
+def test_a_base_with_a_module_for_the_language_is_not_missing(client: TestClient):
+    page = client.get("/languages/yo").text
+    assert "language=yo&amp;base=emoji-sd" not in page.partition('id="missing"')[2].partition("</section>")[0]
 
 
 def test_an_unknown_language_is_not_found(client: TestClient):

@@ -45,8 +45,10 @@ def test_an_entry_appears_once_its_page_exists():
 @pytest.mark.parametrize(
     ("path", "kind", "section"),
     [
-        ("/", "", "Modules"),
+        ("/", "", ""),
         ("/", "base", "Bases"),
+        ("/", "adapter,encoder", "Modules"),
+        ("/", "adapter,base", ""),
         ("/ada/first-yo", "adapter", "Modules"),
         ("/languages/yo", "", "Languages"),
         ("/login", "", ""),
@@ -55,6 +57,15 @@ def test_an_entry_appears_once_its_page_exists():
 )
 def test_a_page_highlights_its_entry(path: str, kind: str, section: str):
     assert section_of(path, kind) == section
+
+
+def test_the_entry_for_modules_lists_modules_only(client: TestClient, page: str):
+    address = dict(available([Route("/", PlainTextResponse(""))]))["Modules"]
+    assert f'href="{address}"' in page
+    modules = client.get(address, headers={"Accept": "text/html"}).text
+    assert '<span class="kind base">' not in modules
+    assert 'aria-current="page">Modules<' in modules
+    assert 'aria-current="page"' not in page
 
 
 def test_static_files_are_kept_by_browsers_until_they_change(client: TestClient, page: str, tmp_path, monkeypatch):

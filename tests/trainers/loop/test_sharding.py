@@ -77,12 +77,25 @@ def publish(folder: Path, parts: int = 1) -> None:
 
 
 @pytest.fixture
-def launch(tmp_path: Path, base_folder: Path, encoder_folder: Path):
-    """Run functions of this file in one process, or in two that accelerate shards."""
-    environment = {
+def folders(tmp_path: Path, base_folder: Path, encoder_folder: Path) -> dict[str, str]:
+    """Return the environment that names the folders of a run."""
+    return {
         "TINY_BASE": str(base_folder), "TINY_ENCODER": str(encoder_folder), "HUB_HOME": str(tmp_path / "home"),
-        "HUB_CARDS": str(tmp_path / "cards"), "ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2",
+        "HUB_CARDS": str(tmp_path / "cards"),
     }  # fmt: skip
+
+
+@pytest.fixture
+def here(folders: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process train in those folders, as the single process to compare with."""
+    for name, value in folders.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def launch(folders: dict[str, str]):
+    """Run functions of this file in two processes that accelerate shards."""
+    environment = {**folders, "ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
 
     def run(*calls: tuple[str, Path, int], processes: int) -> str:
         named = [(__name__, name, (folder, parts)) for name, folder, parts in calls]
@@ -106,10 +119,12 @@ def close(found: Path, expected: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_with_half_of_the_weights_each_train_and_resume_like_one_process(tmp_path: Path, launch) -> None:
+def test_two_processes_with_half_of_the_weights_each_train_and_resume_like_one_process(
+    tmp_path: Path, launch, here: None
+) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir(), two.mkdir()
-    launch(("learn_all", one, 2), processes=1)
+    learn_all(one, 2)
     launch(("learn_all", two, 1), processes=2)
     newest = "checkpoint-0000004.safetensors"
     for name in METHODS:
@@ -132,16 +147,12 @@ def test_two_processes_with_half_of_the_weights_each_train_and_resume_like_one_p
 
 @pytest.mark.slow
 def test_sharded_weights_are_published_whole_and_an_unshardable_module_is_refused_before_anything_is_computed(
-    tmp_path: Path, launch, monkeypatch: pytest.MonkeyPatch, base_folder: Path, encoder_folder: Path
+    tmp_path: Path, launch, here: None
 ) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     said = launch(("refused", tmp_path / "no", 1), ("publish", two, 1), processes=2)
     assert "asks for FSDP, but `mulan` does not train a text encoder or denoiser" in said
     assert not (tmp_path / "no").exists()
-    for name, value in (
-        ("TINY_BASE", base_folder), ("TINY_ENCODER", encoder_folder), ("HUB_HOME", tmp_path / "home"), ("HUB_CARDS", tmp_path / "cards"),
-    ):  # fmt: skip
-        monkeypatch.setenv(name, str(value))
     publish(one, parts=2)
     files = sorted(str(path.relative_to(one)) for path in (one / "artifact").rglob("*.safetensors"))
     assert len(files) == 3, "encoder, transformation and denoiser"

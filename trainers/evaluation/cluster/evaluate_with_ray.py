@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hub.errors import Conflict, InvalidRequest, Unreachable
+from hub.errors import Conflict, Unreachable
 from hub.home import Home
 from hub.local import LocalHub
 from hub.records import Artifact, Score
@@ -109,10 +109,7 @@ def evaluate_with_ray(
     Raises `MissingExtra`, `InvalidRequest` for benchmarks that cannot be divided, the errors of `evaluate_artifact`, and `Unreachable`
     if the job fails or its results are not on this machine.
     """
-    if requests := prepare_evaluation(artifact, hub, base=base, **wanted).lab:
-        raise InvalidRequest(
-            f"`{requests[0].benchmarks[0]}` cannot be divided among workers: use --engine local, also with `accelerate launch`."
-        )
+    prepare_evaluation(artifact, hub, base=base, **wanted).check_divided()
     request = RemoteEvaluation(
         home=hub.home, artifact=str(artifact.name), revision=artifact.revision, base=base, device=device, wanted=wanted
     )

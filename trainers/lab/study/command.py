@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from trainers.lab.study.plan import Planned, Settings
 
-WORK, OUT = Path("build/study"), Path("docs/study")
+WORK, OUT, CARDS = Path("build/study"), Path("docs/study"), Path("cards")
 
 
 def study(
@@ -44,17 +44,28 @@ def study(
             "--report-only", help="Only write the report of the cells in the work folder, however many there are."
         ),
     ] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Only write the scores of the cells in the work folder into the cards.")
+    ] = False,
+    cards: Annotated[Path, typer.Option(help="Folder of the curated cards, for --publish.")] = CARDS,
+    code: Annotated[
+        str, typer.Option(help="Revision of the code that measured, for the run records of --publish.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Run or resume the study: train all methods and baselines with the same data and steps, and measure them.
 
     Finished cells are skipped, so a stopped study continues where it was. It takes hours on two cores, with one process for each. The
-    report is written when nothing is missing; --report-only writes that of the cells that are there.
+    report is written when nothing is missing; --report-only writes that of the cells that are there. --publish writes their scores into
+    the curated cards, and a card without weights for each trained module.
     """
     from trainers.lab.study.plan import BASES, TRIAL, Settings
 
     if base not in BASES:
         raise InvalidRequest(f"`hub study` has no plan for `{base}`: choose {', '.join(BASES)}.")
+    if publish:
+        _publish(work, cards, code, as_json=as_json)
+        return
     is_whole = not (only or trial or dry_run)
     if report_only or is_whole:
         _check_plots()
@@ -115,6 +126,22 @@ def _check_plots() -> None:
 
     if find_spec("matplotlib") is None:
         raise MissingExtra("lab", "plotting the study (matplotlib not installed)")
+
+
+def _publish(work: Path, cards: Path, code: str, *, as_json: bool) -> None:
+    """Write scores into cards, and print the number of each card's."""
+    from trainers.lab.study.cells import WorkFolder
+    from trainers.lab.study.publish.study_cards import publish_scores
+
+    if not cards.is_dir():
+        raise InvalidRequest(f"there are no cards in `{cards}`: pass their folder with --cards.")
+    counts = {str(folder): count for folder, count in publish_scores(WorkFolder(work), cards, code).items()}
+    if as_json:
+        typer.echo(json.dumps(counts))
+        return
+    for folder, count in counts.items():
+        typer.echo(f"{count:6,} scores  {folder}")
+    typer.echo(f"{sum(counts.values()):6,} scores in {len(counts)} cards. Build the registry again with `hub index`.")
 
 
 def _write_report(work: Path, out: Path) -> list[str]:

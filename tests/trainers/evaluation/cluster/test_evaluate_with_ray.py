@@ -61,6 +61,26 @@ def test_a_job_continues_a_stopped_evaluation_and_returns_its_scores(
     assert logs(hub) == [], "the results are removed, also those of workers"
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_a_job_returns_the_scores_of_the_lab_that_one_process_returns(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    benchmarks = ("--benchmark", "emoji-generation-8-steps", "--benchmark", "emoji-retrieval")
+    command = ("tiny-sd", "--device", "cpu", *benchmarks, "--lang", "yo", "--n", "4")
+    here = json_of(capsys, evaluate, *command)
+
+    def compute(*_: object) -> None:
+        raise AssertionError("workers compute the results")
+
+    monkeypatch.setattr("trainers.evaluation.results.work.compute_batch", compute)
+    found = json_of(capsys, evaluate, *command, "--engine", "ray")
+    assert {score["benchmark"] for score in found} == {"emoji-generation-8-steps", "emoji-retrieval"}
+    assert [score["value"] for score in found] == pytest.approx([score["value"] for score in here], abs=2e-2)
+    assert [score["source"] for score in found] == [score["source"] for score in here]
+    assert logs(hub) == []
+
+
 def test_a_worker_embeds_captions_and_images_and_refuses_scores_without_them(
     hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,7 +113,10 @@ def test_a_worker_embeds_captions_and_images_and_refuses_scores_without_them(
     ("arguments", "message"),
     [
         (("--engine", "spark"), "unknown engine `spark`: choose local or ray."),
-        (("--engine", "ray"), "`emoji-generation` cannot be divided among workers: use --engine local"),
+        (
+            ("--engine", "ray", "--benchmark", "efficiency"),
+            "`efficiency` cannot be divided among workers: use --engine local",
+        ),
         (("--engine", "ray", "--benchmark", "mg-18"), "`mg-18` needs its data"),
     ],
 )

@@ -16,10 +16,24 @@ from tests.builders.training import published_benchmarks as published
 from tests.builders.training.commands import json_of, run
 from tests.builders.training.counted_images import draw_pairs, interrupt, logs
 from trainers.cli import evaluate
+from trainers.corpora import CORPORA
 from trainers.evaluation.captions import caption_benchmark
 
 COMMON = ("--device", "cpu", "--steps", "1", "--judge", "emoji-judge", "--benchmark", "mg-18")
 LANGUAGES = ("--lang", "yo", "--lang", "de")
+LAB = (
+    "tiny-sd",
+    "--device",
+    "cpu",
+    "--benchmark",
+    "emoji-generation-8-steps",
+    "--corpus",
+    "toy",
+    "--lang",
+    "yo",
+    "--n",
+    "6",
+)
 IMAGES = 24
 """Eight prompts in each of two languages, and their English meanings by the base."""
 
@@ -27,6 +41,12 @@ IMAGES = 24
 def evaluate_until_killed(folder: str) -> None:
     draw_pairs(setattr, [], lambda: os.kill(os.getpid(), signal.SIGKILL), after=12)
     run(evaluate, "tiny-sd", *COMMON, *LANGUAGES, "--data", folder)
+
+
+def evaluate_the_lab_until_killed() -> None:
+    CORPORA["toy"] = "tests.trainers.conftest:ToyCorpus"
+    draw_pairs(setattr, [], lambda: os.kill(os.getpid(), signal.SIGKILL), after=4)
+    run(evaluate, *LAB)
 
 
 def evaluate_together(folder: str, out: str) -> None:
@@ -55,6 +75,21 @@ def test_an_evaluation_that_was_killed_continues_without_drawing_an_image_again(
     whole = json_of(capsys, evaluate, "tiny-sd", *COMMON, *LANGUAGES, "--data", folder)
     assert len(drawn) == IMAGES - 12 + IMAGES, "a new evaluation measures again"
     assert scores == whole
+
+
+def test_an_evaluation_of_the_lab_that_was_killed_continues_and_gives_the_same_scores(
+    hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = launching.start([(__name__, "evaluate_the_lab_until_killed", ())], environment(hub), tmp_path / "output")
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL, (tmp_path / "output").read_text()
+    drawn: list[str] = []
+    draw_pairs(monkeypatch.setattr, drawn)
+    scores = json_of(capsys, evaluate, *LAB)
+    assert len(drawn) == 6 - 4
+    assert logs(hub) == []
+    assert scores == json_of(capsys, evaluate, *LAB)
+    assert len(drawn) == 6 - 4 + 6, "a new evaluation measures again"
 
 
 def test_an_interrupt_keeps_what_is_done_and_says_how_to_continue(

@@ -1,0 +1,1 @@
+"""Write the study's scores into the cards of the registry."""

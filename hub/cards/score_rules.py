@@ -27,7 +27,7 @@ def score_problems(score: Score) -> list[str]:
     n, most = score.sample_size, SPLIT_SIZES.get(score.benchmark_digest, {}).get(score.split)
     if n is not None and n < 1:
         problems.append(f"n is {n}, but a score needs at least one sample")
-    elif n is not None and most is not None and n > most:
+    elif n is not None and most is not None and n > most and not _is_pooled(score):
         problems.append(f"n is {n}, but split `{score.split}` has {most}")
     low, high = score.low, score.high
     if not (low is None or low <= score.value) or not (high is None or score.value <= high):
@@ -37,3 +37,8 @@ def score_problems(score: Score) -> list[str]:
     if whole is not None and _SHARES.fullmatch(score.metric) and not 0 <= score.value <= whole:
         problems.append(f"the value {score.value:g} is not a share of {whole:g}")
     return problems
+
+
+def _is_pooled(score: Score) -> bool:
+    """Return whether a score is a mean over several languages, each of which has the whole gallery, maybe with several seeds."""
+    return not score.language and score.metric.endswith("_mean")

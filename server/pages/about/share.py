@@ -9,12 +9,12 @@ from typing import Annotated
 from fastapi import Path, Request
 from starlette.responses import Response
 
-from hub.images.share_image import draw_share_image
 from hub.languages import MULTILINGUAL, autonym, language_name, parse_language
 from hub.local import LocalHub
 from hub.records import Artifact, Query
 from hub.store.read_whole import read_whole
 from server.auth.access import Hub
+from server.auth.caller import caller_of
 from server.pages import formatting
 from server.pages.artifact.frame import find_shown
 from server.pages.examples.card_examples import Example
@@ -37,9 +37,7 @@ def share_artifact(request: Request, hub: Hub) -> Response:
         filter(None, (artifact.method or artifact.kind, f"{languages}{more}", ", ".join(artifact.bases[:2])))
     )
     sample = _sample(hub, visible_examples(request, hub, artifact))
-    return _answer(
-        request, draw_share_image(str(artifact.name), artifact.summary, facts, sample), is_private=artifact.private
-    )
+    return _answer(request, hub, _draw(str(artifact.name), artifact.summary, facts, sample))
 
 
 def share_language(
@@ -53,7 +51,13 @@ def share_language(
         title = f"{own} · {title}"
     found = f"{formatting.grouped(page.total)} artifacts" if page.total != 1 else "One artifact"
     words = f"Text-to-image models that understand prompts in {language_name(language)}."
-    return _answer(request, draw_share_image(title, words, found, _first_sample(request, hub, page.items, language)))
+    return _answer(request, hub, _draw(title, words, found, _first_sample(request, hub, page.items, language)))
+
+
+def _draw(title: str, words: str, facts: str, sample: bytes) -> bytes:
+    from hub.images.share_image import draw_share_image  # Loads Pillow, which a server needs for these images alone.
+
+    return draw_share_image(title, words, facts, sample)
 
 
 def _first_sample(request: Request, hub: LocalHub, artifacts: Sequence[Artifact], language: str) -> bytes:
@@ -72,13 +76,14 @@ def _sample(hub: LocalHub, examples: Sequence[Example]) -> bytes:
     return (read_whole(hub.store, file.digest, file.size_bytes) or b"") if file else b""
 
 
-def _answer(request: Request, image: bytes, *, is_private: bool = False) -> Response:
-    """Return a PNG with its ETag, or 304 if the client has it."""
+def _answer(request: Request, hub: LocalHub, image: bytes) -> Response:
+    """Return a PNG with its ETag, or 304 if the client has it. Shared caches keep only what everybody may see."""
+    is_public = caller_of(request, hub).account is None
     etag = f'"{hashlib.sha256(image).hexdigest()[:32]}"'
     headers = {
         "ETag": etag,
-        "Cache-Control": "private, no-cache" if is_private else "public, max-age=3600",
-        "Vary": "Cookie",
+        "Cache-Control": "public, max-age=3600" if is_public else "private, no-cache",
+        "Vary": "Cookie, Authorization",
     }
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)

@@ -32,7 +32,7 @@ def show_index(request: Request, hub: Hub) -> Response:
 def show_sitemap(request: Request, hub: Hub, part: Segment) -> Response:
     """List the pages of a sitemap. Raises HTTPException for one that does not exist."""
     if part == _PAGES:
-        listed = [path for _, path in request.app.state.navigation if "?" not in path]
+        listed = ["/", *(path for _, path in request.app.state.navigation if "?" not in path)]
         languages = [f"/languages/{tag}" for tag in hub.registry.languages()]
         return _xml(
             "urlset",

@@ -8,7 +8,7 @@ const shown = document.getElementById("preview");
 const cut = document.getElementById("cut");
 const problem = document.getElementById("preview-problem");
 const WAIT_MS = 500;
-let opened = form.dataset.typed ? null : text.value; // What is saved; null if nothing of this text is.
+let opened = form.dataset.typed ? null : text.defaultValue; // What is saved; null if nothing of this text is.
 let timer = 0;
 let asked = 0;
 let isAsking = false;
@@ -84,6 +84,7 @@ text.addEventListener("input", () => {
   clearTimeout(timer);
   timer = setTimeout(ask, WAIT_MS);
 });
+if (text.value !== text.defaultValue) ask(); // Typed before this file was loaded, or restored by the browser.
 
 // The places of mistakes that the server has listed become buttons.
 for (const item of list.querySelectorAll("[data-line]")) {

@@ -137,6 +137,7 @@ function showMistakes(mistakes) {
   for (const [path, row] of rows) row.classList.toggle("wrong", mistakes.some((each) => each.file === path));
   at("mistakes").querySelector("ol").replaceChildren(...mistakes.map(({ file, line, text, lang = "en" }) => { // The server answers in English.
     const item = document.createElement("li");
+    item.dataset.file = file;
     if (file) item.append(span(file, "file"), " ");
     if (line) item.append(span(fillIn(words.line, { number: line }), "line"), " ");
     const said = span(capital(text));
@@ -152,6 +153,7 @@ function showMistakes(mistakes) {
 
 function leaveOut(path) {
   entries.delete(path);
+  for (const item of at("mistakes").querySelectorAll("li")) if (item.dataset.file === path) item.remove(); // The check answers later.
   if (edited === path) closeText();
   list();
   change(0);

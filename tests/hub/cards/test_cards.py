@@ -127,6 +127,13 @@ def test_an_impossible_score_is_refused(tmp_path, changes, reason):
     assert "\n" not in str(raised.value)
 
 
+def test_a_mean_over_languages_may_have_more_prompts_than_a_gallery(tmp_path):
+    pooled = {"metric": "r_precision_at_1_mean", "language": "", "sample_size": 1920}
+    score = replace(a_score(0.5), benchmark_digest=next(iter(SPLIT_SIZES)), **pooled)
+    write_card(a_card(scores=(score,)), tmp_path)
+    assert read_card(tmp_path, NAME).scores == (score,)
+
+
 @pytest.mark.parametrize("field", ["provenance", "better", "source", "low", "sample_size"])
 @pytest.mark.parametrize("value", [[], {}, [1], True, "nan"])
 def test_a_field_of_the_wrong_type_is_a_problem_and_no_crash(tmp_path, field, value):

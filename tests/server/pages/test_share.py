@@ -10,6 +10,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from hub.images.share_image import MAX_PIXELS, SIZE, draw_share_image
+from hub.local import LocalHub
+from tests.builders.server.people import ROOT
 
 
 def _drawn(content: bytes) -> Image.Image:
@@ -56,3 +58,13 @@ def test_a_page_names_an_image_that_is_served_and_need_not_be_sent_again(client:
     assert _drawn(answer.content).size == SIZE
     again = client.get(address, headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_shared_caches_keep_only_images_for_visitors_without_an_account(client: TestClient, hub: LocalHub):
+    address = "/linguahub/mulan-yo/share.png"
+    assert client.get(address).headers["Cache-Control"].startswith("public")
+    token = hub.tokens.create(hub.accounts.add("reader", ROOT), "read", ROOT)
+    assert (
+        client.get(address, headers={"Authorization": f"Bearer {token}"}).headers["Cache-Control"]
+        == "private, no-cache"
+    )

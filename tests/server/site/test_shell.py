@@ -140,7 +140,7 @@ def test_previews_of_links_show_title_summary_and_an_image(client: TestClient):
     assert properties["description"]
     assert properties["url"] == "http://testserver/ada/first-yo"
     image = client.get(properties["image"].removeprefix("http://testserver"))
-    assert image.headers["Content-Type"] == "image/jpeg"
+    assert image.headers["Content-Type"] == "image/png"
 
 
 def test_robots_and_browsers_get_the_files_that_they_ask_for(client: TestClient):

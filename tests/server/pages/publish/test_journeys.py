@@ -212,6 +212,22 @@ def test_a_card_is_edited_with_a_preview_and_saved(page: Page, hub: LocalHub):
     assert hub.registry.revision(ArtifactName("ada", "first-yo")).message == "Say more"
 
 
+def test_text_that_was_typed_before_the_script_was_loaded_has_a_preview(page: Page, module: str):
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/publish/editor.*.js", hold)
+    page.goto(f"/{module}/edit/main/README.md", wait_until="commit")
+    text = page.get_by_role("textbox", name="README.md")
+    text.fill(text.input_value() + "\n## More\n")
+    while not held:
+        page.wait_for_timeout(10)
+    held[0].continue_()
+    expect(page.locator("#preview").get_by_role("heading", name="More")).to_be_visible()
+
+
 @pytest.mark.parametrize("has_script", [True, False], ids=["with JavaScript", "without JavaScript"])
 def test_a_conflict_is_shown_and_the_text_is_kept(
     chrome: Browser, endpoint: str, module: str, session: str, hub: LocalHub, *, has_script: bool

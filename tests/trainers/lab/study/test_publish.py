@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def study_in(folder: Path, settings: Settings) -> WorkFolder:
         source = {"translate": "translate-many", "iap-published": "iap-many", "mclip": "mclip-many"}[name]
         text = (ROOT / "cards/adapters" / source / "README.md").read_text(encoding="utf-8")
         recipe = f" --recipe {name}.yaml" if name.endswith("published") else ""
-        (target / "README.md").write_text(text.replace("--lang yo", f"--lang yo{recipe}", 1), encoding="utf-8")
+        text = re.sub("^    hub train .+", rf"\g<0>{recipe} ", text, count=1, flags=re.MULTILINE)
+        (target / "README.md").write_text(text, encoding="utf-8")
     return work
 
 

@@ -47,15 +47,15 @@ def fill(url: str, artifacts: int, source: Path | None) -> None:
     """
     Registry.open(url).close()
     with psycopg.connect(url, autocommit=True) as connection:
-        done = connection.execute("SELECT coalesce(max(id), 0) FROM artifacts").fetchone()
-        if done is not None and done[0] >= artifacts:
+        done = next(iter(connection.execute("SELECT coalesce(max(id), 0) FROM artifacts")))[0]
+        if done >= artifacts:
             return
-        connection.execute("SET maintenance_work_mem = '1GB'")
+        connection.execute("SET maintenance_work_mem = '4GB'")
         indexes = connection.execute(_SECONDARY, [list(rows_of(range(1, 2)))]).fetchall()
         for name, _ in indexes:
             connection.execute(f"DROP INDEX {name}".encode())
         started = time.perf_counter()
-        for first in range(1, artifacts + 1, BATCH):
+        for first in range(done + 1, artifacts + 1, BATCH):
             ids = range(first, min(first + BATCH, artifacts + 1))
             for table, rows in (_stored(source, ids) if source else rows_of(ids)).items():
                 columns = ", ".join(rows[0])

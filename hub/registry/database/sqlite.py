@@ -93,7 +93,7 @@ class SqliteDatabase(Database):
         return self.in_list(f"+{column}", values, name)
 
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
-        """See `Database.match_ids`; newest first.
+        """See `Database.match_ids`; oldest first, which is the order of the index.
 
         Prefixes longer than those that the index has lists for are first looked up as whole words, whose lists are read only as far
         as needed.
@@ -120,7 +120,7 @@ class SqliteDatabase(Database):
 
     def _match(self, terms: Sequence[str], limit: int) -> list[int]:
         found = self.rows(
-            "SELECT rowid FROM artifact_text WHERE artifact_text MATCH :query ORDER BY rowid DESC LIMIT :limit",
+            "SELECT rowid FROM artifact_text WHERE artifact_text MATCH :query ORDER BY rowid LIMIT :limit",
             {"query": " AND ".join(terms), "limit": limit + 1},
         )
         return [row[0] for row in found]

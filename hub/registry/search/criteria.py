@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hub.languages import MULTILINGUAL, covers
@@ -35,6 +35,8 @@ ORDER_BY = {
 
 _COLUMNS = ("kind", "method", "license", "owner")
 """Facets with one value per artifact, in a column of the same name."""
+OWNER = "owner"
+"""The facet with many values, of which not all are read to find out how one is written."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +79,20 @@ def spellings(text: str) -> tuple[str, ...]:
 
 
 def criteria_of(
-    query: Query, reading: Reading, languages: Iterable[str], readers: tuple[str, ...] | None, base_names: Sequence[str]
+    query: Query,
+    reading: Reading,
+    counts: Mapping[str, Mapping[str, int]],
+    readers: tuple[str, ...] | None,
+    base_names: Sequence[str],
 ) -> SearchCriteria:
-    """Return the criteria of a query whose text was read as `reading`. `languages`: those that artifacts have."""
+    """Return the criteria of a query whose text was read as `reading`. `counts`: those of the values that artifacts have, by facet."""
     bases = [base.rpartition("/")[2].lower() for base in split_values(query.base)]
     wanted = split_values(query.language) or split_values(reading.language)
-    present = list(languages)
+    present = list(counts["language"])
     return SearchCriteria(
         words=reading.words,
         columns={
-            column: tuple(value.lower() for value in values)
+            column: _stored(column, values, counts.get(column, ()))
             for column in _COLUMNS
             if (values := split_values(getattr(query, column)))
         },
@@ -99,6 +105,12 @@ def criteria_of(
         parameters=query.parameters,
         alternatives=reading.alternatives,
     )
+
+
+def _stored(facet: str, wanted: Sequence[str], present: Iterable[str]) -> tuple[str, ...]:
+    """Return the `present` values of a facet that are `wanted`, however they are written, or the latter themselves."""
+    words = {facet_word(facet, value) for value in wanted}
+    return tuple(value for value in present if facet_word(facet, value) in words) or tuple(wanted)
 
 
 def _required_tags(query: Query) -> tuple[tuple[str, ...], ...]:
@@ -120,7 +132,7 @@ class SearchCriteria:
 
     words: tuple[str, ...]
     columns: dict[str, tuple[str, ...]]
-    """Column → values in lower case, of which one must match."""
+    """Column → values as they are stored, of which one must match; owners as they were asked for."""
     bases: tuple[str, ...]
     """Names of a base, without owners and in lower case, of which one must match."""
     tags: tuple[str, ...]
@@ -153,8 +165,12 @@ class SearchCriteria:
     @property
     def facets(self) -> list[list[str]]:
         """Groups of index words; an artifact must have one word of each group."""
-        groups = [[facet_word(facet, value) for value in values] for facet, values in self.columns.items()]
-        groups += [[facet_word("base", name) for name in self.bases]] if self.bases else []
+        return [*map(_facet_group, self.columns.items()), *self.other_facets]
+
+    @property
+    def other_facets(self) -> list[list[str]]:
+        """`facets`, without those of `columns`."""
+        groups = [[facet_word("base", name) for name in self.bases]] if self.bases else []
         groups += [[facet_word("language", tag) for tag in self.tags]] if self.tags else []
         return groups + [list(group) for group in (*self.required_tags, *self.alternatives)]
 
@@ -190,12 +206,25 @@ def conditions_of(
         condition, more = visibility_condition(criteria.readers)
         conditions.append(f"(NOT private OR {condition})")
         values |= more
-    if criteria.words or criteria.facets:
-        condition, more = database.match_condition(criteria.words, criteria.facets)
+    facets = criteria.other_facets
+    for facet, wanted in criteria.columns.items():
+        if facet == OWNER:
+            facets.append(_facet_group((facet, wanted)))
+        else:
+            condition, more = database.in_set(f"artifacts.{facet}", wanted, f"{facet}_values")
+            conditions.append(condition)
+            values |= more
+    if criteria.words or facets:
+        condition, more = database.match_condition(criteria.words, facets)
         conditions.append(condition)
         values |= more
     fine, more = _row_conditions(criteria)
     return [*conditions, *fine], values | more
+
+
+def _facet_group(facet: tuple[str, tuple[str, ...]]) -> list[str]:
+    """Return the index words of the values of a facet."""
+    return list(dict.fromkeys(facet_word(facet[0], value) for value in facet[1]))
 
 
 def filter_exactly(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> list[int]:
@@ -211,8 +240,11 @@ def filter_exactly(database: Database, criteria: SearchCriteria, ids: Sequence[i
 
 def _row_conditions(criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
     """Return the conditions that the index cannot decide, as SQL, and their parameters."""
+    # Indexes of sort orders contain the key, so most rows need not be read. Keys of data sets have a prefix, too.
     conditions = [
-        f"lower(owner || '/' || name) LIKE :part_{number} ESCAPE '!'" for number, _ in enumerate(criteria.name_parts)
+        f"{text} LIKE :part_{number} ESCAPE '!'"
+        for text in ("artifacts.key", "lower(owner || '/' || name)")
+        for number, _ in enumerate(criteria.name_parts)
     ]
     values: dict[str, Any] = {
         f"part_{number}": f"%{part.replace('_', '!_')}%" for number, part in enumerate(criteria.name_parts)

@@ -32,6 +32,7 @@ from hub.registry.scores.rankings import Ranking
 from hub.registry.scores.rows import headlines
 from hub.registry.search.criteria import (
     ORDER_BY,
+    OWNER,
     Reading,
     SearchCriteria,
     conditions_of,
@@ -97,12 +98,12 @@ def find(
             query = replace(
                 query, type=""
             )  # Everything is a model, and the index would read its list of all artifacts.
-        criteria = criteria_of(query, reading, counts["language"], readers, base_names)
+        criteria = criteria_of(query, reading, counts, readers, base_names)
         if criteria.impossible:
             return Page((), 0, {facet: {} for facet in FACETS})
         named = dict[int, int]()
         if query.text and not query.metric:
-            filters = criteria_of(query, Reading(), counts["language"], readers, base_names)
+            filters = criteria_of(query, Reading(), counts, readers, base_names)
             named = names_first(database, reading, filters)
         ranking = the_ranking(database, query, criteria.tags, readers) if query.sort == BY_METRIC else None
         if query.metric:
@@ -367,12 +368,15 @@ def _total(
         return found, False
     if len(criteria.columns) == 1 and not (criteria.words or criteria.bases or criteria.tags):
         ((column, wanted),) = criteria.columns.items()
-        among, listed = database.in_list("lower(value)", wanted, "wanted")
-        question = f"SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = :facet AND {among}"
-        total = int(database.rows(question, {"facet": column, **listed})[0][0])
+        if column != OWNER:
+            return sum(counts[column].get(value, 0) for value in wanted), True
+        owners = [owner.lower() for owner in wanted]
+        among, listed = database.in_list("lower(value)", owners, "wanted")
+        question = f"SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = 'owner' AND {among}"
+        total = int(database.rows(question, listed)[0][0])
         if has_private:
             condition, values = visibility_condition(criteria.readers)
-            among, listed = database.in_list(f"lower({column})", wanted, "wanted")
+            among, listed = database.in_list("lower(owner)", owners, "wanted")
             question = f"SELECT count(*) FROM artifacts WHERE private = TRUE AND {among} AND {condition}"
             total += int(database.rows(question, {**listed, **values})[0][0])
         return total, True

@@ -121,6 +121,10 @@ class Database(ABC):
     def in_set(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
         """Like `in_list`, for a condition on the rows of an index that is read in its own order."""
 
+    def indexed_by(self, index: str) -> str:
+        """Return what follows the name of a table that must be read by `index`; empty if the planner of the database chooses well."""
+        return ""
+
     @abstractmethod
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """Return up to `limit` + 1 ids of artifacts with a word for each prefix in `words` and a match in each group.

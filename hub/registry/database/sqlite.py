@@ -92,6 +92,10 @@ class SqliteDatabase(Database):
         """See `Database.in_set`. SQLite does not look up a column with a sign, so it reads the index of the order instead."""
         return self.in_list(f"+{column}", values, name)
 
+    def indexed_by(self, index: str) -> str:
+        """See `Database.indexed_by`."""
+        return f"INDEXED BY {index}"
+
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """See `Database.match_ids`; oldest first, which is the order of the index.
 

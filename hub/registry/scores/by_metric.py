@@ -72,9 +72,14 @@ class MetricFilter:
         return "DESC" if self.better == "up" else "ASC"
 
     @property
+    def artifact_ids(self) -> str:
+        """SQL query for the ids of all artifacts with such a score; some occur more than once."""
+        return f"SELECT artifact_id FROM {self.union_ranges('SELECT scores.artifact_id FROM scores WHERE', '')}"
+
+    @property
     def among(self) -> str:
         """SQL condition like `exists`, for few scores: their artifacts are read once, and compared with each row's id."""
-        return f"+artifacts.id IN (SELECT artifact_id FROM {self.union_ranges('SELECT scores.artifact_id FROM scores WHERE', '')})"
+        return f"+artifacts.id IN ({self.artifact_ids})"
 
     def union_ranges(self, question: str, end: str) -> str:
         """Return the union of `question` over all ranges; `end` follows each range."""

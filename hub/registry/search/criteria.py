@@ -96,7 +96,7 @@ def criteria_of(
             for column in _COLUMNS
             if (values := split_values(getattr(query, column)))
         },
-        bases=tuple(dict.fromkeys([*bases, *base_names])),
+        bases=_base_keys([*bases, *base_names], counts["base"]),
         tags=tuple(dict.fromkeys(tag for each in wanted for tag in _matching_tags(each, present))),
         impossible=reading.is_empty or not all(map(can_be_in_name, query.parts)),
         readers=readers,
@@ -111,6 +111,15 @@ def _stored(facet: str, wanted: Sequence[str], present: Iterable[str]) -> tuple[
     """Return the `present` values of a facet that are `wanted`, however they are written, or the latter themselves."""
     words = {facet_word(facet, value) for value in wanted}
     return tuple(value for value in present if facet_word(facet, value) in words) or tuple(wanted)
+
+
+def _base_keys(wanted: Iterable[str], present: Iterable[str]) -> tuple[str, ...]:
+    """Return the `wanted` names of bases, and those of `present` bases that differ from them in white space alone."""
+    spaced = (name.rpartition("/")[2].lower() for name in present if len(name.split()) > 1)
+    names = dict.fromkeys(wanted)
+    words = {facet_word("base", name) for name in names}
+    alike = (name for name in spaced if facet_word("base", name) in words)
+    return tuple(dict.fromkeys([*names, *(word.partition(":")[2] for word in words), *alike])) if names else ()
 
 
 def _required_tags(query: Query) -> tuple[tuple[str, ...], ...]:
@@ -149,7 +158,7 @@ class SearchCriteria:
     alternatives: tuple[tuple[str, ...], ...] = ()
     """Groups of index words and prefixes of words; one of each group must match."""
     among: tuple[int, ...] | None = None
-    """The ids of all matches that `readers` may see, if they were listed: then rows are compared with these alone."""
+    """The ids of all that match except for `words`, if they were listed: then rows are compared with these and `words` alone."""
 
     @property
     def prefixes(self) -> list[str]:
@@ -165,14 +174,15 @@ class SearchCriteria:
     @property
     def facets(self) -> list[list[str]]:
         """Groups of index words; an artifact must have one word of each group."""
-        return [*map(_facet_group, self.columns.items()), *self.other_facets]
+        groups = [*map(_facet_group, self.columns.items())]
+        groups += [[facet_word("base", name) for name in self.bases]] if self.bases else []
+        groups += [[facet_word("language", tag) for tag in self.tags]] if self.tags else []
+        return groups + self.other_facets
 
     @property
     def other_facets(self) -> list[list[str]]:
-        """`facets`, without those of `columns`."""
-        groups = [[facet_word("base", name) for name in self.bases]] if self.bases else []
-        groups += [[facet_word("language", tag) for tag in self.tags]] if self.tags else []
-        return groups + [list(group) for group in (*self.required_tags, *self.alternatives)]
+        """`facets`, without those of columns, bases and languages."""
+        return [list(group) for group in (*self.required_tags, *self.alternatives)]
 
     @property
     def matches_all(self) -> bool:
@@ -193,19 +203,42 @@ class SearchCriteria:
         return f"coalesce(({best}), {UNMEASURED})"
 
 
-def conditions_of(
-    database: Database, criteria: SearchCriteria, column: str = "artifacts.id"
-) -> tuple[list[str], dict[str, Any]]:
-    """Return SQL conditions on a row of `artifacts`, and their parameters. `column`: another column with its id, for listed matches."""
+def conditions_of(database: Database, criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
+    """Return SQL conditions on a row of `artifacts`, and their parameters."""
+    by_id, values = id_conditions(database, criteria, "artifacts.id")
+    of_row, more = row_conditions(database, criteria)
+    # Databases would read a row before they compare its id with other tables.
+    both = [f"CASE WHEN {' AND '.join(by_id)} THEN {' AND '.join(of_row)} ELSE FALSE END"] if by_id and of_row else []
+    return both or [*by_id, *of_row], values | more
+
+
+def id_conditions(database: Database, criteria: SearchCriteria, column: str) -> tuple[list[str], dict[str, Any]]:
+    """Return those conditions, and their parameters, that do not need the row of an artifact, but its id, which is in `column`."""
     if criteria.among is not None:
         condition, values = database.in_set(column, criteria.among, "among")
         return [condition], values
-    conditions: list[str] = []
+    conditions = list[str]()
     values = {}
-    if criteria.readers is not None:
-        condition, more = visibility_condition(criteria.readers)
-        conditions.append(f"(NOT private OR {condition})")
-        values |= more
+    for table, name, wanted in (
+        ("artifact_languages", "tag", criteria.tags),
+        ("artifact_bases", "base_key", criteria.bases),
+    ):
+        if wanted:
+            names = {f"wanted_{name}_{number}": each for number, each in enumerate(wanted)}
+            among = ", ".join(f":{each}" for each in names)
+            conditions.append(
+                f"(SELECT 1 FROM {table} AS own WHERE own.artifact_id = {column} AND own.{name} IN ({among}) LIMIT 1) IS NOT NULL"
+            )
+            values |= names
+    return conditions, values
+
+
+def row_conditions(database: Database, criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
+    """Return the conditions that need the row of an artifact, and their parameters."""
+    if criteria.among is not None:
+        criteria = SearchCriteria(criteria.words, {}, (), ())
+    values: dict[str, Any] = {}
+    conditions = _visible(criteria, values)
     facets = criteria.other_facets
     for facet, wanted in criteria.columns.items():
         if facet == OWNER:
@@ -218,7 +251,7 @@ def conditions_of(
         condition, more = database.match_condition(criteria.words, facets)
         conditions.append(condition)
         values |= more
-    fine, more = _row_conditions(criteria)
+    fine, more = _fine_conditions(criteria)
     return [*conditions, *fine], values | more
 
 
@@ -228,8 +261,18 @@ def _facet_group(facet: tuple[str, tuple[str, ...]]) -> list[str]:
 
 
 def filter_exactly(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> list[int]:
-    """Keep the `ids` whose name parts and number of parameters match exactly, in order. The index matches both only approximately."""
-    conditions, values = _row_conditions(criteria)
+    """Keep the `ids` that `readers` may see and that match exactly, in order.
+
+    The index matches name parts and the number of parameters only approximately.
+    """
+    conditions, values = _fine_conditions(criteria)
+    return filter_ids(database, ids, [*_visible(criteria, values), *conditions], values)
+
+
+def filter_ids(
+    database: Database, ids: Sequence[int], conditions: Sequence[str], values: Mapping[str, Any]
+) -> list[int]:
+    """Keep the `ids` of artifacts that satisfy all conditions, in order."""
     if not conditions or not ids:
         return list(ids)
     among, more = database.in_list("id", ids, "ids")
@@ -238,7 +281,16 @@ def filter_exactly(database: Database, criteria: SearchCriteria, ids: Sequence[i
     return [each for each in ids if each in kept]
 
 
-def _row_conditions(criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
+def _visible(criteria: SearchCriteria, values: dict[str, Any]) -> list[str]:
+    """Return the condition that `readers` may see an artifact, if some are private, and add its parameters to `values`."""
+    if criteria.readers is None:
+        return []
+    condition, more = visibility_condition(criteria.readers)
+    values |= more
+    return [f"(NOT private OR {condition})"]
+
+
+def _fine_conditions(criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
     """Return the conditions that the index cannot decide, as SQL, and their parameters."""
     # Indexes of sort orders contain the key, so most rows need not be read. Keys of data sets have a prefix, too.
     conditions = [

@@ -10,7 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hub.registry.index.ranking import UNMEASURED
-from hub.registry.search.criteria import ORDER_BY, SORT_COLUMNS, SearchCriteria, conditions_of
+from hub.registry.search.criteria import (
+    ORDER_BY,
+    SORT_COLUMNS,
+    SearchCriteria,
+    conditions_of,
+    id_conditions,
+    row_conditions,
+)
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
@@ -98,11 +105,13 @@ def _both(one: Condition, other: Condition) -> Condition:
 
 def _measured_first(database: Database, criteria: SearchCriteria, limit: int, only: Condition = ANY) -> list[int]:
     """Return up to `limit` matches with a score in one of the languages, by the best of their rankings there."""
-    # The ids of listed matches are in the index itself: only other conditions need the rows.
-    joined = "" if criteria.among is not None and not only[0] else "JOIN artifacts ON id = artifact_id"
-    column = "artifacts.id" if joined else "artifact_languages.artifact_id"
-    conditions, values = conditions_of(database, replace(criteria, tags=()), column)
-    narrowed = ["artifact_languages.ranking < :unmeasured", *conditions, *([only[0]] if only[0] else [])]
+    others = replace(criteria, tags=())
+    conditions, values = id_conditions(database, others, "artifact_languages.artifact_id")
+    of_row, more = row_conditions(database, others)
+    of_row += [only[0]] if only[0] else []
+    joined = "JOIN artifacts ON id = artifact_id" if of_row else ""
+    narrowed = ["artifact_languages.ranking < :unmeasured", *conditions, *of_row]
+    values |= more
     pages = " UNION ALL ".join(
         "SELECT * FROM (SELECT artifact_id, artifact_languages.ranking AS rank FROM artifact_languages "
         f"{joined} WHERE tag = :{name} AND {' AND '.join(narrowed)} "

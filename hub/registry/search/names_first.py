@@ -31,9 +31,7 @@ def names_first(database: Database, reading: Reading, filters: SearchCriteria) -
     tiers: dict[int, int] = {}
     is_crowded = False
     for tier, (alternatives, values) in enumerate(_conditions(database, reading)):
-        parts = (
-            f"SELECT * FROM (SELECT id FROM artifacts WHERE {each} LIMIT :limit) AS part" for each in alternatives
-        )
+        parts = (f"SELECT * FROM (SELECT id FROM artifacts WHERE {each} LIMIT :limit) AS part" for each in alternatives)
         rows = database.rows(" UNION ".join(parts), {**values, "limit": MAX_NAMED + 1})
         if tier == 0 or len(rows) <= MAX_NAMED:
             for row in rows:

@@ -1,0 +1,117 @@
+"""Find artifacts by the value of a metric, and by words and facets."""
+
+# ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from math import sqrt
+from typing import TYPE_CHECKING, Any
+
+from hub.records import Query
+from hub.registry.scores.by_metric import (
+    MetricFilter,
+    artifacts_with_score,
+    count_scores,
+    metric_filter,
+    score_page,
+    sort_by_score,
+)
+from hub.registry.scores.rankings import Ranking
+from hub.registry.search.criteria import OWNER, SearchCriteria, conditions_of, filter_exactly, filter_ids
+from hub.registry.search.matches import SAMPLE, Matches, end_of_page, from_index, from_list
+from hub.registry.search.sorting import ALL, Counts, rank, sort_ids
+
+if TYPE_CHECKING:
+    from hub.registry.database.database import Database
+
+BY_METRIC = "metric"
+"""The sort order by values of `Query.metric`."""
+MAX_COMPARED = 2000
+"""Maximum number of artifacts whose rows or scores are compared one by one; beyond that, reading an order is as fast."""
+DENSE = 0.2
+"""Share of the artifacts with a score that match, from which on values are read from the best one instead of listed."""
+MAX_LISTED = 20_000
+"""Maximum number of scores whose artifacts are listed to be found in the index of the sort order."""
+
+
+def find_by_metric(
+    database: Database, query: Query, criteria: SearchCriteria, candidates: int, ranking: Ranking | None, counts: Counts
+) -> Matches:
+    """Find matches of a metric, and of words and facets: the rarer side gives the candidates for the other.
+
+    `ranking`: the one that orders them, if they are ordered by value. `counts`: the numbers of all artifacts with each value.
+    """
+    score_filter = metric_filter(database, query, criteria.tags, ranking)
+    max_compared = max(candidates, MAX_COMPARED) if candidates else 0
+    conditions, values = conditions_of(database, criteria)
+    matching = [] if criteria.matches_all else database.match_ids(criteria.prefixes, criteria.word_groups, max_compared)
+    if not criteria.matches_all and len(matching) <= max_compared:
+        kept = filter_exactly(database, criteria, sort_by_score(database, score_filter, matching))
+        return _all_of(database, query, criteria, kept, candidates)
+    scored = artifacts_with_score(database, score_filter, candidates)
+    kept = filter_ids(database, scored, conditions, values)
+    if len(scored) <= candidates:
+        return _all_of(database, query, criteria, sort_by_score(database, score_filter, kept), candidates)
+    share = max(len(kept), 1) / len(scored)
+    in_language = bool(criteria.tags) and query.sort == "score"
+    if query.sort == BY_METRIC:
+        max_listed = 0 if share >= DENSE else max_compared
+    elif in_language:
+        max_listed = max_compared
+    else:
+        # Reading another order passes artifacts that do not match or have no such score.
+        max_listed = min(MAX_LISTED, int(sqrt(end_of_page(query) * counts[""].get("", 0) / share)))
+    count = count_scores(database, score_filter, max_listed + 1) if max_listed else 1
+    if count <= min(max_listed, max_compared):
+        scored = artifacts_with_score(database, score_filter, max_compared)
+        kept = sort_by_score(database, score_filter, filter_ids(database, scored, conditions, values))
+        return _all_of(database, query, criteria, kept, candidates)
+    are_few = not in_language and query.sort != BY_METRIC and count <= max_listed
+    if are_few and (columns := set(criteria.columns) - {OWNER}):
+        rarest = min(columns, key=lambda each: sum(counts[each].get(value, 0) for value in criteria.columns[each]))
+        kept = _with_score(database, score_filter, rarest, criteria.columns[rarest], conditions, values)
+        return _all_of(database, query, criteria, kept, candidates)
+    _, facets = rank(database, criteria, "name", kept[:SAMPLE])
+    if query.sort == BY_METRIC:
+        by_metric = partial(score_page, database, score_filter, conditions, values)
+        return Matches(by_metric, None, len(kept), facets, is_exact=False)
+    only = (score_filter.among if are_few else score_filter.exists, score_filter.values)
+    if conditions and not in_language:
+        # Indexes tell whether there is a score; the other conditions need the row, which databases would read first.
+        only = (f"CASE WHEN {only[0]} THEN {' AND '.join(conditions)} ELSE FALSE END", {**values, **only[1]})
+        criteria = ALL
+    return from_index(database, criteria, query.sort, len(kept), facets, is_exact=False, only=only)
+
+
+def _with_score(
+    database: Database,
+    score_filter: MetricFilter,
+    column: str,
+    wanted: Sequence[str],
+    conditions: Sequence[str],
+    values: Mapping[str, Any],
+) -> list[int]:
+    """Return all artifacts that have such a score and satisfy the conditions, of which one says that a column is among `wanted`.
+
+    The index of the column has their ids, so that only rows with these values are read.
+    """
+    among, more = database.in_list(column, wanted, "wanted")
+    found = database.rows(
+        f"SELECT id FROM artifacts {database.indexed_by(f'artifacts_by_{column}')} "
+        f"WHERE {' AND '.join([among, f'id IN ({score_filter.artifact_ids})', *conditions])}",
+        {**values, **more, **score_filter.values},
+    )
+    return [row[0] for row in found]
+
+
+def _all_of(
+    database: Database, query: Query, criteria: SearchCriteria, best_first: Sequence[int], candidates: int
+) -> Matches:
+    """Return matches that were all found: exactly counted if there are not more than `candidates`."""
+    is_exact = len(best_first) <= candidates
+    order = "name" if query.sort == BY_METRIC else query.sort
+    ranked, facets = rank(database, criteria, order, best_first if is_exact else best_first[:SAMPLE])
+    if query.sort != BY_METRIC:
+        best_first = ranked if is_exact else sort_ids(database, criteria, query.sort, best_first)
+    return from_list(best_first, facets, is_exact=is_exact)

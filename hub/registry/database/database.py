@@ -50,6 +50,8 @@ class Database(ABC):
     """Name of the file that `backup` writes."""
     skip_locked: ClassVar[str]
     """SQL at the end of a SELECT that skips rows locked by another transaction; empty if not needed."""
+    indexed_by: ClassVar[str]
+    """SQL after the name of a table that must be read by the index `{}`; empty if the planner of the database chooses well."""
 
     def __init__(self, address: str) -> None:
         """`address`: a path, or a URL without its password, for messages."""
@@ -120,10 +122,6 @@ class Database(ABC):
     @abstractmethod
     def in_set(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
         """Like `in_list`, for a condition on the rows of an index that is read in its own order."""
-
-    def indexed_by(self, index: str) -> str:
-        """Return what follows the name of a table that must be read by `index`; empty if the planner of the database chooses well."""
-        return ""
 
     @abstractmethod
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:

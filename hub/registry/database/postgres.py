@@ -43,6 +43,7 @@ class PostgresDatabase(Database):
     product = "PostgreSQL"
     backup_name = "registry.pgdump"
     skip_locked = "FOR UPDATE SKIP LOCKED"
+    indexed_by = ""
 
     def __init__(self, url: str) -> None:
         self._url = re.sub(r"^postgres(ql(\+psycopg)?)?://", "postgresql://", url)

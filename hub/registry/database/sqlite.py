@@ -39,6 +39,7 @@ class SqliteDatabase(Database):
     product = "SQLite"
     backup_name = "registry.db"
     skip_locked = ""
+    indexed_by = "INDEXED BY {}"
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
@@ -91,10 +92,6 @@ class SqliteDatabase(Database):
     def in_set(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
         """See `Database.in_set`. SQLite does not look up a column with a sign, so it reads the index of the order instead."""
         return self.in_list(f"+{column}", values, name)
-
-    def indexed_by(self, index: str) -> str:
-        """See `Database.indexed_by`."""
-        return f"INDEXED BY {index}"
 
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """See `Database.match_ids`; oldest first, which is the order of the index.

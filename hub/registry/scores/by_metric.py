@@ -41,13 +41,14 @@ class MetricFilter:
     """The scores that a query asks for."""
 
     ranges: tuple[str, ...]
-    """SQL conditions on a row of `scores`, of which one must hold: each is a prefix of an index by value."""
+    """SQL conditions on a row of `scores`, of which one must hold besides `limits`: each is a prefix of an index by value."""
     limits: str
     """SQL condition on the value; empty without bounds."""
-    scale: str
-    """SQL condition on unit and direction: values in per cent are not compared with shares."""
     conditions: tuple[str, ...]
-    """SQL conditions on a row of `scores` that must all hold, equivalent to `ranges`."""
+    """SQL conditions on a row of `scores` that must all hold, equivalent to `ranges`.
+
+    They include unit and direction: values in per cent are not compared with shares.
+    """
     values: dict[str, Any]
     better: str
     """`up` or `down`."""
@@ -59,7 +60,7 @@ class MetricFilter:
         Appending empty strings keeps databases from reading an index by metric for each artifact.
         """
         own = [f"scores.{column} || '' {rest}" for column, _, rest in (each.partition(" ") for each in self.conditions)]
-        return " AND ".join(filter(None, [*own, self.limits, self.scale]))
+        return " AND ".join(filter(None, [*own, self.limits]))
 
     @property
     def exists(self) -> str:
@@ -83,7 +84,7 @@ class MetricFilter:
 
     def union_ranges(self, question: str, end: str) -> str:
         """Return the union of `question` over all ranges; `end` follows each range."""
-        more = "".join(f" AND {each}" for each in (self.limits, self.scale) if each)
+        more = f" AND {self.limits}" if self.limits else ""
         selects = (f"SELECT * FROM ({question} {one}{more} {end}) AS part" for one in self.ranges)
         return f"({' UNION ALL '.join(selects)}) AS parts"
 
@@ -118,27 +119,24 @@ def metric_filter(
             if (each.unit, each.better) == (unit, better)
         ]
     )
-    if query.benchmark or query.split or ranking or len(found) * len(starts) <= MAX_RANGES:
-        columns = COLUMNS if ranking else ("benchmark", "split")
-        for column in columns:
-            wanted = getattr(ranking or query, column)
-            if wanted or ranking:
-                conditions.append(f"{column} = :score_{column}")
-                values[f"score_{column}"] = wanted
-        if len(found) * len(starts) <= MAX_RANGES:
-            places = [
-                " AND ".join(f"scores.{column} = :{column}_{number}" for column in COLUMNS)
-                for number, _ in enumerate(found)
-            ]
-            starts = [f"{start} AND {place}" for start, place in product(starts, places)]
-            values |= {
-                f"{column}_{number}": getattr(each, column) for number, each in enumerate(found) for column in COLUMNS
-            }
-        else:
-            starts = [" AND ".join(f"scores.{each}" for each in conditions)]
-    values |= {"score_unit": unit, "score_better": better}
-    scale = "scores.unit = :score_unit AND scores.better = :score_better"
-    return MetricFilter(tuple(starts), " AND ".join(limits), scale, tuple(conditions), values | names, better)
+    wanted = {column: getattr(ranking, column) for column in COLUMNS} if ranking else {"unit": unit, "better": better}
+    wanted |= {name: value for name in ("benchmark", "split") if (value := getattr(query, name)) and not ranking}
+    conditions += [f"{column} = :score_{column}" for column in wanted]
+    values |= {f"score_{column}": value for column, value in wanted.items()}
+    if len(found) * len(starts) <= MAX_RANGES:
+        places = [
+            " AND ".join(f"scores.{column} = :{column}_{number}" for column in COLUMNS)
+            for number, _ in enumerate(found)
+        ]
+        starts = [f"{start} AND {place}" for start, place in product(starts, places)]
+        values |= {
+            f"{column}_{number}": getattr(each, column) for number, each in enumerate(found) for column in COLUMNS
+        }
+    elif query.benchmark or query.split:
+        starts = [" AND ".join(f"scores.{each}" for each in conditions)]
+    else:
+        starts = [f"{start} AND scores.unit = :score_unit AND scores.better = :score_better" for start in starts]
+    return MetricFilter(tuple(starts), " AND ".join(limits), tuple(conditions), values | names, better)
 
 
 def _scale(database: Database, query: Query) -> tuple[str, str]:
@@ -250,7 +248,7 @@ def count_scores(database: Database, score_filter: MetricFilter, limit: int) -> 
     """Return the number of such scores; at least `limit` if there are so many."""
     count = 0
     for part in score_filter.ranges:
-        where = " AND ".join(filter(None, (part, score_filter.limits, score_filter.scale)))
+        where = " AND ".join(filter(None, (part, score_filter.limits)))
         question = f"SELECT count(*) FROM (SELECT 1 FROM scores WHERE {where} LIMIT :limit) AS counted"
         count += int(database.rows(question, {**score_filter.values, "limit": limit - count})[0][0])
         if count >= limit:

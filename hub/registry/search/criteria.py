@@ -220,8 +220,8 @@ def id_conditions(database: Database, criteria: SearchCriteria, column: str) -> 
     conditions = list[str]()
     values = {}
     for table, name, wanted in (
-        ("artifact_languages", "tag", criteria.tags),
         ("artifact_bases", "base_key", criteria.bases),
+        ("artifact_languages", "tag", criteria.tags),
     ):
         if wanted:
             names = {f"wanted_{name}_{number}": each for number, each in enumerate(wanted)}

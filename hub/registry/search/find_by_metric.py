@@ -98,7 +98,7 @@ def _with_score(
     """
     among, more = database.in_list(column, wanted, "wanted")
     found = database.rows(
-        f"SELECT id FROM artifacts {database.indexed_by(f'artifacts_by_{column}')} "
+        f"SELECT id FROM artifacts {database.indexed_by.format(f'artifacts_by_{column}')} "
         f"WHERE {' AND '.join([among, f'id IN ({score_filter.artifact_ids})', *conditions])}",
         {**values, **more, **score_filter.values},
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import local
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -50,6 +50,8 @@ class Database(ABC):
     """Name of the file that `backup` writes."""
     skip_locked: ClassVar[str]
     """SQL at the end of a SELECT that skips rows locked by another transaction; empty if not needed."""
+    reads_lists_on_demand: ClassVar[bool]
+    """Whether `match_ids` with a limit reads the text index no further than needed."""
     indexed_by: ClassVar[str]
     """SQL after the name of a table that must be read by the index `{}`; empty if the planner of the database chooses well."""
 
@@ -115,6 +117,10 @@ class Database(ABC):
     def snapshot(self) -> AbstractContextManager[None]:
         """Return a context in which all `rows` of this thread see the same state."""
 
+    def in_order(self) -> AbstractContextManager[None]:
+        """Return a context, inside of a snapshot, for queries whose first rows are read in the order of an index, not sorted."""
+        return nullcontext()
+
     @abstractmethod
     def in_list(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
         """Return an SQL condition that `column` is one of any number of `values`, and its parameter, called `name`."""
@@ -123,11 +129,24 @@ class Database(ABC):
     def in_set(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
         """Like `in_list`, for a condition on the rows of an index that is read in its own order."""
 
+    def in_turn(self, first: str, second: str) -> str:
+        """Return the SQL condition that both conditions hold, of which the first one needs no row, but its id."""
+        return f"{first} AND {second}"
+
     @abstractmethod
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """Return up to `limit` + 1 ids of artifacts with a word for each prefix in `words` and a match in each group.
 
         A group of `facets` has index words, which must occur as they are, and prefixes of words.
+        """
+
+    @abstractmethod
+    def estimate(
+        self, words: Sequence[str], facets: Sequence[Sequence[str]], found: Sequence[int], artifacts: int
+    ) -> float:
+        """Return about how many of all artifacts `match_ids` would return without a limit.
+
+        `found`: what it returned with one. `artifacts`: the number of all artifacts.
         """
 
     @abstractmethod

@@ -34,6 +34,12 @@ CONNECT_TIMEOUT_S = 10
 """How long to wait for a connection, in seconds."""
 WRITER_LOCK = 0x6C696E67
 """Key of the advisory lock of writing transactions, which run one at a time, as in SQLite."""
+_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0"
+"""The queries of a snapshot take milliseconds, less than to compile one or to start a process."""
+_EXPECTED = re.compile(r"rows=(\d+)")
+"""The number of rows in the first line of a plan."""
+_MAX_WHOLE = 1000
+"""Maximum limit for which words are first looked up as whole ones: these are rarely all matches."""
 _NAME = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 
@@ -43,6 +49,7 @@ class PostgresDatabase(Database):
     product = "PostgreSQL"
     backup_name = "registry.pgdump"
     skip_locked = "FOR UPDATE SKIP LOCKED"
+    reads_lists_on_demand = False
     indexed_by = ""
 
     def __init__(self, url: str) -> None:
@@ -71,13 +78,23 @@ class PostgresDatabase(Database):
     def snapshot(self) -> Iterator[None]:
         """See `Database.snapshot`."""
         with self.translate_errors():
-            self._execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", retry=True)
+            self._execute(_SNAPSHOT, retry=True)
         connection = self._connection()
         try:
             yield
         finally:
             if not connection.closed:
                 self.execute("ROLLBACK")
+
+    @contextmanager
+    def in_order(self) -> Iterator[None]:
+        """See `Database.in_order`. The planner expects some conditions to match so rarely that it would sort all rows."""
+        self.execute("SET LOCAL enable_sort = off")
+        try:
+            yield
+        finally:
+            if not self._connection().closed:
+                self.execute("SET LOCAL enable_sort = on")
 
     def in_list(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
         """See `Database.in_list`."""
@@ -88,12 +105,33 @@ class PostgresDatabase(Database):
         return self.in_list(column, values, name)
 
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
-        """See `Database.match_ids`; in no order."""
-        found = self.rows(
-            "SELECT id FROM artifacts WHERE search @@ CAST(:query AS tsquery) LIMIT :limit",
-            {"query": _tsquery(words, facets), "limit": limit + 1},
+        """See `Database.match_ids`; in no order.
+
+        The index reads all words with a prefix to the end, so prefixes are first looked up as whole words.
+        """
+        asked = [_tsquery(words, facets, whole=True)] if limit <= _MAX_WHOLE else []
+        asked += [_tsquery(words, facets)]
+        found = list[int]()
+        for each in dict.fromkeys(asked):
+            rows = self.rows(
+                "SELECT id FROM artifacts WHERE search @@ CAST(:query AS tsquery) LIMIT :limit",
+                {"query": each, "limit": limit + 1},
+            )
+            found = [row[0] for row in rows]
+            if len(found) > limit:
+                break
+        return found
+
+    def estimate(
+        self, words: Sequence[str], facets: Sequence[Sequence[str]], found: Sequence[int], artifacts: int
+    ) -> float:
+        """See `Database.estimate`: what the planner expects from the statistics of the table, but not fewer than were found."""
+        plan = self.rows(
+            "EXPLAIN SELECT 1 FROM artifacts WHERE search @@ CAST(:query AS tsquery)",
+            {"query": _tsquery(words, facets)},
         )
-        return [row[0] for row in found]
+        rows = _EXPECTED.search(plan[0][0])
+        return min(max(float(rows[1]) if rows else 0.0, len(found)), artifacts)
 
     def match_condition(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
         """See `Database.match_condition`."""
@@ -234,13 +272,15 @@ def _without_nul(value: Any) -> Any:
     return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
-def _tsquery(words: Sequence[str], facets: Sequence[Sequence[str]]) -> str:
-    """Return a text search query for word prefixes and groups of facets."""
-    groups = (
-        f"({' | '.join(_quoted(each) if is_index_word(each) else f'{_quoted(each)}:*' for each in group)})"
-        for group in facets
-    )
-    return " & ".join([*(f"{_quoted(word)}:*" for word in words), *groups])
+def _tsquery(words: Sequence[str], facets: Sequence[Sequence[str]], *, whole: bool = False) -> str:
+    """Return a text search query for word prefixes, or `whole` words, and groups of facets."""
+
+    def term(word: str) -> str:
+        return _quoted(word) if whole or is_index_word(word) else f"{_quoted(word)}:*"
+
+    groups = (f"({' | '.join(map(term, group))})" for group in facets)
+    # A word of `words` is always a prefix, also of an index word: parts of names can be shorter than three letters.
+    return " & ".join([*(_quoted(word) if whole else f"{_quoted(word)}:*" for word in words), *groups])
 
 
 def _quoted(text: str) -> str:

@@ -39,6 +39,7 @@ class SqliteDatabase(Database):
     product = "SQLite"
     backup_name = "registry.db"
     skip_locked = ""
+    reads_lists_on_demand = True
     indexed_by = "INDEXED BY {}"
 
     def __init__(self, path: Path) -> None:
@@ -93,6 +94,10 @@ class SqliteDatabase(Database):
         """See `Database.in_set`. SQLite does not look up a column with a sign, so it reads the index of the order instead."""
         return self.in_list(f"+{column}", values, name)
 
+    def in_turn(self, first: str, second: str) -> str:
+        """See `Database.in_turn`. SQLite would check the second condition first, and read each row for it."""
+        return f"CASE WHEN {first} THEN {second} ELSE FALSE END"
+
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """See `Database.match_ids`; oldest first, which is the order of the index.
 
@@ -105,6 +110,16 @@ class SqliteDatabase(Database):
             if len(whole) > limit:
                 return whole
         return self._match([*(f"{_quoted(word)}*" for word in words), *groups], limit)
+
+    def estimate(
+        self,
+        words: Sequence[str],  # noqa: ARG002 - PostgreSQL needs what was asked.
+        facets: Sequence[Sequence[str]],  # noqa: ARG002
+        found: Sequence[int],
+        artifacts: int,
+    ) -> float:
+        """See `Database.estimate`: as if further matches were as far apart as the first ones."""
+        return len(found) / (max(found) - min(found) + 1) * artifacts if found else 0.0
 
     def match_condition(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
         """See `Database.match_condition`."""

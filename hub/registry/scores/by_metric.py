@@ -65,7 +65,7 @@ class MetricFilter:
     @property
     def exists(self) -> str:
         """SQL condition on a row of `artifacts`."""
-        return f"EXISTS (SELECT 1 FROM scores WHERE scores.artifact_id = artifacts.id AND {self.where})"
+        return f"(SELECT 1 FROM scores WHERE scores.artifact_id = artifacts.id AND {self.where} LIMIT 1) IS NOT NULL"
 
     @property
     def best_first(self) -> str:
@@ -80,7 +80,7 @@ class MetricFilter:
     @property
     def among(self) -> str:
         """SQL condition like `exists`, for few scores: their artifacts are read once, and compared with each row's id."""
-        return f"+artifacts.id IN ({self.artifact_ids})"
+        return f"CASE WHEN +artifacts.id IN ({self.artifact_ids}) THEN TRUE ELSE FALSE END"
 
     def union_ranges(self, question: str, end: str) -> str:
         """Return the union of `question` over all ranges; `end` follows each range."""

@@ -207,9 +207,10 @@ def conditions_of(database: Database, criteria: SearchCriteria) -> tuple[list[st
     """Return SQL conditions on a row of `artifacts`, and their parameters."""
     by_id, values = id_conditions(database, criteria, "artifacts.id")
     of_row, more = row_conditions(database, criteria)
-    # Databases would read a row before they compare its id with other tables.
-    both = [f"CASE WHEN {' AND '.join(by_id)} THEN {' AND '.join(of_row)} ELSE FALSE END"] if by_id and of_row else []
-    return both or [*by_id, *of_row], values | more
+    conditions = [*by_id, *of_row]
+    if by_id and of_row and criteria.among is None:
+        conditions = [database.in_turn(" AND ".join(by_id), " AND ".join(of_row))]
+    return conditions, values | more
 
 
 def id_conditions(database: Database, criteria: SearchCriteria, column: str) -> tuple[list[str], dict[str, Any]]:
@@ -219,18 +220,42 @@ def id_conditions(database: Database, criteria: SearchCriteria, column: str) -> 
         return [condition], values
     conditions = list[str]()
     values = {}
-    for table, name, wanted in (
-        ("artifact_bases", "base_key", criteria.bases),
-        ("artifact_languages", "tag", criteria.tags),
-    ):
-        if wanted:
-            names = {f"wanted_{name}_{number}": each for number, each in enumerate(wanted)}
-            among = ", ".join(f":{each}" for each in names)
-            conditions.append(
-                f"(SELECT 1 FROM {table} AS own WHERE own.artifact_id = {column} AND own.{name} IN ({among}) LIMIT 1) IS NOT NULL"
-            )
-            values |= names
+    for table, name, wanted in _tables(criteria):
+        among, more = _among(name, wanted)
+        conditions.append(f"EXISTS (SELECT 1 FROM {table} AS has WHERE has.artifact_id = {column} AND has.{among})")
+        values |= more
     return conditions, values
+
+
+def first_ids(database: Database, criteria: SearchCriteria, limit: int) -> list[int]:
+    """Return up to `limit` + 1 ids of matches."""
+    tables = _tables(criteria)
+    are_all = not (criteria.words or criteria.columns or criteria.other_facets or criteria.name_parts)
+    if database.reads_lists_on_demand or not (tables and are_all):
+        return database.match_ids(criteria.prefixes, criteria.word_groups, limit)
+    # The text index would read its lists to the end.
+    table, name, wanted = tables[0]
+    among, values = _among(name, wanted)
+    earlier = f"SELECT 1 FROM {table} AS other WHERE other.artifact_id = own.artifact_id AND other.{among} AND other.{name} < own.{name}"
+    others = dataclasses.replace(criteria, bases=(), tags=criteria.tags if table == "artifact_bases" else ())
+    conditions, more = id_conditions(database, others, "own.artifact_id")
+    where = " AND ".join([among, f"NOT EXISTS ({earlier})", *conditions])
+    rows = database.rows(
+        f"SELECT artifact_id FROM {table} AS own WHERE {where} LIMIT :limit", {**values, **more, "limit": limit + 1}
+    )
+    return [row[0] for row in rows]
+
+
+def _tables(criteria: SearchCriteria) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Return the tables of bases and languages that some are wanted of: name, column and wanted values, the rarer ones first."""
+    tables = (("artifact_bases", "base_key", criteria.bases), ("artifact_languages", "tag", criteria.tags))
+    return [each for each in tables if each[2]]
+
+
+def _among(column: str, wanted: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Return the condition that a column has one of few values, and its parameters."""
+    names = {f"wanted_{column}_{number}": each for number, each in enumerate(wanted)}
+    return f"{column} IN ({', '.join(f':{each}' for each in names)})", names
 
 
 def row_conditions(database: Database, criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:

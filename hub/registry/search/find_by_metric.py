@@ -18,7 +18,7 @@ from hub.registry.scores.by_metric import (
     sort_by_score,
 )
 from hub.registry.scores.rankings import Ranking
-from hub.registry.search.criteria import OWNER, SearchCriteria, conditions_of, filter_exactly, filter_ids
+from hub.registry.search.criteria import OWNER, SearchCriteria, conditions_of, filter_exactly, filter_ids, first_ids
 from hub.registry.search.matches import SAMPLE, Matches, end_of_page, from_index, from_list
 from hub.registry.search.sorting import ALL, Counts, rank, sort_ids
 
@@ -45,8 +45,13 @@ def find_by_metric(
     score_filter = metric_filter(database, query, criteria.tags, ranking)
     max_compared = max(candidates, MAX_COMPARED) if candidates else 0
     conditions, values = conditions_of(database, criteria)
-    matching = [] if criteria.matches_all else database.match_ids(criteria.prefixes, criteria.word_groups, max_compared)
-    if not criteria.matches_all and len(matching) <= max_compared:
+    asked, artifacts = (criteria.prefixes, criteria.word_groups), counts[""].get("", 0)
+    matching = [] if criteria.matches_all else first_ids(database, criteria, candidates)
+    is_rare = not criteria.matches_all and len(matching) <= candidates
+    if len(matching) > candidates and database.estimate(*asked, matching, artifacts) <= max_compared:
+        matching = database.match_ids(*asked, max_compared)
+        is_rare = len(matching) <= max_compared
+    if is_rare:
         kept = filter_exactly(database, criteria, sort_by_score(database, score_filter, matching))
         return _all_of(database, query, criteria, kept, candidates)
     scored = artifacts_with_score(database, score_filter, candidates)
@@ -61,7 +66,7 @@ def find_by_metric(
         max_listed = max_compared
     else:
         # Reading another order passes artifacts that do not match or have no such score.
-        max_listed = min(MAX_LISTED, int(sqrt(end_of_page(query) * counts[""].get("", 0) / share)))
+        max_listed = min(MAX_LISTED, int(sqrt(end_of_page(query) * artifacts / share)))
     count = count_scores(database, score_filter, max_listed + 1) if max_listed else 1
     if count <= min(max_listed, max_compared):
         scored = artifacts_with_score(database, score_filter, max_compared)
@@ -78,8 +83,8 @@ def find_by_metric(
         return Matches(by_metric, None, len(kept), facets, is_exact=False)
     only = (score_filter.among if are_few else score_filter.exists, score_filter.values)
     if conditions and not in_language:
-        # Indexes tell whether there is a score; the other conditions need the row, which databases would read first.
-        only = (f"CASE WHEN {only[0]} THEN {' AND '.join(conditions)} ELSE FALSE END", {**values, **only[1]})
+        # Indexes tell whether there is a score; other conditions can need the row.
+        only = (database.in_turn(only[0], " AND ".join(conditions)), {**values, **only[1]})
         criteria = ALL
     return from_index(database, criteria, query.sort, len(kept), facets, is_exact=False, only=only)
 

@@ -6,6 +6,7 @@ A page starts at an offset or after an artifact; the latter (keyset pagination) 
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,11 @@ def first_page(
     conditions, values = conditions_of(database, criteria)
     conditions += [only[0]] if only[0] else []
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    rows = database.rows(
-        f"SELECT id FROM artifacts {where} ORDER BY {ORDER_BY[sort]} LIMIT :limit OFFSET :offset",
-        {**values, **only[1], "limit": limit, "offset": offset},
-    )
+    with database.in_order() if criteria.among is None else nullcontext():
+        rows = database.rows(
+            f"SELECT id FROM artifacts {where} ORDER BY {ORDER_BY[sort]} LIMIT :limit OFFSET :offset",
+            {**values, **only[1], "limit": limit, "offset": offset},
+        )
     return [row[0] for row in rows]
 
 

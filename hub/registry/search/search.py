@@ -27,6 +27,7 @@ from hub.registry.search.criteria import (
     SearchCriteria,
     criteria_of,
     filter_exactly,
+    first_ids,
     read_literally,
     row_conditions,
 )
@@ -140,7 +141,7 @@ def _find_by_criteria(
 ) -> Matches:
     """Find matches of words and facets, after those in `named` by their tiers."""
     artifacts = counts[""].get("", 0)
-    matching = database.match_ids(criteria.prefixes, criteria.word_groups, candidates)
+    matching = first_ids(database, criteria, candidates)
     is_all = len(matching) <= candidates
     among: list[int] | None = None
     common: tuple[str, ...] = ()
@@ -183,7 +184,7 @@ def _listing_limit(
     The latter passes more artifacts the rarer matches are.
     """
     artifacts = counts[""].get("", 0)
-    expected = _expected(matching, artifacts)
+    expected = database.estimate(criteria.prefixes, criteria.word_groups, matching, artifacts)
     end = end_of_page(query)
     passed = end * artifacts / expected
     if criteria.tags and query.sort == "score":
@@ -203,12 +204,9 @@ def _common_words(database: Database, criteria: SearchCriteria, artifacts: int) 
     if replace(criteria, words=()).matches_all:
         return ()
     found = {word: database.match_ids([word], [], CANDIDATES) for word in criteria.words}
-    return tuple(word for word, ids in found.items() if ids and _expected(ids, artifacts) > COMMON * artifacts)
-
-
-def _expected(ids: Sequence[int], artifacts: int) -> float:
-    """Return about how many artifacts match, given the ids of the first ones that do."""
-    return len(ids) / (max(ids) - min(ids) + 1) * artifacts
+    return tuple(
+        word for word, ids in found.items() if database.estimate([word], [], ids, artifacts) > COMMON * artifacts
+    )
 
 
 def _sorting_limit(query: Query, criteria: SearchCriteria, candidates: int, artifacts: int) -> int:

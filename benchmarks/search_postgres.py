@@ -2,7 +2,7 @@
 
 python -m benchmarks.search_postgres postgresql://… [--artifacts 100000] [--source FOLDER/registry.db]
 
-The database must be empty, or filled by an earlier run. Times come from EXPLAIN ANALYZE, because a client's wall-clock time on a
+The database must be empty, or filled by an earlier run; fewer artifacts than now are kept. Times come from EXPLAIN ANALYZE, because a client's wall-clock time on a
 busy machine includes the time of other processes. The peer counts and ranks every match of a common word.
 """
 
@@ -21,11 +21,10 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.search import BATCH, COUNTS, QUERIES, rows_of
+from benchmarks.search import BATCH, COUNTS, QUERIES, TARGET_MS, rows_of
 from hub.records import Query
 from hub.registry import Registry
 from hub.registry.database.postgres import PostgresDatabase
-from hub.registry.search.search import find
 
 PEER = (
     "SELECT id FROM artifacts WHERE search @@ CAST(:asked AS tsquery) ORDER BY ranking, downloads DESC, key LIMIT 20",
@@ -103,12 +102,12 @@ class Explained(PostgresDatabase):
         return super().rows(sql, values)
 
 
-def took_ms(database: Explained, query: Query) -> float:
-    """Return the server's time to plan and run a search in milliseconds, the minimum of five."""
+def took_ms(registry: Registry, database: Explained, query: Query) -> float:
+    """Return the server's time to plan and run all queries of a search in milliseconds, the minimum of five."""
     times = []
     for _ in range(5):
         database.took_ms = 0.0
-        find(database, query)
+        registry.find(query)
         times.append(database.took_ms)
     return round(min(times), 2)
 
@@ -124,7 +123,8 @@ def main() -> None:
     options = reader.parse_args()
     fill(options.url, options.artifacts, options.source)
     database = Explained(options.url)
-    took = {name: took_ms(database, query) for name, query in QUERIES.items()}
+    registry = Registry(database, "local")
+    took = {name: took_ms(registry, database, query) for name, query in QUERIES.items()}
     database.took_ms = 0.0
     for question in PEER:
         database.rows(question, {"asked": "'prompts':*"})
@@ -132,7 +132,7 @@ def main() -> None:
         "claim": "a search takes PostgreSQL at most 20 ms",
         "artifacts": options.artifacts,
         "took_ms": took,
-        "most_ms": max(took.values()),
+        "above_20_ms": sorted((name for name, each in took.items() if each > TARGET_MS), key=lambda each: -took[each]),
         "peer_is": "every match of a common word ranked and counted",
         "peer_ms": round(database.took_ms, 1),
         "machine": f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",

@@ -52,8 +52,6 @@ class Database(ABC):
     """SQL at the end of a SELECT that skips rows locked by another transaction; empty if not needed."""
     reads_lists_on_demand: ClassVar[bool]
     """Whether `match_ids` with a limit reads the text index no further than needed."""
-    indexed_by: ClassVar[str]
-    """SQL after the name of a table that must be read by the index `{}`; empty if the planner of the database chooses well."""
 
     def __init__(self, address: str) -> None:
         """`address`: a path, or a URL without its password, for messages."""
@@ -129,9 +127,12 @@ class Database(ABC):
     def in_set(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
         """Like `in_list`, for a condition on the rows of an index that is read in its own order."""
 
+    @abstractmethod
     def in_turn(self, first: str, second: str) -> str:
-        """Return the SQL condition that both conditions hold, of which the first one needs no row, but its id."""
-        return f"{first} AND {second}"
+        """Return the SQL condition on `artifacts` that two conditions hold, of which the first needs only the id, the second the row.
+
+        Columns of the row have no table's name in `second`.
+        """
 
     @abstractmethod
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
@@ -140,14 +141,18 @@ class Database(ABC):
         A group of `facets` has index words, which must occur as they are, and prefixes of words.
         """
 
-    @abstractmethod
     def estimate(
-        self, words: Sequence[str], facets: Sequence[Sequence[str]], found: Sequence[int], artifacts: int
+        self,
+        words: Sequence[str],  # noqa: ARG002 - PostgreSQL has statistics.
+        facets: Sequence[Sequence[str]],  # noqa: ARG002
+        found: Sequence[int],
+        artifacts: int,
     ) -> float:
         """Return about how many of all artifacts `match_ids` would return without a limit.
 
-        `found`: what it returned with one. `artifacts`: the number of all artifacts.
+        `found`: what it returned with one; further matches are supposed to be as far apart. `artifacts`: the number of all artifacts.
         """
+        return len(found) / (max(found) - min(found) + 1) * artifacts if found else 0.0
 
     @abstractmethod
     def match_condition(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:

@@ -50,7 +50,6 @@ class PostgresDatabase(Database):
     backup_name = "registry.pgdump"
     skip_locked = "FOR UPDATE SKIP LOCKED"
     reads_lists_on_demand = False
-    indexed_by = ""
 
     def __init__(self, url: str) -> None:
         self._url = re.sub(r"^postgres(ql(\+psycopg)?)?://", "postgresql://", url)
@@ -101,8 +100,14 @@ class PostgresDatabase(Database):
         return f"{column} = ANY(:{name})", {name: list(values)}
 
     def in_set(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
-        """See `Database.in_set`. The planner chooses between the index of the order and sorting."""
-        return self.in_list(column, values, name)
+        """See `Database.in_set`. Only values of the same type as the column are hashed, and psycopg sends small numbers as others."""
+        array = "bigint[]" if values and isinstance(values[0], int) else "text[]"
+        return f"{column} = ANY(CAST(:{name} AS {array}))", {name: list(values)}
+
+    def in_turn(self, first: str, second: str) -> str:
+        """See `Database.in_turn`. For a condition of its own, PostgreSQL would read each row; for a scalar query, it does so last."""
+        row = f"SELECT 1 FROM artifacts AS own WHERE own.id = artifacts.id AND {second} LIMIT 1"  # noqa: S608 - a condition
+        return f"{first} AND ({row}) IS NOT NULL"
 
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """See `Database.match_ids`; in no order.
@@ -125,13 +130,13 @@ class PostgresDatabase(Database):
     def estimate(
         self, words: Sequence[str], facets: Sequence[Sequence[str]], found: Sequence[int], artifacts: int
     ) -> float:
-        """See `Database.estimate`: what the planner expects from the statistics of the table, but not fewer than were found."""
+        """See `Database.estimate`: what the planner expects, and at least as if all matches were as far apart as the first ones."""
         plan = self.rows(
             "EXPLAIN SELECT 1 FROM artifacts WHERE search @@ CAST(:query AS tsquery)",
             {"query": _tsquery(words, facets)},
         )
-        rows = _EXPECTED.search(plan[0][0])
-        return min(max(float(rows[1]) if rows else 0.0, len(found)), artifacts)
+        expected = _EXPECTED.search(plan[0][0])
+        return max(float(expected[1]) if expected else 0.0, super().estimate(words, facets, found, artifacts))
 
     def match_condition(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
         """See `Database.match_condition`."""

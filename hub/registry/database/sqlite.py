@@ -40,7 +40,6 @@ class SqliteDatabase(Database):
     backup_name = "registry.db"
     skip_locked = ""
     reads_lists_on_demand = True
-    indexed_by = "INDEXED BY {}"
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
@@ -110,16 +109,6 @@ class SqliteDatabase(Database):
             if len(whole) > limit:
                 return whole
         return self._match([*(f"{_quoted(word)}*" for word in words), *groups], limit)
-
-    def estimate(
-        self,
-        words: Sequence[str],  # noqa: ARG002 - PostgreSQL needs what was asked.
-        facets: Sequence[Sequence[str]],  # noqa: ARG002
-        found: Sequence[int],
-        artifacts: int,
-    ) -> float:
-        """See `Database.estimate`: as if further matches were as far apart as the first ones."""
-        return len(found) / (max(found) - min(found) + 1) * artifacts if found else 0.0
 
     def match_condition(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
         """See `Database.match_condition`."""

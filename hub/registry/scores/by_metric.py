@@ -73,14 +73,10 @@ class MetricFilter:
         return "DESC" if self.better == "up" else "ASC"
 
     @property
-    def artifact_ids(self) -> str:
-        """SQL query for the ids of all artifacts with such a score; some occur more than once."""
-        return f"SELECT artifact_id FROM {self.union_ranges('SELECT scores.artifact_id FROM scores WHERE', '')}"
-
-    @property
     def among(self) -> str:
         """SQL condition like `exists`, for few scores: their artifacts are read once, and compared with each row's id."""
-        return f"CASE WHEN +artifacts.id IN ({self.artifact_ids}) THEN TRUE ELSE FALSE END"
+        ids = f"SELECT artifact_id FROM {self.union_ranges('SELECT scores.artifact_id FROM scores WHERE', '')}"
+        return f"CASE WHEN +artifacts.id IN ({ids}) THEN TRUE ELSE FALSE END"
 
     def union_ranges(self, question: str, end: str) -> str:
         """Return the union of `question` over all ranges; `end` follows each range."""
@@ -275,9 +271,10 @@ def score_page(
     )
     stride = _OVERREAD * (offset + limit)
     while True:
-        rows = database.rows(
-            f"SELECT artifact_id FROM {parts} {order}", {**values, **score_filter.values, "stride": stride}
-        )
+        with database.in_order():
+            rows = database.rows(
+                f"SELECT artifact_id FROM {parts} {order}", {**values, **score_filter.values, "stride": stride}
+            )
         found = list(dict.fromkeys(row[0] for row in rows))
         if len(found) >= offset + limit or len(rows) < stride:
             return found[offset : offset + limit]

@@ -208,7 +208,7 @@ def conditions_of(database: Database, criteria: SearchCriteria) -> tuple[list[st
     by_id, values = id_conditions(database, criteria, "artifacts.id")
     of_row, more = row_conditions(database, criteria)
     conditions = [*by_id, *of_row]
-    if by_id and of_row and criteria.among is None:
+    if by_id and of_row:
         conditions = [database.in_turn(" AND ".join(by_id), " AND ".join(of_row))]
     return conditions, values | more
 
@@ -222,7 +222,9 @@ def id_conditions(database: Database, criteria: SearchCriteria, column: str) -> 
     values = {}
     for table, name, wanted in _tables(criteria):
         among, more = _among(name, wanted)
-        conditions.append(f"EXISTS (SELECT 1 FROM {table} AS has WHERE has.artifact_id = {column} AND has.{among})")
+        # A scalar query is looked up for each row; `EXISTS` can be a join with all artifacts of a language.
+        has = f"SELECT 1 FROM {table} AS has WHERE has.artifact_id = {column} AND has.{among} LIMIT 1"
+        conditions.append(f"({has}) IS NOT NULL")
         values |= more
     return conditions, values
 
@@ -230,18 +232,17 @@ def id_conditions(database: Database, criteria: SearchCriteria, column: str) -> 
 def first_ids(database: Database, criteria: SearchCriteria, limit: int) -> list[int]:
     """Return up to `limit` + 1 ids of matches."""
     tables = _tables(criteria)
-    are_all = not (criteria.words or criteria.columns or criteria.other_facets or criteria.name_parts)
-    if database.reads_lists_on_demand or not (tables and are_all):
+    others = criteria.words or criteria.columns or criteria.other_facets or criteria.name_parts
+    if database.reads_lists_on_demand or len(tables) != 1 or others:
         return database.match_ids(criteria.prefixes, criteria.word_groups, limit)
-    # The text index would read its lists to the end.
-    table, name, wanted = tables[0]
+    # The text index would read its list to the end.
+    ((table, name, wanted),) = tables
     among, values = _among(name, wanted)
-    earlier = f"SELECT 1 FROM {table} AS other WHERE other.artifact_id = own.artifact_id AND other.{among} AND other.{name} < own.{name}"
-    others = dataclasses.replace(criteria, bases=(), tags=criteria.tags if table == "artifact_bases" else ())
-    conditions, more = id_conditions(database, others, "own.artifact_id")
-    where = " AND ".join([among, f"NOT EXISTS ({earlier})", *conditions])
+    if len(wanted) > 1:
+        earlier = f"other.artifact_id = own.artifact_id AND other.{among} AND other.{name} < own.{name}"
+        among += f" AND (SELECT 1 FROM {table} AS other WHERE {earlier} LIMIT 1) IS NULL"
     rows = database.rows(
-        f"SELECT artifact_id FROM {table} AS own WHERE {where} LIMIT :limit", {**values, **more, "limit": limit + 1}
+        f"SELECT artifact_id FROM {table} AS own WHERE {among} LIMIT :limit", {**values, "limit": limit + 1}
     )
     return [row[0] for row in rows]
 
@@ -269,7 +270,7 @@ def row_conditions(database: Database, criteria: SearchCriteria) -> tuple[list[s
         if facet == OWNER:
             facets.append(_facet_group((facet, wanted)))
         else:
-            condition, more = database.in_set(f"artifacts.{facet}", wanted, f"{facet}_values")
+            condition, more = database.in_set(facet, wanted, f"{facet}_values")
             conditions.append(condition)
             values |= more
     if criteria.words or facets:
@@ -320,7 +321,7 @@ def _fine_conditions(criteria: SearchCriteria) -> tuple[list[str], dict[str, Any
     # Indexes of sort orders contain the key, so most rows need not be read. Keys of data sets have a prefix, too.
     conditions = [
         f"{text} LIKE :part_{number} ESCAPE '!'"
-        for text in ("artifacts.key", "lower(owner || '/' || name)")
+        for text in ("key", "lower(owner || '/' || name)")
         for number, _ in enumerate(criteria.name_parts)
     ]
     values: dict[str, Any] = {

@@ -1,16 +1,14 @@
 """Find artifacts by the value of a metric, and by words and facets."""
 
-# ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from math import sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hub.records import Query
 from hub.registry.scores.by_metric import (
-    MetricFilter,
     artifacts_with_score,
     count_scores,
     metric_filter,
@@ -18,7 +16,7 @@ from hub.registry.scores.by_metric import (
     sort_by_score,
 )
 from hub.registry.scores.rankings import Ranking
-from hub.registry.search.criteria import OWNER, SearchCriteria, conditions_of, filter_exactly, filter_ids, first_ids
+from hub.registry.search.criteria import SearchCriteria, conditions_of, filter_exactly, filter_ids, first_ids
 from hub.registry.search.matches import SAMPLE, Matches, end_of_page, from_index, from_list
 from hub.registry.search.sorting import ALL, Counts, rank, sort_ids
 
@@ -73,10 +71,6 @@ def find_by_metric(
         kept = sort_by_score(database, score_filter, filter_ids(database, scored, conditions, values))
         return _all_of(database, query, criteria, kept, candidates)
     are_few = not in_language and query.sort != BY_METRIC and count <= max_listed
-    if are_few and (columns := set(criteria.columns) - {OWNER}):
-        rarest = min(columns, key=lambda each: sum(counts[each].get(value, 0) for value in criteria.columns[each]))
-        kept = _with_score(database, score_filter, rarest, criteria.columns[rarest], conditions, values)
-        return _all_of(database, query, criteria, kept, candidates)
     _, facets = rank(database, criteria, "name", kept[:SAMPLE])
     if query.sort == BY_METRIC:
         by_metric = partial(score_page, database, score_filter, conditions, values)
@@ -87,27 +81,6 @@ def find_by_metric(
         only = (database.in_turn(only[0], " AND ".join(conditions)), {**values, **only[1]})
         criteria = ALL
     return from_index(database, criteria, query.sort, len(kept), facets, is_exact=False, only=only)
-
-
-def _with_score(
-    database: Database,
-    score_filter: MetricFilter,
-    column: str,
-    wanted: Sequence[str],
-    conditions: Sequence[str],
-    values: Mapping[str, Any],
-) -> list[int]:
-    """Return all artifacts that have such a score and satisfy the conditions, of which one says that a column is among `wanted`.
-
-    The index of the column has their ids, so that only rows with these values are read.
-    """
-    among, more = database.in_list(column, wanted, "wanted")
-    found = database.rows(
-        f"SELECT id FROM artifacts {database.indexed_by.format(f'artifacts_by_{column}')} "
-        f"WHERE {' AND '.join([among, f'id IN ({score_filter.artifact_ids})', *conditions])}",
-        {**values, **more, **score_filter.values},
-    )
-    return [row[0] for row in found]
 
 
 def _all_of(

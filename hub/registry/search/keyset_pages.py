@@ -6,7 +6,6 @@ A page starts at an offset or after an artifact; the latter (keyset pagination) 
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +35,7 @@ def first_page(
     conditions, values = conditions_of(database, criteria)
     conditions += [only[0]] if only[0] else []
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    with database.in_order() if criteria.among is None else nullcontext():
+    with database.in_order():
         rows = database.rows(
             f"SELECT id FROM artifacts {where} ORDER BY {ORDER_BY[sort]} LIMIT :limit OFFSET :offset",
             {**values, **only[1], "limit": limit, "offset": offset},
@@ -120,8 +119,9 @@ def _measured_first(database: Database, criteria: SearchCriteria, limit: int, on
         "ORDER BY artifact_languages.ranking, artifact_id LIMIT :limit) AS page"
         for name in criteria.tag_values
     )
-    rows = database.rows(
-        f"SELECT artifact_id FROM ({pages}) AS pages GROUP BY artifact_id ORDER BY min(rank), artifact_id LIMIT :limit",
-        {**values, **criteria.tag_values, **only[1], "unmeasured": UNMEASURED, "limit": limit},
-    )
+    with database.in_order():
+        rows = database.rows(
+            f"SELECT artifact_id FROM ({pages}) AS pages GROUP BY artifact_id ORDER BY min(rank), artifact_id LIMIT :limit",
+            {**values, **criteria.tag_values, **only[1], "unmeasured": UNMEASURED, "limit": limit},
+        )
     return [row[0] for row in rows]

@@ -15,7 +15,7 @@ _ORDERS = {
 
 
 def upgrade() -> None:
-    """Create the indexes again. In SQLite, all indexes contain ids."""
+    """Create the indexes again. In SQLite, every index contains ids."""
     if op.get_bind().dialect.name == "postgresql":
         for name, columns in _ORDERS.items():
             op.execute(f"DROP INDEX artifacts_by_{name}")

@@ -83,8 +83,10 @@ def test_ranking_more_matches_than_are_counted_gives_the_order_of_the_index(shel
 
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("wanted", WANTED)
-def test_listed_matches_are_found_in_the_index_in_the_order_of_a_ranking(shelf, wanted, sort, monkeypatch):
+@pytest.mark.parametrize("common", [0.5, 0.0], ids=["rare words", "common words"])
+def test_listed_matches_are_found_in_the_index_in_the_order_of_a_ranking(shelf, wanted, sort, common, monkeypatch):
     ranked = names(find(shelf.database, Query(**wanted, sort=sort, limit=100), 100))
+    monkeypatch.setattr(search, "COMMON", common)
     monkeypatch.setattr(search, "CANDIDATES", 1)  # As if the registry were a million times as large.
     monkeypatch.setattr(search, "_sorting_limit", lambda *_: 0)
     first = find(shelf.database, Query(**wanted, sort=sort, limit=4), 2)

@@ -207,6 +207,9 @@ def conditions_of(database: Database, criteria: SearchCriteria) -> tuple[list[st
     """Return SQL conditions on a row of `artifacts`, and their parameters."""
     by_id, values = id_conditions(database, criteria, "artifacts.id")
     of_row, more = row_conditions(database, criteria)
+    # Indexes of sort orders contain the key, too. Those of data sets have a prefix, which is no part of the name.
+    parts = () if criteria.among is not None else range(len(criteria.name_parts))
+    by_id += [f"artifacts.key LIKE :part_{number} ESCAPE '!'" for number in parts]
     conditions = [*by_id, *of_row]
     if by_id and of_row:
         conditions = [database.in_turn(" AND ".join(by_id), " AND ".join(of_row))]
@@ -318,11 +321,8 @@ def _visible(criteria: SearchCriteria, values: dict[str, Any]) -> list[str]:
 
 def _fine_conditions(criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
     """Return the conditions that the index cannot decide, as SQL, and their parameters."""
-    # Indexes of sort orders contain the key, so most rows need not be read. Keys of data sets have a prefix, too.
     conditions = [
-        f"{text} LIKE :part_{number} ESCAPE '!'"
-        for text in ("key", "lower(owner || '/' || name)")
-        for number, _ in enumerate(criteria.name_parts)
+        f"lower(owner || '/' || name) LIKE :part_{number} ESCAPE '!'" for number, _ in enumerate(criteria.name_parts)
     ]
     values: dict[str, Any] = {
         f"part_{number}": f"%{part.replace('_', '!_')}%" for number, part in enumerate(criteria.name_parts)

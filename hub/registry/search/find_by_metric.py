@@ -16,7 +16,7 @@ from hub.registry.scores.by_metric import (
     sort_by_score,
 )
 from hub.registry.scores.rankings import Ranking
-from hub.registry.search.criteria import SearchCriteria, conditions_of, filter_exactly, filter_ids, first_ids
+from hub.registry.search.criteria import SearchCriteria, conditions_of, filter_exactly, filter_ids
 from hub.registry.search.matches import SAMPLE, Matches, end_of_page, from_index, from_list
 from hub.registry.search.sorting import ALL, Counts, rank, sort_ids
 
@@ -27,9 +27,11 @@ BY_METRIC = "metric"
 """The sort order by values of `Query.metric`."""
 MAX_COMPARED = 2000
 """Maximum number of artifacts whose rows or scores are compared one by one; beyond that, reading an order is as fast."""
+FEW = 5
+"""Number of matches among the first artifacts with a score, below which all artifacts that match are looked up instead."""
 DENSE = 0.2
 """Share of the artifacts with a score that match, from which on values are read from the best one instead of listed."""
-MAX_LISTED = 20_000
+MAX_LISTED = 17_000
 """Maximum number of scores whose artifacts are listed to be found in the index of the sort order."""
 
 
@@ -43,19 +45,15 @@ def find_by_metric(
     score_filter = metric_filter(database, query, criteria.tags, ranking)
     max_compared = max(candidates, MAX_COMPARED) if candidates else 0
     conditions, values = conditions_of(database, criteria)
-    asked, artifacts = (criteria.prefixes, criteria.word_groups), counts[""].get("", 0)
-    matching = [] if criteria.matches_all else first_ids(database, criteria, candidates)
-    is_rare = not criteria.matches_all and len(matching) <= candidates
-    if len(matching) > candidates and database.estimate(*asked, matching, artifacts) <= max_compared:
-        matching = database.match_ids(*asked, max_compared)
-        is_rare = len(matching) <= max_compared
-    if is_rare:
-        kept = filter_exactly(database, criteria, sort_by_score(database, score_filter, matching))
-        return _all_of(database, query, criteria, kept, candidates)
     scored = artifacts_with_score(database, score_filter, candidates)
     kept = filter_ids(database, scored, conditions, values)
     if len(scored) <= candidates:
         return _all_of(database, query, criteria, sort_by_score(database, score_filter, kept), candidates)
+    if len(kept) < FEW and conditions:
+        matching = database.match_ids(criteria.prefixes, criteria.word_groups, max_compared)
+        if len(matching) <= max_compared:
+            kept = filter_exactly(database, criteria, sort_by_score(database, score_filter, matching))
+            return _all_of(database, query, criteria, kept, candidates)
     share = max(len(kept), 1) / len(scored)
     in_language = bool(criteria.tags) and query.sort == "score"
     if query.sort == BY_METRIC:
@@ -64,7 +62,7 @@ def find_by_metric(
         max_listed = max_compared
     else:
         # Reading another order passes artifacts that do not match or have no such score.
-        max_listed = min(MAX_LISTED, int(sqrt(end_of_page(query) * artifacts / share)))
+        max_listed = min(MAX_LISTED, int(sqrt(end_of_page(query) * counts[""].get("", 0) / share)))
     count = count_scores(database, score_filter, max_listed + 1) if max_listed else 1
     if count <= min(max_listed, max_compared):
         scored = artifacts_with_score(database, score_filter, max_compared)

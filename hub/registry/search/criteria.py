@@ -1,22 +1,17 @@
-"""Translate a query into SQL conditions, and define the sort orders."""
+"""Translate a query into the terms of the index, and define the sort orders."""
 
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from hub.languages import MULTILINGUAL, covers
 from hub.names import split_values
 from hub.records import Query
-from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.index.ranking import FOREIGN_LANGUAGE, UNMEASURED
 from hub.registry.index.tags import HAS_IMAGES, can_be_in_name, magnitude_words, name_part_prefix, name_part_words
 from hub.registry.index.text import facet_word, query_words
-
-if TYPE_CHECKING:
-    from hub.registry.database.database import Database
 
 SORT_COLUMNS = {
     "score": (("ranking", ""), ("downloads", "DESC"), ("key", "")),
@@ -174,7 +169,7 @@ class SearchCriteria:
     @property
     def facets(self) -> list[list[str]]:
         """Groups of index words; an artifact must have one word of each group."""
-        groups = [*map(_facet_group, self.columns.items())]
+        groups = [*map(facet_group, self.columns.items())]
         groups += [[facet_word("base", name) for name in self.bases]] if self.bases else []
         groups += [[facet_word("language", tag) for tag in self.tags]] if self.tags else []
         return groups + self.other_facets
@@ -203,131 +198,6 @@ class SearchCriteria:
         return f"coalesce(({best}), {UNMEASURED})"
 
 
-def conditions_of(database: Database, criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
-    """Return SQL conditions on a row of `artifacts`, and their parameters."""
-    by_id, values = id_conditions(database, criteria, "artifacts.id")
-    of_row, more = row_conditions(database, criteria)
-    # Indexes of sort orders contain the key, too. Those of data sets have a prefix, which is no part of the name.
-    parts = () if criteria.among is not None else range(len(criteria.name_parts))
-    by_id += [f"artifacts.key LIKE :part_{number} ESCAPE '!'" for number in parts]
-    conditions = [*by_id, *of_row]
-    if by_id and of_row:
-        conditions = [database.in_turn(" AND ".join(by_id), " AND ".join(of_row))]
-    return conditions, values | more
-
-
-def id_conditions(database: Database, criteria: SearchCriteria, column: str) -> tuple[list[str], dict[str, Any]]:
-    """Return those conditions, and their parameters, that do not need the row of an artifact, but its id, which is in `column`."""
-    if criteria.among is not None:
-        condition, values = database.in_set(column, criteria.among, "among")
-        return [condition], values
-    conditions = list[str]()
-    values = {}
-    for table, name, wanted in _tables(criteria):
-        among, more = _among(name, wanted)
-        # A scalar query is looked up for each row; `EXISTS` can be a join with all artifacts of a language.
-        has = f"SELECT 1 FROM {table} AS has WHERE has.artifact_id = {column} AND has.{among} LIMIT 1"
-        conditions.append(f"({has}) IS NOT NULL")
-        values |= more
-    return conditions, values
-
-
-def first_ids(database: Database, criteria: SearchCriteria, limit: int) -> list[int]:
-    """Return up to `limit` + 1 ids of matches."""
-    tables = _tables(criteria)
-    others = criteria.words or criteria.columns or criteria.other_facets or criteria.name_parts
-    if database.reads_lists_on_demand or len(tables) != 1 or others:
-        return database.match_ids(criteria.prefixes, criteria.word_groups, limit)
-    # The text index would read its list to the end.
-    ((table, name, wanted),) = tables
-    among, values = _among(name, wanted)
-    if len(wanted) > 1:
-        earlier = f"other.artifact_id = own.artifact_id AND other.{among} AND other.{name} < own.{name}"
-        among += f" AND (SELECT 1 FROM {table} AS other WHERE {earlier} LIMIT 1) IS NULL"
-    rows = database.rows(
-        f"SELECT artifact_id FROM {table} AS own WHERE {among} LIMIT :limit", {**values, "limit": limit + 1}
-    )
-    return [row[0] for row in rows]
-
-
-def _tables(criteria: SearchCriteria) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Return the tables of bases and languages that some are wanted of: name, column and wanted values, the rarer ones first."""
-    tables = (("artifact_bases", "base_key", criteria.bases), ("artifact_languages", "tag", criteria.tags))
-    return [each for each in tables if each[2]]
-
-
-def _among(column: str, wanted: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """Return the condition that a column has one of few values, and its parameters."""
-    names = {f"wanted_{column}_{number}": each for number, each in enumerate(wanted)}
-    return f"{column} IN ({', '.join(f':{each}' for each in names)})", names
-
-
-def row_conditions(database: Database, criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
-    """Return the conditions that need the row of an artifact, and their parameters."""
-    if criteria.among is not None:
-        criteria = SearchCriteria(criteria.words, {}, (), ())
-    values: dict[str, Any] = {}
-    conditions = _visible(criteria, values)
-    facets = criteria.other_facets
-    for facet, wanted in criteria.columns.items():
-        if facet == OWNER:
-            facets.append(_facet_group((facet, wanted)))
-        else:
-            condition, more = database.in_set(facet, wanted, f"{facet}_values")
-            conditions.append(condition)
-            values |= more
-    if criteria.words or facets:
-        condition, more = database.match_condition(criteria.words, facets)
-        conditions.append(condition)
-        values |= more
-    fine, more = _fine_conditions(criteria)
-    return [*conditions, *fine], values | more
-
-
-def _facet_group(facet: tuple[str, tuple[str, ...]]) -> list[str]:
+def facet_group(facet: tuple[str, tuple[str, ...]]) -> list[str]:
     """Return the index words of the values of a facet."""
     return list(dict.fromkeys(facet_word(facet[0], value) for value in facet[1]))
-
-
-def filter_exactly(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> list[int]:
-    """Keep the `ids` that `readers` may see and that match exactly, in order.
-
-    The index matches name parts and the number of parameters only approximately.
-    """
-    conditions, values = _fine_conditions(criteria)
-    return filter_ids(database, ids, [*_visible(criteria, values), *conditions], values)
-
-
-def filter_ids(
-    database: Database, ids: Sequence[int], conditions: Sequence[str], values: Mapping[str, Any]
-) -> list[int]:
-    """Keep the `ids` of artifacts that satisfy all conditions, in order."""
-    if not conditions or not ids:
-        return list(ids)
-    among, more = database.in_list("id", ids, "ids")
-    found = database.rows(f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more})
-    kept = {row[0] for row in found}
-    return [each for each in ids if each in kept]
-
-
-def _visible(criteria: SearchCriteria, values: dict[str, Any]) -> list[str]:
-    """Return the condition that `readers` may see an artifact, if some are private, and add its parameters to `values`."""
-    if criteria.readers is None:
-        return []
-    condition, more = visibility_condition(criteria.readers)
-    values |= more
-    return [f"(NOT private OR {condition})"]
-
-
-def _fine_conditions(criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
-    """Return the conditions that the index cannot decide, as SQL, and their parameters."""
-    conditions = [
-        f"lower(owner || '/' || name) LIKE :part_{number} ESCAPE '!'" for number, _ in enumerate(criteria.name_parts)
-    ]
-    values: dict[str, Any] = {
-        f"part_{number}": f"%{part.replace('_', '!_')}%" for number, part in enumerate(criteria.name_parts)
-    }
-    if criteria.parameters:
-        conditions.append("parameters BETWEEN :least_parameters AND :most_parameters")
-        values["least_parameters"], values["most_parameters"] = criteria.parameters
-    return conditions, values

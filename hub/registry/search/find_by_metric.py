@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hub.records import Query
 from hub.registry.scores.by_metric import (
+    MetricFilter,
     artifacts_with_score,
     count_scores,
     metric_filter,
@@ -16,8 +17,9 @@ from hub.registry.scores.by_metric import (
     sort_by_score,
 )
 from hub.registry.scores.rankings import Ranking
-from hub.registry.search.criteria import SearchCriteria, conditions_of, filter_exactly, filter_ids
-from hub.registry.search.matches import SAMPLE, Matches, end_of_page, from_index, from_list
+from hub.registry.search.conditions import conditions_of, filter_exactly, filter_ids
+from hub.registry.search.criteria import SearchCriteria
+from hub.registry.search.matches import SAMPLE, SET_COST, Matches, end_of_page, from_index, from_list
 from hub.registry.search.sorting import ALL, Counts, rank, sort_ids
 
 if TYPE_CHECKING:
@@ -48,26 +50,28 @@ def find_by_metric(
     scored = artifacts_with_score(database, score_filter, candidates)
     kept = filter_ids(database, scored, conditions, values)
     if len(scored) <= candidates:
-        return _all_of(database, query, criteria, sort_by_score(database, score_filter, kept), candidates)
+        return _all_of(database, query, criteria, score_filter, kept, candidates)
     if len(kept) < FEW and conditions:
         matching = database.match_ids(criteria.prefixes, criteria.word_groups, max_compared)
         if len(matching) <= max_compared:
             kept = filter_exactly(database, criteria, sort_by_score(database, score_filter, matching))
-            return _all_of(database, query, criteria, kept, candidates)
+            return _all_of(database, query, criteria, score_filter, kept, candidates)
     share = max(len(kept), 1) / len(scored)
     in_language = bool(criteria.tags) and query.sort == "score"
+    max_sorted = max_compared
     if query.sort == BY_METRIC:
         max_listed = 0 if share >= DENSE else max_compared
     elif in_language:
         max_listed = max_compared
     else:
         # Reading another order passes artifacts that do not match or have no such score.
-        max_listed = min(MAX_LISTED, int(sqrt(end_of_page(query) * counts[""].get("", 0) / share)))
+        passed = end_of_page(query) * counts[""].get("", 0)
+        max_listed = min(MAX_LISTED, int(sqrt(passed / share)))
+        max_sorted = max(max_compared, int(sqrt(passed * SET_COST))) if candidates else 0
     count = count_scores(database, score_filter, max_listed + 1) if max_listed else 1
-    if count <= min(max_listed, max_compared):
-        scored = artifacts_with_score(database, score_filter, max_compared)
-        kept = sort_by_score(database, score_filter, filter_ids(database, scored, conditions, values))
-        return _all_of(database, query, criteria, kept, candidates)
+    if count <= min(max_listed, max_sorted):
+        kept = filter_ids(database, artifacts_with_score(database, score_filter, max_sorted), conditions, values)
+        return _all_of(database, query, criteria, score_filter, kept, candidates)
     are_few = not in_language and query.sort != BY_METRIC and count <= max_listed
     _, facets = rank(database, criteria, "name", kept[:SAMPLE])
     if query.sort == BY_METRIC:
@@ -82,12 +86,19 @@ def find_by_metric(
 
 
 def _all_of(
-    database: Database, query: Query, criteria: SearchCriteria, best_first: Sequence[int], candidates: int
+    database: Database,
+    query: Query,
+    criteria: SearchCriteria,
+    score_filter: MetricFilter,
+    found: Sequence[int],
+    candidates: int,
 ) -> Matches:
     """Return matches that were all found: exactly counted if there are not more than `candidates`."""
-    is_exact = len(best_first) <= candidates
+    is_exact = len(found) <= candidates
+    if query.sort == BY_METRIC:
+        found = sort_by_score(database, score_filter, found)
     order = "name" if query.sort == BY_METRIC else query.sort
-    ranked, facets = rank(database, criteria, order, best_first if is_exact else best_first[:SAMPLE])
+    ranked, facets = rank(database, criteria, order, found if is_exact else found[:SAMPLE])
     if query.sort != BY_METRIC:
-        best_first = ranked if is_exact else sort_ids(database, criteria, query.sort, best_first)
-    return from_list(best_first, facets, is_exact=is_exact)
+        found = ranked if is_exact else sort_ids(database, criteria, query.sort, found)
+    return from_list(found, facets, is_exact=is_exact)

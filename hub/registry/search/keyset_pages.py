@@ -10,14 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hub.registry.index.ranking import UNMEASURED
-from hub.registry.search.criteria import (
-    ORDER_BY,
-    SORT_COLUMNS,
-    SearchCriteria,
-    conditions_of,
-    id_conditions,
-    row_conditions,
-)
+from hub.registry.search.conditions import conditions_of, id_conditions, row_conditions
+from hub.registry.search.criteria import ORDER_BY, SORT_COLUMNS, SearchCriteria
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hub.records import Query
     from hub.registry.database.database import Database
 
+SET_COST = 0.1
+"""Cost of scanning past an artifact that is compared with listed ones, relative to sorting one of these."""
 SAMPLE = 200
 """Number of matches whose facets are counted when there are too many to count all."""
 

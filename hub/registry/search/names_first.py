@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hub.registry.index.tags import name_part_prefix, name_part_words
-from hub.registry.search.criteria import Reading, SearchCriteria, conditions_of
+from hub.registry.search.conditions import conditions_of
+from hub.registry.search.criteria import Reading, SearchCriteria
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database

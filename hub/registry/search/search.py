@@ -20,20 +20,20 @@ from hub.registry.artifacts.rows import read_artifacts
 from hub.registry.index.ranking import UNMEASURED
 from hub.registry.scores.by_metric import best_values, the_ranking
 from hub.registry.scores.rows import headlines
-from hub.registry.search.criteria import (
-    ORDER_BY,
-    OWNER,
-    Reading,
-    SearchCriteria,
-    criteria_of,
-    filter_exactly,
-    first_ids,
-    read_literally,
-    row_conditions,
-)
+from hub.registry.search.conditions import filter_exactly, filter_ids, first_ids, row_conditions
+from hub.registry.search.criteria import ORDER_BY, OWNER, Reading, SearchCriteria, criteria_of, read_literally
 from hub.registry.search.find_by_metric import BY_METRIC, find_by_metric
 from hub.registry.search.keyset_pages import Condition
-from hub.registry.search.matches import SAMPLE, Matches, after_first, by_tier, end_of_page, from_index, from_list
+from hub.registry.search.matches import (
+    SAMPLE,
+    SET_COST,
+    Matches,
+    after_first,
+    by_tier,
+    end_of_page,
+    from_index,
+    from_list,
+)
 from hub.registry.search.names_first import names_first
 from hub.registry.search.sorting import FACETS, Counts, add_private_counts, facet_counts, rank, sort_ids
 
@@ -47,10 +47,8 @@ MAX_LISTED = 20_000
 _ROW_COST, _ID_COST, _NAME_COST = 1.0, 0.25, 0.05
 """Cost of passing an artifact in a sort order, relative to listing a match: by reading its row, by comparing its id with other tables,
 and if the index contains what is compared."""
-_SET_COST = 0.1
-"""Cost of scanning past an artifact that is compared with the listed matches, relative to sorting one of these."""
 _LANGUAGE_SET_COST = 0.05
-"""The same for an order by relevance for a language, in which sorting reads the scores of each match."""
+"""The same as SET_COST for an order by relevance for a language, in which sorting reads the scores of each match."""
 COMMON = 0.5
 """Minimum share of artifacts with a word for which it is compared last, if other criteria narrow more."""
 MAX_PAGE = 1001
@@ -141,7 +139,7 @@ def _find_by_criteria(
 ) -> Matches:
     """Find matches of words and facets, after those in `named` by their tiers."""
     artifacts = counts[""].get("", 0)
-    matching = first_ids(database, criteria, candidates)
+    matching = first_ids(database, criteria, candidates, counts)
     is_all = len(matching) <= candidates
     among: list[int] | None = None
     common: tuple[str, ...] = ()
@@ -152,6 +150,9 @@ def _find_by_criteria(
         listed = database.match_ids(rare.prefixes, rare.word_groups, max_listed)
         if len(listed) <= max_listed:
             among = filter_exactly(database, rare, listed)
+            if common and len(among) <= _sorting_limit(query, criteria, candidates, artifacts):
+                conditions, values = row_conditions(database, criteria)
+                among, common = filter_ids(database, among, conditions, values), ()
     if among is not None and not common:
         matching, is_all = among, True
     else:
@@ -211,7 +212,7 @@ def _common_words(database: Database, criteria: SearchCriteria, artifacts: int) 
 
 def _sorting_limit(query: Query, criteria: SearchCriteria, candidates: int, artifacts: int) -> int:
     """Return the number of listed matches up to which sorting them is faster than finding them in the index of the sort order."""
-    cost = _LANGUAGE_SET_COST if criteria.tags and query.sort == "score" else _SET_COST
+    cost = _LANGUAGE_SET_COST if criteria.tags and query.sort == "score" else SET_COST
     return max(candidates, int(candidates * sqrt(end_of_page(query) * artifacts * cost) / CANDIDATES))
 
 

@@ -89,11 +89,8 @@ class PostgresDatabase(Database):
     def in_order(self) -> Iterator[None]:
         """See `Database.in_order`. The planner expects some conditions to match so rarely that it would sort all rows."""
         self.execute("SET LOCAL enable_sort = off")
-        try:
-            yield
-        finally:
-            if not self._connection().closed:
-                self.execute("SET LOCAL enable_sort = on")
+        yield  # After an error, the transaction ends.
+        self.execute("SET LOCAL enable_sort = on")
 
     def in_list(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
         """See `Database.in_list`."""

@@ -204,7 +204,7 @@ def _common_words(database: Database, criteria: SearchCriteria, artifacts: int) 
     """Return the words that most artifacts have, if the criteria narrow more. The index would read their lists to the end."""
     if replace(criteria, words=()).matches_all:
         return ()
-    found = {word: database.match_ids([word], [], CANDIDATES) for word in criteria.words}
+    found = {word: database.match_ids([word], [], SAMPLE) for word in criteria.words}
     return tuple(
         word for word, ids in found.items() if database.estimate([word], [], ids, artifacts) > COMMON * artifacts
     )

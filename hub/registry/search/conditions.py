@@ -13,20 +13,28 @@ from hub.registry.search.criteria import OWNER, SearchCriteria, facet_group
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
+_MANY = 20
+"""Number of matches per wanted one, beyond which the text index takes longer than reading artifacts one by one."""
 _OFTEN = 0.15
-"""Share of the artifacts of a language or base that match, from which on these are read one by one."""
+"""Minimum share of the artifacts of a language or base that match, for these to be read one by one."""
 
 
-def conditions_of(database: Database, criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
-    """Return SQL conditions on a row of `artifacts`, and their parameters."""
+def conditions_of(
+    database: Database, criteria: SearchCriteria, *, first: Sequence[str] = (), then: Sequence[str] = ()
+) -> tuple[list[str], dict[str, Any]]:
+    """Return SQL conditions on a row of `artifacts`, and their parameters.
+
+    `first` and `then` are further conditions that need no row, but its id: the first ones are the fastest, the others the slowest of these.
+    """
     by_id, values = id_conditions(database, criteria, "artifacts.id")
     of_row, more = row_conditions(database, criteria)
     # Indexes of sort orders contain the key, too. Those of data sets have a prefix, which is no part of the name.
     parts = () if criteria.among is not None else range(len(criteria.name_parts))
-    by_id += [f"artifacts.key LIKE :part_{number} ESCAPE '!'" for number in parts]
-    conditions = [*by_id, *of_row]
-    if by_id and of_row:
-        conditions = [database.in_turn(" AND ".join(by_id), " AND ".join(of_row))]
+    by_key = [f"artifacts.key LIKE :part_{number} ESCAPE '!'" for number in parts]
+    by_index = [*by_key, *first, *by_id, *then]
+    conditions = [*by_index, *of_row]
+    if by_index and of_row:
+        conditions = [database.in_turn(" AND ".join(by_index), " AND ".join(of_row))]
     return conditions, values | more
 
 
@@ -53,13 +61,15 @@ def first_ids(
     asked = criteria.prefixes, criteria.word_groups
     tables = _tables(criteria)
     if tables and not database.reads_lists_on_demand:
-        # The text index would read its lists to the end.
+        # The text index would read the shortest of its lists to the end.
         _, name, wanted = tables[-1]
         of_table = sum(counts["language" if name == "tag" else "base"].get(each, 0) for each in wanted)
-        if of_table and database.estimate(*asked, (), counts[""].get("", 0)) > _OFTEN * of_table:
-            found = _first_of_table(database, criteria, limit)
-            if len(found) > limit:
-                return found
+        if of_table > _MANY * limit:
+            matching = database.estimate(*asked, (), counts[""].get("", 0))
+            if matching > max(_MANY * limit, _OFTEN * of_table):
+                found = _first_of_table(database, criteria, limit)
+                if len(found) > limit:
+                    return found
     return database.match_ids(*asked, limit)
 
 

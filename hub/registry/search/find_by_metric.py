@@ -77,11 +77,12 @@ def find_by_metric(
     if query.sort == BY_METRIC:
         by_metric = partial(score_page, database, score_filter, conditions, values)
         return Matches(by_metric, None, len(kept), facets, is_exact=False)
-    only = (score_filter.among if are_few else score_filter.exists, score_filter.values)
-    if conditions and not in_language:
-        # Indexes tell whether there is a score; other conditions can need the row.
-        only = (database.in_turn(only[0], " AND ".join(conditions)), {**values, **only[1]})
-        criteria = ALL
+    if in_language:
+        only = score_filter.exists, score_filter.values
+    else:
+        first, then = ([score_filter.among], []) if are_few else ([], [score_filter.exists])
+        conditions, values = conditions_of(database, criteria, first=first, then=then)
+        only, criteria = (" AND ".join(conditions), values | score_filter.values), ALL
     return from_index(database, criteria, query.sort, len(kept), facets, is_exact=False, only=only)
 
 

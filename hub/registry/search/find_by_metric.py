@@ -51,7 +51,8 @@ def find_by_metric(
     kept = filter_ids(database, scored, conditions, values)
     if len(scored) <= candidates:
         return _all_of(database, query, criteria, score_filter, kept, candidates)
-    if len(kept) < FEW and conditions:
+    is_fast = query.sort == BY_METRIC and database.reads_lists_on_demand  # Else, a few matches are enough to go on.
+    if conditions and len(kept) < (DENSE * len(scored) if is_fast else FEW):
         matching = database.match_ids(criteria.prefixes, criteria.word_groups, max_compared)
         if len(matching) <= max_compared:
             kept = filter_exactly(database, criteria, sort_by_score(database, score_filter, matching))

@@ -74,7 +74,7 @@ setup: $(VENV)/.run ## Install what `make demo` needs (once)
 
 setup-dev: $(VENV)/.dev ## Install what tests and checks need as well (once)
 
-programs: ## Install the programs that tests start, as root on Debian: Chromium, PostgreSQL, nginx, Git LFS, Node
+programs: ## Install the programs that tests start, as root on Debian: Chromium, PostgreSQL, nginx, Git LFS, Node, Tesseract
 	@wanted=(); \
 	has() { for each in "$$@"; do if [ -x "$$each" ] || command -v "$$each" >/dev/null; then return 0; fi; done; return 1; }; \
 	has chromium chromium-browser google-chrome || wanted+=(chromium); \
@@ -83,6 +83,7 @@ programs: ## Install the programs that tests start, as root on Debian: Chromium,
 	has git-lfs || wanted+=(git-lfs); \
 	has node || wanted+=(nodejs); \
 	has npm || wanted+=(npm); \
+	has tesseract || wanted+=(tesseract-ocr); \
 	if [ $${#wanted[@]} = 0 ]; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 	    echo "Not installed, because this needs root and apt-get: $${wanted[*]}. Tests that need them are skipped"; exit 0; \

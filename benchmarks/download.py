@@ -34,6 +34,7 @@ http {{
         listen 127.0.0.1:{port};
         location /files/ {{ alias {blobs}/; }}
         location /-/blobs/ {{ internal; alias {blobs}/; }}
+        {more}
         location / {{ proxy_pass {server}; proxy_buffering off; }}
     }}
 }}
@@ -41,15 +42,15 @@ http {{
 
 
 @contextmanager
-def nginx(server: str, blobs: Path) -> Iterator[str]:
-    """Yield the address of an nginx that serves a folder below /files/ and forwards everything else."""
+def nginx(server: str, blobs: Path, more: str = "") -> Iterator[str]:
+    """Yield the address of an nginx that serves a folder below /files/, what the blocks `more` say, and forwards everything else."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     assert program is not None, "nginx is not installed: apt-get install nginx-light"
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         user = "user root;" if os.geteuid() == 0 else ""
-        text = CONFIGURATION.format(user=user, folder=folder, port=port, blobs=blobs, server=server)
+        text = CONFIGURATION.format(user=user, folder=folder, port=port, blobs=blobs, server=server, more=more)
         configuration = Path(folder, "nginx.conf")
         configuration.write_text(text)
         with subprocess.Popen([program, "-e", "stderr", "-c", str(configuration)]) as running:

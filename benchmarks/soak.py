@@ -93,7 +93,7 @@ class Client:
             content = (
                 self.chance.randbytes(size // 2).hex().encode() if size == BYTES[0] else self.chance.randbytes(size)
             )
-            path = f"files/{number}.{'txt' if size == BYTES[0] else 'bin'}"
+            path = f"files/{number}.{'txt' if size == BYTES[0] else 'dat'}"  # Not .bin: scanners take random bytes for broken pickles.
             operations.append(CommitOperationAdd(path_in_repo=path, path_or_fileobj=content))
             digests[path] = hashlib.sha256(content).hexdigest()
         self.api.create_commit(self.repo, operations, commit_message=f"Add {', '.join(digests)}")

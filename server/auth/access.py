@@ -60,7 +60,7 @@ def _described_artifact(request: Request, hub: Hub) -> Artifact:
     return get_artifact(hub, requested_name(request), request, is_dataset=is_dataset_request(request))
 
 
-def _readable_artifact(request: Request, hub: Hub) -> Artifact:
+def readable_artifact(request: Request, hub: Hub) -> Artifact:
     """Return the artifact if the caller can download its files. Raises Gated."""
     artifact = visible_artifact(request, hub)
     require_download(request, hub, artifact)
@@ -83,7 +83,7 @@ def _administered_artifact(request: Request, hub: Hub) -> Artifact:
 
 DescribedArtifact = Annotated[Artifact, Depends(_described_artifact)]
 VisibleArtifact = Annotated[Artifact, Depends(visible_artifact)]
-ReadableArtifact = Annotated[Artifact, Depends(_readable_artifact)]
+ReadableArtifact = Annotated[Artifact, Depends(readable_artifact)]
 WritableArtifact = Annotated[Artifact, Depends(_writable_artifact)]
 AdministeredArtifact = Annotated[Artifact, Depends(_administered_artifact)]
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,6 +16,8 @@ from fastapi.routing import APIRoute
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
 
 from hub.strict_json import parse_json
 
@@ -57,10 +60,17 @@ class StrictRoute(APIRoute):
 
     def __init__(self, spec: RouteSpec, document: Mapping[str, Any]) -> None:
         self.spec = spec
+        self.literal = max(re.split(r"\{[^}]*\}", spec.path), key=len)
         methods = set(spec.methods.split())
         super().__init__(
             spec.path, spec.endpoint, methods=methods | ({"HEAD"} if "GET" in methods else set()), **document
         )
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match a request. Each request is compared with hundreds of routes, and most lack the longest text of their paths."""
+        if self.literal not in scope["path"]:
+            return Match.NONE, {}
+        return super().matches(scope)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler of FastAPI with another class of requests."""

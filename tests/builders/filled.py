@@ -20,6 +20,13 @@ def a_registry(
     request: pytest.FixtureRequest, folders: pytest.TempPathFactory, original: str = ""
 ) -> Iterator[Registry]:
     """Yield a copy of the registry at the address `original`, or of an empty one, on the database `request.param`."""
+    if request.param == "postgres" and not original:
+        with (
+            postgres.a_reused_registry(request.getfixturevalue("cluster")) as address,
+            closing(Registry.open(address)) as opened,
+        ):
+            yield opened
+        return
     address = _copy(request, folders, original)
     with closing(Registry.open(address)) as opened:
         yield opened

@@ -177,11 +177,6 @@ class Database(ABC):
             self._connections.append(self._local.connection)
         return self._local.connection
 
-    def _drop(self, connection: Any) -> None:
-        """Drop a broken connection, so that this thread opens another one."""
-        self._connections.remove(connection)
-        del self._local.connection
-
     @abstractmethod
     def _connect(self) -> Any: ...
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.errors import DamagedFile, DiskFull, HubError, InvalidRequest, MissingExtra, Unreachable
 from hub.registry.database.database import TIMEOUT_S, Database, ResultRow, is_index_word
+from hub.registry.database.readers import Readers
 from hub.registry.database.schema import schema_version
 
 try:
@@ -54,6 +55,12 @@ class PostgresDatabase(Database):
     def __init__(self, url: str) -> None:
         self._url = re.sub(r"^postgres(ql(\+psycopg)?)?://", "postgresql://", url)
         super().__init__(_without_password(self._url))
+        self._readers = Readers(self.address, self._connect, TIMEOUT_S)
+
+    def close(self) -> None:
+        """See `Database.close`."""
+        self._readers.close()
+        super().close()
 
     def version(self) -> str:
         """See `Database.version`."""
@@ -65,8 +72,7 @@ class PostgresDatabase(Database):
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> Sequence[ResultRow]:
         """See `Database.rows`."""
         with self.translate_errors():
-            found: list[ResultRow] = self._execute(sql, values, retry=True).fetchall()
-            return found
+            return self._execute(sql, values, retry=True)
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
         """See `Database.execute`."""
@@ -76,14 +82,14 @@ class PostgresDatabase(Database):
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """See `Database.snapshot`."""
-        with self.translate_errors():
+        with self.translate_errors(), self._readers.reader():
             self._execute(_SNAPSHOT, retry=True)
-        connection = self._connection()
-        try:
-            yield
-        finally:
-            if not connection.closed:
-                self.execute("ROLLBACK")
+            with self._readers.reader() as connection:
+                try:
+                    yield
+                finally:
+                    if not connection.closed:
+                        self.execute("ROLLBACK")
 
     @contextmanager
     def in_order(self) -> Iterator[None]:
@@ -169,21 +175,18 @@ class PostgresDatabase(Database):
 
     def _execute(
         self, sql: str, values: Mapping[str, Any] | None = None, *, retry: bool = False
-    ) -> psycopg.Cursor[ResultRow]:
-        """Execute a statement; with `retry`, again on a new connection if the server has closed one outside of a snapshot."""
-        connection: psycopg.Connection[ResultRow] = self._connection()
-        in_snapshot = connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
-        parameters = {name: _without_nul(value) for name, value in (values or {}).items()}
-        try:
-            return connection.execute(_to_psycopg(sql), parameters)
-        except psycopg.OperationalError:
-            if not connection.closed:
-                raise
-            self._drop(connection)
-            if in_snapshot or not retry:
-                raise
-            connection = self._connection()
-            return connection.execute(_to_psycopg(sql), parameters)
+    ) -> Sequence[ResultRow]:
+        """Execute a statement and return its rows; with `retry`, again if the server has closed the connection before a snapshot."""
+        statement, parameters = _to_psycopg(sql), {name: _without_nul(value) for name, value in (values or {}).items()}
+        with self._readers.reader() as connection:
+            in_snapshot = connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
+            try:
+                cursor = connection.execute(statement, parameters)
+            except psycopg.OperationalError:
+                if in_snapshot or not retry or not connection.closed:
+                    raise
+                cursor = self._readers.replace().execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
 
     def _connect(self) -> psycopg.Connection[ResultRow]:
         connection = psycopg.connect(

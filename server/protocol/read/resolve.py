@@ -20,7 +20,7 @@ from hub.registry.artifacts.files import find_files, is_counted, paths_near
 from hub.registry.artifacts.scans import require_harmless
 from hub.store import BlobStore
 from hub.store.checked import CHECKED_BYTES
-from server.auth.access import Hub, ReadableArtifact
+from server.auth.access import Hub, readable_artifact
 from server.http.accel_redirect import offload_path
 from server.http.blob_response import CHUNK_BYTES, BlobResponse
 from server.http.urls import Segment, commit_id
@@ -35,8 +35,10 @@ _FOREVER = "public, max-age=31536000, immutable"
 _CLIENT = re.compile(r"\bhf_hub/(\d+)\.")
 
 
-def resolve_file(request: Request, hub: Hub, artifact: ReadableArtifact, revision: Segment, path: Segment) -> Response:
+def resolve_file(request: Request, hub: Hub, revision: Segment, path: Segment) -> Response:
     """Return the file at `path`, or ranges of it, with the header `X-Repo-Commit`, which Hugging Face clients need."""
+    # Called here and not as a dependency, which FastAPI runs in a thread of its own: clients request thousands of files.
+    artifact = readable_artifact(request, hub)
     found = hub.registry.revision(artifact.name, revision, with_files=False)
     request.state.commit = commit_id(found.id)
     file = get_file(hub, found, path)

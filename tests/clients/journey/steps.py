@@ -144,7 +144,8 @@ def take(taken: Step, run: Run) -> str:
         outcome, reason = "absent", str(absent)
     except Exception:  # noqa: BLE001 - any error is a failure of this step
         outcome, reason = "failed", traceback.format_exc()
-    return json.dumps({"group": taken.group, "name": taken.name, "outcome": outcome, "reason": reason})
+    told = {"group": taken.group, "name": taken.name, "sends": taken.sends, "outcome": outcome, "reason": reason}
+    return json.dumps(told)
 
 
 def need(where: object, *names: str) -> None:

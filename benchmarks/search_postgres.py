@@ -130,16 +130,19 @@ def main() -> None:
     database = Explained(options.url)
     registry = Registry(database, "local")
     took = {name: took_ms(registry, database, query) for name, query in QUERIES.items()}
-    database.took_ms = 0.0
-    for question in PEER:
-        database.rows(question, {"asked": "'prompts':*"})
+    peer = []
+    for _ in range(3):
+        database.took_ms = 0.0
+        for question in PEER:
+            database.rows(question, {"asked": "'prompts':*"})
+        peer.append(database.took_ms)
     report = {
         "claim": "a search takes PostgreSQL at most 20 ms",
         "artifacts": options.artifacts,
         "took_ms": took,
         "above_20_ms": sorted((name for name, each in took.items() if each > TARGET_MS), key=lambda each: -took[each]),
         "peer_is": "every match of a common word ranked and counted",
-        "peer_ms": round(database.took_ms, 1),
+        "peer_ms": round(min(peer), 1),
         "machine": f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
     }
     database.close()

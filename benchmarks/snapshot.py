@@ -110,7 +110,7 @@ def main() -> None:
         peer = PEER.format(name=NAME, oid=oid, folder=scratch)
         addresses = {
             "server": server.address,
-            "nginx": stack.enter_context(nginx(server.address, scratch / "files", peer)),
+            "nginx": stack.enter_context(nginx(server.address, scratch / "files", peer)).address,
         }
         for _ in range(options.rounds):
             for name, address in addresses.items():

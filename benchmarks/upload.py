@@ -4,7 +4,8 @@ python -m benchmarks.upload SCRATCH [--size-mb 1000] [--rounds 3]
 
 The peer drops a file's pages from the cache, reads the file from disk and hashes it. Ours uploads the same file on one connection: by
 LFS in one piece, and by Xet in xorbs and one shard, prepared beforehand; then with Hugging Face's unmodified client, including its own
-cost. Reports wall-clock time, the server's processor time next to that of SHA-256, and the server's peak memory.
+cost. Reports the median wall-clock time, the server's processor time next to that of SHA-256, and the server's peak memory. Of processor
+time, it compares the least of all rounds: other work of the machine, and the first use of a virtual machine's memory, only add to it.
 """
 
 from __future__ import annotations
@@ -134,16 +135,18 @@ def rounds(server: Serving, scratch: Path, size_bytes: int, count: int) -> Itera
     ask(f"{server.address}/api/repos/create", server.secret, {"name": "speed", "type": "model"})
     for number in range(count):
         path, client = scratch / f"{number}.safetensors", scratch / f"{number}-client.safetensors"
-        oid = write_file(path, size_bytes, 2 * number)
-        yield "sha256", dict(zip(("s", "server_s"), hash_from_disk(path), strict=True))
-        drop_pages(path)
-        yield "lfs", measure(server, lambda path=path, oid=oid: send_by_lfs(server, "admin/speed", path, oid))
-        write_file(path, size_bytes, 2 * number + 1)
-        shipment = pack(path, scratch / "xorbs")
-        yield "xet", measure(server, lambda shipment=shipment: send_by_xet(server, "admin/speed", shipment))
+        for name in ("lfs", "xet") if number % 2 else ("xet", "lfs"):  # The first to use free memory is slower.
+            oid = write_file(path, size_bytes, 3 * number + (name == "xet"))
+            if name == "lfs":
+                yield "sha256", dict(zip(("s", "server_s"), hash_from_disk(path), strict=True))
+                drop_pages(path)
+                yield name, measure(server, lambda path=path, oid=oid: send_by_lfs(server, "admin/speed", path, oid))
+            else:
+                shipment = pack(path, scratch / "xorbs")
+                yield name, measure(server, lambda shipment=shipment: send_by_xet(server, "admin/speed", shipment))
+                shutil.rmtree(scratch / "xorbs")
         path.unlink()
-        shutil.rmtree(scratch / "xorbs")
-        write_file(client, size_bytes, 2 * (number + count))
+        write_file(client, size_bytes, 3 * number + 2)
         yield "client", measure(server, lambda client=client: send_by_client(server, "admin/speed", client))
         client.unlink()
 
@@ -172,8 +175,11 @@ def main() -> None:
         for name, took in found.items()
     }
     for name, took in medians.items():
+        took["least_server_s"] = round(min(each["server_s"] for each in found[name]), 3)
+    for took in medians.values():
         took["ratio"] = round(medians["sha256"]["s"] / took["s"], 3)
-        took["processor_ratio"] = round(medians["sha256"]["server_s"] / took["server_s"], 3) if name != "sha256" else 1
+        took["processor_ratio"] = round(medians["sha256"]["server_s"] / took["server_s"], 3)
+        took["least_processor_ratio"] = round(medians["sha256"]["least_server_s"] / took["least_server_s"], 3)
     report = {
         "claim": "an upload reaches at least half the speed of SHA-256 from disk",
         "size_mb": options.size_mb,

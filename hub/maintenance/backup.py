@@ -94,9 +94,15 @@ def restore(folder: Path, database: Database, store: BlobStore) -> int:
         raise InvalidRequest(f"{folder} contains {name}, which {database.address} cannot restore: check DATABASE_URL.")
     source = FolderStore(folder / STORE_FOLDER)
     restored = 0
+    skipped = set() if isinstance(store, FolderStore) else set(source.xorbs())  # Other stores keep files whole.
     for digest in source.digests():
-        with source.open(digest) as opened:
-            store.put(opened, digest)
+        if digest in skipped:
+            continue
+        if isinstance(store, FolderStore):
+            store.copy_from(source, digest, by_link=False)
+        else:
+            with source.open(digest) as opened:
+                store.put(opened, digest)
         restored += 1
     for subject, content in source.references():
         store.write_reference(ArtifactName.parse(subject, ""), content)
@@ -117,7 +123,7 @@ def _copy(source: BlobStore, target: FolderStore) -> BackupReport:
             faults.append(str(error))
             continue
         blobs += 1
-        size_bytes += target.size(digest)
+        size_bytes += target.stored_size(digest)
     faults += [str(DamagedBlob(digest.hex)) for digest in source.quarantined() if digest.hex not in " ".join(faults)]
     target.reexamine()  # Deletes damaged bytes of an earlier backup that were replaced.
     names = set[str]()
@@ -134,11 +140,9 @@ def _copy_blob(source: BlobStore, digest: Digest, target: FolderStore) -> bool:
     """Copy one verified blob to a backup. Return whether no bytes had to be written. Raises DamagedBlob."""
     if _is_whole(target, digest):
         return True
-    path = source.path(digest)
-    if path is not None:
+    if isinstance(source, FolderStore):
         source.verify(digest)
-        if target.adopt(path, digest):
-            return True
+        return target.copy_from(source, digest, by_link=True)
     with source.open(digest) as opened:
         target.put(opened, digest)
     return False

@@ -48,7 +48,7 @@ def unreferenced_blobs(registry: Registry, store: BlobStore, days: float = GRACE
             f"the store contains `{unknown[0]}`{f' and {len(unknown) - 1} more' if unknown[1:] else ''}, which this registry does "
             "not know: run `hub index`, or check DATABASE_URL and STORE_URL."
         )
-    referenced = registry.referenced_blobs()
+    referenced = registry.referenced_blobs() | store.needed_blobs()
     found = [
         blob for digest in store.digests() if digest not in referenced and (blob := _find_old(store, digest, days))
     ]
@@ -63,15 +63,16 @@ def collect(
     Writers of the registry wait for each batch, so none can reference a blob while it is deleted.
     """
     removed: list[UnreferencedBlob] = []
+    needed = store.needed_blobs()  # Composing a blob later resets the age of the blobs that it needs.
     for start in range(0, len(found), BATCH):
         with registry.database.transaction():
-            referenced = registry.referenced_blobs()
+            referenced = registry.referenced_blobs() | needed
             removed += [
                 blob
                 for blob in found[start : start + BATCH]
                 if blob.digest not in referenced and store.delete_unused(blob.digest, days * DAY_S)
             ]
-    referenced = registry.referenced_blobs()
+    referenced = registry.referenced_blobs() | store.needed_blobs()
     for digest in list(store.quarantined()):
         if digest not in referenced:
             store.delete(digest)  # No revision refers to these damaged bytes.
@@ -81,6 +82,6 @@ def collect(
 def _find_old(store: BlobStore, digest: Digest, days: float) -> UnreferencedBlob | None:
     try:
         age_days = store.age_s(digest) / DAY_S
-        return UnreferencedBlob(digest, store.size(digest), age_days) if age_days >= days else None
+        return UnreferencedBlob(digest, store.stored_size(digest), age_days) if age_days >= days else None
     except (Unknown, DamagedBlob):
         return None  # Another process has deleted it.

@@ -41,7 +41,8 @@ def verify(registry: Registry, store: BlobStore, pace: Callable[[int], None] | N
         for digest, size in sorted(wanted.items())
         if (problem := _fault(store, digest, size, pace))
     ]
-    unreferenced = [digest for digest in store.digests() if digest not in wanted]
+    needed = store.needed_blobs()
+    unreferenced = [digest for digest in store.digests() if digest not in wanted and digest not in needed]
     damaged = [digest for digest in unreferenced if _fault(store, digest, None, pace)]
     if unreferenced:
         problems.append(

@@ -6,15 +6,19 @@ Blobs have no names. References make it possible to rebuild the registry: they a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, BinaryIO, Protocol, runtime_checkable
 from urllib.parse import unquote
 
 from hub.errors import InvalidRequest
 from hub.names import ArtifactName, Digest
+from hub.store.composed import Part, Piece
 from hub.store.folder import FolderStore
 from hub.store.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from hub.xet.xorb import Bytes, Chunk
 
 __all__ = ["BlobStore", "FolderStore", "MemoryStore", "open_store"]
 
@@ -33,6 +37,22 @@ class BlobStore(Protocol):
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
         """Store a copy of the file at `path`, unless the store has its bytes, which it verifies. Returns and raises like `put`."""
 
+    def put_xorb(self, chunks: Iterable[tuple[Chunk, Bytes]]) -> tuple[Digest, list[Chunk]]:
+        """Store the chunks of a xorb, each of which was compared with its hash. Return the digest of the blob, and the chunks.
+
+        A store may name such a blob after the hashes of its chunks instead of its SHA-256. Raises like `put`.
+        """
+
+    def compose(self, parts: Sequence[Part], expected: Digest | None) -> Digest:
+        """Make the blob that consists of `parts`, without storing their bytes again where the store can. Return its digest.
+
+        Its bytes are read and compared with `expected`. The blobs of the parts must not be deleted for as long as `needed_blobs` has
+        them. Raises like `put` and `open`.
+        """
+
+    def needed_blobs(self) -> set[Digest]:
+        """Return all blobs that composed blobs consist of."""
+
     def refresh(self, digest: Digest, size_bytes: int | None = None) -> bool:
         """Reset the age of a blob that `holds` finds. Return False if it must be put again instead."""
 
@@ -45,6 +65,9 @@ class BlobStore(Protocol):
 
     def path(self, digest: Digest, size_bytes: int | None = None) -> Path | None:
         """Return a local file with exactly these bytes, for mmap and sendfile; None if the store has none. Raises like `open`."""
+
+    def pieces(self, digest: Digest, size_bytes: int | None = None) -> list[Piece] | None:
+        """Return where the bytes are in local files, in order; None if they are elsewhere. Raises like `open`."""
 
     def url(self, digest: Digest, size_bytes: int | None = None, seconds: int = 3600) -> str | None:
         """Return a URL from which anyone can read the blob for `seconds`; None if the store has none. Raises UnknownFile, DamagedBlob."""
@@ -76,10 +99,13 @@ class BlobStore(Protocol):
     def size(self, digest: Digest) -> int:
         """Return the size in bytes. Raises UnknownFile."""
 
+    def stored_size(self, digest: Digest) -> int:
+        """Return how many bytes deleting the blob frees: few if it is composed of others. Raises UnknownFile."""
+
     def __contains__(self, digest: Digest) -> bool: ...
 
     def digests(self) -> Iterator[Digest]:
-        """Yield the digests of all blobs, in no order."""
+        """Yield the digests of all blobs, those that are composed of others last."""
 
     def delete(self, digest: Digest) -> None:
         """Delete a blob, damaged or not; nothing happens if it does not exist."""

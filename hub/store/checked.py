@@ -12,19 +12,28 @@ import hashlib
 import io
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from hub.errors import DamagedBlob, DamagedFile, UnknownFile, Unreachable
 from hub.names import Digest
+from hub.store.composed import Part, Piece
+from hub.store.joined import JoinedChunks
+
+if TYPE_CHECKING:
+    from hub.xet.xorb import Bytes, Chunk
 
 CHECKED_BYTES = 1 << 20
 """Blobs of up to this size are compared with their digest whenever they are read; of larger ones, reading compares the size, and
 `hub verify`, the scrub and commits the digest. Hashing 1 MiB takes 1 ms, about as long as the rest of a request; hashing more would
 cost a reader that needs a header or a range more than its bytes. Cards, configurations and what commits contain are smaller."""
 CHUNK_BYTES = 1 << 20
+UNREADABLE = "unreadable"
+"""What `hash_file` returns instead of a digest if bytes cannot be read."""
+_HASHED_BYTES = 256 << 10
+"""Bytes that are hashed at a time: they stay in the processor's cache."""
 _MAX_VERIFIED = 100_000
 """Verified blobs that a process remembers, about 20 MB."""
 _log = logging.getLogger("hub.store")
@@ -55,7 +64,7 @@ class CheckedStore(ABC):
             return self._open(digest)
         content = io.BytesIO()
         with self._open(digest) as opened:
-            self._check(digest, found, _hash(opened, copy=content))
+            self._check(digest, found, self._hash(digest, opened, copy=content))
         content.seek(0)
         return content
 
@@ -69,6 +78,36 @@ class CheckedStore(ABC):
         except UnknownFile:
             return None
         return file
+
+    def pieces(self, digest: Digest, size_bytes: int | None = None) -> list[Piece] | None:
+        """See `BlobStore.pieces`."""
+        if (file := self.path(digest, size_bytes)) is None:
+            return None
+        return [Piece(file, 0, file.stat().st_size)]
+
+    def put_xorb(self, chunks: Iterable[tuple[Chunk, Bytes]]) -> tuple[Digest, list[Chunk]]:
+        """See `BlobStore.put_xorb`."""
+        listed: list[Chunk] = []
+
+        def contents() -> Iterator[Bytes]:
+            for chunk, content in chunks:
+                listed.append(chunk)
+                yield content
+
+        return self.put(cast("BinaryIO", JoinedChunks(contents())))[0], listed
+
+    def compose(self, parts: Sequence[Part], expected: Digest | None) -> Digest:
+        """See `BlobStore.compose`. Stores that keep no ranges store the bytes whole."""
+        size_bytes = sum(part.size for part in parts)
+        if expected is not None and list(parts) == [Part(expected, 0, size_bytes, size_bytes)]:
+            self.confirm(expected, size_bytes)
+            if self.refresh(expected, size_bytes):
+                return expected
+        return self.put(cast("BinaryIO", JoinedChunks(self._read_parts(parts))), expected)[0]
+
+    def needed_blobs(self) -> set[Digest]:
+        """See `BlobStore.needed_blobs`."""
+        return set()
 
     def url(self, digest: Digest, size_bytes: int | None = None, seconds: int = 3600) -> str | None:
         """See `BlobStore.url`."""
@@ -105,6 +144,10 @@ class CheckedStore(ABC):
         """See `BlobStore.size`."""
         return self._get(digest).size_bytes
 
+    def stored_size(self, digest: Digest) -> int:
+        """See `BlobStore.stored_size`."""
+        return self.size(digest)
+
     def age_s(self, digest: Digest) -> float:
         """See `BlobStore.age_s`."""
         return self._get(digest).age_s
@@ -118,11 +161,8 @@ class CheckedStore(ABC):
         restored = []
         for digest in list(self._set_aside()):
             if self._find(digest) is None:
-                with self._open_aside(digest) as opened:
-                    if _hash(opened) != digest.hex:
-                        continue
-                    opened.seek(0)
-                    self.put(opened, digest)
+                if not self._restore(digest):
+                    continue
                 restored.append(digest)
             self._delete_aside(digest)
         return restored
@@ -130,6 +170,11 @@ class CheckedStore(ABC):
     @abstractmethod
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
         """See `BlobStore.put`."""
+
+    def _read_parts(self, parts: Sequence[Part]) -> Iterator[Bytes]:
+        for part in parts:
+            with self.open(part.digest) as opened:
+                yield from part.read(opened)
 
     def _keeps(self, digest: Digest, size_bytes: int) -> bool:
         """Return whether the store has these bytes for certain, after resetting their age; otherwise they are written again."""
@@ -169,11 +214,30 @@ class CheckedStore(ABC):
         with self._open(digest) as opened:
             if pace is not None:
                 self._uncache(opened)
-            hashed = _hash(opened, pace)
+            hashed = self._hash(digest, opened, pace)
             if pace is not None:
                 self._uncache(opened)
         self._check(digest, found, hashed)
         self._remember(digest, found.stamp)
+
+    def _hash(
+        self,
+        digest: Digest,  # noqa: ARG002 - for stores to override
+        opened: BinaryIO,
+        pace: Callable[[int], None] | None = None,
+        copy: BinaryIO | None = None,
+    ) -> str:
+        """Return what the digest of these bytes is; see `hash_file`."""
+        return hash_file(opened, pace, copy)
+
+    def _restore(self, digest: Digest) -> bool:
+        """Put bytes that were moved aside again if they are right. Return whether they are."""
+        with self._open_aside(digest) as opened:
+            if hash_file(opened) != digest.hex:
+                return False
+            opened.seek(0)
+            self.put(opened, digest)
+        return True
 
     def _get(self, digest: Digest) -> Stored:
         if (found := self._find(digest)) is not None:
@@ -246,21 +310,25 @@ class CheckedStore(ABC):
         """Delete bytes that were moved aside; nothing happens if there are none."""
 
 
-def _hash(opened: BinaryIO, pace: Callable[[int], None] | None = None, copy: BinaryIO | None = None) -> str:
-    """Return the SHA-256 of a file; text that no digest equals if the disk cannot read it. Raises Unreachable for other errors.
+def hash_file(opened: BinaryIO, pace: Callable[[int], None] | None = None, copy: BinaryIO | None = None) -> str:
+    """Return the SHA-256 of a file that was not read yet; UNREADABLE if the disk cannot read it. Raises Unreachable for other errors.
 
     `pace` is called with the number of bytes after each chunk. `copy` gets the bytes.
     """
-    hashed = hashlib.sha256()
+    hashed, buffer = hashlib.sha256(), memoryview(bytearray(_HASHED_BYTES))
+    source: Any = getattr(opened, "raw", opened)  # Without another copy in the buffer of a buffered file.
     try:
-        while chunk := opened.read(CHUNK_BYTES):
-            hashed.update(chunk)
+        while count := source.readinto(buffer):
+            hashed.update(buffer[:count])
             if copy is not None:
-                copy.write(chunk)
+                copy.write(buffer[:count])
             if pace is not None:
-                pace(len(chunk))
+                pace(count)
     except OSError as error:
-        if error.errno == errno.EIO:  # A bad sector: another copy must replace it, as for wrong bytes.
-            return "unreadable"
+        if error.errno in {
+            errno.EIO,
+            errno.ENOENT,
+        }:  # A bad sector, or a part that was deleted: another copy must replace it.
+            return UNREADABLE
         raise Unreachable(f"cannot read the store: {error.strerror or error}.") from error
     return hashed.hexdigest()

@@ -18,7 +18,7 @@ class ChunkedFile(io.RawIOBase):
         self._left = memoryview(b"")
 
     @abstractmethod
-    def next_chunk(self) -> bytes | None:
+    def next_chunk(self) -> bytes | memoryview | None:
         """Return the next chunk; None at the end, also when called again."""
 
     def readable(self) -> bool:
@@ -54,10 +54,10 @@ class ChunkedFile(io.RawIOBase):
 class JoinedChunks(ChunkedFile):
     """A readable file over an iterator of chunks."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    def __init__(self, chunks: Iterator[bytes | memoryview]) -> None:
         super().__init__()
         self._chunks = chunks
 
-    def next_chunk(self) -> bytes | None:
+    def next_chunk(self) -> bytes | memoryview | None:
         """Return the next chunk; None at the end."""
         return next(self._chunks, None)

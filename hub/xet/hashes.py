@@ -20,7 +20,7 @@ _BRANCHES = 4
 """Mean number of children of a node: a node ends at a hash that is divisible by it, and has three to nine children."""
 
 
-def chunk_hash(content: bytes) -> bytes:
+def chunk_hash(content: bytes | memoryview) -> bytes:
     """Return the hash of a chunk."""
     return blake3(content, key=_CHUNK_KEY).digest()
 

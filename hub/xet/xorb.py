@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from blake3 import blake3
 from lz4.frame import LZ4FrameDecompressor
 
 from hub.errors import DamagedFile, InvalidSource
@@ -32,7 +33,10 @@ _NEAR = 1 << 20
 _FOOTER = b"XETBLOB"
 """Start of the footer that older clients append. It only repeats what the chunks contain."""
 _PLAIN, _LZ4, _GROUPED_LZ4 = range(3)
+Bytes = bytes | memoryview
+"""Content, or a part of what has arrived that was not copied."""
 _ROW = struct.Struct(f"<{SIZE}sIIII")
+_TABLE_KEY = b"linguahub: the table of a xorb 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Chunk:
         return self.scheme == _PLAIN
 
 
-def read_xorb(sent: BinaryIO, name: str) -> Iterator[tuple[Chunk, bytes]]:
+def read_xorb(sent: BinaryIO, name: str) -> Iterator[tuple[Chunk, Bytes]]:
     """Yield the chunks of a xorb with the bytes to store for each. Chunks are unpacked and hashed as they arrive.
 
     Chunks are stored unpacked, so that files are assembled by copying long runs, except those that compress to less than half:
@@ -77,7 +81,7 @@ def read_xorb(sent: BinaryIO, name: str) -> Iterator[tuple[Chunk, bytes]]:
         raise InvalidSource(f"xorb {name[:12]} has the hash {found[:12]}: upload it again.")
 
 
-def unpack(chunk: Chunk, packed: bytes) -> bytes:
+def unpack(chunk: Chunk, packed: bytes) -> Bytes:
     """Return the unpacked bytes of a stored chunk. Raises DamagedFile if the stored bytes are damaged."""
     try:
         content = _unpack(packed, chunk.size, chunk.scheme)
@@ -98,20 +102,46 @@ def read_table(table: bytes) -> list[Chunk]:
     return [Chunk(*row) for row in _ROW.iter_unpack(table)]
 
 
-def _chunks(sent: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+def table_hash(table: bytes) -> str:
+    """Return the hash of a table. It determines the bytes of all chunks, because the table has their hashes."""
+    return blake3(table, key=_TABLE_KEY).hexdigest()
+
+
+class _Pieces:
+    """Takes bytes from the pieces in which a file arrives. Most are views, not copies."""
+
+    def __init__(self, sent: BinaryIO) -> None:
+        self._sent = sent
+        self._left = memoryview(b"")
+
+    def take(self, size: int) -> memoryview:
+        """Return the next `size` bytes; fewer at the end."""
+        taken, self._left = self._left[:size], self._left[size:]
+        while len(taken) < size and (piece := self._sent.read(_NEAR)):
+            start, self._left = memoryview(piece)[: size - len(taken)], memoryview(piece)[size - len(taken) :]
+            taken = memoryview(b"".join((taken, start))) if taken else start
+        return taken
+
+    def skip(self) -> None:
+        """Read to the end, or the client would see a broken connection."""
+        while self._sent.read(_NEAR):
+            pass
+
+
+def _chunks(sent: BinaryIO) -> Iterator[tuple[memoryview, int, int]]:
     """Yield packed bytes, unpacked size and scheme of every chunk."""
-    position = 0
-    while head := sent.read(_HEAD):
+    position, pieces = 0, _Pieces(sent)
+    while head := bytes(pieces.take(_HEAD)):
         if head.startswith(_FOOTER):
-            while sent.read(_NEAR):  # Read to the end, or the client would see a broken connection.
-                pass
+            pieces.skip()
             return
         if len(head) < _HEAD or head[0] != 0:
             raise InvalidSource(
                 f"no valid chunk begins at byte {position} of this xorb: it is truncated or of a newer version."
             )
         packed, size = int.from_bytes(head[1:4], "little"), int.from_bytes(head[5:8], "little")
-        content = sent.read(packed) if 0 < size <= MAX_CHUNK and 0 < packed <= _MAX_PACKED else b""
+        is_valid = 0 < size <= MAX_CHUNK and 0 < packed <= _MAX_PACKED
+        content = pieces.take(packed if is_valid else 0)
         if not content or len(content) < packed:
             raise InvalidSource(
                 f"the chunk at byte {position} declares invalid sizes: {packed} packed, {size} unpacked."
@@ -120,7 +150,8 @@ def _chunks(sent: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         position += _HEAD + packed
 
 
-def _unpack(packed: bytes, size: int, scheme: int) -> bytes:
+def _unpack(packed: Bytes, size: int, scheme: int) -> Bytes:
+    content: Bytes
     if scheme == _PLAIN:
         content = packed
     elif scheme in {_LZ4, _GROUPED_LZ4}:
@@ -132,7 +163,7 @@ def _unpack(packed: bytes, size: int, scheme: int) -> bytes:
     return _ungroup(content) if scheme == _GROUPED_LZ4 else content
 
 
-def _decompress(packed: bytes, size: int) -> bytes:
+def _decompress(packed: Bytes, size: int) -> bytes:
     """Decompress at most one byte more than `size`, so that a decompression bomb is never expanded."""
     unpacker = LZ4FrameDecompressor()
     try:
@@ -144,7 +175,7 @@ def _decompress(packed: bytes, size: int) -> bytes:
     return content
 
 
-def _ungroup(content: bytes) -> bytes:
+def _ungroup(content: Bytes) -> bytes:
     """Undo "byte grouping 4": first every fourth byte, then every fourth from the second on, and so on."""
     import numpy as np  # Fifty times faster than slicing a bytearray, and clients send nearly all weights this way.
 

@@ -1,15 +1,21 @@
-"""Send files: data in the page cache is read directly, other data in a thread."""
+"""Send files: large ones with `sendfile` if the connection allows it, others from the page cache or, if they are not in it, by a thread."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+import stat
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 from anyio import to_thread
+from starlette.datastructures import MutableHeaders
 from starlette.responses import FileResponse
+from starlette.types import Receive, Scope, Send
+
+from hub.store.composed import OpenPieces, Piece
+from server.connections.direct_sender import EXTENSION
+from server.http.middleware import SENT_DIRECTLY
 
 CHUNK_BYTES = 1 << 20
 """Bytes per read. Measured: 2.8 GB/s, against 0.6 GB/s with Starlette's 64 KiB."""
@@ -18,24 +24,64 @@ _NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
 
 class BlobResponse(FileResponse):
-    """A response with a file or with ranges of it."""
+    """A response with a blob or with ranges of it, from the files that contain its bytes."""
 
     chunk_size = CHUNK_BYTES
 
+    def __init__(self, pieces: Sequence[Piece], **options: Any) -> None:
+        """`options`: see `FileResponse`."""
+        self._pieces = pieces
+        found = pieces[0].path.stat()
+        self._size = size = sum(piece.size for piece in pieces)
+        self._send_directly: Any = None
+        status = os.stat_result((stat.S_IFREG, 0, 0, 0, 0, 0, size, 0, int(found.st_mtime), 0))
+        super().__init__(pieces[0].path, stat_result=status, **options)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response."""
+        self._send_directly = scope.get("extensions", {}).get(EXTENSION)
+        self._state = scope.setdefault("state", {})
+        await super().__call__(scope, receive, send)
+
+    async def _handle_simple(self, send: Send, send_header_only: bool, send_pathsend: bool) -> None:  # noqa: ARG002
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await self._send_range(send, 0, 0 if send_header_only else self._size)
+
+    async def _handle_single_range(
+        self, send: Send, start: int, end: int, file_size: int, send_header_only: bool
+    ) -> None:
+        headers = MutableHeaders(raw=list(self.raw_headers))
+        headers["content-range"] = f"bytes {start}-{end - 1}/{file_size}"
+        headers["content-length"] = str(end - start)
+        await send({"type": "http.response.start", "status": 206, "headers": headers.raw})
+        await self._send_range(send, start, start if send_header_only else end)
+
+    async def _send_range(self, send: Send, start: int, end: int) -> None:
+        async with self._open_file() as opened:
+            sent = await self._send_directly(opened.find, start, end) if self._send_directly is not None else None
+            if sent is not None:
+                self._state[SENT_DIRECTLY] = sent
+                start = end
+            await opened.seek(start)
+            while start < end and (chunk := await opened.read(min(self.chunk_size, end - start))):
+                start += len(chunk)
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
     @asynccontextmanager
     async def _open_file(self) -> AsyncIterator[_Opened]:  # type: ignore[override]  # Starlette only needs `seek` and `read`.
-        file = await to_thread.run_sync(Path(self.path).open, "rb", 0)
+        opened = _Opened(self._pieces)
         try:
-            yield _Opened(file)
+            yield opened
         finally:
-            file.close()
+            opened.close()
 
 
 class _Opened:
-    """An open file and a position in it."""
+    """The pieces of a blob, and a position in them."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self._pieces = OpenPieces(pieces)
         self._position = 0
 
     async def seek(self, position: int) -> int:
@@ -43,27 +89,41 @@ class _Opened:
         self._position = position
         return position
 
-    async def read(self, size: int) -> bytes:
+    async def read(self, size: int) -> bytes | memoryview:
         """Return the next `size` bytes; fewer only at the end, as Starlette expects."""
-        chunks: list[bytes] = []
+        chunks: list[bytes | memoryview] = []
         left = size
         while left:
-            chunk = self._read_cached(left) or await to_thread.run_sync(
-                os.pread, self._file.fileno(), left, self._position
-            )
-            if not chunk:
+            number, place, available = self._pieces.find(self._position)
+            if not available:
                 break
+            count = min(left, available)
+            chunk: bytes | memoryview | None = _read_cached(number, count, place)
+            if not chunk:
+                chunk = await to_thread.run_sync(os.pread, number, count, place)
+            if not chunk:
+                break  # The file was truncated.
             self._position += len(chunk)
             left -= len(chunk)
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _read_cached(self, size: int) -> bytes:
-        if _NOWAIT is None:
-            return b""
-        buffer = bytearray(size)
-        try:
-            count = os.preadv(self._file.fileno(), [buffer], self._position, _NOWAIT)
-        except OSError:  # Not cached, or the file system does not support the flag.
-            return b""
-        return bytes(memoryview(buffer)[:count])
+    def find(self, position: int) -> tuple[int, int, int]:
+        """See `OpenPieces.find`."""
+        return self._pieces.find(position)
+
+    def close(self) -> None:
+        """Close the open file."""
+        self._pieces.close()
+
+
+def _read_cached(number: int, size: int, position: int) -> memoryview | None:
+    """Return at most `size` bytes; None if reading them would wait for the disk."""
+    if _NOWAIT is None:
+        return None
+    buffer = bytearray(size)
+    try:
+        count = os.preadv(number, [buffer], position, _NOWAIT)
+    except OSError:  # Not cached, or the file system does not support the flag.
+        return None
+    return memoryview(buffer)[:count]

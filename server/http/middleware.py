@@ -18,6 +18,8 @@ PAGE_POLICY = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """Nothing inline and nothing external is allowed, so that the author of a card cannot run code in a reader's browser."""
+RECEIVED_DIRECTLY, SENT_DIRECTLY = "received_directly", "sent_directly"
+"""Names of a request's state with the number of bytes that threads have transferred beside its messages."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:;=-]{1,128}")
 _SECRET = re.compile(r"^(/lfs/\w+/|/reset/|(?:/api/v1)?/try/).+")
 _MAX_LOGGED = 4000
@@ -97,6 +99,9 @@ class Observer(HttpLayer):
         try:
             await self.app(scope, receive_and_count, send_and_count)
         finally:
+            state = scope.get("state", {})
+            seen.received_bytes += state.get(RECEIVED_DIRECTLY, 0)
+            seen.sent_bytes += state.get(SENT_DIRECTLY, 0)
             seen.seconds = time.perf_counter() - began_at
             self.observe(scope, seen)
 

@@ -10,11 +10,13 @@ from typing import TypeVar
 from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from hub.errors import ClientTimeout, InvalidRequest, TooLarge
 from hub.store.joined import ChunkedFile
-from server.http.middleware import HttpLayer
+from server.connections.direct_body import EXTENSION, DirectBody
+from server.http.middleware import RECEIVED_DIRECTLY, HttpLayer
 
 T = TypeVar("T")
 MAX_SENDERS = 64
@@ -25,6 +27,8 @@ MAX_BODY = 8 << 20
 """Default limit of a body in bytes."""
 _STEP = 1 << 20
 """Bytes that are collected before they are passed to a thread."""
+_MANY = 64
+"""Pieces in a step above which they are joined, because small ones take more memory than their bytes."""
 MAX_COMMIT_BODY = 256 << 20
 """Limit of a commit in bytes: clients send up to 100 MiB of small files in it, in base64, which is a third longer."""
 
@@ -58,17 +62,22 @@ class BodyLimit(HttpLayer):
 
 
 class BodyReader(ChunkedFile):
-    """A request body as a file for a worker thread. While the thread processes one piece, the next one is received.
+    """A request body as a file for a worker thread, which receives it itself if the connection allows it.
 
-    It uses about 2 MiB. Create it on the event loop, and `close` it if reading can stop early. Reading raises TooLarge for
-    more bytes than expected, InvalidRequest for fewer, ClientTimeout if no data arrives.
+    Otherwise, while the thread processes about 1 MiB, the next is received; it uses about 2 MiB. Create it on the event loop, and `close`
+    it there. Reading raises TooLarge for more bytes than expected, InvalidRequest for fewer, ClientTimeout if no data arrives.
     """
 
     def __init__(self, request: Request, size_bytes: int, *, at_most: bool = False) -> None:
         super().__init__()
+        take = request.scope.get("extensions", {}).get(EXTENSION)
+        self._direct: DirectBody | None = take() if take is not None else None
+        self._state = request.scope.setdefault("state", {})
         self._stream: AsyncIterator[bytes] = request.stream().__aiter__()
         self._loop = asyncio.get_running_loop()
-        self._next: Future[bytes] | None = None
+        self._next: Future[list[bytes]] | None = None
+        self._arrived: list[bytes] = []
+        """Pieces that were received and not read, the first one last."""
         self._expected = size_bytes
         self._at_most = at_most
         self._received = 0
@@ -77,19 +86,36 @@ class BodyReader(ChunkedFile):
         """Stop receiving."""
         if self._next is not None:
             self._next.cancel()
+        if self._direct is not None:
+            self._direct.close()
+            self._direct = None
+            self._state[RECEIVED_DIRECTLY] = self._received
         super().close()
 
     def next_chunk(self) -> bytes | None:
-        """Return the next piece of about 1 MiB, and start to receive the one after it."""
-        coming = self._next or self._schedule()
-        piece = coming.result()
-        self._next = self._schedule() if piece else coming
+        """Return the next piece as it has arrived. The last one of about 1 MiB starts to receive those after it."""
+        if self._direct is not None:
+            return self._receive(self._direct)
+        if not self._arrived:
+            coming = self._next or self._schedule()
+            self._arrived = coming.result()[::-1]
+            self._next = self._schedule() if self._arrived else coming
+        return self._arrived.pop() if self._arrived else None
+
+    def _receive(self, direct: DirectBody) -> bytes | None:
+        try:
+            piece = direct.receive(IDLE_TIMEOUT_S)
+        except TimeoutError:
+            raise _timed_out() from None
+        except ConnectionError:
+            raise ClientDisconnect from None
+        self._count(len(piece))
         return piece or None
 
-    def _schedule(self) -> Future[bytes]:
+    def _schedule(self) -> Future[list[bytes]]:
         return asyncio.run_coroutine_threadsafe(self._gather(), self._loop)
 
-    async def _gather(self) -> bytes:
+    async def _gather(self) -> list[bytes]:
         pieces, gathered = list[bytes](), 0
         while gathered < _STEP:
             try:
@@ -99,17 +125,22 @@ class BodyReader(ChunkedFile):
                 break
             except TimeoutError:
                 raise _timed_out() from None
-            pieces.append(piece)
-            gathered += len(piece)
-        self._received += gathered
+            if piece:
+                pieces.append(piece)
+                gathered += len(piece)
+        self._count(gathered)
+        return pieces if len(pieces) <= _MANY else [b"".join(pieces)]
+
+    def _count(self, size: int) -> None:
+        """Count bytes that arrived; none at the end. Raises TooLarge, InvalidRequest."""
+        self._received += size
         if self._received > self._expected:
             allowed = "allowed" if self._at_most else "announced"
             raise TooLarge(f"the request body is larger than the {self._expected} bytes {allowed}.")
-        if not gathered and self._received < self._expected and not self._at_most:
+        if not size and self._received < self._expected and not self._at_most:
             raise InvalidRequest(
                 f"{self._expected} bytes were announced, but {self._received} arrived: send them again."
             )
-        return b"".join(pieces)
 
 
 def _timed_out() -> ClientTimeout:

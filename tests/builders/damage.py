@@ -14,12 +14,13 @@ def flip(content: bytes) -> bytes:
 
 
 def damage(store: BlobStore, digest: Digest, change: Callable[[bytes], bytes] = flip) -> None:
-    """Change the bytes of a blob."""
+    """Change the bytes of a blob; of a composed one, those of its first part."""
     if isinstance(store, MemoryStore):
         store._blobs[digest] = change(store._blobs[digest])
     elif isinstance(store, FolderStore):
-        path = store.root / "blobs" / digest.hex[:2] / digest.hex
-        path.write_bytes(change(path.read_bytes()))
+        piece = store._places.pieces(digest)[0]
+        content, end = piece.path.read_bytes(), piece.start + piece.size
+        piece.path.write_bytes(content[: piece.start] + change(content[piece.start : end]) + content[end:])
     else:
         import obstore
 

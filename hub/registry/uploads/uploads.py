@@ -155,7 +155,9 @@ def record_xorb(
     with database.transaction() as session:
         known = session.get(XorbRow, (account.id, hash))
         if known is not None:
-            known.used_at, known.digest, known.owner = utc_now(), digest.hex, owner.lower()
+            # A client may compress the same chunks otherwise, so that they are at other places of another blob.
+            known.digest, known.size_bytes, known.chunks = digest.hex, size_bytes, chunks
+            known.used_at, known.owner = utc_now(), owner.lower()
             return False
         session.add(
             XorbRow(

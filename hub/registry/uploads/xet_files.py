@@ -1,9 +1,10 @@
-"""Store xorbs, and reconstruct files from the xorbs that their shard references, verifying everything that the shard claims."""
+"""Store xorbs, and compose files of the xorbs that their shard references, verifying everything that the shard claims."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO, cast
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO
 
 from hub.errors import DamagedBlob, DamagedFile, InvalidSource, TooLarge, UnknownFile
 from hub.names import Digest
@@ -11,18 +12,16 @@ from hub.registry.accounts.permissions import Account, Caller
 from hub.registry.uploads.blob_ids import record_xet_hash
 from hub.registry.uploads.uploads import find_xorb, forget_xorbs, record_upload, record_xorb, touch_xorbs
 from hub.store import BlobStore
-from hub.store.joined import JoinedChunks
+from hub.store.composed import Part
 from hub.xet.hashes import file_hash, hash_to_hex, range_hash
 from hub.xet.shard import SentFile, Term
-from hub.xet.xorb import Chunk, read_table, read_xorb, unpack, write_table
+from hub.xet.xorb import Bytes, Chunk, read_table, read_xorb, unpack, write_table
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
 MAX_FILE_BYTES = 500 * 10**9
 """As on the Hugging Face Hub. A small shard can reference one chunk a million times."""
-_READ_BYTES = 1 << 20
-"""Bytes of a xorb that are read at a time."""
 
 
 def store_xorb(
@@ -32,14 +31,8 @@ def store_xorb(
 
     `owner`: see `record_upload`.
     """
-    chunks: list[Chunk] = []
-
-    def contents() -> Iterator[bytes]:
-        for chunk, content in read_xorb(sent, name):
-            chunks.append(chunk)
-            yield content
-
-    digest, size = store.put(cast("BinaryIO", JoinedChunks(contents())))
+    digest, chunks = store.put_xorb(read_xorb(sent, name))
+    size = sum(chunk.packed for chunk in chunks)
     return record_xorb(database, account, name, digest, size, write_table(chunks), owner=owner)
 
 
@@ -54,11 +47,11 @@ def store_file(database: Database, store: BlobStore, caller: Caller, file: SentF
     hashed = [(chunk.hash, chunk.size) for _, chunks in parts for chunk in chunks]
     if file_hash(hashed) != file.hash:
         raise InvalidSource("the chunks in this shard do not match the hash of its file: upload it again.")
-    digest = file.sha256
     try:
-        if digest is None or not _is_one_blob(store, parts, digest, file.size):
-            contents = _contents(store, parts, is_checked=digest is not None)
-            digest, _ = store.put(cast("BinaryIO", JoinedChunks(contents)), digest)
+        if file.sha256 is None:  # Only the hashes of the xorbs tell whether the bytes are right.
+            for xorb, _ in xorbs.values():
+                store.confirm(xorb)
+        digest = store.compose([_part(xorb, run) for xorb, chunks in parts for run in _runs(chunks)], file.sha256)
     except (DamagedFile, InvalidSource, UnknownFile):
         _forget_lost_xorbs(database, store, [xorb for xorb, _ in xorbs.values()])
         raise
@@ -79,17 +72,6 @@ def _forget_lost_xorbs(database: Database, store: BlobStore, xorbs: list[Digest]
             lost.append(digest)
     if lost:
         raise DamagedBlob(lost[0].hex)
-
-
-def _is_one_blob(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]], digest: Digest, size: int) -> bool:
-    """Return whether a blob of the store is already the file: a xorb of uncompressed chunks, all of which are the file's.
-
-    Raises UnknownFile, DamagedBlob.
-    """
-    is_plain = [each for each, _ in parts] == [digest] and all(chunk.is_plain for chunk in parts[0][1])
-    if is_plain:
-        store.confirm(digest, size)
-    return is_plain and store.refresh(digest, size)
 
 
 def _chunks(
@@ -114,25 +96,14 @@ def _chunks(
     return digest, named
 
 
-def _contents(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]], *, is_checked: bool) -> Iterator[bytes]:
-    """Yield the bytes of all chunks. If the caller verifies the digest, runs of uncompressed chunks are read at once."""
-    for digest, chunks in parts:
-        with store.open(digest) as opened:
-            for run in _runs(chunks):
-                opened.seek(run[0].start)
-                if is_checked and run[0].is_plain:
-                    yield from _read_run(opened, run[-1].start + run[-1].packed - run[0].start)
-                else:
-                    yield from (unpack(chunk, opened.read(chunk.packed)) for chunk in run)
+def _part(digest: Digest, run: list[Chunk]) -> Part:
+    """Return contiguous chunks of a xorb as a part of a file."""
+    stored, size = sum(chunk.packed for chunk in run), sum(chunk.size for chunk in run)
+    return Part(digest, run[0].start, stored, size, None if run[0].is_plain else partial(_unpack_run, run))
 
 
-def _read_run(opened: BinaryIO, left: int) -> Iterator[bytes]:
-    while left:
-        piece = opened.read(min(left, _READ_BYTES))
-        if not piece:
-            raise DamagedFile("a xorb in the store is truncated: check the store with `hub verify`.")
-        left -= len(piece)
-        yield piece
+def _unpack_run(run: list[Chunk], opened: BinaryIO) -> Iterator[Bytes]:
+    return (unpack(chunk, opened.read(chunk.packed)) for chunk in run)
 
 
 def _runs(chunks: list[Chunk]) -> Iterator[list[Chunk]]:

@@ -77,11 +77,12 @@ def blob_response(
     Large blobs of a remote store are redirected, small ones are streamed. Raises DamagedBlob if the bytes are damaged or missing.
     """
     media_type = media_type_of(file.path)
-    if (path := store.path(file.digest, file.size_bytes)) is not None:
-        if offload:
-            return Response(headers=headers | {"X-Accel-Redirect": offload}, media_type=media_type, background=after)
-        return BlobResponse(path, headers=headers, media_type=media_type, background=after)
     try:
+        if (pieces := store.pieces(file.digest, file.size_bytes)) is not None:
+            if offload and pieces[0].path.name == file.digest.hex:  # nginx sends files, not ranges of several.
+                headers |= {"X-Accel-Redirect": offload}
+                return Response(headers=headers, media_type=media_type, background=after)
+            return BlobResponse(pieces, headers=headers, media_type=media_type, background=after)
         if (
             file.size_bytes > CHECKED_BYTES
             and (url := store.url(file.digest, file.size_bytes, _REDIRECT_S)) is not None

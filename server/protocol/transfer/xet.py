@@ -6,7 +6,6 @@ large files with Xet since 1.20. Downloads use plain HTTP.
 
 from __future__ import annotations
 
-import io
 import time
 from contextlib import closing
 from typing import BinaryIO, cast
@@ -77,7 +76,7 @@ async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash
     size = int(announced) if announced.isdecimal() else xorb.MAX_SENT
     await run_in_threadpool(_require_room, hub, owner, size)
     with closing(BodyReader(request, xorb.MAX_SENT, at_most=True)) as body:
-        sent = cast(BinaryIO, io.BufferedReader(body, 1 << 20))
+        sent = cast(BinaryIO, body)
         is_new = await read_in_thread(
             request, lambda: store_xorb(hub.registry.database, hub.store, account, hash, sent, owner=owner)
         )

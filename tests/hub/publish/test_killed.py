@@ -15,7 +15,7 @@ from tests.builders.hub import a_hub
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
-import hub.publish.publish, hub.store.folder
+import hub.publish.publish, hub.store.writing
 from hub.names import ArtifactName
 from hub.registry import Registry
 from tests.builders.hub import a_hub
@@ -27,7 +27,7 @@ place, root = sys.argv[1], Path(sys.argv[2])
 opened = a_hub(root)
 match place:
     case "while writing a blob":
-        hub.store.folder._Unfinished.finish = die
+        hub.store.writing.Unfinished.finish = die
     case "after the blobs":
         Registry.record = die
     case "inside the transaction":

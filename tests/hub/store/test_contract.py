@@ -11,6 +11,7 @@ import pytest
 from hub.errors import DamagedBlob, DamagedFile, UnknownFile, Unreachable
 from hub.names import ArtifactName, Digest
 from hub.store import BlobStore, FolderStore, MemoryStore, open_store
+from hub.store.composed import Part
 from tests.builders.damage import damage
 
 CONTENT = b"weights" * 1000
@@ -278,3 +279,87 @@ def test_deleting_a_damaged_blob_deletes_its_bytes(store):
     assert list(store.quarantined()) == []
     with pytest.raises(UnknownFile):
         store.open(DIGEST)
+
+
+LARGE = bytes(range(251)) * 20_000
+"""5 MB, more than what is stored whole."""
+
+
+def compose(store, *, unpack=None):
+    """Put two blobs, and compose the bytes of LARGE twice of them. Return the digest and the parts."""
+    first, _ = store.put(b"before" + LARGE)
+    second, _ = store.put(LARGE[::-1])
+    parts = [Part(first, 6, len(LARGE), len(LARGE)), Part(second, 0, len(LARGE), len(LARGE), unpack)]
+    content = LARGE + (LARGE[::-1] if unpack is None else LARGE)
+    digest = Digest(hashlib.sha256(content).hexdigest())
+    assert store.compose(parts, digest) == digest
+    return digest, content
+
+
+def reverse(opened):
+    yield opened.read()[::-1]
+
+
+@pytest.mark.parametrize("unpack", [None, reverse])
+def test_a_composed_blob_is_read_as_any_other(store, unpack):
+    digest, content = compose(store, unpack=unpack)
+    assert store.holds(digest, len(content))
+    assert store.size(digest) == store.verify(digest) == len(content)
+    assert list(store.digests()).count(digest) == 1
+    path = store.path(digest)
+    assert path is None or path.read_bytes() == content
+    pieces = store.pieces(digest, len(content))
+    assert pieces is None or sum(piece.size for piece in pieces) == len(content)
+    with store.open(digest, len(content)) as opened:
+        assert opened.read() == content
+        for start in (len(LARGE) - 10, 3, 2 * len(LARGE) - 5):
+            opened.seek(start)
+            assert opened.read(20) == content[start:][:20]
+
+
+def test_parts_that_do_not_have_the_digest_are_refused(store):
+    first, size = store.put(LARGE)
+    with pytest.raises(DamagedFile, match="send them again"):
+        store.compose([Part(first, 0, size, size)], ABSENT)
+    assert ABSENT not in store
+
+
+def test_a_part_beyond_the_end_of_its_blob_is_refused(store):
+    first, size = store.put(LARGE)
+    with pytest.raises(DamagedFile):
+        store.compose([Part(first, 1, size, size)], DIGEST)
+    assert DIGEST not in store
+
+
+def test_a_part_of_a_missing_blob_is_refused(store):
+    with pytest.raises(UnknownFile):
+        store.compose([Part(ABSENT, 0, 2 << 20, 2 << 20)], DIGEST)
+
+
+def test_a_composed_blob_can_be_a_part(store):
+    whole, content = compose(store)
+    longer = Digest(hashlib.sha256(content[10:] * 2).hexdigest())
+    size = len(content) - 10
+    store.compose([Part(whole, 10, size, size)] * 2, longer)
+    with store.open(longer) as opened:
+        assert opened.read() == content[10:] * 2
+
+
+def test_a_composed_blob_that_is_put_consists_of_nothing_else(store):
+    digest, content = compose(store)
+    store.delete(digest)
+    assert digest not in store
+    compose(store)
+    again = open_store(store.root) if isinstance(store, FolderStore) else store  # Has verified nothing.
+    assert again.put(content) == (digest, len(content))
+    assert store.needed_blobs() == set()
+
+
+def test_deleting_an_unused_composed_blob_leaves_its_parts(store):
+    digest, _ = compose(store)
+    parts = set(store.digests()) - {digest}
+    assert not store.delete_unused(digest, 3600)
+    assert store.delete_unused(digest, -1)
+    assert digest not in store
+    assert set(store.digests()) == parts
+    assert store.needed_blobs() == set()

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from hub.store.composed import Piece
 from server.http import blob_response
 from server.http.blob_response import CHUNK_BYTES, BlobResponse
 
 CONTENT = random.Random(3).randbytes(3 * CHUNK_BYTES + 12_345)
 
 
-@pytest.fixture(params=["in memory", "on the disk", "in a thread only"])
+@pytest.fixture(params=["in memory", "on the disk", "in a thread only", "in pieces"])
 def client(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     path = tmp_path / "file"
     path.write_bytes(CONTENT)
@@ -25,7 +26,11 @@ def client(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     if request.param == "in a thread only":
         monkeypatch.setattr(blob_response, "_NOWAIT", None)
-    return TestClient(BlobResponse(path))
+    pieces = [Piece(path, 0, len(CONTENT))]
+    if request.param == "in pieces":
+        (other := tmp_path / "other").write_bytes(b"before" + CONTENT[15:-3] + b"after")
+        pieces = [Piece(path, 0, 15), Piece(other, 6, len(CONTENT) - 18), Piece(path, len(CONTENT) - 3, 3)]
+    return TestClient(BlobResponse(pieces))
 
 
 def test_a_file_is_sent_completely(client: TestClient):

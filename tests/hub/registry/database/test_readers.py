@@ -42,7 +42,7 @@ def test_threads_that_read_in_turn_share_one_connection(database: PostgresDataba
     for _ in range(5):
         thread = threading.Thread(target=database.rows, args=["SELECT 1"])
         thread.start()
-        thread.join()
+        thread.join(20)
     assert count_connections(database) == 1
 
 

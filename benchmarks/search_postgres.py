@@ -1,9 +1,10 @@
 """Measure the queries of `benchmarks.search` on PostgreSQL: the server's time for all SQL queries of a search.
 
-python -m benchmarks.search_postgres postgresql://… [--artifacts 100000]
+python -m benchmarks.search_postgres postgresql://… [--artifacts 100000] [--source FOLDER/registry.db]
 
-The database must be empty, or filled by an earlier run. Times come from EXPLAIN ANALYZE, because a client's wall-clock time on a
-busy machine includes the time of other processes. The peer counts and ranks every match of a common word.
+The database must be empty, or filled by an earlier run; fewer artifacts than now are kept. A million take five minutes if the server
+can use 4 GB for an index. Times come from EXPLAIN ANALYZE, because a client's wall-clock time includes its own; on a busy machine they
+still include the time of other processes. The peer counts and ranks every match of a common word.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sqlite3
+import sys
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from benchmarks.search import BATCH, COUNTS, QUERIES, rows_of
+from benchmarks.search import BATCH, COUNTS, QUERIES, TARGET_MS, rows_of
 from hub.records import Query
 from hub.registry import Registry
 from hub.registry.database.postgres import PostgresDatabase
-from hub.registry.search.search import find
 
 PEER = (
     "SELECT id FROM artifacts WHERE search @@ CAST(:asked AS tsquery) ORDER BY ranking, downloads DESC, key LIMIT 20",
@@ -28,22 +33,59 @@ PEER = (
 )
 
 
-def fill(url: str, artifacts: int) -> None:
-    """Create the tables and copy the synthetic registry into them, unless this was done before."""
+_SECONDARY = (
+    "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema() AND tablename = ANY(%s) "
+    "AND indexname NOT IN (SELECT conname FROM pg_constraint)"
+)
+"""Indexes that are dropped before the tables are filled and created again afterwards, which takes a fraction of the time."""
+
+
+def fill(url: str, artifacts: int, source: Path | None) -> None:
+    """Create the tables and copy the synthetic registry into them, unless this was done before.
+
+    `source`: a registry of `benchmarks.search` with at least as many artifacts, which is faster to read than to make again.
+    """
     Registry.open(url).close()
     with psycopg.connect(url, autocommit=True) as connection:
-        done = connection.execute("SELECT coalesce(max(id), 0) FROM artifacts").fetchone()
-        if done is not None and done[0] >= artifacts:
+        done = next(iter(connection.execute("SELECT coalesce(max(id), 0) FROM artifacts")))[0]
+        if done >= artifacts:
             return
-        for first in range(1, artifacts + 1, BATCH):
-            for table, rows in rows_of(range(first, min(first + BATCH, artifacts + 1))).items():
+        connection.execute("SET maintenance_work_mem = '4GB'")
+        indexes = connection.execute(_SECONDARY, [list(rows_of(range(1, 2)))]).fetchall()
+        for name, _ in indexes:
+            connection.execute(f"DROP INDEX {name}".encode())
+        started = time.perf_counter()
+        for first in range(done + 1, artifacts + 1, BATCH):
+            ids = range(first, min(first + BATCH, artifacts + 1))
+            for table, rows in (_stored(source, ids) if source else rows_of(ids)).items():
                 columns = ", ".join(rows[0])
                 with connection.cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                     for row in rows:
                         copy.write_row(list(row.values()))
+            print(f"{ids[-1]} artifacts, {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+        for name, definition in indexes:
+            connection.execute(definition.encode())
+            print(f"{name}, {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
         for statement in COUNTS:
             connection.execute(statement)
         connection.execute("VACUUM ANALYZE")
+
+
+def _stored(source: Path, ids: range) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of the artifacts with these numbers from a registry in SQLite, by table."""
+    samples = rows_of(range(10, 11))
+    with closing(sqlite3.connect(source)) as connection:
+        connection.row_factory = sqlite3.Row
+        return {
+            table: [
+                {name: bool(row[name]) if isinstance(sample, bool) else row[name] for name, sample in rows[0].items()}
+                for row in connection.execute(
+                    f"SELECT * FROM {table} WHERE {'id' if table == 'artifacts' else 'artifact_id'} BETWEEN ? AND ?",
+                    [ids[0], ids[-1]],
+                )
+            ]
+            for table, rows in samples.items()
+        }
 
 
 class Explained(PostgresDatabase):
@@ -52,21 +94,25 @@ class Explained(PostgresDatabase):
     took_ms = 0.0
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> Sequence[Any]:
-        """Return the rows of a query, which is run twice."""
-        if sql.startswith("SELECT"):
-            plan = [row[0] for row in super().rows(f"EXPLAIN (ANALYZE, TIMING OFF) {sql}", values)]
+        """Return the rows of a query, which is run twice, or the plan of one."""
+        asked = {
+            "SELECT": f"EXPLAIN (ANALYZE, TIMING OFF) {sql}",
+            "EXPLAI": sql.replace("EXPLAIN", "EXPLAIN (SUMMARY)", 1),
+        }
+        if sql[:6] in asked:
+            plan = [row[0] for row in super().rows(asked[sql[:6]], values)]
             self.took_ms += sum(
                 float(line.split(": ")[1][:-3]) for line in plan if line.endswith(" ms") and "Time" in line
             )
         return super().rows(sql, values)
 
 
-def took_ms(database: Explained, query: Query) -> float:
-    """Return the server's time to plan and run a search in milliseconds, the minimum of five."""
+def took_ms(registry: Registry, database: Explained, query: Query) -> float:
+    """Return the server's time to plan and run all queries of a search in milliseconds, the minimum of five."""
     times = []
     for _ in range(5):
         database.took_ms = 0.0
-        find(database, query)
+        registry.find(query)
         times.append(database.took_ms)
     return round(min(times), 2)
 
@@ -76,20 +122,27 @@ def main() -> None:
     reader = argparse.ArgumentParser()
     reader.add_argument("url")
     reader.add_argument("--artifacts", type=int, default=100_000)
+    reader.add_argument(
+        "--source", type=Path, help="registry.db of benchmarks.search, to copy instead of making the artifacts again"
+    )
     options = reader.parse_args()
-    fill(options.url, options.artifacts)
+    fill(options.url, options.artifacts, options.source)
     database = Explained(options.url)
-    took = {name: took_ms(database, query) for name, query in QUERIES.items()}
-    database.took_ms = 0.0
-    for question in PEER:
-        database.rows(question, {"asked": "'prompts':*"})
+    registry = Registry(database, "local")
+    took = {name: took_ms(registry, database, query) for name, query in QUERIES.items()}
+    peer = []
+    for _ in range(3):
+        database.took_ms = 0.0
+        for question in PEER:
+            database.rows(question, {"asked": "'prompts':*"})
+        peer.append(database.took_ms)
     report = {
         "claim": "a search takes PostgreSQL at most 20 ms",
         "artifacts": options.artifacts,
         "took_ms": took,
-        "most_ms": max(took.values()),
+        "above_20_ms": sorted((name for name, each in took.items() if each > TARGET_MS), key=lambda each: -took[each]),
         "peer_is": "every match of a common word ranked and counted",
-        "peer_ms": round(database.took_ms, 1),
+        "peer_ms": round(min(peer), 1),
         "machine": f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
     }
     database.close()

@@ -11,7 +11,8 @@ from hub.errors import InvalidRequest, near_names
 from hub.languages import parse_language
 from hub.names import split_values
 from hub.records import Provenance, Query
-from hub.registry.search.search import BY_METRIC, SORTS
+from hub.registry.search.find_by_metric import BY_METRIC
+from hub.registry.search.search import SORTS
 
 MAX_PAGE = 100
 """Maximum number of artifacts per page."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import local
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -50,6 +50,8 @@ class Database(ABC):
     """Name of the file that `backup` writes."""
     skip_locked: ClassVar[str]
     """SQL at the end of a SELECT that skips rows locked by another transaction; empty if not needed."""
+    reads_lists_on_demand: ClassVar[bool]
+    """Whether `match_ids` with a limit reads the text index no further than needed."""
 
     def __init__(self, address: str) -> None:
         """`address`: a path, or a URL without its password, for messages."""
@@ -113,9 +115,24 @@ class Database(ABC):
     def snapshot(self) -> AbstractContextManager[None]:
         """Return a context in which all `rows` of this thread see the same state."""
 
+    def in_order(self) -> AbstractContextManager[None]:
+        """Return a context, inside of a snapshot, for queries whose first rows are read in the order of an index, not sorted."""
+        return nullcontext()
+
     @abstractmethod
     def in_list(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
         """Return an SQL condition that `column` is one of any number of `values`, and its parameter, called `name`."""
+
+    @abstractmethod
+    def in_set(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
+        """Like `in_list`, for a condition on the rows of an index that is read in its own order."""
+
+    @abstractmethod
+    def in_turn(self, first: str, second: str) -> str:
+        """Return the SQL condition on `artifacts` that two conditions hold, of which the first needs only the id, the second the row.
+
+        Columns of the row have no table's name in `second`.
+        """
 
     @abstractmethod
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
@@ -123,6 +140,19 @@ class Database(ABC):
 
         A group of `facets` has index words, which must occur as they are, and prefixes of words.
         """
+
+    def estimate(
+        self,
+        words: Sequence[str],  # noqa: ARG002 - PostgreSQL has statistics.
+        facets: Sequence[Sequence[str]],  # noqa: ARG002
+        found: Sequence[int],
+        artifacts: int,
+    ) -> float:
+        """Return about how many of all artifacts `match_ids` would return without a limit.
+
+        `found`: what it returned with one; further matches are supposed to be as far apart. `artifacts`: the number of all artifacts.
+        """
+        return len(found) / (max(found) - min(found) + 1) * artifacts if found else 0.0
 
     @abstractmethod
     def match_condition(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:

@@ -35,6 +35,12 @@ CONNECT_TIMEOUT_S = 10
 """How long to wait for a connection, in seconds."""
 WRITER_LOCK = 0x6C696E67
 """Key of the advisory lock of writing transactions, which run one at a time, as in SQLite."""
+_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0"
+"""The queries of a snapshot take milliseconds, less than to compile one or to start a process."""
+_EXPECTED = re.compile(r"rows=(\d+)")
+"""The number of rows in the first line of a plan."""
+_MAX_WHOLE = 1000
+"""Maximum limit for which words are first looked up as whole ones: these are rarely all matches."""
 _NAME = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 
@@ -44,6 +50,7 @@ class PostgresDatabase(Database):
     product = "PostgreSQL"
     backup_name = "registry.pgdump"
     skip_locked = "FOR UPDATE SKIP LOCKED"
+    reads_lists_on_demand = False
 
     def __init__(self, url: str) -> None:
         self._url = re.sub(r"^postgres(ql(\+psycopg)?)?://", "postgresql://", url)
@@ -76,7 +83,7 @@ class PostgresDatabase(Database):
     def snapshot(self) -> Iterator[None]:
         """See `Database.snapshot`."""
         with self.translate_errors(), self._readers.reader():
-            self._execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", retry=True)
+            self._execute(_SNAPSHOT, retry=True)
             with self._readers.reader() as connection:
                 try:
                     yield
@@ -84,17 +91,55 @@ class PostgresDatabase(Database):
                     if not connection.closed:
                         self.execute("ROLLBACK")
 
+    @contextmanager
+    def in_order(self) -> Iterator[None]:
+        """See `Database.in_order`. The planner expects some conditions to match so rarely that it would sort all rows."""
+        self.execute("SET LOCAL enable_sort = off")
+        yield  # After an error, the transaction ends.
+        self.execute("SET LOCAL enable_sort = on")
+
     def in_list(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
         """See `Database.in_list`."""
         return f"{column} = ANY(:{name})", {name: list(values)}
 
+    def in_set(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
+        """See `Database.in_set`. Only values of the same type as the column are hashed, and psycopg sends small numbers as others."""
+        array = "bigint[]" if values and isinstance(values[0], int) else "text[]"
+        return f"{column} = ANY(CAST(:{name} AS {array}))", {name: list(values)}
+
+    def in_turn(self, first: str, second: str) -> str:
+        """See `Database.in_turn`. For a condition of its own, PostgreSQL would read each row; for a scalar query, it does so last."""
+        row = f"SELECT 1 FROM artifacts AS own WHERE own.id = artifacts.id AND {second} LIMIT 1"  # noqa: S608 - a condition
+        return f"{first} AND ({row}) IS NOT NULL"
+
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
-        """See `Database.match_ids`; in no order."""
-        found = self.rows(
-            "SELECT id FROM artifacts WHERE search @@ CAST(:query AS tsquery) LIMIT :limit",
-            {"query": _tsquery(words, facets), "limit": limit + 1},
+        """See `Database.match_ids`; in no order.
+
+        The index reads all words with a prefix to the end, so prefixes are first looked up as whole words.
+        """
+        asked = [_tsquery(words, facets, whole=True)] if limit <= _MAX_WHOLE else []
+        asked += [_tsquery(words, facets)]
+        found = list[int]()
+        for each in dict.fromkeys(asked):
+            rows = self.rows(
+                "SELECT id FROM artifacts WHERE search @@ CAST(:query AS tsquery) LIMIT :limit",
+                {"query": each, "limit": limit + 1},
+            )
+            found = [row[0] for row in rows]
+            if len(found) > limit:
+                break
+        return found
+
+    def estimate(
+        self, words: Sequence[str], facets: Sequence[Sequence[str]], found: Sequence[int], artifacts: int
+    ) -> float:
+        """See `Database.estimate`: what the planner expects, and at least as if all matches were as far apart as the first ones."""
+        plan = self.rows(
+            "EXPLAIN SELECT 1 FROM artifacts WHERE search @@ CAST(:query AS tsquery)",
+            {"query": _tsquery(words, facets)},
         )
-        return [row[0] for row in found]
+        expected = _EXPECTED.search(plan[0][0])
+        return max(float(expected[1]) if expected else 0.0, super().estimate(words, facets, found, artifacts))
 
     def match_condition(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
         """See `Database.match_condition`."""
@@ -232,13 +277,15 @@ def _without_nul(value: Any) -> Any:
     return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
-def _tsquery(words: Sequence[str], facets: Sequence[Sequence[str]]) -> str:
-    """Return a text search query for word prefixes and groups of facets."""
-    groups = (
-        f"({' | '.join(_quoted(each) if is_index_word(each) else f'{_quoted(each)}:*' for each in group)})"
-        for group in facets
-    )
-    return " & ".join([*(f"{_quoted(word)}:*" for word in words), *groups])
+def _tsquery(words: Sequence[str], facets: Sequence[Sequence[str]], *, whole: bool = False) -> str:
+    """Return a text search query for word prefixes, or `whole` words, and groups of facets."""
+
+    def term(word: str) -> str:
+        return _quoted(word) if whole or is_index_word(word) else f"{_quoted(word)}:*"
+
+    groups = (f"({' | '.join(map(term, group))})" for group in facets)
+    # A word of `words` is always a prefix, also of an index word: parts of names can be shorter than three letters.
+    return " & ".join([*(_quoted(word) if whole else f"{_quoted(word)}:*" for word in words), *groups])
 
 
 def _quoted(text: str) -> str:

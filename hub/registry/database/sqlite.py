@@ -39,6 +39,7 @@ class SqliteDatabase(Database):
     product = "SQLite"
     backup_name = "registry.db"
     skip_locked = ""
+    reads_lists_on_demand = True
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
@@ -88,8 +89,16 @@ class SqliteDatabase(Database):
         """See `Database.in_list`."""
         return f"{column} IN (SELECT value FROM json_each(:{name}))", {name: json.dumps(values)}  # noqa: S608 - names alone
 
+    def in_set(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
+        """See `Database.in_set`. SQLite does not look up a column with a sign, so it reads the index of the order instead."""
+        return self.in_list(f"+{column}", values, name)
+
+    def in_turn(self, first: str, second: str) -> str:
+        """See `Database.in_turn`. SQLite would check the second condition first, and read each row for it."""
+        return f"CASE WHEN {first} THEN {second} ELSE FALSE END"
+
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
-        """See `Database.match_ids`; newest first.
+        """See `Database.match_ids`; oldest first, which is the order of the index.
 
         Prefixes longer than those that the index has lists for are first looked up as whole words, whose lists are read only as far
         as needed.
@@ -116,7 +125,7 @@ class SqliteDatabase(Database):
 
     def _match(self, terms: Sequence[str], limit: int) -> list[int]:
         found = self.rows(
-            "SELECT rowid FROM artifact_text WHERE artifact_text MATCH :query ORDER BY rowid DESC LIMIT :limit",
+            "SELECT rowid FROM artifact_text WHERE artifact_text MATCH :query ORDER BY rowid LIMIT :limit",
             {"query": " AND ".join(terms), "limit": limit + 1},
         )
         return [row[0] for row in found]

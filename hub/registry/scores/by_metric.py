@@ -41,13 +41,14 @@ class MetricFilter:
     """The scores that a query asks for."""
 
     ranges: tuple[str, ...]
-    """SQL conditions on a row of `scores`, of which one must hold: each is a prefix of an index by value."""
+    """SQL conditions on a row of `scores`, of which one must hold besides `limits`: each is a prefix of an index by value."""
     limits: str
     """SQL condition on the value; empty without bounds."""
-    scale: str
-    """SQL condition on unit and direction: values in per cent are not compared with shares."""
     conditions: tuple[str, ...]
-    """SQL conditions on a row of `scores` that must all hold, equivalent to `ranges`."""
+    """SQL conditions on a row of `scores` that must all hold, equivalent to `ranges`.
+
+    They include unit and direction: values in per cent are not compared with shares.
+    """
     values: dict[str, Any]
     better: str
     """`up` or `down`."""
@@ -59,21 +60,27 @@ class MetricFilter:
         Appending empty strings keeps databases from reading an index by metric for each artifact.
         """
         own = [f"scores.{column} || '' {rest}" for column, _, rest in (each.partition(" ") for each in self.conditions)]
-        return " AND ".join(filter(None, [*own, self.limits, self.scale]))
+        return " AND ".join(filter(None, [*own, self.limits]))
 
     @property
     def exists(self) -> str:
         """SQL condition on a row of `artifacts`."""
-        return f"EXISTS (SELECT 1 FROM scores WHERE scores.artifact_id = artifacts.id AND {self.where})"
+        return f"(SELECT 1 FROM scores WHERE scores.artifact_id = artifacts.id AND {self.where} LIMIT 1) IS NOT NULL"
 
     @property
     def best_first(self) -> str:
         """SQL direction of values, and of equal values."""
         return "DESC" if self.better == "up" else "ASC"
 
+    @property
+    def among(self) -> str:
+        """SQL condition like `exists`, for few scores: their artifacts are read once, and compared with each row's id."""
+        ids = f"SELECT artifact_id FROM {self.union_ranges('SELECT scores.artifact_id FROM scores WHERE', '')}"
+        return f"CASE WHEN +artifacts.id IN ({ids}) THEN TRUE ELSE FALSE END"
+
     def union_ranges(self, question: str, end: str) -> str:
         """Return the union of `question` over all ranges; `end` follows each range."""
-        more = "".join(f" AND {each}" for each in (self.limits, self.scale) if each)
+        more = f" AND {self.limits}" if self.limits else ""
         selects = (f"SELECT * FROM ({question} {one}{more} {end}) AS part" for one in self.ranges)
         return f"({' UNION ALL '.join(selects)}) AS parts"
 
@@ -96,35 +103,36 @@ def metric_filter(
         if (limit := getattr(query, name)) is not None:
             values[f"score_{name}"] = limit
             limits.append(f"scores.value {sign} :score_{name}")
-    if query.benchmark or query.split or ranking:
-        found = (
-            [ranking]
-            if ranking
-            else distinct_rankings(
+    unit, better = (ranking.unit, ranking.better) if ranking else _scale(database, query)
+    found = (
+        [ranking]
+        if ranking
+        else [
+            each
+            for each in distinct_rankings(
                 database, query.metric, query.provenance, benchmark=query.benchmark, split=query.split
             )
-        )
-        columns = COLUMNS if ranking else ("benchmark", "split")
-        for column in columns:
-            wanted = getattr(ranking or query, column)
-            if wanted or ranking:
-                conditions.append(f"{column} = :score_{column}")
-                values[f"score_{column}"] = wanted
-        if len(found) * len(starts) <= MAX_RANGES:
-            places = [
-                " AND ".join(f"scores.{column} = :{column}_{number}" for column in COLUMNS)
-                for number, _ in enumerate(found)
-            ]
-            starts = [f"{start} AND {place}" for start, place in product(starts, places)]
-            values |= {
-                f"{column}_{number}": getattr(each, column) for number, each in enumerate(found) for column in COLUMNS
-            }
-        else:
-            starts = [" AND ".join(f"scores.{each}" for each in conditions)]
-    unit, better = (ranking.unit, ranking.better) if ranking else _scale(database, query)
-    values |= {"score_unit": unit, "score_better": better}
-    scale = "scores.unit = :score_unit AND scores.better = :score_better"
-    return MetricFilter(tuple(starts), " AND ".join(limits), scale, tuple(conditions), values | names, better)
+            if (each.unit, each.better) == (unit, better)
+        ]
+    )
+    wanted = {column: getattr(ranking, column) for column in COLUMNS} if ranking else {"unit": unit, "better": better}
+    wanted |= {name: value for name in ("benchmark", "split") if (value := getattr(query, name)) and not ranking}
+    conditions += [f"{column} = :score_{column}" for column in wanted]
+    values |= {f"score_{column}": value for column, value in wanted.items()}
+    if len(found) * len(starts) <= MAX_RANGES:
+        places = [
+            " AND ".join(f"scores.{column} = :{column}_{number}" for column in COLUMNS)
+            for number, _ in enumerate(found)
+        ]
+        starts = [f"{start} AND {place}" for start, place in product(starts, places)]
+        values |= {
+            f"{column}_{number}": getattr(each, column) for number, each in enumerate(found) for column in COLUMNS
+        }
+    elif query.benchmark or query.split:
+        starts = [" AND ".join(f"scores.{each}" for each in conditions)]
+    else:
+        starts = [f"{start} AND scores.unit = :score_unit AND scores.better = :score_better" for start in starts]
+    return MetricFilter(tuple(starts), " AND ".join(limits), tuple(conditions), values | names, better)
 
 
 def _scale(database: Database, query: Query) -> tuple[str, str]:
@@ -232,6 +240,18 @@ def artifacts_with_score(database: Database, score_filter: MetricFilter, limit: 
     return [row[0] for row in rows]
 
 
+def count_scores(database: Database, score_filter: MetricFilter, limit: int) -> int:
+    """Return the number of such scores; at least `limit` if there are so many."""
+    count = 0
+    for part in score_filter.ranges:
+        where = " AND ".join(filter(None, (part, score_filter.limits)))
+        question = f"SELECT count(*) FROM (SELECT 1 FROM scores WHERE {where} LIMIT :limit) AS counted"
+        count += int(database.rows(question, {**score_filter.values, "limit": limit - count})[0][0])
+        if count >= limit:
+            break
+    return count
+
+
 def score_page(
     database: Database,
     score_filter: MetricFilter,
@@ -251,9 +271,10 @@ def score_page(
     )
     stride = _OVERREAD * (offset + limit)
     while True:
-        rows = database.rows(
-            f"SELECT artifact_id FROM {parts} {order}", {**values, **score_filter.values, "stride": stride}
-        )
+        with database.in_order():
+            rows = database.rows(
+                f"SELECT artifact_id FROM {parts} {order}", {**values, **score_filter.values, "stride": stride}
+            )
         found = list(dict.fromkeys(row[0] for row in rows))
         if len(found) >= offset + limit or len(rows) < stride:
             return found[offset : offset + limit]

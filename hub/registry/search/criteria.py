@@ -1,22 +1,17 @@
-"""Translate a query into SQL conditions, and define the sort orders."""
+"""Translate a query into the terms of the index, and define the sort orders."""
 
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from hub.languages import MULTILINGUAL, covers
 from hub.names import split_values
 from hub.records import Query
-from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.index.ranking import FOREIGN_LANGUAGE, UNMEASURED
 from hub.registry.index.tags import HAS_IMAGES, can_be_in_name, magnitude_words, name_part_prefix, name_part_words
 from hub.registry.index.text import facet_word, query_words
-
-if TYPE_CHECKING:
-    from hub.registry.database.database import Database
 
 SORT_COLUMNS = {
     "score": (("ranking", ""), ("downloads", "DESC"), ("key", "")),
@@ -35,6 +30,8 @@ ORDER_BY = {
 
 _COLUMNS = ("kind", "method", "license", "owner")
 """Facets with one value per artifact, in a column of the same name."""
+OWNER = "owner"
+"""The facet with many values, of which not all are read to find out how one is written."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,20 +74,24 @@ def spellings(text: str) -> tuple[str, ...]:
 
 
 def criteria_of(
-    query: Query, reading: Reading, languages: Iterable[str], readers: tuple[str, ...] | None, base_names: Sequence[str]
+    query: Query,
+    reading: Reading,
+    counts: Mapping[str, Mapping[str, int]],
+    readers: tuple[str, ...] | None,
+    base_names: Sequence[str],
 ) -> SearchCriteria:
-    """Return the criteria of a query whose text was read as `reading`. `languages`: those that artifacts have."""
+    """Return the criteria of a query whose text was read as `reading`. `counts`: those of the values that artifacts have, by facet."""
     bases = [base.rpartition("/")[2].lower() for base in split_values(query.base)]
     wanted = split_values(query.language) or split_values(reading.language)
-    present = list(languages)
+    present = list(counts["language"])
     return SearchCriteria(
         words=reading.words,
         columns={
-            column: tuple(value.lower() for value in values)
+            column: _stored(column, values, counts.get(column, ()))
             for column in _COLUMNS
             if (values := split_values(getattr(query, column)))
         },
-        bases=tuple(dict.fromkeys([*bases, *base_names])),
+        bases=_base_keys([*bases, *base_names], counts["base"]),
         tags=tuple(dict.fromkeys(tag for each in wanted for tag in _matching_tags(each, present))),
         impossible=reading.is_empty or not all(map(can_be_in_name, query.parts)),
         readers=readers,
@@ -99,6 +100,21 @@ def criteria_of(
         parameters=query.parameters,
         alternatives=reading.alternatives,
     )
+
+
+def _stored(facet: str, wanted: Sequence[str], present: Iterable[str]) -> tuple[str, ...]:
+    """Return the `present` values of a facet that are `wanted`, however they are written, or the latter themselves."""
+    words = {facet_word(facet, value) for value in wanted}
+    return tuple(value for value in present if facet_word(facet, value) in words) or tuple(wanted)
+
+
+def _base_keys(wanted: Iterable[str], present: Iterable[str]) -> tuple[str, ...]:
+    """Return the `wanted` names of bases, and those of `present` bases that differ from them in white space alone."""
+    spaced = (name.rpartition("/")[2].lower() for name in present if len(name.split()) > 1)
+    names = dict.fromkeys(wanted)
+    words = {facet_word("base", name) for name in names}
+    alike = (name for name in spaced if facet_word("base", name) in words)
+    return tuple(dict.fromkeys([*names, *(word.partition(":")[2] for word in words), *alike])) if names else ()
 
 
 def _required_tags(query: Query) -> tuple[tuple[str, ...], ...]:
@@ -120,7 +136,7 @@ class SearchCriteria:
 
     words: tuple[str, ...]
     columns: dict[str, tuple[str, ...]]
-    """Column → values in lower case, of which one must match."""
+    """Column → values as they are stored, of which one must match; owners as they were asked for."""
     bases: tuple[str, ...]
     """Names of a base, without owners and in lower case, of which one must match."""
     tags: tuple[str, ...]
@@ -136,6 +152,8 @@ class SearchCriteria:
     parameters: tuple[int, int] | None = None
     alternatives: tuple[tuple[str, ...], ...] = ()
     """Groups of index words and prefixes of words; one of each group must match."""
+    among: tuple[int, ...] | None = None
+    """The ids of all that match except for `words`, if they were listed: then rows are compared with these and `words` alone."""
 
     @property
     def prefixes(self) -> list[str]:
@@ -151,10 +169,15 @@ class SearchCriteria:
     @property
     def facets(self) -> list[list[str]]:
         """Groups of index words; an artifact must have one word of each group."""
-        groups = [[facet_word(facet, value) for value in values] for facet, values in self.columns.items()]
+        groups = [*map(facet_group, self.columns.items())]
         groups += [[facet_word("base", name) for name in self.bases]] if self.bases else []
         groups += [[facet_word("language", tag) for tag in self.tags]] if self.tags else []
-        return groups + [list(group) for group in (*self.required_tags, *self.alternatives)]
+        return groups + self.other_facets
+
+    @property
+    def other_facets(self) -> list[list[str]]:
+        """`facets`, without those of columns, bases and languages."""
+        return [list(group) for group in (*self.required_tags, *self.alternatives)]
 
     @property
     def matches_all(self) -> bool:
@@ -175,42 +198,6 @@ class SearchCriteria:
         return f"coalesce(({best}), {UNMEASURED})"
 
 
-def conditions_of(database: Database, criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
-    """Return SQL conditions on a row of `artifacts`, and their parameters."""
-    conditions: list[str] = []
-    values: dict[str, Any] = {}
-    if criteria.readers is not None:
-        condition, more = visibility_condition(criteria.readers)
-        conditions.append(f"(NOT private OR {condition})")
-        values |= more
-    if criteria.words or criteria.facets:
-        condition, more = database.match_condition(criteria.words, criteria.facets)
-        conditions.append(condition)
-        values |= more
-    fine, more = _row_conditions(criteria)
-    return [*conditions, *fine], values | more
-
-
-def filter_exactly(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> list[int]:
-    """Keep the `ids` whose name parts and number of parameters match exactly, in order. The index matches both only approximately."""
-    conditions, values = _row_conditions(criteria)
-    if not conditions or not ids:
-        return list(ids)
-    among, more = database.in_list("id", ids, "ids")
-    found = database.rows(f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more})
-    kept = {row[0] for row in found}
-    return [each for each in ids if each in kept]
-
-
-def _row_conditions(criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
-    """Return the conditions that the index cannot decide, as SQL, and their parameters."""
-    conditions = [
-        f"lower(owner || '/' || name) LIKE :part_{number} ESCAPE '!'" for number, _ in enumerate(criteria.name_parts)
-    ]
-    values: dict[str, Any] = {
-        f"part_{number}": f"%{part.replace('_', '!_')}%" for number, part in enumerate(criteria.name_parts)
-    }
-    if criteria.parameters:
-        conditions.append("parameters BETWEEN :least_parameters AND :most_parameters")
-        values["least_parameters"], values["most_parameters"] = criteria.parameters
-    return conditions, values
+def facet_group(facet: tuple[str, tuple[str, ...]]) -> list[str]:
+    """Return the index words of the values of a facet."""
+    return list(dict.fromkeys(facet_word(facet[0], value) for value in facet[1]))

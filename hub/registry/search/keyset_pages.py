@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hub.registry.index.ranking import UNMEASURED
-from hub.registry.search.criteria import ORDER_BY, SORT_COLUMNS, SearchCriteria, conditions_of
+from hub.registry.search.conditions import conditions_of, id_conditions, row_conditions
+from hub.registry.search.criteria import ORDER_BY, SORT_COLUMNS, SearchCriteria
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
@@ -28,10 +29,11 @@ def first_page(
     conditions, values = conditions_of(database, criteria)
     conditions += [only[0]] if only[0] else []
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    rows = database.rows(
-        f"SELECT id FROM artifacts {where} ORDER BY {ORDER_BY[sort]} LIMIT :limit OFFSET :offset",
-        {**values, **only[1], "limit": limit, "offset": offset},
-    )
+    with database.in_order():
+        rows = database.rows(
+            f"SELECT id FROM artifacts {where} ORDER BY {ORDER_BY[sort]} LIMIT :limit OFFSET :offset",
+            {**values, **only[1], "limit": limit, "offset": offset},
+        )
     return [row[0] for row in rows]
 
 
@@ -98,16 +100,22 @@ def _both(one: Condition, other: Condition) -> Condition:
 
 def _measured_first(database: Database, criteria: SearchCriteria, limit: int, only: Condition = ANY) -> list[int]:
     """Return up to `limit` matches with a score in one of the languages, by the best of their rankings there."""
-    conditions, values = conditions_of(database, replace(criteria, tags=()))
-    narrowed = ["artifact_languages.ranking < :unmeasured", *conditions, *([only[0]] if only[0] else [])]
+    others = replace(criteria, tags=())
+    conditions, values = id_conditions(database, others, "artifact_languages.artifact_id")
+    of_row, more = row_conditions(database, others)
+    of_row += [only[0]] if only[0] else []
+    joined = "JOIN artifacts ON id = artifact_id" if of_row else ""
+    narrowed = ["artifact_languages.ranking < :unmeasured", *conditions, *of_row]
+    values |= more
     pages = " UNION ALL ".join(
         "SELECT * FROM (SELECT artifact_id, artifact_languages.ranking AS rank FROM artifact_languages "
-        f"JOIN artifacts ON id = artifact_id WHERE tag = :{name} AND {' AND '.join(narrowed)} "
+        f"{joined} WHERE tag = :{name} AND {' AND '.join(narrowed)} "
         "ORDER BY artifact_languages.ranking, artifact_id LIMIT :limit) AS page"
         for name in criteria.tag_values
     )
-    rows = database.rows(
-        f"SELECT artifact_id FROM ({pages}) AS pages GROUP BY artifact_id ORDER BY min(rank), artifact_id LIMIT :limit",
-        {**values, **criteria.tag_values, **only[1], "unmeasured": UNMEASURED, "limit": limit},
-    )
+    with database.in_order():
+        rows = database.rows(
+            f"SELECT artifact_id FROM ({pages}) AS pages GROUP BY artifact_id ORDER BY min(rank), artifact_id LIMIT :limit",
+            {**values, **criteria.tag_values, **only[1], "unmeasured": UNMEASURED, "limit": limit},
+        )
     return [row[0] for row in rows]

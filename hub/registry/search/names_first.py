@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hub.registry.index.tags import name_part_prefix, name_part_words
-from hub.registry.search.criteria import Reading, SearchCriteria, conditions_of
+from hub.registry.search.conditions import conditions_of
+from hub.registry.search.criteria import Reading, SearchCriteria
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
@@ -29,13 +30,18 @@ def names_first(database: Database, reading: Reading, filters: SearchCriteria) -
     so; modules of the method that the text means; names that begin like another spelling; names that contain it.
     """
     tiers: dict[int, int] = {}
-    for tier, (condition, values) in enumerate(_conditions(database, reading)):
-        rows = database.rows(
-            f"SELECT id FROM artifacts WHERE {condition} LIMIT :limit", {**values, "limit": MAX_NAMED + 1}
-        )
+    is_crowded = False
+    for tier, (alternatives, values) in enumerate(_conditions(database, reading)):
+        parts = (f"SELECT * FROM (SELECT id FROM artifacts WHERE {each} LIMIT :limit) AS part" for each in alternatives)
+        rows = database.rows(" UNION ".join(parts), {**values, "limit": MAX_NAMED + 1})
         if tier == 0 or len(rows) <= MAX_NAMED:
             for row in rows:
                 tiers.setdefault(row["id"], tier)
+        elif tier == 1:
+            is_crowded = True  # More names contain the text than begin with it.
+    if not (is_crowded or reading.alone):
+        for each in _with_part(database, reading.names):
+            tiers.setdefault(each, UNNAMED - 1)
     conditions, values = conditions_of(database, filters)
     if not tiers or not conditions:
         return tiers
@@ -44,35 +50,40 @@ def names_first(database: Database, reading: Reading, filters: SearchCriteria) -
     return {row["id"]: tiers[row["id"]] for row in kept}
 
 
-def _conditions(database: Database, reading: Reading) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the SQL condition of each tier and its parameters."""
+def _conditions(database: Database, reading: Reading) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """Yield the SQL conditions of each tier, of which one must hold, and their parameters. Each is one range of an index."""
     column = "key" if any("/" in name for name in reading.names) else "bare_key"
     exact, values = database.in_list(column, reading.names, "names")
     same, more = database.in_list("key", reading.same, "same")
-    yield f"({exact} OR {same})", {**values, **more}
+    yield (exact, same), {**values, **more}
     if reading.alone:
         others = (
             "SELECT 1 FROM artifact_languages AS other WHERE other.artifact_id = own.artifact_id AND other.position = 1"
         )
         own = f"SELECT artifact_id FROM artifact_languages AS own WHERE tag = :alone AND NOT EXISTS ({others})"
-        yield f"id IN ({own})", {"alone": reading.alone}
+        yield (f"id IN ({own})",), {"alone": reading.alone}
         return
     begin, values = database.in_list("key", reading.begin, "begin")
     for number, name in enumerate(reading.names):
-        between = f"({column} >= :low AND {column} < :high)"
+        between = f"{column} >= :low AND {column} < :high"
         limits = {"low": name, "high": name + _END}
-        yield (f"({between} OR {begin})", {**limits, **values}) if number == 0 else (between, limits)
+        yield ((between, begin), {**limits, **values}) if number == 0 else ((between,), limits)
         if number == 0 and reading.method:
-            yield "method = :method", {"method": reading.method}
-    if reading.names and len(reading.names[0]) >= _MIN_PART and "/" not in reading.names[0]:
-        among, values = database.in_list("id", _ids_with_part(database, reading.names[0]), "inside")
-        yield (
-            f"{among} AND bare_key LIKE :part ESCAPE '!'",
-            {**values, "part": f"%{reading.names[0].replace('_', '!_')}%"},
-        )
+            yield ("method = :method",), {"method": reading.method}
 
 
-def _ids_with_part(database: Database, part: str) -> Sequence[int]:
-    """Return the ids of artifacts whose `owner/name` has the same groups of three letters as `part`; empty if there are many."""
-    found = database.match_ids(name_part_prefix(part), [[word] for word in name_part_words(part)], MAX_NAMED)
-    return found if len(found) <= MAX_NAMED else ()
+def _with_part(database: Database, names: Sequence[str]) -> list[int]:
+    """Return the ids of artifacts with the first of `names` inside of their name; empty if there are many."""
+    if not names or len(names[0]) < _MIN_PART or "/" in names[0]:
+        return []
+    # `owner/name` has the same groups of three letters.
+    words = [[word] for word in name_part_words(names[0])]
+    found = database.match_ids(name_part_prefix(names[0]), words, MAX_NAMED)
+    if len(found) > MAX_NAMED:
+        return []
+    among, values = database.in_list("id", found, "inside")
+    part = {"part": f"%{names[0].replace('_', '!_')}%"}
+    rows = database.rows(
+        f"SELECT id FROM artifacts WHERE {among} AND bare_key LIKE :part ESCAPE '!'", {**values, **part}
+    )
+    return [row["id"] for row in rows]

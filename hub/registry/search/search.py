@@ -8,9 +8,8 @@ totals and facet counts become lower bounds. (Ranking every match of a common wo
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import sqrt
 from typing import TYPE_CHECKING
 
@@ -19,50 +18,45 @@ from hub.records import Page, Query
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.artifacts.rows import read_artifacts
 from hub.registry.index.ranking import UNMEASURED
-from hub.registry.scores.by_metric import (
-    artifacts_with_score,
-    best_values,
-    metric_filter,
-    score_page,
-    sort_by_score,
-    the_ranking,
-)
-from hub.registry.scores.rankings import Ranking
+from hub.registry.scores.by_metric import best_values, the_ranking
 from hub.registry.scores.rows import headlines
-from hub.registry.search.criteria import (
-    ORDER_BY,
-    Reading,
-    SearchCriteria,
-    conditions_of,
-    criteria_of,
-    filter_exactly,
-    read_literally,
+from hub.registry.search.conditions import filter_exactly, filter_ids, first_ids, row_conditions
+from hub.registry.search.criteria import ORDER_BY, OWNER, Reading, SearchCriteria, criteria_of, read_literally
+from hub.registry.search.find_by_metric import BY_METRIC, find_by_metric
+from hub.registry.search.keyset_pages import Condition
+from hub.registry.search.matches import (
+    SAMPLE,
+    SET_COST,
+    Matches,
+    after_first,
+    by_tier,
+    end_of_page,
+    from_index,
+    from_list,
 )
-from hub.registry.search.keyset_pages import ANY, Condition, first_page, language_page, language_page_after, page_after
-from hub.registry.search.names_first import UNNAMED, names_first
-from hub.registry.search.sorting import ALL, FACETS, Counts, add_private_counts, facet_counts, rank, sort_ids
+from hub.registry.search.names_first import names_first
+from hub.registry.search.sorting import FACETS, Counts, add_private_counts, facet_counts, rank, sort_ids
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
 CANDIDATES = 500
 """Maximum number of matches that are ranked and counted one by one."""
-MAX_RANKED = 20_000
-"""Maximum number of matches that are ranked for a page with a large offset."""
-_INDEX_COST = 0.05
-"""Cost of scanning past an artifact when the index contains its name, relative to reading its row."""
-MAX_COMPARED = 2000
-"""Maximum number of matches that are ranked when a metric filters them, too; beyond that, scanning is as fast."""
-SAMPLE = 200
-"""Number of matches whose facets are counted when there are more than CANDIDATES."""
+MAX_LISTED = 20_000
+"""Maximum number of matches, or of artifacts with certain scores, that are listed to be found in the index of the sort order."""
+_ROW_COST, _ID_COST, _NAME_COST = 1.0, 0.25, 0.05
+"""Cost of passing an artifact in a sort order, relative to listing a match: by reading its row, by comparing its id with other tables,
+and if the index contains what is compared."""
+_LANGUAGE_SET_COST = 0.05
+"""The same as SET_COST for an order by relevance for a language, in which sorting reads the scores of each match."""
+COMMON = 0.5
+"""Minimum share of artifacts with a word for which it is compared last, if other criteria narrow more."""
 MAX_PAGE = 1001
 """Maximum number of artifacts of a page: one more than is ever shown, to know whether another page follows."""
 DRIFT = 50
 """Maximum number of positions that the last artifact of a page may have moved before the next page is requested."""
 SORTS = ("score", "updated", "downloads", "trend", "name")
 """Sort orders of the command line and the pages. Hugging Face clients can use the others, too."""
-BY_METRIC = "metric"
-"""The sort order by values of `Query.metric`."""
 
 
 def find(
@@ -90,19 +84,19 @@ def find(
             query = replace(
                 query, type=""
             )  # Everything is a model, and the index would read its list of all artifacts.
-        criteria = criteria_of(query, reading, counts["language"], readers, base_names)
+        criteria = criteria_of(query, reading, counts, readers, base_names)
         if criteria.impossible:
             return Page((), 0, {facet: {} for facet in FACETS})
         named = dict[int, int]()
         if query.text and not query.metric:
-            filters = criteria_of(query, Reading(), counts["language"], readers, base_names)
+            filters = criteria_of(query, Reading(), counts, readers, base_names)
             named = names_first(database, reading, filters)
         ranking = the_ranking(database, query, criteria.tags, readers) if query.sort == BY_METRIC else None
         if query.metric:
-            found = _find_by_metric(database, query, criteria, candidates, ranking)
+            found = find_by_metric(database, query, criteria, candidates, ranking, counts)
         elif criteria.matches_all:
             facets = {facet: counts[facet] for facet in FACETS}
-            found = _from_index(database, criteria, query.sort, counts[""].get("", 0), facets)
+            found = from_index(database, criteria, query.sort, counts[""].get("", 0), facets)
         else:
             found = _find_by_criteria(database, query, criteria, candidates, counts, named, has_private=has_private)
         ids, offset = _page(database, query, found)
@@ -110,51 +104,6 @@ def find(
         if best is not None and query.metric:
             best |= best_values(database, query, ids, criteria.tags, ranking)
         return Page(read_artifacts(database, ids, best), found.total, found.facets, found.is_exact, offset)
-
-
-@dataclass(frozen=True, slots=True)
-class _Matches:
-    """All matches, of which pages are read on demand."""
-
-    ids: Callable[[int, int], list[int]]
-    """Return the ids of a page from a limit and an offset."""
-    after: Callable[[int, int], list[int]] | None
-    """Return the ids of a page from a limit and the id of the artifact before it; None if only offsets are supported."""
-    total: int
-    facets: Counts
-    is_exact: bool = True
-
-
-def _from_index(
-    database: Database,
-    criteria: SearchCriteria,
-    sort: str,
-    total: int,
-    facets: Counts,
-    *,
-    is_exact: bool = True,
-    only: Condition = ANY,
-) -> _Matches:
-    """Read frequent matches from the index of the sort order."""
-    if criteria.tags and sort == "score":
-        by_language = partial(language_page, database, criteria, only=only)
-        return _Matches(
-            by_language, partial(language_page_after, database, criteria, only=only), total, facets, is_exact
-        )
-    by_order = partial(first_page, database, criteria, sort, only=only)
-    return _Matches(by_order, partial(page_after, database, criteria, sort, only=only), total, facets, is_exact)
-
-
-def _from_list(ids: Sequence[int], facets: Counts, *, is_exact: bool = True) -> _Matches:
-    """Read rare matches from the sorted list of all of them."""
-
-    def at(limit: int, offset: int) -> list[int]:
-        return list(ids[offset : offset + limit])
-
-    def after(limit: int, last: int) -> list[int]:
-        return at(limit, ids.index(last) + 1 if last in ids else len(ids))
-
-    return _Matches(at, after, len(ids), facets, is_exact)
 
 
 def _check(query: Query) -> None:
@@ -187,126 +136,87 @@ def _find_by_criteria(
     named: Mapping[int, int],
     *,
     has_private: bool,
-) -> _Matches:
+) -> Matches:
     """Find matches of words and facets, after those in `named` by their tiers."""
-    matching = database.match_ids(criteria.prefixes, criteria.word_groups, candidates)
+    artifacts = counts[""].get("", 0)
+    matching = first_ids(database, criteria, candidates, counts)
     is_all = len(matching) <= candidates
-    if not is_all:
-        max_ranked = _ranking_limit(database, query, criteria, candidates, matching, counts[""].get("", 0))
-        if max_ranked > candidates:
-            matching = database.match_ids(criteria.prefixes, criteria.word_groups, max_ranked)
-            is_all = len(matching) <= max_ranked
-    matching = filter_exactly(database, criteria, matching)
-    if criteria.readers is not None:
-        matching = _filter_visible(database, criteria.readers, matching)
+    among: list[int] | None = None
+    common: tuple[str, ...] = ()
+    max_listed = 0 if is_all else _listing_limit(database, query, criteria, candidates, matching, counts)
+    if max_listed > candidates:
+        common = _common_words(database, criteria, artifacts)
+        rare = replace(criteria, words=tuple(each for each in criteria.words if each not in common))
+        listed = database.match_ids(rare.prefixes, rare.word_groups, max_listed)
+        if len(listed) <= max_listed:
+            among = filter_exactly(database, rare, listed)
+            if common and len(among) <= _sorting_limit(query, criteria, candidates, artifacts):
+                conditions, values = row_conditions(database, criteria)
+                among, common = filter_ids(database, among, conditions, values), ()
+    if among is not None and not common:
+        matching, is_all = among, True
+    else:
+        matching = filter_exactly(database, criteria, matching)
     if is_all:
         matching = list(dict.fromkeys([*named, *matching]))
-    if is_all and len(matching) <= candidates + len(named):
-        ids, facets = rank(database, criteria, query.sort, matching)
-        return _from_list(_by_tier(ids, named, query.sort), facets)
+        if len(matching) <= candidates + len(named):
+            ids, facets = rank(database, criteria, query.sort, matching)
+            return from_list(by_tier(ids, named, query.sort), facets)
     _, facets = rank(database, criteria, "name", matching[:SAMPLE])
     total, is_exact = _total(database, criteria, counts, len(matching), has_private)
-    if is_all:
-        ids = _by_tier(sort_ids(database, criteria, query.sort, matching), named, query.sort)
-        return replace(_from_list(ids, facets), total=total, is_exact=is_exact)
+    if is_all and len(matching) <= _sorting_limit(query, criteria, candidates, artifacts):
+        ids = by_tier(sort_ids(database, criteria, query.sort, matching), named, query.sort)
+        return replace(from_list(ids, facets), total=total, is_exact=is_exact)
+    if among is not None:
+        criteria = replace(criteria, words=common, among=tuple(among))
     if not named or query.sort != "score":
-        return _from_index(database, criteria, query.sort, total, facets, is_exact=is_exact)
-    first = _by_tier(sort_ids(database, criteria, query.sort, list(named)), named, query.sort)
+        return from_index(database, criteria, query.sort, total, facets, is_exact=is_exact)
+    first = by_tier(sort_ids(database, criteria, query.sort, list(named)), named, query.sort)
     others: Condition = (f"artifacts.id NOT IN ({', '.join(map(str, map(int, first)))})", {})
-    rest = _from_index(database, criteria, query.sort, total, facets, is_exact=is_exact, only=others)
-    return _after_first(first, rest)
+    rest = from_index(database, criteria, query.sort, total, facets, is_exact=is_exact, only=others)
+    return after_first(first, rest)
 
 
-def _by_tier(ids: Sequence[int], named: Mapping[int, int], sort: str) -> list[int]:
-    """Return sorted ids with those in `named` first, by their tiers, unless people sort by something else than relevance."""
-    return sorted(ids, key=lambda each: named.get(each, UNNAMED)) if sort == "score" else list(ids)
-
-
-def _after_first(first: Sequence[int], rest: _Matches) -> _Matches:
-    """Return `first`, and then the other matches."""
-
-    def at(limit: int, offset: int) -> list[int]:
-        ids = list(first[offset : offset + limit])
-        missing = limit - len(ids)
-        return ids + (rest.ids(missing, max(0, offset - len(first))) if missing else [])
-
-    def after(limit: int, last: int) -> list[int]:
-        if last in first:
-            return at(limit, first.index(last) + 1)
-        return rest.after(limit, last) if rest.after else []
-
-    return replace(rest, ids=at, after=after)
-
-
-def _ranking_limit(
-    database: Database, query: Query, criteria: SearchCriteria, candidates: int, matching: Sequence[int], artifacts: int
+def _listing_limit(
+    database: Database, query: Query, criteria: SearchCriteria, candidates: int, matching: Sequence[int], counts: Counts
 ) -> int:
-    """Return the number of matches to rank, given the first ones found; `candidates` if scanning the index is faster.
+    """Return the number of matches to list, given the first ones found; `candidates` if reading the sort order is faster.
 
-    Scanning takes longer the rarer matches are, ranking longer the more there are. With the returned number, both take equally long.
+    The latter passes more artifacts the rarer matches are.
     """
-    page = query.limit + (0 if query.after else query.offset)
-    read = artifacts * (_INDEX_COST if criteria.name_parts else 1)
-    max_ranked = min(int(candidates * sqrt(page * read) / CANDIDATES), max(candidates, MAX_RANKED))
-    expected = len(matching) / (max(matching) - min(matching) + 1) * artifacts
-    if expected > max_ranked:
-        return candidates
-    if criteria.tags and query.sort == "score":  # The index of languages contains only artifacts with a score first.
+    artifacts = counts[""].get("", 0)
+    expected = database.estimate(criteria.prefixes, criteria.word_groups, matching, artifacts)
+    end = end_of_page(query)
+    passed = end * artifacts / expected
+    if criteria.tags and query.sort == "score":
+        # The index of a language has only its artifacts, those with a score first; all others follow in the index of all artifacts.
         among, values = database.in_list("id", matching, "ids")
         question = f"SELECT count(*) FROM artifacts WHERE {among} AND ranking < {UNMEASURED}"
-        if database.rows(question, values)[0][0] / len(matching) * expected > page:
-            return min(int(candidates * sqrt(page / max(query.limit, 1))), max_ranked)
-    return max_ranked
+        measured = min(end, database.rows(question, values)[0][0] / len(matching) * expected)
+        in_languages = sum(counts["language"].get(tag, 0) for tag in criteria.tags)
+        passed = (measured * in_languages + (end - measured) * artifacts) / expected
+    cost = _NAME_COST if criteria.name_parts else _ROW_COST if row_conditions(database, criteria)[0] else _ID_COST
+    max_listed = min(int(passed * cost * (candidates / CANDIDATES) ** 2), max(candidates, MAX_LISTED))
+    return max_listed if expected <= max_listed else candidates
 
 
-def _find_by_metric(
-    database: Database, query: Query, criteria: SearchCriteria, candidates: int, ranking: Ranking | None
-) -> _Matches:
-    """Find matches of a metric, and of words and facets: the rarer side gives the candidates for the other.
-
-    `ranking`: the one that orders them, if they are ordered by value.
-    """
-    score_filter = metric_filter(database, query, criteria.tags, ranking)
-    max_ranked = max(candidates, MAX_COMPARED) if candidates else 0
-    matching = [] if criteria.matches_all else database.match_ids(criteria.prefixes, criteria.word_groups, max_ranked)
-    is_sparse = not criteria.matches_all and len(matching) <= max_ranked
-    conditions, values = conditions_of(database, criteria)
-    if is_sparse:
-        best_first = filter_exactly(database, criteria, sort_by_score(database, score_filter, matching))
-        best_first = best_first if criteria.readers is None else _filter_visible(database, criteria.readers, best_first)
-    else:
-        matching = artifacts_with_score(database, score_filter, max_ranked)
-        is_sparse = len(matching) <= max_ranked
-        best_first = sort_by_score(database, score_filter, matching if is_sparse else matching[: candidates + 1])
-        if conditions:
-            among, more = database.in_list("id", best_first, "ids")
-            rows = database.rows(
-                f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more}
-            )
-            kept = {row[0] for row in rows}
-            best_first = [each for each in best_first if each in kept]
-    is_exact = is_sparse and len(best_first) <= candidates
-    sample = best_first if is_exact else best_first[:SAMPLE]
-    order = "name" if query.sort == BY_METRIC else query.sort
-    ranked, facets = rank(database, criteria, order, sample)
-    if is_exact:
-        return _from_list(best_first if query.sort == BY_METRIC else ranked, facets)
-    if is_sparse:
-        ids = best_first if query.sort == BY_METRIC else sort_ids(database, criteria, query.sort, best_first)
-        return replace(_from_list(ids, facets), is_exact=False)
-    total = len(best_first)
-    if query.sort == BY_METRIC:
-        by_metric = partial(score_page, database, score_filter, conditions, values)
-        return _Matches(by_metric, None, total, facets, is_exact=False)
-    only = (score_filter.exists, score_filter.values)
-    if conditions and not (criteria.tags and query.sort == "score"):
-        # An index tells whether there is a score; the other conditions need the row, which databases would read first.
-        only = (f"CASE WHEN {only[0]} THEN {' AND '.join(conditions)} ELSE FALSE END", {**values, **only[1]})
-        criteria = ALL
-    return _from_index(database, criteria, query.sort, total, facets, is_exact=False, only=only)
+def _common_words(database: Database, criteria: SearchCriteria, artifacts: int) -> tuple[str, ...]:
+    """Return the words that most artifacts have, if the criteria narrow more. The index would read their lists to the end."""
+    if replace(criteria, words=()).matches_all:
+        return ()
+    found = {word: database.match_ids([word], [], SAMPLE) for word in criteria.words}
+    return tuple(
+        word for word, ids in found.items() if database.estimate([word], [], ids, artifacts) > COMMON * artifacts
+    )
 
 
-def _page(database: Database, query: Query, found: _Matches) -> tuple[list[int], int]:
+def _sorting_limit(query: Query, criteria: SearchCriteria, candidates: int, artifacts: int) -> int:
+    """Return the number of listed matches up to which sorting them is faster than finding them in the index of the sort order."""
+    cost = _LANGUAGE_SET_COST if criteria.tags and query.sort == "score" else SET_COST
+    return max(candidates, int(candidates * sqrt(end_of_page(query) * artifacts * cost) / CANDIDATES))
+
+
+def _page(database: Database, query: Query, found: Matches) -> tuple[list[int], int]:
     """Return the ids of a page and its offset: after the artifact `query.after`, even if others were added or removed meanwhile."""
     last = database.rows("SELECT id FROM artifacts WHERE key = :key", {"key": query.after}) if query.after else []
     if not last:
@@ -319,19 +229,6 @@ def _page(database: Database, query: Query, found: _Matches) -> tuple[list[int],
     return around[first : first + query.limit], start + first
 
 
-def _filter_visible(database: Database, readers: tuple[str, ...], ids: Sequence[int]) -> list[int]:
-    """Keep the `ids` that `readers` may see, in order."""
-    among, values = database.in_list("id", ids, "ids")
-    condition, more = visibility_condition(readers)
-    hidden = {
-        row[0]
-        for row in database.rows(
-            f"SELECT id FROM artifacts WHERE {among} AND private AND NOT {condition}", {**values, **more}
-        )
-    }
-    return [each for each in ids if each not in hidden]
-
-
 def _total(
     database: Database, criteria: SearchCriteria, counts: Counts, found: int, has_private: bool
 ) -> tuple[int, bool]:
@@ -340,12 +237,15 @@ def _total(
         return found, False
     if len(criteria.columns) == 1 and not (criteria.words or criteria.bases or criteria.tags):
         ((column, wanted),) = criteria.columns.items()
-        among, listed = database.in_list("lower(value)", wanted, "wanted")
-        question = f"SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = :facet AND {among}"
-        total = int(database.rows(question, {"facet": column, **listed})[0][0])
+        if column != OWNER:
+            return sum(counts[column].get(value, 0) for value in wanted), True
+        owners = [owner.lower() for owner in wanted]
+        among, listed = database.in_list("lower(value)", owners, "wanted")
+        question = f"SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = 'owner' AND {among}"
+        total = int(database.rows(question, listed)[0][0])
         if has_private:
             condition, values = visibility_condition(criteria.readers)
-            among, listed = database.in_list(f"lower({column})", wanted, "wanted")
+            among, listed = database.in_list("lower(owner)", owners, "wanted")
             question = f"SELECT count(*) FROM artifacts WHERE private = TRUE AND {among} AND {condition}"
             total += int(database.rows(question, {**listed, **values})[0][0])
         return total, True

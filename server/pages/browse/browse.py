@@ -15,7 +15,8 @@ from hub.names import split_values
 from hub.records import Meaning, Page, Query
 from hub.registry.names.no_results import training_command
 from hub.registry.scores.by_metric import scales
-from hub.registry.search.search import BY_METRIC, SORTS
+from hub.registry.search.find_by_metric import BY_METRIC
+from hub.registry.search.search import SORTS
 from server.auth.access import Hub
 from server.auth.caller import caller_of
 from server.http.response_bodies import PARAMETER_OF

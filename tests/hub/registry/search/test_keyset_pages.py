@@ -81,6 +81,21 @@ def test_ranking_more_matches_than_are_counted_gives_the_order_of_the_index(shel
     assert ranked.total >= walked.total
 
 
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("wanted", WANTED)
+@pytest.mark.parametrize("common", [0.5, 0.0], ids=["rare words", "common words"])
+def test_listed_matches_are_found_in_the_index_in_the_order_of_a_ranking(shelf, wanted, sort, common, monkeypatch):
+    ranked = names(find(shelf.database, Query(**wanted, sort=sort, limit=100), 100))
+    monkeypatch.setattr(search, "COMMON", common)
+    monkeypatch.setattr(search, "CANDIDATES", 1)  # As if the registry were a million times as large.
+    monkeypatch.setattr(search, "_sorting_limit", lambda *_: 0)
+    first = find(shelf.database, Query(**wanted, sort=sort, limit=4), 2)
+    assert names(first) == ranked[:4]
+    assert names(find(shelf.database, Query(**wanted, sort=sort, limit=4, offset=5), 2)) == ranked[5:9]
+    after = Query(**wanted, sort=sort, limit=4, offset=4, after=first.items[-1].name.key)
+    assert names(find(shelf.database, after, 2)) == ranked[4:8]
+
+
 def test_the_list_continues_at_the_new_position_of_an_artifact_that_has_moved(registry):
     fill(registry, *(an_artifact(f"a/m{number}", scores=(a_score(number / 10),)) for number in (9, 7, 5, 3)))
     put(registry, an_artifact("a/m9", scores=(a_score(0.4),)), "e", parent="0" * 64)

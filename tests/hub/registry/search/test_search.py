@@ -187,6 +187,22 @@ def test_a_page_of_too_many_matches_counts_some_of_them(shelf):
     assert (kinds.total, kinds.is_exact) == (5, True)
 
 
+@pytest.mark.parametrize("candidates", [500, 0], ids=["few", "more than are counted"])
+@pytest.mark.parametrize("asked", ["open rail m", "Open-RAIL-M", "OPEN  RAIL m"])
+def test_a_value_is_found_however_its_case_and_white_space_are_written(registry, asked, candidates):
+    fill(
+        registry,
+        an_artifact("local/wanted", license="Open RAIL M", method="Open RAIL M", bases=("lab/Open RAIL M",)),
+        an_artifact("local/other", license="OpenRAIL-M", method="openrail", bases=("rail",)),
+    )
+    for facet in ("license", "method", "base"):
+        page = find(registry.database, Query(**{facet: asked}), candidates)
+        assert names(page) == ["wanted"], facet
+        assert page.total <= 1
+    together = Query(license=asked, method=asked, base=asked, language="yo", text="yoruba")
+    assert names(find(registry.database, together, candidates)) == ["wanted"]
+
+
 def test_counts_follow_every_write(registry):
     fill(registry, an_artifact("local/a"), an_artifact("local/b", languages=("sw", "yo")))
     registry.record(

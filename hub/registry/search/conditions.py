@@ -1,0 +1,173 @@
+"""Find artifacts that satisfy the criteria of a search, as SQL."""
+
+# ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hub.registry.accounts.visibility import visibility_condition
+from hub.registry.search.criteria import OWNER, SearchCriteria, facet_group
+
+if TYPE_CHECKING:
+    from hub.registry.database.database import Database
+
+_MANY = 20
+"""Number of matches per wanted one, beyond which the text index takes longer than reading artifacts one by one."""
+_OFTEN = 0.15
+"""Minimum share of the artifacts of a language or base that match, for these to be read one by one."""
+
+
+def conditions_of(
+    database: Database, criteria: SearchCriteria, *, first: Sequence[str] = (), then: Sequence[str] = ()
+) -> tuple[list[str], dict[str, Any]]:
+    """Return SQL conditions on a row of `artifacts`, and their parameters.
+
+    `first` and `then` are further conditions that need no row, but its id: the first ones are the fastest, the others the slowest of these.
+    """
+    by_id, values = id_conditions(database, criteria, "artifacts.id")
+    of_row, more = row_conditions(database, criteria)
+    # Indexes of sort orders contain the key, too. Those of data sets have a prefix, which is no part of the name.
+    parts = () if criteria.among is not None else range(len(criteria.name_parts))
+    by_key = [f"artifacts.key LIKE :part_{number} ESCAPE '!'" for number in parts]
+    by_index = [*by_key, *first, *by_id, *then]
+    conditions = [*by_index, *of_row]
+    if by_index and of_row:
+        conditions = [database.in_turn(" AND ".join(by_index), " AND ".join(of_row))]
+    return conditions, values | more
+
+
+def id_conditions(database: Database, criteria: SearchCriteria, column: str) -> tuple[list[str], dict[str, Any]]:
+    """Return those conditions, and their parameters, that do not need the row of an artifact, but its id, which is in `column`."""
+    if criteria.among is not None:
+        condition, values = database.in_set(column, criteria.among, "among")
+        return [condition], values
+    conditions = list[str]()
+    values = {}
+    for table, name, wanted in _tables(criteria):
+        among, more = _among(name, wanted)
+        # A scalar query is looked up for each row; `EXISTS` can be a join with all artifacts of a language.
+        has = f"SELECT 1 FROM {table} AS has WHERE has.artifact_id = {column} AND has.{among} LIMIT 1"
+        conditions.append(f"({has}) IS NOT NULL")
+        values |= more
+    return conditions, values
+
+
+def first_ids(
+    database: Database, criteria: SearchCriteria, limit: int, counts: Mapping[str, Mapping[str, int]]
+) -> list[int]:
+    """Return up to `limit` + 1 ids of matches. `counts`: the numbers of artifacts with each value of each facet."""
+    asked = criteria.prefixes, criteria.word_groups
+    tables = _tables(criteria)
+    if tables and not database.reads_lists_on_demand:
+        # The text index would read the shortest of its lists to the end.
+        _, name, wanted = tables[-1]
+        of_table = sum(counts["language" if name == "tag" else "base"].get(each, 0) for each in wanted)
+        if of_table > _MANY * limit:
+            matching = database.estimate(*asked, (), counts[""].get("", 0))
+            if matching > max(_MANY * limit, _OFTEN * of_table):
+                found = _first_of_table(database, criteria, limit)
+                if len(found) > limit:
+                    return found
+    return database.match_ids(*asked, limit)
+
+
+def _first_of_table(database: Database, criteria: SearchCriteria, limit: int) -> list[int]:
+    """Return up to `limit` + 1 ids of matches among the first artifacts of the wanted languages, or else of the bases."""
+    table, name, wanted = _tables(criteria)[-1]
+    others = replace(criteria, tags=()) if name == "tag" else replace(criteria, bases=())
+    among, values = _among(name, wanted)
+    conditions, more = id_conditions(database, others, "own.artifact_id")
+    of_row, further = row_conditions(database, others)
+    if of_row:
+        row = f"SELECT 1 FROM artifacts WHERE artifacts.id = own.artifact_id AND {' AND '.join(of_row)} LIMIT 1"
+        conditions.append(f"({row}) IS NOT NULL")
+    if len(wanted) > 1:  # An artifact can have several of them.
+        earlier = f"other.artifact_id = own.artifact_id AND other.{among} AND other.{name} < own.{name}"
+        conditions.append(f"(SELECT 1 FROM {table} AS other WHERE {earlier} LIMIT 1) IS NULL")
+    first = f"SELECT artifact_id, {name} FROM {table} WHERE {among} LIMIT :read"
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    limits = {"read": int(2 * (limit + 1) / _OFTEN), "limit": limit + 1}
+    rows = database.rows(
+        f"SELECT artifact_id FROM ({first}) AS own {where} LIMIT :limit", {**values, **more, **further, **limits}
+    )
+    return [row[0] for row in rows]
+
+
+def _tables(criteria: SearchCriteria) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Return the tables of bases and languages that some are wanted of: name, column and wanted values, the rarer ones first."""
+    tables = (("artifact_bases", "base_key", criteria.bases), ("artifact_languages", "tag", criteria.tags))
+    return [each for each in tables if each[2]]
+
+
+def _among(column: str, wanted: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Return the condition that a column has one of few values, and its parameters."""
+    names = {f"wanted_{column}_{number}": each for number, each in enumerate(wanted)}
+    return f"{column} IN ({', '.join(f':{each}' for each in names)})", names
+
+
+def row_conditions(database: Database, criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
+    """Return the conditions that need the row of an artifact, and their parameters."""
+    if criteria.among is not None:
+        criteria = SearchCriteria(criteria.words, {}, (), ())
+    values: dict[str, Any] = {}
+    conditions = _visible(criteria, values)
+    facets = criteria.other_facets
+    for facet, wanted in criteria.columns.items():
+        if facet == OWNER:
+            facets.append(facet_group((facet, wanted)))
+        else:
+            condition, more = database.in_set(facet, wanted, f"{facet}_values")
+            conditions.append(condition)
+            values |= more
+    if criteria.words or facets:
+        condition, more = database.match_condition(criteria.words, facets)
+        conditions.append(condition)
+        values |= more
+    fine, more = _fine_conditions(criteria)
+    return [*conditions, *fine], values | more
+
+
+def filter_exactly(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> list[int]:
+    """Keep the `ids` that `readers` may see and that match exactly, in order.
+
+    The index matches name parts and the number of parameters only approximately.
+    """
+    conditions, values = _fine_conditions(criteria)
+    return filter_ids(database, ids, [*_visible(criteria, values), *conditions], values)
+
+
+def filter_ids(
+    database: Database, ids: Sequence[int], conditions: Sequence[str], values: Mapping[str, Any]
+) -> list[int]:
+    """Keep the `ids` of artifacts that satisfy all conditions, in order."""
+    if not conditions or not ids:
+        return list(ids)
+    among, more = database.in_list("id", ids, "ids")
+    found = database.rows(f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more})
+    kept = {row[0] for row in found}
+    return [each for each in ids if each in kept]
+
+
+def _visible(criteria: SearchCriteria, values: dict[str, Any]) -> list[str]:
+    """Return the condition that `readers` may see an artifact, if some are private, and add its parameters to `values`."""
+    if criteria.readers is None:
+        return []
+    condition, more = visibility_condition(criteria.readers)
+    values |= more
+    return [f"(NOT private OR {condition})"]
+
+
+def _fine_conditions(criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
+    """Return the conditions that the index cannot decide, as SQL, and their parameters."""
+    conditions = [
+        f"lower(owner || '/' || name) LIKE :part_{number} ESCAPE '!'" for number, _ in enumerate(criteria.name_parts)
+    ]
+    values: dict[str, Any] = {
+        f"part_{number}": f"%{part.replace('_', '!_')}%" for number, part in enumerate(criteria.name_parts)
+    }
+    if criteria.parameters:
+        conditions.append("parameters BETWEEN :least_parameters AND :most_parameters")
+        values["least_parameters"], values["most_parameters"] = criteria.parameters
+    return conditions, values

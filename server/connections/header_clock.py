@@ -15,6 +15,8 @@ HEADER_SECONDS = 20.0
 LAST_REQUEST_S = 0.08
 """Seconds for which an idle connection still takes a request when its process stops: one may be on its way, and its client would see a
 closed connection instead of a response. uvicorn itself waits for 0.1 s."""
+FIRST_REQUEST_S = 1.0
+"""The same for a connection without a request so far: its client has one, while others look whether the connection was closed first."""
 
 
 class HeaderClock:
@@ -51,7 +53,7 @@ class TimedConnection(asyncio.Protocol):
     loop: asyncio.AbstractEventLoop
     cycle: Any
     clock: HeaderClock
-    _is_last = False
+    _is_last = _is_used = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As in uvicorn.
         """Start the clock."""
@@ -66,17 +68,18 @@ class TimedConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse a piece of the connection. The response to the last request has `Connection: close`."""
+        self._is_used = True
         super().data_received(data)
         if self._is_last and self._is_busy():
             self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
-        """End the connection after the request that is running, else after one that arrives within LAST_REQUEST_S."""
+        """End the connection after the request that is running, else after one that arrives soon."""
         self._is_last = True
         if self._is_busy():
             self.cycle.keep_alive = False
         else:
-            self.loop.call_later(LAST_REQUEST_S, self._close_if_idle)
+            self.loop.call_later(LAST_REQUEST_S if self._is_used else FIRST_REQUEST_S, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
         if not self._is_busy():

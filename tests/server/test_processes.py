@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from benchmarks.serving import Serving, serving
@@ -66,22 +67,18 @@ def begin_upload(server: Serving) -> socket.socket:
 def asking(server: Serving) -> Iterator[list[str]]:
     """Send requests until the end of the block, on new connections and on one that stays open. Yield statuses and errors."""
     answers: list[str] = []
-    host, is_ended = urlsplit(server.address).netloc, threading.Event()
+    is_ended = threading.Event()
 
     def ask_on(*, is_kept: bool) -> None:
-        connection = http.client.HTTPConnection(host, timeout=60)
-        while not is_ended.is_set():
-            try:
-                connection.request("GET", "/api/v1/health/live")
-                response = connection.getresponse()  # It reconnects after `Connection: close`.
-                response.read()
-                answers.append(str(response.status))
-            except (OSError, http.client.HTTPException) as error:
-                answers.append(repr(error))
-            if not is_kept:
-                connection.close()
-            time.sleep(0.1)
-        connection.close()
+        limits = httpx.Limits(max_keepalive_connections=1 if is_kept else 0)
+        # As most clients, httpx looks whether a connection that was kept has been closed before it sends a request.
+        with httpx.Client(base_url=server.address, timeout=60, limits=limits, trust_env=False) as client:
+            while not is_ended.is_set():
+                try:
+                    answers.append(str(client.get("/api/v1/health/live").status_code))
+                except httpx.HTTPError as error:
+                    answers.append(f"{error!r} on {'a kept' if is_kept else 'a new'} connection")
+                time.sleep(0.1)
 
     threads = [threading.Thread(target=ask_on, kwargs={"is_kept": each}) for each in (True, False)]
     for thread in threads:

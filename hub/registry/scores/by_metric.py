@@ -241,7 +241,7 @@ def artifacts_with_score(database: Database, score_filter: MetricFilter, limit: 
 
 
 def count_scores(database: Database, score_filter: MetricFilter, limit: int) -> int:
-    """Return the number of such scores; at least `limit` if there are so many."""
+    """Return the number of such scores, or a number from `limit` on."""
     count = 0
     for part in score_filter.ranges:
         where = " AND ".join(filter(None, (part, score_filter.limits)))

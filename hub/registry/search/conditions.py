@@ -28,7 +28,7 @@ def conditions_of(
     """
     by_id, values = id_conditions(database, criteria, "artifacts.id")
     of_row, more = row_conditions(database, criteria)
-    # Indexes of sort orders contain the key, too. Those of data sets have a prefix, which is no part of the name.
+    # Indexes of sort orders contain the key, too. Keys of data sets have a prefix, which does not belong to the name.
     parts = () if criteria.among is not None else range(len(criteria.name_parts))
     by_key = [f"artifacts.key LIKE :part_{number} ESCAPE '!'" for number in parts]
     by_index = [*by_key, *first, *by_id, *then]

@@ -127,7 +127,8 @@ def test_neither_a_pause_between_requests_nor_a_slow_body_counts_as_slow_headers
 
 
 def test_a_server_that_stops_still_answers_requests_that_are_on_their_way(running: Served, address, monkeypatch):
-    monkeypatch.setattr(header_clock, "LAST_REQUEST_S", 15.0)
+    for name in ("FIRST_REQUEST_S", "LAST_REQUEST_S"):
+        monkeypatch.setattr(header_clock, name, 15.0)
     with connected(address) as new, connected(address) as used, connected(address) as late:
         for each in (used, late):
             each.sendall(HEAD + b"\r\n")

@@ -17,7 +17,12 @@ from hub.names import Digest
 from hub.registry.database.open import open_database
 from hub.store import FolderStore, MemoryStore
 
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
+    pytest.mark.parametrize(
+        "places", ["sqlite and a folder"], indirect=True, scope="session"
+    ),  # Buckets keep whole blobs.
+]
 SIZE = 3_000_000
 
 
@@ -35,8 +40,6 @@ def first(chance) -> bytes:
 @pytest.fixture
 def uploaded(api, repo, hub, first, chance):
     """Upload a file, then one that shares most bytes with it and has bytes that are compressed. Return the second."""
-    if not isinstance(hub.store, FolderStore):
-        pytest.skip("a bucket keeps whole blobs")
     second = first[:2_000_000] + bytes(500_000) + chance.randbytes(300_000) + first[2_000_000:]
     api.upload_file(path_or_fileobj=first, path_in_repo="first.parquet", repo_id=repo)
     before = stored_bytes(hub)
@@ -73,8 +76,6 @@ def test_a_file_of_shared_bytes_is_downloaded_whole_and_by_ranges(client, token_
 
 
 def test_two_files_that_differ_in_a_twentieth_take_little_more_than_one(api, repo, hub, chance):
-    if not isinstance(hub.store, FolderStore):
-        pytest.skip("a bucket keeps whole blobs")
     first, before = chance.randbytes(10_000_000), stored_bytes(hub)
     second = first[:4_000_000] + chance.randbytes(500_000) + first[4_500_000:]
     for path, content in {"a.parquet": first, "b.parquet": second}.items():

@@ -156,3 +156,25 @@ def test_results_are_compact_and_within_ten_tabs(browser: Browser, endpoint: str
             if first.evaluate("link => link === document.activeElement"):
                 return
         raise AssertionError("the first result takes more than ten Tabs")
+
+
+OVERLAPPING = """
+() => [...document.querySelectorAll(".artifact")].flatMap(card => {
+    const pick = card.parentElement.querySelector(".pick")?.getBoundingClientRect();
+    return pick ? [...card.querySelectorAll("header > *")].filter(each => {
+        const box = each.getBoundingClientRect();
+        return box.right > pick.left && box.left < pick.right && box.bottom > pick.top && box.top < pick.bottom;
+    }).map(each => each.textContent) : [];
+})
+"""
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440])
+@pytest.mark.parametrize("locale", ["en", "ar", "fr"])
+def test_the_box_to_compare_a_result_covers_neither_its_name_nor_its_kind(
+    browser: Browser, endpoint: str, width: int, locale: str
+):
+    with a_page(browser, endpoint, viewport={"width": width, "height": 900}, locale=locale) as page:
+        page.goto("/?lang=yo")
+        assert page.locator(".pick").count() > 5
+        assert page.evaluate(OVERLAPPING) == []

@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from threading import local
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from hub.registry.database.schema import is_current
@@ -42,7 +41,7 @@ def is_index_word(term: str) -> bool:
 
 
 class Database(ABC):
-    """The tables of the registry. Threads may share it; each reads on its own connection."""
+    """The tables of the registry. Threads may share it."""
 
     product: ClassVar[str]
     """Name of the database program."""
@@ -56,8 +55,6 @@ class Database(ABC):
     def __init__(self, address: str) -> None:
         """`address`: a path, or a URL without its password, for messages."""
         self.address = address
-        self._local = local()
-        self._connections: list[Any] = []
         self._engine: Engine | None = None
 
     def prepare(self) -> None:
@@ -92,9 +89,6 @@ class Database(ABC):
 
     def close(self) -> None:
         """Close all connections. The next use opens new ones."""
-        while self._connections:
-            self._connections.pop().close()
-        self._local = local()
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
@@ -169,16 +163,6 @@ class Database(ABC):
     @abstractmethod
     def translate_errors(self) -> AbstractContextManager[None]:
         """Return a context that converts errors of the driver to project errors."""
-
-    def _connection(self) -> Any:
-        """Return the connection of this thread."""
-        if not hasattr(self._local, "connection"):
-            self._local.connection = self._connect()
-            self._connections.append(self._local.connection)
-        return self._local.connection
-
-    @abstractmethod
-    def _connect(self) -> Any: ...
 
     @abstractmethod
     def _make_engine(self) -> Engine: ...

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from threading import local
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import DamagedFile, DiskFull, HubError, InvalidRequest, Unreachable
@@ -44,6 +45,15 @@ class SqliteDatabase(Database):
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         self.path = path
+        self._local = local()
+        self._connections: list[sqlite3.Connection] = []
+
+    def close(self) -> None:
+        """See `Database.close`."""
+        while self._connections:
+            self._connections.pop().close()
+        self._local = local()
+        super().close()
 
     def prepare(self) -> None:
         """See `Database.prepare`; also creates the folder and the file, which only its user can read."""
@@ -170,6 +180,14 @@ class SqliteDatabase(Database):
         from hub.registry.database.sqlite_engine import make_engine
 
         return make_engine(self.path, TIMEOUT_S)
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return the connection of this thread."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            self._local.connection = connection = self._connect()
+            self._connections.append(connection)
+        return connection
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=TIMEOUT_S, isolation_level=None, check_same_thread=False)

@@ -65,12 +65,6 @@ def address(kind, monkeypatch) -> Iterator[tuple[str, int]]:
         yield running.listener.getsockname()
 
 
-@pytest.fixture
-def connection(address) -> Iterator[http.client.HTTPConnection]:
-    with closing(http.client.HTTPConnection(*address, timeout=30)) as connection:
-        yield connection
-
-
 def send(connection, content: bytes, path: str = "/store", **headers: str) -> dict:
     connection.request("PUT", path, content, headers)
     return answer(connection)

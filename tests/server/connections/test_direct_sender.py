@@ -53,12 +53,6 @@ def address(request, tmp_path, monkeypatch) -> Iterator[tuple[str, int]]:
         yield running.listener.getsockname()
 
 
-@pytest.fixture
-def connection(address) -> Iterator[http.client.HTTPConnection]:
-    with closing(http.client.HTTPConnection(*address, timeout=30)) as connection:
-        yield connection
-
-
 def get(connection, path: str = "/large", method: str = "GET", **headers: str) -> tuple[int, bytes]:
     connection.request(method, path, headers=headers)
     response = connection.getresponse()

@@ -102,10 +102,9 @@ def test_a_cell_names_the_score_that_has_its_run_record(own_shelf):
     assert entry.id in {each.id for each in published_scores(own_shelf.database, entry.artifact)}
 
 
+@pytest.mark.parametrize("registry", ["sqlite"], indirect=True)  # PostgreSQL counts no steps.
 def test_the_cost_depends_on_the_cells_and_not_on_the_modules(registry):
     """Counted in steps of SQLite's virtual machine: ten times the modules cost the same."""
-    if "sqlite" not in type(registry.database).__name__.lower():
-        pytest.skip("PostgreSQL counts no steps")
 
     def steps():
         connection, counted = registry.database._connection(), [0]

@@ -25,7 +25,7 @@ from hub.store import BlobStore
 
 _PROGRAM = Path(__file__).with_name("scanner_process.py")
 _PACKAGES = ("picklescan", "modelaudit-picklescan")
-_ARCHIVES = "archives 1"
+_ARCHIVES = "archives 2"
 """Version of the reader of archives in scanner_process.py; another one lets everything be scanned again."""
 TIMEOUT_S = 180.0
 """Wall-clock limit for one file; the program limits its own CPU time and memory."""

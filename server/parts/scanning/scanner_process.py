@@ -48,6 +48,7 @@ _PROGRAMS = (
     b"\xce\xfa\xed\xfe",
     b"\xcf\xfa\xed\xfe",
 )
+_ARRAY = b"\x93NUMPY"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _COMPRESSED: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\x1f\x8b": gzip.open,
@@ -77,10 +78,7 @@ def main(file: str, name: str) -> None:
 
 def scan(opened: BinaryIO, name: str, file: str = "") -> dict[str, Any]:
     """Return the reports of both scanners about a file and its members. `file`: its path, if it has one."""
-    report = {
-        "picklescan": _run(partial(_picklescan, opened, name)),
-        "modelaudit-picklescan": _run(partial(_modelaudit, opened, file)),
-    }
+    report = _scan_itself(opened, name, file)
     opened.seek(0)
     found, reason = scan_members(opened, name)
     if found is None:
@@ -88,8 +86,7 @@ def scan(opened: BinaryIO, name: str, file: str = "") -> dict[str, Any]:
     for scanner, own in report.items():
         members = [(member, each[scanner]) for member, each in found]
         members.sort(key=lambda each: -_SEVERITY.index(each[1]["verdict"]))  # The worst is never cut.
-        if not reason and own["verdict"] in {"failed", "inconclusive"}:
-            own = {"verdict": "clean", **({"version": own["version"]} if "version" in own else {})}  # noqa: PLW2901 - all of it was read here
+        own = _of_archive(own, name, is_complete=not reason)  # noqa: PLW2901 - from here on, only this is used
         worst = max([own, *(each for _, each in members)], key=lambda each: _SEVERITY.index(each["verdict"]))
         verdict = worst["verdict"] if not reason else max(worst["verdict"], "inconclusive", key=_SEVERITY.index)
         findings = [
@@ -101,6 +98,32 @@ def scan(opened: BinaryIO, name: str, file: str = "") -> dict[str, Any]:
         if reason:
             report[scanner]["reason"] = reason
     return report
+
+
+def _scan_itself(opened: BinaryIO, name: str, file: str = "") -> dict[str, dict[str, Any]]:
+    """Return the reports of both scanners about all bytes of a file as one pickle.
+
+    `modelaudit-picklescan` takes any bytes for a pickle, so arrays and ZIP archives are kept from it. `pickle.load` ends at the first byte
+    of a ZIP archive, which asks for an object of the program that loads it.
+    """
+    opened.seek(0)
+    is_pickle = not opened.read(_START_BYTES).startswith((*_ZIP, _ARRAY))
+    return {
+        "picklescan": _run(partial(_picklescan, opened, name)),
+        "modelaudit-picklescan": _run(partial(_modelaudit, opened, file)) if is_pickle else {"verdict": "clean"},
+    }
+
+
+def _of_archive(own: dict[str, Any], name: str, *, is_complete: bool) -> dict[str, Any]:
+    """Return what counts of the report about an archive itself, beside those about its members.
+
+    That it is not a pickle does not matter if all members were read. A tar archive begins with the name of a member, and a name such as
+    `corpus.txt` looks like a pickle; only if the archive has the name of a pickle would anyone load it as one.
+    """
+    is_chance = own["verdict"] == "suspicious" and not name.lower().endswith(_PICKLES)
+    if is_chance or (is_complete and own["verdict"] in {"failed", "inconclusive"}):
+        return {"verdict": "clean", **({"version": own["version"]} if "version" in own else {})}
+    return own
 
 
 def scan_members(opened: BinaryIO, name: str) -> tuple[list[tuple[str, dict[str, Any]]] | None, str]:
@@ -132,7 +155,7 @@ def _scan_each(
             found.append((name, {scanner: {"verdict": "inconclusive", "reason": "a program"} for scanner in _SCANNERS}))
             continue
         is_archive = start.startswith((*_ZIP, *_COMPRESSED, *_UNREADABLE)) or _is_tar(start)
-        array = start.startswith(b"\x93NUMPY")
+        array = start.startswith(_ARRAY)
         is_pickle = start[:1] == b"\x80" and start[1:2] in {b"\2", b"\3", b"\4", b"\5"}
         if not (is_archive or is_pickle or array or name.lower().endswith(_PICKLES)):
             continue
@@ -145,11 +168,10 @@ def _scan_each(
             if nested == MAX_NESTED:
                 raise NotRead(f"{name} is an archive inside an archive inside an archive")
             _scan_each(((f"{name}/{below}", each) for below, each in inside), found, budget, nested=nested + 1)
+            own = _scan_itself(inner, name)
+            found.append((name, {each: _of_archive(report, name, is_complete=True) for each, report in own.items()}))
             continue
-        report = {
-            "picklescan": _run(partial(_picklescan, inner, name)),
-            "modelaudit-picklescan": _run(partial(_modelaudit, inner, "")) if not array else {"verdict": "clean"},
-        }
+        report = _scan_itself(inner, name)
         if array and report["picklescan"]["verdict"] == "clean" and report["picklescan"]["imports"]:
             report["modelaudit-picklescan"] = {"verdict": "inconclusive", "reason": "an array of Python objects"}
         found.append((name, report))

@@ -77,6 +77,18 @@ def no_waiting_for_the_disk() -> Iterator[None]:
     event.remove(Pool, "checkout", use_no_sync)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Let this process hash passwords with the least that Argon2 allows: with the parameters of a server, each takes 0.2 s."""
+    from argon2 import PasswordHasher
+
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hub.registry.accounts.secrets._hasher", lambda: hasher)
+        patch.setattr("hub.registry.accounts.secrets._DUMMY_HASH", hasher.hash("a password"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_tracebacks() -> Iterator[list[logging.LogRecord]]:
     """Fail a test during which uvicorn logged a traceback: an exception that reaches the top is a bug.

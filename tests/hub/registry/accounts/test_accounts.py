@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import runpy
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import argon2
 import pytest
 
 from hub.errors import Conflict, InvalidName, InvalidRequest, UnknownAccount
 from hub.names import ArtifactName
 from hub.registry import Registry
+from hub.registry.accounts import secrets
 from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.audit import read_audit
 from hub.registry.accounts.permissions import ANONYMOUS, ORGANISATION, Actor
@@ -77,6 +80,15 @@ def test_a_password_is_recognised_and_no_other_is(accounts):
     assert not accounts.has_password("nobody", "correct horse battery")
     with pytest.raises(InvalidRequest, match="characters"):
         accounts.set_password("ada", "short", ROOT)
+
+
+def test_a_server_hashes_as_rfc_9106_recommends_also_for_a_user_that_does_not_exist():
+    unpatched = runpy.run_path(secrets.__file__)
+    hashed = unpatched["hash_password"]("correct horse battery")
+    assert argon2.extract_parameters(hashed) == argon2.profiles.RFC_9106_LOW_MEMORY
+    assert hashed.split("$")[:4] == unpatched["_DUMMY_HASH"].split("$")[:4]
+    assert unpatched["verify_password"](hashed, "correct horse battery")
+    assert not unpatched["verify_password"](None, "correct horse battery")
 
 
 def test_a_revoked_token_is_invalid(accounts, tokens):

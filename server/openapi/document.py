@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from server.http.response_bodies import ErrorBody
+from server.http.response_bodies import Body, ErrorBody
 from server.http.routing import RouteSpec, StrictRoute, documented_route_of
 
 PATH = "/api/v1/openapi.json"
@@ -100,6 +100,8 @@ def install(app: FastAPI, root_path: str = "") -> None:
 
 
 def _write(app: FastAPI) -> dict[str, Any]:
+    for body in Body.__subclasses__():
+        body.model_rebuild()
     document = get_openapi(
         title="linguahub", version="1", description=_DESCRIPTION,
         routes=[documented_route_of(each.spec) for each in app.routes if isinstance(each, StrictRoute) and each.include_in_schema],

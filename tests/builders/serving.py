@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -15,13 +17,23 @@ from server import create_app
 from server.cli import listen, server_config
 
 
+class _Server(uvicorn.Server):
+    """A server that closes its connections before its event loop ends, as the end of a process would."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):  # Browsers open some before they have a request.
+            connection.transport.close()
+        await asyncio.sleep(0)
+
+
 class Served:
     """A server that can be stopped."""
 
     def __init__(self, app: FastAPI) -> None:
         self.listener = listen("127.0.0.1", 0)
         self.address = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.server = uvicorn.Server(server_config(app))
+        self.server = _Server(server_config(app))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]}, daemon=True)
         self.thread.start()
         while not self.server.started:

@@ -20,6 +20,7 @@ from hub.publish.publish import publish
 from tests.builders.artifacts import a_folder
 from tests.builders.hub import a_hub, delete_registry
 from tests.builders.processes import running
+from tests.builders.serving import serving
 
 NAME = ArtifactName("local", "mulan-yo")
 
@@ -260,30 +261,16 @@ def test_lost_and_damaged_blobs_are_restored_from_the_registry_the_cards_and_cop
 
 def test_a_blob_is_restored_from_another_hub(tmp_path):
 
-    import uvicorn
-
     from hub.maintenance.repair import repair
-    from server import create_app
-    from server.cli import listen, server_config
 
     for place in ("upstream", "here"):
         with a_hub(tmp_path / place) as hub:
             revision = publish_at(hub, tmp_path / "mulan-yo")
     weights = next(file for file in revision.files if file.path.endswith("safetensors"))
-    with (
-        a_hub(tmp_path / "upstream") as upstream,
-        a_hub(tmp_path / "here") as hub,
-        listen("127.0.0.1", 0) as listener,
-    ):
+    with a_hub(tmp_path / "upstream") as upstream, a_hub(tmp_path / "here") as hub:
         hub.store.delete(weights.digest)
-        server = uvicorn.Server(server_config(create_app(upstream)))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        try:
-            assert repair(hub, [weights.digest], f"http://127.0.0.1:{listener.getsockname()[1]}") == [weights.digest]
-        finally:
-            server.should_exit = True
-            thread.join(10)
+        with serving(upstream) as address:
+            assert repair(hub, [weights.digest], address) == [weights.digest]
         assert verify(hub.registry, hub.store) == []
 
 

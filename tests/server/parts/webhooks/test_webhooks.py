@@ -4,10 +4,8 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 import time
 
-import uvicorn
 from huggingface_hub import HfApi
 from starlette.testclient import TestClient
 
@@ -16,10 +14,10 @@ from hub.cli import main
 from hub.names import ArtifactName
 from hub.publish.publish import publish
 from server.app import create_app
-from server.cli import listen, server_config
 from tests.builders.artifacts import a_card, a_folder, a_score
 from tests.builders.server.people import ROOT
 from tests.builders.server.webhooks import WATCH_ADA, a_receiver, create, make
+from tests.builders.serving import serving
 
 
 def due(hub):
@@ -315,14 +313,9 @@ def test_an_account_has_a_limited_number_of_webhooks(team, as_, monkeypatch):
 
 
 def test_hugging_faces_client_creates_changes_and_deletes_webhooks(team):
-    with listen("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(server_config(create_app(team)))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
+    with serving(team) as endpoint:
         token = team.tokens.create(team.accounts.get("ada"), "write", ROOT)
-        api = HfApi(endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}", token=token)
+        api = HfApi(endpoint=endpoint, token=token)
         made = api.create_webhook(url="https://example.org/a", watched=WATCH_ADA, secret="s3cret")
         assert (made.url, made.domains, made.secret, made.disabled) == (
             "https://example.org/a", ["repo", "discussion"], "s3cret", False,
@@ -335,8 +328,6 @@ def test_hugging_faces_client_creates_changes_and_deletes_webhooks(team):
         assert api.enable_webhook(made.id).disabled is False
         api.delete_webhook(made.id)
         assert api.list_webhooks() == []
-        server.should_exit = True
-        thread.join(timeout=10)
 
 
 def test_an_administrator_allows_hosts_on_the_command_line(team, as_, tmp_path, monkeypatch, capsys):

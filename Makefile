@@ -15,8 +15,8 @@ INSTALLER ?= $(if $(shell command -v uv),uv,pip)
 # The tests that `make test` runs, and the number of processes.
 T ?= tests
 JOBS ?= 2
-# One thread per process: on a small machine, more threads only wait for each other.
-TEST_ENVIRONMENT := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=0 NO_COLOR=1
+# One thread per process: on a small machine, more threads only wait for each other. Hundreds of processes start, which read bytecode.
+TEST_ENVIRONMENT := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=0 NO_COLOR=1 PYTHONDONTWRITEBYTECODE=
 # Into build/docs, where `hub serve` finds it.
 BUILD_SITE := NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
 

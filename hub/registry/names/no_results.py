@@ -106,11 +106,8 @@ def _vocabulary(database: Database, readers: tuple[str, ...] | None, owner: str)
         f"SELECT name, summary, tags FROM artifacts WHERE NOT private OR {condition} ORDER BY downloads DESC, key LIMIT :limit",
         {**values, "limit": MAX_READ},
     )
-    for row in rows:
+    tags_of = json.loads(f"[{','.join(row['tags'] for row in rows)}]")  # One call: each takes as long as reading ten words.
+    for row, tags in zip(rows, tags_of, strict=True):
         yield row["name"].lower()
-        yield from (
-            word
-            for text in (row["name"], *json.loads(row["tags"]), row["summary"])
-            for word in fold(text)
-            if len(word) >= _MIN_LETTERS
-        )
+        words = fold(" ".join((row["name"], *tags, row["summary"])))
+        yield from (word for word in words if len(word) >= _MIN_LETTERS)

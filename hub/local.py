@@ -54,6 +54,11 @@ class LocalHub:
         self.registry = registry
         self.store = store
 
+    @property
+    def is_local(self) -> bool:
+        """Whether registry and blobs are files of this machine, which are read faster than a thread starts."""
+        return self.registry.database.is_local and self.store.is_local
+
     @cached_property
     def accounts(self) -> Accounts:
         """Users and organisations, imported only when used."""

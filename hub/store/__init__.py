@@ -27,6 +27,10 @@ __all__ = ["BlobStore", "FolderStore", "MemoryStore", "open_store"]
 class BlobStore(Protocol):
     """The interface of a store, tested for every implementation by `tests/hub/store/test_contract.py`."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether blobs are read from this machine and not over a network."""
+
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
         """Store the bytes of `source`. Return their digest and size in bytes.
 

@@ -40,6 +40,8 @@ _BUFFER_BYTES = 4 << 20
 class BucketStore(CheckedStore):
     """A BlobStore in a bucket. Any number of machines may use it at once. `AWS_…` variables give the keys and the endpoint."""
 
+    is_local = False
+
     def __init__(self, url: str) -> None:
         super().__init__()
         parts = urlsplit(url)

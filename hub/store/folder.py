@@ -44,6 +44,8 @@ FRESH_S = 3600.0
 class FolderStore(CheckedStore):
     """A BlobStore on a file system. Any number of processes may use a folder at once."""
 
+    is_local = True
+
     def __init__(self, root: Path) -> None:
         super().__init__()
         self.root = Path(root)

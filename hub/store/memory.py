@@ -17,6 +17,8 @@ from hub.store.checked import CheckedStore, Stored
 class MemoryStore(CheckedStore):
     """A BlobStore in the memory of this process."""
 
+    is_local = True
+
     def __init__(self) -> None:
         super().__init__()
         self._blobs: dict[Digest, bytes] = {}

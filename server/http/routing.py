@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIRouter
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
-from starlette.types import Scope
+from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
 
 from hub.strict_json import parse_json
 
@@ -35,8 +36,29 @@ class RouteSpec:
 
 
 def register(app: FastAPI, routes: Iterable[RouteSpec]) -> None:
-    """Register routes in this order: the first one that matches a request handles it."""
+    """Register routes in this order, after those of the application: the first one that matches a request handles it."""
     app.router.routes.extend(map(route_of, routes))
+    app.router.middleware_stack = FewRoutes(app.router)
+
+
+class FewRoutes:
+    """Lets a router compare a request with a few of its hundreds of routes: those whose longest literal text the path contains."""
+
+    def __init__(self, router: APIRouter) -> None:
+        self._router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on the request."""
+        router = self._router
+        if scope["type"] == "http":
+            router = copy(router)
+            router.routes = self.candidates(scope["path"])
+        await router.app(scope, receive, send)
+
+    def candidates(self, path: str) -> list[BaseRoute]:
+        """Return the routes that can match a path, or the path that it is redirected to: with a slash at its end, or without."""
+        within = f"{path}/"
+        return [each for each in self._router.routes if getattr(each, "literal", "") in within]
 
 
 def below(prefix: str, *routes: RouteSpec) -> tuple[RouteSpec, ...]:
@@ -61,16 +83,11 @@ class StrictRoute(APIRoute):
     def __init__(self, spec: RouteSpec, document: Mapping[str, Any]) -> None:
         self.spec = spec
         self.literal = max(re.split(r"\{[^}]*\}", spec.path), key=len)
+        """The longest text that is in each path of this route."""
         methods = set(spec.methods.split())
         super().__init__(
             spec.path, spec.endpoint, methods=methods | ({"HEAD"} if "GET" in methods else set()), **document
         )
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match a request. Each request is compared with hundreds of routes, and most lack the longest text of their paths."""
-        if self.literal not in scope["path"]:
-            return Match.NONE, {}
-        return super().matches(scope)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler of FastAPI with another class of requests."""

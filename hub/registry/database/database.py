@@ -49,6 +49,8 @@ class Database(ABC):
     """Name of the file that `backup` writes."""
     skip_locked: ClassVar[str]
     """SQL at the end of a SELECT that skips rows locked by another transaction; empty if not needed."""
+    is_local: ClassVar[bool]
+    """Whether queries read a file of this machine, and no other process has to answer."""
     reads_lists_on_demand: ClassVar[bool]
     """Whether `match_ids` with a limit reads the text index no further than needed."""
 

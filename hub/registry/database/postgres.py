@@ -50,6 +50,7 @@ class PostgresDatabase(Database):
     product = "PostgreSQL"
     backup_name = "registry.pgdump"
     skip_locked = "FOR UPDATE SKIP LOCKED"
+    is_local = False
     reads_lists_on_demand = False
 
     def __init__(self, url: str) -> None:

@@ -40,6 +40,7 @@ class SqliteDatabase(Database):
     product = "SQLite"
     backup_name = "registry.db"
     skip_locked = ""
+    is_local = True
     reads_lists_on_demand = True
 
     def __init__(self, path: Path) -> None:

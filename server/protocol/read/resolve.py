@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from fastapi import Request
 from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from hub.errors import DamagedBlob, UnknownFile
@@ -35,9 +36,17 @@ _FOREVER = "public, max-age=31536000, immutable"
 _CLIENT = re.compile(r"\bhf_hub/(\d+)\.")
 
 
-def resolve_file(request: Request, hub: Hub, revision: Segment, path: Segment) -> Response:
+async def resolve_file(request: Request, hub: Hub, revision: Segment, path: Segment) -> Response:
     """Return the file at `path`, or ranges of it, with the header `X-Repo-Commit`, which Hugging Face clients need."""
-    # Called here and not as a dependency, which FastAPI runs in a thread of its own: clients request thousands of files.
+    respond = partial(_respond, request, hub, revision, path)
+    # Clients request thousands of files at once. Threads that wait for Python's lock take as much processor time again as the request.
+    # The use of a token or of a session is saved, which can wait for another writer.
+    if hub.is_local and not {"authorization", "cookie"} & set(request.headers):
+        return respond()
+    return await run_in_threadpool(respond)
+
+
+def _respond(request: Request, hub: LocalHub, revision: str, path: str) -> Response:
     artifact = readable_artifact(request, hub)
     found = hub.registry.revision(artifact.name, revision, with_files=False)
     request.state.commit = commit_id(found.id)

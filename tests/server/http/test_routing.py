@@ -4,32 +4,44 @@ from __future__ import annotations
 
 import re
 
-from fastapi.routing import APIRoute
-from starlette.routing import Match
-from starlette.types import Scope
+import pytest
+from starlette.routing import BaseRoute, Match
+from starlette.testclient import TestClient
 
 from hub.local import LocalHub
 from server import create_app
-from server.http.routing import StrictRoute
+from server.http.routing import FewRoutes, StrictRoute
 
 VALUES = {"collection": "models", "path": "a/b.txt", "revision": "main"}
 
 
-def scope_of(path: str, root: str = "") -> Scope:
-    return {"type": "http", "method": "GET", "path": root + path, "root_path": root, "headers": []}
+def matching(routes: list[BaseRoute], path: str, root: str = "") -> list[BaseRoute]:
+    scope = {"type": "http", "method": "GET", "path": root + path, "root_path": root, "headers": []}
+    return [route for route in routes if route.matches(scope)[0] != Match.NONE]
 
 
-def test_the_text_that_is_looked_for_first_never_hides_a_route(hub: LocalHub) -> None:
-    routes = [each for each in create_app(hub).routes if isinstance(each, StrictRoute)]
-    paths = {re.sub(r"{(\w+)(?::\w+)?}", lambda each: VALUES.get(each[1], "ada"), each.path) for each in routes}
+@pytest.mark.parametrize("root", ["", "/hub"])
+def test_the_few_routes_that_are_compared_have_all_that_match(hub: LocalHub, root: str) -> None:
+    routes = create_app(hub).router
+    few = FewRoutes(routes)
+    templates = {each.path for each in routes.routes if isinstance(each, StrictRoute)}
+    paths = {re.sub(r"{(\w+)(?::\w+)?}", lambda each: VALUES.get(each[1], "ada"), each) for each in templates}
     assert len(paths) > 150
-    for path in paths:
-        found = [route for route in routes if route.matches(scope_of(path))[0] != Match.NONE]
-        assert found == [route for route in routes if APIRoute.matches(route, scope_of(path))[0] != Match.NONE], path
-        assert all(route.matches(scope_of(path, "/hub"))[0] != Match.NONE for route in found)
+    for path in paths | {"/static/style.css", "/docs/", "/a/b/c/d/e", "/", "//"}:
+        found = matching(routes.routes, path, root)
+        assert matching(few.candidates(root + path), path, root) == found, path
+        for redirected in (f"{path}/", path.rstrip("/")):
+            assert matching(few.candidates(root + redirected), path, root) == found, path
 
 
 def test_most_routes_are_left_out_by_their_text(hub: LocalHub) -> None:
-    routes = [each for each in create_app(hub).routes if isinstance(each, StrictRoute)]
-    compared = [each for each in routes if each.literal in "/ada/first-yo/resolve/main/README.md"]
-    assert len(compared) < len(routes) / 4
+    routes = create_app(hub).router
+    assert len(FewRoutes(routes).candidates("/ada/first-yo/resolve/main/README.md")) < len(routes.routes) / 20
+
+
+def test_a_slash_at_the_end_is_redirected_and_another_method_is_refused(hub: LocalHub) -> None:
+    with TestClient(create_app(hub), follow_redirects=False) as client:
+        redirect = client.get("/languages/")
+        assert (redirect.status_code, redirect.headers["Location"]) == (307, "http://testserver/languages")
+        refused = client.post("/languages")
+        assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import pytest
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from hub.errors import DamagedFile
@@ -174,3 +177,32 @@ def test_a_blob_without_a_local_file_is_streamed(hub: LocalHub):
     assert response.headers["content-type"] == "image/png"
     assert hashlib.sha256(response.content).hexdigest() == file.digest.hex
     assert response.headers["content-length"] == str(file.size_bytes)
+
+
+@pytest.mark.parametrize(
+    ("headers", "store_is_local", "threads"),
+    [
+        ({}, True, 0),
+        ({}, False, 1),
+        ({"Authorization": "Bearer hf_lh_none"}, True, 1),
+        ({"Cookie": "linguahub=none"}, True, 1),
+    ],
+)
+def test_a_thread_is_used_where_a_network_or_another_writer_may_have_to_be_waited_for(
+    client: TestClient,
+    hub: LocalHub,
+    monkeypatch: pytest.MonkeyPatch,
+    headers: dict[str, str],
+    store_is_local: bool,
+    threads: int,
+):
+    used = []
+
+    async def run(respond: Callable[[], Response]) -> Response:
+        used.append(respond)
+        return await run_in_threadpool(respond)
+
+    monkeypatch.setattr("server.protocol.read.resolve.run_in_threadpool", run)
+    monkeypatch.setattr(type(hub.store), "is_local", store_is_local)
+    client.get(WEIGHTS, headers=headers)
+    assert len(used) == threads

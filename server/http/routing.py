@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -58,7 +58,11 @@ class FewRoutes:
     def candidates(self, path: str) -> list[BaseRoute]:
         """Return the routes that can match a path, or the path that it is redirected to: with a slash at its end, or without."""
         within = f"{path}/"
-        return [each for each in self._router.routes if getattr(each, "literal", "") in within]
+        return [route for literal, route in self._literals if literal in within]
+
+    @cached_property
+    def _literals(self) -> list[tuple[str, BaseRoute]]:
+        return [(getattr(each, "literal", ""), each) for each in self._router.routes]
 
 
 def below(prefix: str, *routes: RouteSpec) -> tuple[RouteSpec, ...]:

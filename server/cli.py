@@ -53,14 +53,12 @@ def serve(
     # Shells start background jobs with SIGINT ignored, and Python keeps it so. uvicorn handles it only once it runs.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        from server.app import create_app
         from server.http.accel_redirect import offload_prefix
         from server.part import server_parts
         from server.processes import APP, run_process, run_processes
         from server.rates import configured_rates
         from server.scrubber import Scrubber, configured_scrub_rate
         from server.site.root_path import configured_root_path, parse_root_path
-        from server.worker import Worker
     except ImportError as error:
         raise MissingExtra("serve", "`hub serve`") from error
     from hub.local import LocalHub
@@ -97,6 +95,9 @@ def serve(
                 webbrowser.open(address)
 
         if workers == 1:
+            from server.app import create_app
+            from server.worker import Worker
+
             scrubber = Scrubber(hub, scrub_rate)
             app = create_app(
                 hub, Worker(hub), scrubber=scrubber, offload=offload_prefix(), parts=parts, rates=rates, root_path=root

@@ -32,7 +32,7 @@ ADDRESSES = (
     "/api/v1/search?lang=en&base=sdxl&kind=adapter&license=MIT",
     "/api/v1/search?q=prompts&lang=hi",
     "/api/v1/search?lang=hi&offset=980",
-    "/api/v1/search?lang=yo&metric=r_precision_at_1&min=0.5&sort=metric",
+    "/api/v1/search?lang=yo&metric=r_precision_at_1&benchmark=emoji-generation&min=0.5&sort=metric",
     "/api/v1/search?base=sana&metric=r_precision_at_1&split=seen",
     "/api/models?limit=20",
     "/api/models?filter=yo&filter=mulan&limit=20",

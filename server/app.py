@@ -13,6 +13,7 @@ from server.api.administration import administration
 from server.http.middleware import AccessLog, EncodedPath, ResponseHeaders
 from server.http.request_bodies import BodyLimit
 from server.http.routing import register
+from server.http.turns import Turns
 from server.metering import Meter, Metering
 from server.openapi import document
 from server.pages import documentation
@@ -55,6 +56,7 @@ def create_app(
     app.state.hub = hub
     app.state.handling_parts = tuple(part for part in enabled if overrides(part, "handler_for"))
     app.state.error_writers = tuple(part for part in enabled if overrides(part, "error_response"))
+    app.state.turns = Turns(are_limited=hub.is_local)
     app.state.offload, app.state.meter = offload, Meter(hub)
     app.state.parts, app.state.started_at = enabled, datetime.now(UTC)
     for part in enabled:

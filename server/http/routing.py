@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from inspect import iscoroutinefunction
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -21,6 +22,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from hub.strict_json import parse_json
+from server.http.turns import Turns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,13 +96,18 @@ class StrictRoute(APIRoute):
         )
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler of FastAPI with another class of requests."""
+        """Return the handler of FastAPI with another class of requests, and with turns for endpoints that run in a thread."""
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:
             return await handle(StrictRequest(request.scope, request.receive))
 
-        return handle_strictly
+        async def handle_in_turn(request: Request) -> Response:
+            turns: Turns = request.app.state.turns
+            async with turns.take():
+                return await handle_strictly(request)
+
+        return handle_strictly if iscoroutinefunction(self.spec.endpoint) else handle_in_turn
 
 
 @cache

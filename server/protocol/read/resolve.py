@@ -24,6 +24,7 @@ from hub.store.checked import CHECKED_BYTES
 from server.auth.access import Hub, readable_artifact
 from server.http.accel_redirect import offload_path
 from server.http.blob_response import CHUNK_BYTES, BlobResponse
+from server.http.turns import Turns
 from server.http.urls import Segment, commit_id
 
 FILE_POLICY = "default-src 'none'; sandbox"
@@ -43,7 +44,9 @@ async def resolve_file(request: Request, hub: Hub, revision: Segment, path: Segm
     # The use of a token or of a session is saved, which can wait for another writer.
     if hub.is_local and not {"authorization", "cookie"} & set(request.headers):
         return respond()
-    return await run_in_threadpool(respond)
+    turns: Turns = request.app.state.turns
+    async with turns.take():
+        return await run_in_threadpool(respond)
 
 
 def _respond(request: Request, hub: LocalHub, revision: str, path: str) -> Response:

@@ -10,10 +10,10 @@ from fastapi import FastAPI
 from hub.local import LocalHub
 from server import errors, routes
 from server.api.administration import administration
+from server.connections.turns import Turns
 from server.http.middleware import AccessLog, EncodedPath, ResponseHeaders
 from server.http.request_bodies import BodyLimit
 from server.http.routing import register
-from server.http.turns import Turns
 from server.metering import Meter, Metering
 from server.openapi import document
 from server.pages import documentation

@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from hub.strict_json import parse_json
-from server.http.turns import Turns
+from server.connections.turns import Turns
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,9 +22,9 @@ from hub.registry.artifacts.scans import require_harmless
 from hub.store import BlobStore
 from hub.store.checked import CHECKED_BYTES
 from server.auth.access import Hub, readable_artifact
+from server.connections.turns import Turns
 from server.http.accel_redirect import offload_path
 from server.http.blob_response import CHUNK_BYTES, BlobResponse
-from server.http.turns import Turns
 from server.http.urls import Segment, commit_id
 
 FILE_POLICY = "default-src 'none'; sandbox"

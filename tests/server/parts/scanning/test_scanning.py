@@ -5,11 +5,7 @@ import io
 import os
 import pickle
 import pkgutil
-import string
-import tarfile
-import zipfile
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +25,7 @@ from server.parts.scanning import scan as scanning
 from server.parts.scanning import scanner_process
 from server.parts.scanning.scan import rescan_outdated
 from server.worker import tasks_of_worker
+from tests.builders.archives import a_tar, a_zip
 from tests.builders.server.commits import commit
 from tests.builders.server.people import PASSWORD
 
@@ -44,24 +41,6 @@ class Calls:
 
     def __reduce__(self):
         return self.function, self.arguments
-
-
-def a_zip(**members):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
-def a_tar(mode, members):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode) as archive:
-        for name, content in members.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -339,31 +318,6 @@ def test_pickles_in_archives_get_the_verdict_that_they_get_outside(hub, allowed,
     assert not proof.exists()
     assert "in weights.pkl: " in " ".join(found["evil.tar.gz"].evidence)
     assert "inside an archive inside an archive" in " ".join(found["deep.zip"].evidence)
-
-
-def verdicts_of(name: str, content: bytes, folder: Path) -> set[str]:
-    path = folder / "file"
-    path.write_bytes(content)
-    with path.open("rb") as opened:
-        return {each["verdict"] for each in scanner_process.scan(opened, name, str(path)).values()}
-
-
-@pytest.mark.parametrize("first", [*string.ascii_letters, *string.digits, ".", "_", "("])
-def test_an_archive_of_texts_is_clean_whatever_its_first_bytes_mean_in_a_pickle(first, tmp_path):
-    members = {f"{first}orpus/{name}.txt": b"first line\nsecond line\nthird line\n" * 30 for name in "ab"}
-    assert verdicts_of("texts.tar", a_tar("w", members), tmp_path) == {"clean"}
-    assert verdicts_of("texts.zip", a_zip(**members), tmp_path) == {"clean"}
-    assert verdicts_of("outer.zip", a_zip(**{"texts.tar": a_tar("w", members)}), tmp_path) == {"clean"}
-
-
-def test_a_tar_archive_that_is_a_pickle_as_well_gets_the_verdict_of_the_pickle(tmp_path):
-    both = a_tar("w", {"cos\nsystem\n(S'true'\ntR.": b"words"})
-    for name in ("both.pkl", "both.tar"):
-        assert "malicious" in verdicts_of(name, both, tmp_path)
-        assert "malicious" in verdicts_of("outer.zip", a_zip(**{name: both}), tmp_path)
-    unknown = a_tar("w", {"cmodule_of_mine\nload\n(S'true'\ntR.": b"words"})
-    assert "suspicious" in verdicts_of("both.pkl", unknown, tmp_path)
-    assert "suspicious" in verdicts_of("outer.zip", a_zip(**{"both.pkl": unknown}), tmp_path)
 
 
 def test_an_archive_beyond_a_limit_is_inconclusive_unless_something_malicious_was_found_before(monkeypatch, crafted):

@@ -12,8 +12,8 @@ import pytest
 from hub.local import LocalHub
 from hub.records import Page, Query
 from hub.registry import Registry
-from server.http import turns
-from server.http.turns import Turns
+from server.connections import turns
+from server.connections.turns import Turns
 from tests.builders.serving import serving
 
 
@@ -21,22 +21,21 @@ def run(*, are_limited: bool, slow: bool = False) -> list[str]:
     """Return what two tasks say; the first one waits until the second one has begun if it is slow, else for other tasks to run."""
     said: list[str] = []
 
-    async def first(taken: Turns, second_began: asyncio.Event) -> None:
+    async def first(taken: Turns, second_began: asyncio.Future[None]) -> None:
         async with taken.take():
             said.append("first begins")
             for _ in range(5):
                 await asyncio.sleep(0)
-            if slow:
-                await second_began.wait()
+            await asyncio.wait_for(second_began if slow else asyncio.sleep(0), 20)
             said.append("first ends")
 
-    async def second(taken: Turns, began: asyncio.Event) -> None:
+    async def second(taken: Turns, began: asyncio.Future[None]) -> None:
         async with taken.take():
-            began.set()
+            began.set_result(None)
             said.append("second begins")
 
     async def both() -> None:
-        taken, began = Turns(are_limited=are_limited), asyncio.Event()
+        taken, began = Turns(are_limited=are_limited), asyncio.get_running_loop().create_future()
         await asyncio.gather(first(taken, began), second(taken, began))
 
     asyncio.run(both())

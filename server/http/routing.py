@@ -52,6 +52,7 @@ class FewRoutes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on the request."""
         router = self._router
+        scope.setdefault("router", router)
         if scope["type"] == "http":
             router = copy(router)
             router.routes = self.candidates(scope["path"])

@@ -107,11 +107,13 @@ def _scan_itself(opened: BinaryIO, name: str, file: str = "") -> dict[str, dict[
     of a ZIP archive, which asks for an object of the program that loads it.
     """
     opened.seek(0)
-    is_pickle = not opened.read(_START_BYTES).startswith((*_ZIP, _ARRAY))
-    return {
-        "picklescan": _run(partial(_picklescan, opened, name)),
-        "modelaudit-picklescan": _run(partial(_modelaudit, opened, file)) if is_pickle else {"verdict": "clean"},
-    }
+    start = opened.read(_START_BYTES)
+    report = {"picklescan": _run(partial(_picklescan, opened, name)), "modelaudit-picklescan": {"verdict": "clean"}}
+    if not start.startswith((*_ZIP, _ARRAY)):
+        report["modelaudit-picklescan"] = _run(partial(_modelaudit, opened, file))
+    elif start.startswith(_ARRAY) and report["picklescan"]["verdict"] == "clean" and report["picklescan"]["imports"]:
+        report["modelaudit-picklescan"] = {"verdict": "inconclusive", "reason": "an array of Python objects"}
+    return report
 
 
 def _of_archive(own: dict[str, Any], name: str, *, is_complete: bool) -> dict[str, Any]:
@@ -155,9 +157,9 @@ def _scan_each(
             found.append((name, {scanner: {"verdict": "inconclusive", "reason": "a program"} for scanner in _SCANNERS}))
             continue
         is_archive = start.startswith((*_ZIP, *_COMPRESSED, *_UNREADABLE)) or _is_tar(start)
-        array = start.startswith(_ARRAY)
+        is_array = start.startswith(_ARRAY)
         is_pickle = start[:1] == b"\x80" and start[1:2] in {b"\2", b"\3", b"\4", b"\5"}
-        if not (is_archive or is_pickle or array or name.lower().endswith(_PICKLES)):
+        if not (is_archive or is_pickle or is_array or name.lower().endswith(_PICKLES)):
             continue
         content = start + stream.read(MAX_MEMBER_BYTES - len(start) + 1)
         if len(content) > MAX_MEMBER_BYTES:
@@ -171,10 +173,7 @@ def _scan_each(
             own = _scan_itself(inner, name)
             found.append((name, {each: _of_archive(report, name, is_complete=True) for each, report in own.items()}))
             continue
-        report = _scan_itself(inner, name)
-        if array and report["picklescan"]["verdict"] == "clean" and report["picklescan"]["imports"]:
-            report["modelaudit-picklescan"] = {"verdict": "inconclusive", "reason": "an array of Python objects"}
-        found.append((name, report))
+        found.append((name, _scan_itself(inner, name)))
 
 
 class _Budget:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import os
 import string
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from server.parts.scanning import scanner_process
@@ -34,3 +39,22 @@ def test_a_tar_archive_that_is_a_pickle_as_well_gets_the_verdict_of_the_pickle(t
     unknown = a_tar("w", {"cmodule_of_mine\nload\n(S'true'\ntR.": b"words"})
     assert "suspicious" in verdicts_of("both.pkl", unknown, tmp_path)
     assert "suspicious" in verdicts_of("outer.zip", a_zip(**{"both.pkl": unknown}), tmp_path)
+
+
+class Runs:
+    """Unpickling it runs a program."""
+
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
+        return os.system, ("true",)
+
+
+@pytest.mark.parametrize(
+    ("content", "verdict"), [([1.0, 2.0], "clean"), ([{1}, {2, 3}], "inconclusive"), ([Runs()], "malicious")]
+)
+def test_an_array_of_objects_gets_the_same_verdict_inside_and_outside_of_an_archive(
+    content: list[Any], verdict: str, tmp_path: Path
+):
+    raw = io.BytesIO()
+    np.save(raw, np.array(content), allow_pickle=True)
+    assert verdict in verdicts_of("array.npy", raw.getvalue(), tmp_path)
+    assert verdict in verdicts_of("arrays.npz", a_zip(**{"array.npy": raw.getvalue()}), tmp_path)

@@ -1,4 +1,4 @@
-"""An archive gets the verdict of its members, and of its own bytes only if somebody could load them as a pickle."""
+"""An archive gets the verdict of its members; its own bytes count only if it has the name of a pickle, or call what is dangerous."""
 
 from __future__ import annotations
 

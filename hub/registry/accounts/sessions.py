@@ -104,7 +104,7 @@ class Sessions:
             return None
         if now - session.used_at > USE_INTERVAL:
             values = {"now": to_column(now), "id": session.id}
-            self.database.execute("UPDATE sessions SET used_at = :now WHERE id = :id", values)
+            self.database.execute_unless_busy("UPDATE sessions SET used_at = :now WHERE id = :id", values)
         roles = roles_of(self.database, account)
         return session, Caller(account=account, token=token, roles=roles, in_browser=True, session_id=session.id)
 

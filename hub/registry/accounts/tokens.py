@@ -123,7 +123,7 @@ class Tokens:
     def _record_use(self, token: Token) -> None:
         now = utc_now()
         if token.last_used_at is None or now - token.last_used_at > USE_INTERVAL:
-            self.database.execute(
+            self.database.execute_unless_busy(
                 "UPDATE tokens SET last_used_at = :now WHERE id = :id",
                 {"now": to_column(now), "id": token.id},
             )

@@ -107,6 +107,10 @@ class Database(ABC):
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
         """Run one statement and commit."""
 
+    def execute_unless_busy(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
+        """Run one statement and commit, but not if that would wait for another writer: for what readers may leave out."""
+        self.execute(sql, values)
+
     @abstractmethod
     def snapshot(self) -> AbstractContextManager[None]:
         """Return a context in which all `rows` of this thread see the same state."""

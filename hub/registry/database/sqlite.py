@@ -86,6 +86,19 @@ class SqliteDatabase(Database):
         with self.translate_errors():
             self._connection().execute(sql, values or {})
 
+    def execute_unless_busy(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
+        """See `Database.execute_unless_busy`. One writer at a time locks the whole file, for as long as it takes."""
+        with self.translate_errors():
+            connection = self._connection()
+            connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                connection.execute(sql, values or {})
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # The other bits say why it is busy.
+                    raise
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {TIMEOUT_S * 1000:.0f}")
+
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """See `Database.snapshot`."""

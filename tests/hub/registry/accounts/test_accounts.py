@@ -18,6 +18,7 @@ from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.audit import read_audit
 from hub.registry.accounts.permissions import ANONYMOUS, ORGANISATION, Actor
 from hub.registry.accounts.tokens import Tokens
+from hub.registry.database.database import TIMEOUT_S
 from tests.builders.registry import an_artifact
 
 ROOT = Actor("root")
@@ -100,6 +101,19 @@ def test_a_revoked_token_is_invalid(accounts, tokens):
     assert tokens.caller(secret) is None
     assert tokens.caller(secret[:-1]) is None
     assert tokens.caller("lh_") is None
+
+
+def test_a_token_is_recognised_while_another_program_writes(accounts, tokens, database):
+    secret = tokens.create(accounts.add("ada", ROOT), "read", ROOT)
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert tokens.caller(secret).account.name == "ada"
+        writer.execute("ROLLBACK")
+    assert tokens.of(accounts.get("ada"))[0].last_used_at is None
+    tokens.caller(secret)
+    assert tokens.of(accounts.get("ada"))[0].last_used_at is not None
+    (waits_ms,) = database.rows("PRAGMA busy_timeout")[0]
+    assert waits_ms == TIMEOUT_S * 1000, "other writes of this thread wait"
 
 
 def test_a_user_writes_to_their_own_name_and_to_organisations_by_role(accounts, tokens):

@@ -53,9 +53,8 @@ def publish(home: Path, count: int, folder: Path) -> None:
             files.append(File(path, *hub.store.put(content)))
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
-            os.utime(
-                folder / path, (number, number)
-            )  # nginx makes an ETag of time and size, and clients get equal ones once.
+            # nginx makes an ETag of time and size, and clients download what has the same one once.
+            os.utime(folder / path, (number, number))
         artifact = hub.registry.get(ArtifactName.parse(NAME, "speed"))
         commit(artifact, files, hub.registry, hub.store, actor, message="Add files")
 

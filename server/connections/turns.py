@@ -1,7 +1,7 @@
 """Let requests run Python in threads one after the other.
 
 Python runs one thread at a time anyway. Threads that take the interpreter's lock from each other at every query need several times the
-processor time: with 32 connections, a search took 11 ms instead of 2.2 (`python -m benchmarks.serve`).
+processor time: with 32 connections, a search took 11 ms instead of 2.3 (docs/internals/performance-server.md).
 """
 
 from __future__ import annotations

@@ -106,9 +106,8 @@ def _vocabulary(database: Database, readers: tuple[str, ...] | None, owner: str)
         f"SELECT name, summary, tags FROM artifacts WHERE NOT private OR {condition} ORDER BY downloads DESC, key LIMIT :limit",
         {**values, "limit": MAX_READ},
     )
-    tags_of = json.loads(
-        f"[{','.join(row['tags'] for row in rows)}]"
-    )  # One call: each takes as long as reading ten words.
+    # One call for all: each takes as long as reading ten words.
+    tags_of = json.loads(f"[{','.join(row['tags'] for row in rows)}]")
     for row, tags in zip(rows, tags_of, strict=True):
         yield row["name"].lower()
         words = fold(" ".join((row["name"], *tags, row["summary"])))

@@ -22,7 +22,6 @@ from hub.registry.artifacts.scans import require_harmless
 from hub.store import BlobStore
 from hub.store.checked import CHECKED_BYTES
 from server.auth.access import Hub, readable_artifact
-from server.connections.turns import Turns
 from server.http.accel_redirect import offload_path
 from server.http.blob_response import CHUNK_BYTES, BlobResponse
 from server.http.urls import Segment, commit_id
@@ -40,13 +39,9 @@ _CLIENT = re.compile(r"\bhf_hub/(\d+)\.")
 async def resolve_file(request: Request, hub: Hub, revision: Segment, path: Segment) -> Response:
     """Return the file at `path`, or ranges of it, with the header `X-Repo-Commit`, which Hugging Face clients need."""
     respond = partial(_respond, request, hub, revision, path)
-    # Clients request thousands of files at once. Threads that wait for Python's lock take as much processor time again as the request.
-    # The use of a token or of a session is saved, which can wait for another writer.
-    if hub.is_local and not {"authorization", "cookie"} & set(request.headers):
-        return respond()
-    turns: Turns = request.app.state.turns
-    async with turns.take():
-        return await run_in_threadpool(respond)
+    # Clients request thousands of files at once. Threads that wait for Python's lock take as much processor time again as the request,
+    # which waits for nothing where registry and blobs are files of this machine.
+    return respond() if hub.is_local else await run_in_threadpool(respond)
 
 
 def _respond(request: Request, hub: LocalHub, revision: str, path: str) -> Response:

@@ -77,7 +77,7 @@ setup-dev: $(VENV)/.dev ## Install what tests and checks need as well (once)
 programs: ## Install the programs that tests start, as root on Debian: Chromium, PostgreSQL, nginx, Git LFS, Node, Tesseract
 	@wanted=(); \
 	has() { for each in "$$@"; do if [ -x "$$each" ] || command -v "$$each" >/dev/null; then return 0; fi; done; return 1; }; \
-	has chromium chromium-browser google-chrome || wanted+=(chromium); \
+	has chromium-headless-shell || wanted+=(chromium-headless-shell); \
 	has initdb /usr/lib/postgresql/*/bin/initdb || wanted+=(postgresql); \
 	has nginx /usr/sbin/nginx || wanted+=(nginx-light); \
 	has git-lfs || wanted+=(git-lfs); \

@@ -215,11 +215,23 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
-    """A named repository, described by its newest revision that is not yanked."""
+class Repository:
+    """What permissions depend on. It is one row, while an artifact with hundreds of scores takes milliseconds to read."""
 
     name: ArtifactName
     kind: str
+    private: bool = False
+    """Visible only to its owner and members of the owning organisation."""
+    gated: str = ""
+    """`auto` or `manual`: how access requests are accepted; empty if public."""
+    allow_unsafe_files: bool = False
+    """Whether an administrator has allowed files that can run code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact(Repository):
+    """A repository, described by its newest revision that is not yanked."""
+
     summary: str
     license: str
     """SPDX identifier, or Hugging Face's id for a model licence."""
@@ -242,12 +254,6 @@ class Artifact:
     downloads: int = 0
     created_at: datetime | None = None
     updated_at: datetime | None = None
-    private: bool = False
-    """Visible only to its owner and members of the owning organisation."""
-    gated: str = ""
-    """`auto` or `manual`: how access requests are accepted; empty if public."""
-    allow_unsafe_files: bool = False
-    """Whether an administrator has allowed files that can run code."""
     likes: int = 0
     trending: float = 0.0
     """Downloads and likes, weighted towards recent ones; see `hub.registry.index.trending`."""

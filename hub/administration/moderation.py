@@ -80,7 +80,7 @@ class HideArtifact(Operation[HiddenArtifact]):
     def run(self, hub: LocalHub, actor: Actor) -> HiddenArtifact:
         from hub.publish.publish import drain_outbox
 
-        found = hub.registry.get(self.name)
+        found = hub.registry.repository(self.name)
         hide_artifact(hub.registry.database, found.name, self.reason, actor)
         drain_outbox(hub.registry, hub.store)
         return next(each for each in hidden_artifacts(hub.registry.database) if each.artifact == str(found.name))
@@ -95,7 +95,7 @@ class ShowArtifact(Operation[Shown]):
     def run(self, hub: LocalHub, actor: Actor) -> Shown:
         from hub.publish.publish import drain_outbox
 
-        found = hub.registry.get(self.name)
+        found = hub.registry.repository(self.name)
         show_artifact(hub.registry.database, found.name, actor)
         drain_outbox(hub.registry, hub.store)
         return Shown(str(found.name))
@@ -123,7 +123,7 @@ class BlockFile(Operation[BlockedFile]):
 
     def run(self, hub: LocalHub, actor: Actor) -> BlockedFile:
         database, path = hub.registry.database, self.file
-        found = hub.registry.revision(hub.registry.get(self.artifact).name, self.revision, with_files=False)
+        found = hub.registry.revision(hub.registry.repository(self.artifact).name, self.revision, with_files=False)
         file = find_files(database, found.id, [path]).get(path)
         if file is None:
             raise UnknownFile(path, paths_near(database, found.id, path), listing=f"hub show {self.artifact} --files")

@@ -39,7 +39,7 @@ class AllowUnsafeFiles(Operation[Policy]):
     def run(self, hub: LocalHub, actor: Actor) -> Policy:
         from hub.publish.publish import drain_outbox
 
-        found = hub.registry.get(self.name)
+        found = hub.registry.repository(self.name)
         allow_unsafe_files(hub.registry.database, found.name, self.allow_unsafe_files, actor)
         drain_outbox(hub.registry, hub.store)
         return Policy(str(found.name), self.allow_unsafe_files)

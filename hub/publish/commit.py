@@ -35,7 +35,7 @@ from hub.publish.checks.limits import MAX_CARD, MAX_FILES, MAX_FOLDERS, folders_
 from hub.publish.checks.mark_files import mark_files
 from hub.publish.new_repository import ATTRIBUTES, attributes_of_new
 from hub.publish.publish import drain_outbox, make_revision, record, with_files
-from hub.records import DATASET, PLAIN, Artifact, File, Revision
+from hub.records import DATASET, PLAIN, Artifact, File, Repository, Revision
 from hub.registry import Registry
 from hub.registry.accounts.file_policy import file_policy, way_out
 from hub.registry.accounts.permissions import Actor
@@ -280,7 +280,7 @@ def check_bytes(name: ArtifactName, files: Iterable[File], before: Iterable[File
         )
 
 
-def policy_of(artifact: Artifact, registry: Registry) -> str:
+def policy_of(artifact: Repository, registry: Registry) -> str:
     """Return the file policy of an artifact: that of its owner or of the server, unless an administrator has made an exception."""
     return file_policy(registry.database, artifact.name.owner, allow_unsafe_files=artifact.allow_unsafe_files)
 

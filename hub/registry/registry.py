@@ -10,13 +10,13 @@ from pathlib import Path
 
 from hub.errors import AllYanked, InvalidRequest, UnknownArtifact, UnknownRevision
 from hub.names import DATASETS, ArtifactName, Digest, split_values
-from hub.records import DATASET, Artifact, Page, Query, Revision, StandIn
+from hub.records import DATASET, Artifact, Page, Query, Repository, Revision, StandIn
 from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.artifacts.downloads import count_download
 from hub.registry.artifacts.history import line_of
 from hub.registry.artifacts.rows import NAME, name_of, read_artifacts, read_revisions
-from hub.registry.database.database import Database
+from hub.registry.database.database import Database, ResultRow
 from hub.registry.database.open import open_database
 from hub.registry.index.current_revisions import current_revisions
 from hub.registry.index.tags import CURATED_OWNER
@@ -31,6 +31,7 @@ from hub.registry.uploads.uploads import uploaded_digests
 
 ALL_CARDS = "."
 """The entry of `indexed` for all curated folders together."""
+_COLUMNS = "id, owner, name, kind, private, gated, allow_unsafe_files"
 _MAX_NEIGHBOURS = 1000
 """Maximum number of names with the same beginning, and of the most downloaded ones, that a misspelt name is compared with."""
 _MAX_LISTED = 200
@@ -71,6 +72,19 @@ class Registry:
         not exist. Raises UnknownArtifact with similar names, InvalidRequest if several owners have an artifact of this name.
         """
         return read_artifacts(self.database, [self._id(name, readers, is_dataset)])[0]
+
+    def repository(
+        self, name: str | ArtifactName, readers: tuple[str, ...] | None = None, *, is_dataset: bool | None = None
+    ) -> Repository:
+        """Return what permissions of an artifact depend on; see `get`, which takes up to 20 times as long. Raises as `get` does."""
+        row = self._row(name, readers, is_dataset)
+        return Repository(
+            name=name_of(row),
+            kind=row["kind"],
+            private=bool(row["private"]),
+            gated=row["gated"],
+            allow_unsafe_files=bool(row["allow_unsafe_files"]),
+        )
 
     def find(self, query: Query) -> Page:
         """Return a page of the artifacts that match `query`, with total and facet counts. Raises InvalidRequest.
@@ -116,8 +130,9 @@ class Registry:
         `with_files=False` is much faster: `hub.registry.artifacts.files` finds single ones. Raises UnknownArtifact,
         UnknownRevision, AllYanked.
         """
-        artifact_id = self._id(name)
-        found = self._revision_id(artifact_id, revision)
+        row = self._row(name)
+        artifact_id, artifact = int(row["id"]), name_of(row)
+        found = self._revision_id(artifact_id, revision, artifact)
         if not found:
             listed = self.database.rows(
                 "SELECT id, number FROM revisions WHERE artifact_id = :id ORDER BY number DESC LIMIT :limit",
@@ -129,7 +144,7 @@ class Registry:
                 *(row["id"][:12] for row in listed),
             ]
             raise UnknownRevision(revision, known, listing=f"hub show {name}")
-        return read_revisions(self.database, self._name(artifact_id), artifact_id, only=found, with_files=with_files)[0]
+        return read_revisions(self.database, artifact, artifact_id, only=found, with_files=with_files)[0]
 
     def tip(self, name: str | ArtifactName, revision: str = "main", *, with_files: bool = True) -> Revision:
         """Like `revision`, but return the last revision of a branch or alias even if it is yanked: the parent of the next commit.
@@ -141,14 +156,14 @@ class Registry:
 
     def revisions(self, name: str | ArtifactName, *, with_files: bool = True) -> tuple[Revision, ...]:
         """Return all revisions, newest first, including yanked ones; `with_files=False` is faster."""
-        artifact_id = self._id(name)
-        return read_revisions(self.database, self._name(artifact_id), artifact_id, with_files=with_files)
+        row = self._row(name)
+        return read_revisions(self.database, name_of(row), row["id"], with_files=with_files)
 
     def line(self, start: Revision, limit: int) -> tuple[Revision, ...]:
         """Return up to `limit` revisions without files: `start`, its parent, and so on. The cost does not grow with what is left out."""
-        artifact_id = self._id(start.artifact)
+        row = self._row(start.artifact)
         listed = line_of(self.database, start.id, limit)
-        return read_revisions(self.database, self._name(artifact_id), artifact_id, among=listed, with_files=False)
+        return read_revisions(self.database, name_of(row), row["id"], among=listed, with_files=False)
 
     def refs(self, name: str | ArtifactName) -> tuple[Ref, ...]:
         """Return branches, tags and aliases, sorted by name."""
@@ -290,7 +305,7 @@ class Registry:
         if self._replica is not None:
             self._replica.close()
 
-    def _revision_id(self, artifact_id: int, revision: str) -> str:
+    def _revision_id(self, artifact_id: int, revision: str, artifact: ArtifactName) -> str:
         """Return the id of the revision that `revision` names; empty if there is none. Raises AllYanked."""
         wanted = revision.lower()
         at = find_ref(refs_of(self.database, artifact_id, revision), revision)
@@ -300,7 +315,7 @@ class Registry:
                 return at.revision
             current = current_revisions(self.database, [artifact_id], at.name)
             if artifact_id not in current:
-                raise AllYanked(str(self._name(artifact_id)), at.name, row["number"])
+                raise AllYanked(str(artifact), at.name, row["number"])
             return current[artifact_id]
         found: list[str] = []
         if re.fullmatch(r"[1-9][0-9]{0,17}", wanted):
@@ -315,35 +330,35 @@ class Registry:
             found = list(filter(None, (part.revision(self.database, artifact_id, wanted) for part in parts())))
         return found[0] if found else ""
 
-    def _name(self, artifact_id: int) -> ArtifactName:
-        return name_of(
-            self.database.rows("SELECT owner, name, kind FROM artifacts WHERE id = :id", {"id": artifact_id})[0]
-        )
-
     def _id(
         self, name: str | ArtifactName, readers: tuple[str, ...] | None = None, is_dataset: bool | None = None
     ) -> int:
+        return int(self._row(name, readers, is_dataset)["id"])
+
+    def _row(
+        self, name: str | ArtifactName, readers: tuple[str, ...] | None = None, is_dataset: bool | None = None
+    ) -> ResultRow:
         condition, values = visibility_condition(readers)
         visible = f"(NOT private OR {condition})"
         if isinstance(name, str) and is_dataset is None and name.startswith(DATASETS):
             name, is_dataset = name.removeprefix(DATASETS), True
         for candidate in self._candidates(name, is_dataset):
-            question = f"SELECT id FROM artifacts WHERE key = :key AND {visible}"
+            question = f"SELECT {_COLUMNS} FROM artifacts WHERE key = :key AND {visible}"
             rows = self.database.rows(question, {"key": candidate.key, **values})
             if rows:
-                return int(rows[0]["id"])
+                return rows[0]
         bare = name if isinstance(name, str) and "/" not in name else ""
         rows = self.database.rows(
-            f"SELECT id, kind, {NAME} AS name FROM artifacts WHERE bare_key = :key AND NOT private ORDER BY key",
+            f"SELECT {_COLUMNS} FROM artifacts WHERE bare_key = :key AND NOT private ORDER BY key",
             {"key": bare.lower()},
         )
         rows = [row for row in rows if (row["kind"] == DATASET) == bool(is_dataset)] or (
             rows if is_dataset is None else []
         )
         if len(rows) > 1:
-            raise InvalidRequest(f"`{bare}` is ambiguous: use one of {', '.join(row['name'] for row in rows)}.")
+            raise InvalidRequest(f"`{bare}` is ambiguous: use one of {', '.join(str(name_of(row)) for row in rows)}.")
         if rows:
-            return int(rows[0]["id"])
+            return rows[0]
         column = "owner || '/' || name" if not bare else "name"
         of_kind = f"kind {'=' if is_dataset else '<>'} '{DATASET}' AND " if is_dataset is not None else ""
         begin = (bare or str(name).rpartition("/")[2])[:2].lower()

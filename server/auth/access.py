@@ -1,7 +1,8 @@
-"""Dependencies of endpoints: the open hub, and the artifact in the path after checking the caller's permissions."""
+"""Dependencies of endpoints: the open hub, and the repository in the path after checking the caller's permissions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, cast
 from urllib.parse import unquote
 
@@ -10,7 +11,7 @@ from fastapi import Depends, Request
 from hub.errors import Gated, InvalidName, UnknownArtifact
 from hub.local import LocalHub
 from hub.names import DATASETS, ArtifactName
-from hub.records import Artifact, StandIn
+from hub.records import Artifact, Repository, StandIn
 from hub.registry.artifacts.access_requests import may_download
 from hub.registry.artifacts.repositories import tombstone_of
 from hub.registry.names.stand_ins import MODULES
@@ -41,10 +42,10 @@ async def _hub(request: Request) -> LocalHub:
 Hub = Annotated[LocalHub, Depends(_hub)]
 
 
-def visible_artifact(request: Request, hub: Hub) -> Artifact:
-    """Return the artifact in the path.
+def visible_repository(request: Request, hub: Hub) -> Repository:
+    """Return the repository in the path.
 
-    Raises UnknownArtifact, also if the caller cannot see it; ArtifactMoved for a former name; HandledByPart for an artifact of
+    Raises UnknownArtifact, also if the caller cannot see it; ArtifactMoved for a former name; HandledByPart for a repository of
     another hub.
     """
     name = requested_name(request)
@@ -52,7 +53,7 @@ def visible_artifact(request: Request, hub: Hub) -> Artifact:
     for part in request.app.state.handling_parts:
         if (handler := part.handler_for(request, collection, name)) is not None:
             raise HandledByPart(name, handler)
-    return get_artifact(hub, name, request, is_dataset=is_dataset_request(request))
+    return get_repository(hub, name, request, is_dataset=is_dataset_request(request))
 
 
 def _described_artifact(request: Request, hub: Hub) -> Artifact:
@@ -60,42 +61,61 @@ def _described_artifact(request: Request, hub: Hub) -> Artifact:
     return get_artifact(hub, requested_name(request), request, is_dataset=is_dataset_request(request))
 
 
-def readable_artifact(request: Request, hub: Hub) -> Artifact:
-    """Return the artifact if the caller can download its files. Raises Gated."""
-    artifact = visible_artifact(request, hub)
-    require_download(request, hub, artifact)
-    return artifact
+def readable_repository(request: Request, hub: Hub) -> Repository:
+    """Return the repository if the caller can download its files. Raises Gated."""
+    repository = visible_repository(request, hub)
+    require_download(request, hub, repository)
+    return repository
 
 
-def _writable_artifact(request: Request, hub: Hub) -> Artifact:
-    """Return the artifact if the caller has write access. Raises Unauthenticated or Forbidden."""
-    artifact = visible_artifact(request, hub)
-    require_write(caller_of(request, hub), artifact.name)
-    return artifact
+def _writable_repository(request: Request, hub: Hub) -> Repository:
+    """Return the repository if the caller has write access. Raises Unauthenticated or Forbidden."""
+    repository = visible_repository(request, hub)
+    require_write(caller_of(request, hub), repository.name)
+    return repository
 
 
-def _administered_artifact(request: Request, hub: Hub) -> Artifact:
-    """Return the artifact if the caller can administer it. Raises Unauthenticated or Forbidden."""
-    artifact = visible_artifact(request, hub)
-    require_admin(caller_of(request, hub), artifact.name)
+def _administered_repository(request: Request, hub: Hub) -> Repository:
+    """Return the repository if the caller can administer it. Raises Unauthenticated or Forbidden."""
+    repository = visible_repository(request, hub)
+    require_admin(caller_of(request, hub), repository.name)
+    return repository
+
+
+def _artifact_of(find: Callable[[Request, Hub], Repository]) -> Callable[[Request, Hub], Artifact]:
+    """Return a dependency that returns the artifact of the repository that `find` returns."""
+
+    def artifact(request: Request, hub: Hub) -> Artifact:
+        return hub.registry.get(find(request, hub).name)
+
     return artifact
 
 
 DescribedArtifact = Annotated[Artifact, Depends(_described_artifact)]
+VisibleRepository = Annotated[Repository, Depends(visible_repository)]
+ReadableRepository = Annotated[Repository, Depends(readable_repository)]
+WritableRepository = Annotated[Repository, Depends(_writable_repository)]
+AdministeredRepository = Annotated[Repository, Depends(_administered_repository)]
+visible_artifact = _artifact_of(visible_repository)
 VisibleArtifact = Annotated[Artifact, Depends(visible_artifact)]
-ReadableArtifact = Annotated[Artifact, Depends(readable_artifact)]
-WritableArtifact = Annotated[Artifact, Depends(_writable_artifact)]
-AdministeredArtifact = Annotated[Artifact, Depends(_administered_artifact)]
+ReadableArtifact = Annotated[Artifact, Depends(_artifact_of(readable_repository))]
+WritableArtifact = Annotated[Artifact, Depends(_artifact_of(_writable_repository))]
+AdministeredArtifact = Annotated[Artifact, Depends(_artifact_of(_administered_repository))]
 
 
 def get_artifact(hub: LocalHub, name: str, request: Request, *, is_dataset: bool | None = None) -> Artifact:
-    """Return the artifact `name`; `is_dataset`: see `Registry.get`.
+    """Return the artifact `name`. Raises as `get_repository` does."""
+    return hub.registry.get(get_repository(hub, name, request, is_dataset=is_dataset).name)
+
+
+def get_repository(hub: LocalHub, name: str, request: Request, *, is_dataset: bool | None = None) -> Repository:
+    """Return the repository `name`; `is_dataset`: see `Registry.get`.
 
     Raises UnknownArtifact, also if the caller cannot see it, and ArtifactMoved for a former name.
     """
     readers = caller_of(request, hub).readers()
     try:
-        return hub.registry.get(name, readers, is_dataset=is_dataset)
+        return hub.registry.repository(name, readers, is_dataset=is_dataset)
     except InvalidName as error:
         raise UnknownArtifact(name) from error
     except UnknownArtifact:
@@ -131,17 +151,17 @@ def new_name_of(hub: LocalHub, name: ArtifactName, readers: tuple[str, ...] | No
     if tombstone is None or not tombstone.moved_to:
         return None
     try:
-        return hub.registry.get(ArtifactName.parse(tombstone.moved_to, ""), readers).name
+        return hub.registry.repository(ArtifactName.parse(tombstone.moved_to, ""), readers).name
     except UnknownArtifact:
         return None
 
 
-def require_download(request: Request, hub: LocalHub, artifact: Artifact) -> None:
-    """Raise Gated unless the caller can download the files of the artifact."""
+def require_download(request: Request, hub: LocalHub, repository: Repository) -> None:
+    """Raise Gated unless the caller can download the files of the repository."""
     caller = caller_of(request, hub)
-    if not may_download(hub.registry.database, caller, artifact):
+    if not may_download(hub.registry.database, caller, repository):
         how = "request access on its page" if caller.account else "log in and request access on its page"
-        raise Gated(f"Access to `{artifact.name}` is restricted: {how}.")
+        raise Gated(f"Access to `{repository.name}` is restricted: {how}.")
 
 
 def requested_name(request: Request) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from hub.errors import HubError, Unauthenticated
 from hub.local import LocalHub
-from hub.records import Artifact
+from hub.records import Repository
 from hub.registry.accounts.permissions import ANONYMOUS, Caller
 from hub.registry.accounts.sessions import Sessions
 from hub.registry.artifacts.access_requests import may_download
@@ -30,7 +30,7 @@ class Link:
     """A link in use: its caller, and the repository that it is for."""
 
     caller: Caller
-    artifact: Artifact
+    artifact: Repository
     claims: dict[str, Any]
 
 
@@ -40,7 +40,7 @@ def upload_seconds(size_bytes: int) -> int:
 
 
 def sign_link(
-    hub: LocalHub, purpose: str, caller: Caller, artifact: Artifact, seconds: int = LINK_SECONDS, **claims: Any
+    hub: LocalHub, purpose: str, caller: Caller, artifact: Repository, seconds: int = LINK_SECONDS, **claims: Any
 ) -> str:
     """Sign `claims` for `purpose`, for as long as the caller's token or session may do this with the artifact, at most `seconds`."""
     token = caller.token.id if caller.token else 0
@@ -70,7 +70,7 @@ def _link(hub: LocalHub, purpose: str, signed: str) -> Link:
     if caller is None:
         raise Unauthenticated(INVALID_LINK)
     try:
-        return Link(caller, hub.registry.get(claims["artifact"], caller.readers()), claims)
+        return Link(caller, hub.registry.repository(claims["artifact"], caller.readers()), claims)
     except HubError as error:
         raise Unauthenticated(INVALID_LINK) from error
 

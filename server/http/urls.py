@@ -14,7 +14,7 @@ from fastapi import Request
 from pydantic import AfterValidator
 
 from hub.names import COMMIT_DIGITS
-from hub.records import Artifact, Revision
+from hub.records import Artifact, Repository, Revision
 
 Segment = Annotated[str, AfterValidator(unquote)]
 """A path parameter, percent-decoded."""
@@ -25,13 +25,13 @@ def commit_id(revision_id: str) -> str:
     return revision_id[:COMMIT_DIGITS]
 
 
-def page_path(artifact: Artifact, revision: Revision | None = None) -> str:
+def page_path(artifact: Repository, revision: Revision | None = None) -> str:
     """Return the path of the page of an artifact or of one of its revisions."""
     path = f"/{artifact.name}"
     return f"{path}/tree/{commit_id(revision.id)}" if revision else path
 
 
-def view_path(artifact: Artifact, view: str, revision: str, path: str = "") -> str:
+def view_path(artifact: Repository, view: str, revision: str, path: str = "") -> str:
     """Return the path of a page below that of an artifact: `blob`, `raw`, `tree`, `commit` or `commits` of a revision."""
     return f"{page_path(artifact)}/{view}/{quote(revision, safe='')}{f'/{quote(path)}' if path else ''}"
 
@@ -41,7 +41,7 @@ def image_path(artifact: Artifact, concept: str) -> str:
     return view_path(artifact, "viewer", commit_id(artifact.revision), f"{concept}.webp")
 
 
-def file_path(artifact: Artifact, revision: Revision, path: str) -> str:
+def file_path(artifact: Repository, revision: Revision, path: str) -> str:
     """Return the download path of a file of a revision. Its content never changes."""
     return f"{page_path(artifact)}/resolve/{commit_id(revision.id)}/{quote(path)}"
 

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from hub.local import LocalHub
 from hub.records import Artifact
 from hub.registry.artifacts.access_requests import add_request, may_download, status_of
-from server.auth.access import Hub, VisibleArtifact
+from server.auth.access import Hub, VisibleRepository
 from server.auth.browser_session import csrf_token_of
 from server.auth.caller import actor_of, caller_of, require_acting
 from server.auth.csrf_forms import SignedInForm
@@ -18,12 +18,12 @@ from server.http.urls import page_path
 from server.pages.login import SEE_OTHER
 
 
-def request_access(request: Request, hub: Hub, _form: SignedInForm, artifact: VisibleArtifact) -> Response:
+def request_access(request: Request, hub: Hub, _form: SignedInForm, repository: VisibleRepository) -> Response:
     """Request access and redirect to the page of the artifact, which shows the status of the request. Raises Forbidden."""
     caller = caller_of(request, hub)
-    account = require_acting(caller, artifact.name, "request access to")
-    add_request(hub.registry.database, artifact, account, actor_of(request, caller))
-    return RedirectResponse(page_path(artifact), SEE_OTHER)
+    account = require_acting(caller, repository.name, "request access to")
+    add_request(hub.registry.database, repository, account, actor_of(request, caller))
+    return RedirectResponse(page_path(repository), SEE_OTHER)
 
 
 def gate_of(request: Request, hub: LocalHub, artifact: Artifact) -> dict[str, Any]:

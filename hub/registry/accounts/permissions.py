@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from hub.names import ArtifactName
-from hub.records import Artifact
+from hub.records import Repository
 
 USER, ORGANISATION = "user", "organisation"
 ROLES = ("read", "write", "admin")
@@ -111,13 +111,13 @@ class Caller:
         """Whether the caller may administer the server."""
         return self.is_admin and self._writes()
 
-    def may_read(self, artifact: Artifact) -> bool:
+    def may_read(self, artifact: Repository) -> bool:
         """Return whether the caller may see the artifact."""
         if not artifact.private:
             return True
         return bool(self._role_for(artifact.name))
 
-    def may_download(self, artifact: Artifact, *, accepted: bool) -> bool:
+    def may_download(self, artifact: Repository, *, accepted: bool) -> bool:
         """Return whether the caller may download the files; `accepted`: whether its account has access to the gated artifact."""
         if not self.may_read(artifact):
             return False
@@ -131,7 +131,7 @@ class Caller:
         """Return whether the caller may commit to `name`."""
         return self._writes() and self._role_for(name) in {"write", "admin"}
 
-    def may_publish_scores_of(self, artifact: Artifact) -> bool:
+    def may_publish_scores_of(self, artifact: Repository) -> bool:
         """Return whether the caller may publish or dispute scores of `artifact`."""
         return self._writes() and self.has_account_for(artifact.name) and self.may_read(artifact)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.errors import InvalidRequest
 from hub.names import ArtifactName
-from hub.records import Artifact
+from hub.records import Repository
 from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Account, Actor, Caller
 from hub.registry.artifacts.rows import NAME
@@ -47,7 +47,7 @@ class RequestedAccess:
     at: datetime | None
 
 
-def may_download(database: Database, caller: Caller, artifact: Artifact) -> bool:
+def may_download(database: Database, caller: Caller, artifact: Repository) -> bool:
     """Return whether the caller may download the files of the artifact."""
     if caller.may_download(artifact, accepted=False):
         return True
@@ -109,7 +109,7 @@ def _requested(database: Database, condition: str, values: dict[str, Any]) -> li
     ]
 
 
-def add_request(database: Database, artifact: Artifact, account: Account, actor: Actor) -> str:
+def add_request(database: Database, artifact: Repository, account: Account, actor: Actor) -> str:
     """Request access and return the resulting status. A request that was already decided keeps its status.
 
     Raises InvalidRequest if the artifact is not gated.

@@ -15,7 +15,7 @@ from hub.registry.database.clock import from_column, utc_now
 from hub.registry.membership.plain_text import plain_text
 
 if TYPE_CHECKING:
-    from hub.records import Artifact
+    from hub.records import Repository
     from hub.registry.database.database import Database
 
 REASONS = {
@@ -68,7 +68,7 @@ _SELECT = (
 
 
 def add_report(
-    database: Database, artifact: Artifact, account: Account, reason: str, text: str, actor: Actor
+    database: Database, artifact: Repository, account: Account, reason: str, text: str, actor: Actor
 ) -> Report:
     """Report an artifact. A second open report of the same account with the same reason replaces the text of the first.
 

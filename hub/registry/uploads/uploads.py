@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hub.names import ArtifactName, Digest
-from hub.records import Artifact
+from hub.records import Repository
 from hub.registry.accounts.permissions import Account, Caller
 from hub.registry.accounts.server_settings import renew_epoch
 from hub.registry.artifacts.access_requests import may_download
@@ -58,7 +58,7 @@ def record_uploads(
                 session.merge(NarrowUploadRow(**own, artifact=caller.limit))
 
 
-def may_copy(database: Database, caller: Caller, source: Artifact, target: Artifact) -> bool:
+def may_copy(database: Database, caller: Caller, source: Repository, target: Repository) -> bool:
     """Return whether the caller may copy files of `source` to `target`: those that it may download.
 
     Gated files stay gated: only administrators of the source can copy them to a repository without a gate.
@@ -67,7 +67,7 @@ def may_copy(database: Database, caller: Caller, source: Artifact, target: Artif
     return stays_gated and may_download(database, caller, source)
 
 
-def size_of_upload(database: Database, caller: Caller, digest: Digest, target: Artifact) -> int | None:
+def size_of_upload(database: Database, caller: Caller, digest: Digest, target: Repository) -> int | None:
     """Return the size in bytes of a blob that the caller may reference in a commit to `target`; None if it must be uploaded.
 
     Allowed are blobs that the account has uploaded, that `target` has already, and those that `may_copy` allows.

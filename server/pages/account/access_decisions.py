@@ -38,7 +38,7 @@ def decide(request: Request, hub: Hub, form: SignedInForm) -> Response:
     """Accept or reject a request. Raises UnknownArtifact, UnknownAccount, Forbidden, InvalidRequest."""
     assert form.session is not None
     caller, status = form.session.caller, form.get("status")
-    artifact = hub.registry.get(form.get("artifact"), caller.readers())
+    artifact = hub.registry.repository(form.get("artifact"), caller.readers())
     require_admin(caller, artifact.name)
     user, reason = hub.accounts.get(form.get("user")), form.get("reason").strip()
     if status not in {"accepted", "rejected"} or not reason.isprintable():

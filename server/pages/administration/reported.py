@@ -68,6 +68,6 @@ def _show(
         "reasons": REASONS,
         "states": STATES,
         "typed": typed_answer,
-        "hidden": find_hidden(database, hub.registry.get(report.artifact).name),
+        "hidden": find_hidden(database, hub.registry.repository(report.artifact).name),
     }
     return administration_page("report.html", REPORTS, request, hub, context, problem=problem)

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from hub.errors import InvalidRequest
 from hub.publish.commit import yank
 from hub.registry.artifacts.repositories import like, unlike
-from server.auth.access import Hub, VisibleArtifact
+from server.auth.access import Hub, VisibleArtifact, VisibleRepository
 from server.auth.caller import actor_of, caller_of, require_acting, require_write
 from server.auth.csrf_forms import SignedInForm
 from server.http.urls import page_path, view_path
@@ -18,13 +18,13 @@ MAX_REASON = 500
 """Characters of the reason for yanking."""
 
 
-def change_like(request: Request, hub: Hub, form: SignedInForm, artifact: VisibleArtifact) -> Response:
+def change_like(request: Request, hub: Hub, form: SignedInForm, repository: VisibleRepository) -> Response:
     """Like the artifact, or remove the like, and redirect to its page. Sending the form twice changes nothing. Raises Forbidden."""
     caller = caller_of(request, hub)
-    account = require_acting(caller, artifact.name, "like")
+    account = require_acting(caller, repository.name, "like")
     change = like if form.get("liked") == "yes" else unlike
-    change(hub.registry.database, artifact.name, account, actor_of(request, caller))
-    return RedirectResponse(page_path(artifact), SEE_OTHER)
+    change(hub.registry.database, repository.name, account, actor_of(request, caller))
+    return RedirectResponse(page_path(repository), SEE_OTHER)
 
 
 def change_yank(request: Request, hub: Hub, form: SignedInForm, artifact: VisibleArtifact) -> Response:

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from hub.errors import InvalidRequest
 from hub.publish.publish import drain_outbox
 from hub.registry.artifacts.repositories import change_settings
-from server.auth.access import AdministeredArtifact, Hub
+from server.auth.access import AdministeredArtifact, AdministeredRepository, Hub
 from server.auth.caller import actor_of, caller_of
 from server.auth.csrf_forms import SignedIn, SignedInForm
 from server.http.urls import page_path
@@ -39,13 +39,13 @@ def show_settings(request: Request, hub: Hub, _session: SignedIn, artifact: Admi
     return render_tab("artifact/settings.html", SETTINGS, request, hub, artifact, shown, context)
 
 
-def change_visibility(request: Request, hub: Hub, form: SignedInForm, artifact: AdministeredArtifact) -> Response:
+def change_visibility(request: Request, hub: Hub, form: SignedInForm, repository: AdministeredRepository) -> Response:
     """Change the settings, and redirect to the page that shows them. Raises Forbidden, InvalidRequest."""
     visibility, gated = form.get("visibility"), form.get("gated")
     if visibility not in VISIBILITIES or gated not in GATES:
         raise InvalidRequest("this form is incomplete: go back, reload the page and choose again.")
     settings: dict[str, object] = {"private": visibility == "private", "gated": gated}
-    if any(getattr(artifact, name) != value for name, value in settings.items()):
-        change_settings(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)), **settings)
+    if any(getattr(repository, name) != value for name, value in settings.items()):
+        change_settings(hub.registry.database, repository.name, actor_of(request, caller_of(request, hub)), **settings)
         drain_outbox(hub.registry, hub.store)
-    return RedirectResponse(f"{page_path(artifact)}/settings?changed", SEE_OTHER)
+    return RedirectResponse(f"{page_path(repository)}/settings?changed", SEE_OTHER)

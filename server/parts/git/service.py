@@ -18,7 +18,7 @@ from starlette.responses import Response, StreamingResponse
 
 from hub.errors import Forbidden, InvalidRequest, NotServed
 from hub.registry.artifacts.scans import require_no_blocked_file
-from server.auth.access import Hub, ReadableArtifact, VisibleArtifact
+from server.auth.access import Hub, ReadableRepository, VisibleRepository
 from server.http.request_bodies import MAX_BODY, read_body
 from server.http.routing import RouteSpec, below
 from server.parts.git.history import History, history_of
@@ -58,15 +58,15 @@ class UploadPack(UploadPackHandler):
         return [*super().innocuous_capabilities(), b"filter"]
 
 
-def list_refs(request: Request, hub: Hub, artifact: ReadableArtifact) -> Response:
+def list_refs(request: Request, hub: Hub, repository: ReadableRepository) -> Response:
     """List branches and tags: the first request of every git client. Raises InvalidRequest, Forbidden."""
     service = request.query_params.get("service", "")
     if service == "git-receive-pack":
-        refuse_push(artifact)
+        refuse_push(repository)
     if service != UPLOAD_PACK:
         raise InvalidRequest(f"this URL is for git: run `git clone {request.url.path.removesuffix('/info/refs')}`.")
-    require_no_blocked_file(hub.registry.database, artifact.name)
-    history = history_of(hub, artifact.name)
+    require_no_blocked_file(hub.registry.database, repository.name)
+    history = history_of(hub, repository.name)
     written = BytesIO()
     protocol = ReceivableProtocol(BytesIO().read, written.write)
     protocol.write_pkt_line(f"# service={service}\n".encode())
@@ -75,21 +75,21 @@ def list_refs(request: Request, hub: Hub, artifact: ReadableArtifact) -> Respons
     return Response(written.getvalue(), media_type=f"application/x-{service}-advertisement", headers=_NO_CACHE)
 
 
-async def send_pack(request: Request, hub: Hub, artifact: ReadableArtifact) -> Response:
+async def send_pack(request: Request, hub: Hub, repository: ReadableRepository) -> Response:
     """Send the objects that the client is missing. Raises InvalidRequest, BlockedFile."""
-    await run_in_threadpool(require_no_blocked_file, hub.registry.database, artifact.name)
+    await run_in_threadpool(require_no_blocked_file, hub.registry.database, repository.name)
     body = await read_body(request, MAX_BODY)
     if request.headers.get("content-encoding", "") in {"gzip", "x-gzip"}:
         body = _decompress(body)
-    pack = await run_in_threadpool(lambda: _pack(history_of(hub, artifact.name), body))
+    pack = await run_in_threadpool(lambda: _pack(history_of(hub, repository.name), body))
     media_type = f"application/x-{UPLOAD_PACK}-result"
     return StreamingResponse(_chunks(pack), media_type=media_type, headers=_NO_CACHE)
 
 
-def refuse_push(artifact: VisibleArtifact) -> Response:
+def refuse_push(repository: VisibleRepository) -> Response:
     """Refuse a push. Raises Forbidden, whose message git shows after `remote:`."""
     raise Forbidden(
-        f"`{artifact.name}` cannot be pushed to by git: use `hf upload {artifact.name} FOLDER` or `hub push`, "
+        f"`{repository.name}` cannot be pushed to by git: use `hf upload {repository.name} FOLDER` or `hub push`, "
         "which validate what is published."
     )
 

@@ -12,7 +12,7 @@ from hub.errors import InvalidRequest, UnknownAccount
 from hub.local import LocalHub
 from hub.registry.accounts.permissions import Account
 from hub.registry.artifacts.access_requests import access_requests, add_request, set_status, status_of
-from server.auth.access import AdministeredArtifact, Hub, VisibleArtifact
+from server.auth.access import AdministeredRepository, Hub, VisibleRepository
 from server.auth.caller import actor_of, caller_of, require_acting
 from server.http.times import to_rfc3339
 from server.http.urls import Segment
@@ -33,21 +33,21 @@ class AccessReply(AccessGrant):
     rejectionReason: str | None = None
 
 
-def request_file_access(request: Request, hub: Hub, artifact: VisibleArtifact) -> Response:
+def request_file_access(request: Request, hub: Hub, repository: VisibleRepository) -> Response:
     """Request access to the files: `accepted` immediately for automatic gates, otherwise `pending`.
 
     Raises Unauthenticated, and Forbidden for a token that only reads or has one artifact.
     """
     caller = caller_of(request, hub)
-    account = require_acting(caller, artifact.name, "request access to")
-    status = add_request(hub.registry.database, artifact, account, actor_of(request, caller))
+    account = require_acting(caller, repository.name, "request access to")
+    status = add_request(hub.registry.database, repository, account, actor_of(request, caller))
     return JSONResponse({"status": status})
 
 
-def list_requests(hub: Hub, artifact: AdministeredArtifact, status: Segment) -> Response:
+def list_requests(hub: Hub, repository: AdministeredRepository, status: Segment) -> Response:
     """List the access requests with a status. Raises InvalidRequest if the repository is not gated."""
-    _require_gated(artifact.gated, str(artifact.name))
-    found = access_requests(hub.registry.database, artifact.name, status)
+    _require_gated(repository.gated, str(repository.name))
+    found = access_requests(hub.registry.database, repository.name, status)
     return JSONResponse(
         [
             {
@@ -62,27 +62,27 @@ def list_requests(hub: Hub, artifact: AdministeredArtifact, status: Segment) -> 
     )
 
 
-def answer_request(request: Request, hub: Hub, artifact: AdministeredArtifact, body: AccessReply) -> Response:
+def answer_request(request: Request, hub: Hub, repository: AdministeredRepository, body: AccessReply) -> Response:
     """Accept or reject an access request, or make it pending again. Raises UnknownAccount, InvalidRequest."""
-    _require_gated(artifact.gated, str(artifact.name))
+    _require_gated(repository.gated, str(repository.name))
     user = _user(hub, body.user or body.requestId)
-    status = status_of(hub.registry.database, artifact.name, user)
+    status = status_of(hub.registry.database, repository.name, user)
     if not status:
         raise UnknownAccount(user.name)
     if status == body.status:
         raise InvalidRequest(f"the request of `{user.name}` is already {status}.")
     actor = actor_of(request, caller_of(request, hub))
-    set_status(hub.registry.database, artifact.name, user, body.status, actor, reason=body.rejectionReason or "")
+    set_status(hub.registry.database, repository.name, user, body.status, actor, reason=body.rejectionReason or "")
     return JSONResponse({})
 
 
-def grant_access(request: Request, hub: Hub, artifact: AdministeredArtifact, body: AccessGrant) -> Response:
+def grant_access(request: Request, hub: Hub, repository: AdministeredRepository, body: AccessGrant) -> Response:
     """Grant access to a user who has not requested it. Raises UnknownAccount, InvalidRequest."""
-    _require_gated(artifact.gated, str(artifact.name))
+    _require_gated(repository.gated, str(repository.name))
     user = _user(hub, body.user or body.requestId)
-    if status_of(hub.registry.database, artifact.name, user) == "accepted":
+    if status_of(hub.registry.database, repository.name, user) == "accepted":
         raise InvalidRequest(f"`{user.name}` already has access.")
-    set_status(hub.registry.database, artifact.name, user, "accepted", actor_of(request, caller_of(request, hub)))
+    set_status(hub.registry.database, repository.name, user, "accepted", actor_of(request, caller_of(request, hub)))
     return JSONResponse({})
 
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import Unauthenticated, UnknownAccount
 from hub.records import Query
 from hub.registry.accounts.permissions import ORGANISATION, Account
-from server.auth.access import Hub, ReadableArtifact, WritableArtifact
+from server.auth.access import Hub, ReadableRepository, WritableRepository
 from server.auth.caller import caller_of
 from server.http.times import to_rfc3339
 from server.http.urls import Segment
@@ -49,14 +49,14 @@ def who_am_i(request: Request, hub: Hub) -> Response:
     )
 
 
-def check_reading(artifact: ReadableArtifact) -> Response:
+def check_reading(repository: ReadableRepository) -> Response:
     """Return 200 if the caller can download the files."""
-    return JSONResponse({"id": artifact.name.repository})
+    return JSONResponse({"id": repository.name.repository})
 
 
-def check_writing(artifact: WritableArtifact) -> Response:
+def check_writing(repository: WritableRepository) -> Response:
     """Return 200 if the caller has write access."""
-    return JSONResponse({"id": artifact.name.repository})
+    return JSONResponse({"id": repository.name.repository})
 
 
 def show_user(request: Request, hub: Hub, name: Segment) -> Response:

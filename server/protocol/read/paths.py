@@ -13,10 +13,10 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from hub.names import Digest
-from hub.records import Artifact, File
+from hub.records import File, Repository
 from hub.registry.uploads.blob_ids import xet_hashes
 from hub.strict_json import parse_json
-from server.auth.access import Hub, VisibleArtifact
+from server.auth.access import Hub, VisibleRepository
 from server.http.request_bodies import MAX_BODY, read_body
 from server.http.urls import Segment, commit_id
 from server.protocol.read.tree import expand_entries, own_entries
@@ -24,20 +24,20 @@ from server.protocol.read.tree import expand_entries, own_entries
 _MAX = 5000
 
 
-async def describe_paths(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment) -> Response:
+async def describe_paths(request: Request, hub: Hub, repository: VisibleRepository, revision: Segment) -> Response:
     """Return the entries of the requested paths. Python clients send a form, others JSON. Raises InvalidRequest."""
     body = await read_body(request, MAX_BODY)
     is_json = request.headers.get("content-type", "").startswith("application/json")
     given = _read(body, is_json=is_json)
     is_expanded = str(given.get("expand", "")).strip("[]'").lower() in {"true", "1"}
-    describe = partial(_describe, request, hub, artifact, revision, _paths(given), is_expanded=is_expanded)
+    describe = partial(_describe, request, hub, repository, revision, _paths(given), is_expanded=is_expanded)
     return await run_in_threadpool(describe)
 
 
 def _describe(
-    request: Request, hub: LocalHub, artifact: Artifact, revision: str, paths: list[str], *, is_expanded: bool
+    request: Request, hub: LocalHub, repository: Repository, revision: str, paths: list[str], *, is_expanded: bool
 ) -> Response:
-    found = hub.registry.revision(artifact.name, revision, with_files=False)
+    found = hub.registry.revision(repository.name, revision, with_files=False)
     request.state.commit = commit_id(found.id)
     entries = own_entries(dict.fromkeys(each.strip("/") for each in paths), hub, found)
     entries = expand_entries(hub, found, entries) if is_expanded else _with_xet_hashes(hub, entries)

@@ -21,7 +21,7 @@ from hub.registry.artifacts.files import find_files, is_counted, paths_near
 from hub.registry.artifacts.scans import require_harmless
 from hub.store import BlobStore
 from hub.store.checked import CHECKED_BYTES
-from server.auth.access import Hub, readable_artifact
+from server.auth.access import Hub, readable_repository
 from server.http.accel_redirect import offload_path
 from server.http.blob_response import CHUNK_BYTES, BlobResponse
 from server.http.urls import Segment, commit_id
@@ -45,17 +45,17 @@ async def resolve_file(request: Request, hub: Hub, revision: Segment, path: Segm
 
 
 def _respond(request: Request, hub: LocalHub, revision: str, path: str) -> Response:
-    artifact = readable_artifact(request, hub)
-    found = hub.registry.revision(artifact.name, revision, with_files=False)
+    repository = readable_repository(request, hub)
+    found = hub.registry.revision(repository.name, revision, with_files=False)
     request.state.commit = commit_id(found.id)
     file = get_file(hub, found, path)
     require_harmless(hub.registry.database, file)
     headers = _headers(file, found, revision_name=revision)
-    if artifact.private or artifact.gated:  # A shared cache would return its copy to anyone.
+    if repository.private or repository.gated:  # A shared cache would return its copy to anyone.
         headers["Cache-Control"] = f"private, {headers['Cache-Control'].removeprefix('public, ')}"
     if headers["ETag"] in _etags(request):
         return Response(status_code=304, headers=headers)
-    count = partial(hub.registry.count_download, artifact.name)
+    count = partial(hub.registry.count_download, repository.name)
     counts = _starts_download(request) and is_counted(hub.registry.database, found.id, file.path)
     after = BackgroundTask(count) if counts else None
     return blob_response(hub.store, file, headers, after, offload_path(request, file.digest))

@@ -12,7 +12,7 @@ from hub.records import File
 from hub.store import BlobStore
 from hub.strict_json import parse_json
 from hub.weights.header import read_header
-from server.auth.access import Hub, ReadableArtifact
+from server.auth.access import Hub, ReadableRepository
 from server.http.urls import Segment
 from server.protocol.read.resolve import get_file
 
@@ -22,12 +22,12 @@ _MAX_RESPONSE = 256 << 20
 """Bytes of all headers together."""
 
 
-def read_shards(hub: Hub, artifact: ReadableArtifact, path: Segment) -> Response:
+def read_shards(hub: Hub, repository: ReadableRepository, path: Segment) -> Response:
     """Return the header of each shard, and the index without its list of tensors, which the headers contain.
 
     Raises UnknownFile, InvalidSource.
     """
-    revision = hub.registry.revision(artifact.name, with_files=False)
+    revision = hub.registry.revision(repository.name, with_files=False)
     index, names = _read_index(hub.store, get_file(hub, revision, path))
     folder = PurePosixPath(path).parent
     headers, total = {}, 0

@@ -16,7 +16,7 @@ from hub.registry.artifacts.files import Folder, files_in, find_files, find_fold
 from hub.registry.artifacts.history import last_changes
 from hub.registry.artifacts.scans import Scan, scans_of
 from hub.registry.uploads.blob_ids import git_ids
-from server.auth.access import Hub, VisibleArtifact
+from server.auth.access import Hub, VisibleRepository
 from server.http.paging import link_to, position_of, write_position
 from server.http.times import rfc3339_or_epoch
 from server.http.urls import Segment, commit_id
@@ -30,9 +30,11 @@ EXPANDED_PAGE = 50
 """Entries per page with the last commit of each."""
 
 
-def list_tree(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment, path: Segment = "") -> Response:
+def list_tree(
+    request: Request, hub: Hub, repository: VisibleRepository, revision: Segment, path: Segment = ""
+) -> Response:
     """List files and folders directly under `path`, or everything below it with `recursive=true`. Raises UnknownFile."""
-    found = hub.registry.revision(artifact.name, revision, with_files=False)
+    found = hub.registry.revision(repository.name, revision, with_files=False)
     request.state.commit = commit_id(found.id)
     folder, is_expanded = path.strip("/"), is_true(request, "expand")
     limit = EXPANDED_PAGE if is_expanded else PAGE

@@ -14,10 +14,10 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import InvalidName, OverQuota
 from hub.local import LocalHub
 from hub.names import Digest
-from hub.records import Artifact
+from hub.records import Repository
 from hub.registry.uploads.uploads import file_sizes, size_of_upload
 from hub.registry.uploads.xet_files import MAX_FILE_BYTES
-from server.auth.access import Hub, VisibleArtifact, require_download
+from server.auth.access import Hub, VisibleRepository, require_download
 from server.auth.caller import caller_of, require_write
 from server.auth.csrf_forms import PageCall
 from server.auth.links import LINK_SECONDS, sign_link, upload_seconds
@@ -50,43 +50,45 @@ class LfsBatch(BaseModel):
     ref: dict[str, Any] | None = None
 
 
-def plan_transfers(request: Request, hub: Hub, _page: PageCall, artifact: VisibleArtifact, body: LfsBatch) -> Response:
+def plan_transfers(
+    request: Request, hub: Hub, _page: PageCall, repository: VisibleRepository, body: LfsBatch
+) -> Response:
     """Return a link for each object, nothing for one that is already stored, or an error."""
     caller = caller_of(request, hub)
     if body.hash_algo not in _SHA256:
         error = _error(409, f"objects are identified by sha256, not {body.hash_algo[:40]!r}.")
         return _batch_response("basic", [_with_result(each, error) for each in body.objects])
     if body.operation == "download":
-        require_download(request, hub, artifact)
-        sizes = file_sizes(hub.registry.database, artifact.name, [each.oid for each in body.objects])
+        require_download(request, hub, repository)
+        sizes = file_sizes(hub.registry.database, repository.name, [each.oid for each in body.objects])
         return _batch_response(
-            "basic", [_with_result(each, _download(request, hub, artifact, each, sizes)) for each in body.objects]
+            "basic", [_with_result(each, _download(request, hub, repository, each, sizes)) for each in body.objects]
         )
-    require_write(caller, artifact.name)
+    require_write(caller, repository.name)
     seconds = upload_seconds(sum(max(each.size, 0) for each in body.objects))
     multipart = "multipart" in body.transfers and any(each.size > PART_BYTES for each in body.objects)
     objects = []
     for each in body.objects:
-        planned = _upload(request, hub, artifact, each, seconds, multipart="multipart" in body.transfers)
+        planned = _upload(request, hub, repository, each, seconds, multipart="multipart" in body.transfers)
         objects.append(_with_result(each, planned))
     return _batch_response("multipart" if multipart else "basic", objects)
 
 
 def _upload(
-    request: Request, hub: LocalHub, artifact: Artifact, each: LargeObject, seconds: int, *, multipart: bool
+    request: Request, hub: LocalHub, repository: Repository, each: LargeObject, seconds: int, *, multipart: bool
 ) -> dict[str, Any]:
     if (digest := _digest(each)) is None or not 0 <= each.size <= MAX_FILE_BYTES:
         return _error(422, f"an object has 64 lowercase hex digits and 0 to {MAX_FILE_BYTES} bytes.")
-    known = size_of_upload(hub.registry.database, caller_of(request, hub), digest, artifact)
+    known = size_of_upload(hub.registry.database, caller_of(request, hub), digest, repository)
     if known is not None and hub.store.holds(digest, known):
         return {} if known == each.size else _error(422, f"this object has {known} bytes, not {each.size}.")
     try:
-        require_room_for_upload(hub, artifact.name.owner, {digest: each.size})
+        require_room_for_upload(hub, repository.name.owner, {digest: each.size})
     except OverQuota as error:
         return _error(507, str(error))
 
     def link(purpose: str, **claims: Any) -> str:
-        return _link(request, hub, artifact, purpose, seconds, **claims)
+        return _link(request, hub, repository, purpose, seconds, **claims)
 
     claims = {"oid": digest.hex, "size": each.size}
     verify = {"href": link("verify", **claims), "expires_in": seconds}
@@ -104,18 +106,18 @@ def _upload(
 
 
 def _download(
-    request: Request, hub: LocalHub, artifact: Artifact, each: LargeObject, sizes: dict[str, int]
+    request: Request, hub: LocalHub, repository: Repository, each: LargeObject, sizes: dict[str, int]
 ) -> dict[str, Any]:
     if _digest(each) is None or each.size < 0:
         return _error(422, "an object has 64 lowercase hex digits and 0 bytes or more.")
     if (size := sizes.get(each.oid)) is None:
-        return _error(404, f"`{artifact.name}` has no object {each.oid}.")
-    link = _link(request, hub, artifact, "objects", LINK_SECONDS, oid=each.oid, size=size)
+        return _error(404, f"`{repository.name}` has no object {each.oid}.")
+    link = _link(request, hub, repository, "objects", LINK_SECONDS, oid=each.oid, size=size)
     return {"actions": {"download": {"href": link, "expires_in": LINK_SECONDS}}}
 
 
-def _link(request: Request, hub: LocalHub, artifact: Artifact, purpose: str, seconds: int, **claims: Any) -> str:
-    signed = sign_link(hub, purpose, caller_of(request, hub), artifact, seconds, **claims)
+def _link(request: Request, hub: LocalHub, repository: Repository, purpose: str, seconds: int, **claims: Any) -> str:
+    signed = sign_link(hub, purpose, caller_of(request, hub), repository, seconds, **claims)
     return absolute(request, f"/lfs/{purpose}/{signed}")
 
 

@@ -31,7 +31,7 @@ from hub.registry.uploads.uploads import forget_xorbs
 from hub.registry.uploads.xet_files import store_file, store_xorb
 from hub.xet import shard, xorb
 from hub.xet.hashes import hex_to_hash
-from server.auth.access import Hub, WritableArtifact
+from server.auth.access import Hub, WritableRepository
 from server.auth.caller import account_of, caller_of
 from server.auth.links import LINK_SECONDS, Link, sign_link, writing_link
 from server.auth.quota import require_room, require_room_for_upload
@@ -42,7 +42,7 @@ from server.protocol.write.unsupported import refuse_pull_requests
 _PURPOSE = "cas"
 
 
-def grant_writing(request: Request, hub: Hub, artifact: WritableArtifact) -> Response:
+def grant_writing(request: Request, hub: Hub, repository: WritableRepository) -> Response:
     """Return the URL of the store and a token, in headers for Python clients and in the body for Rust clients."""
     refuse_pull_requests(request)
     caller = caller_of(request, hub)
@@ -52,7 +52,7 @@ def grant_writing(request: Request, hub: Hub, artifact: WritableArtifact) -> Res
     for damaged in hub.store.quarantined():
         forget_xorbs(hub.registry.database, damaged)
     address = absolute(request, f"/cas/{epoch(hub.registry.database)}/{account.id}")
-    token = sign_link(hub, _PURPOSE, caller, artifact, LINK_SECONDS)
+    token = sign_link(hub, _PURPOSE, caller, repository, LINK_SECONDS)
     until = int(time.time()) + LINK_SECONDS
     headers = {
         "X-Xet-Cas-Url": address,

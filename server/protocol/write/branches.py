@@ -14,7 +14,7 @@ from hub.publish.publish import drain_outbox
 from hub.records import Revision
 from hub.registry.artifacts.branches import create_ref, delete_ref
 from hub.registry.artifacts.history import ancestors
-from server.auth.access import Hub, VisibleArtifact, WritableArtifact
+from server.auth.access import Hub, VisibleRepository, WritableArtifact, WritableRepository
 from server.auth.caller import actor_of, caller_of
 from server.http.paging import next_link, offset_of
 from server.http.times import rfc3339_or_epoch
@@ -44,9 +44,9 @@ class Squash(BaseModel):
     message: str | None = None
 
 
-def list_refs(hub: Hub, artifact: VisibleArtifact) -> Response:
+def list_refs(hub: Hub, repository: VisibleRepository) -> Response:
     """List branches and tags with their commits."""
-    refs = hub.registry.refs(artifact.name)
+    refs = hub.registry.refs(repository.name)
 
     def of_kind(kind: str, folder: str) -> list[dict[str, str]]:
         return [
@@ -60,33 +60,33 @@ def list_refs(hub: Hub, artifact: VisibleArtifact) -> Response:
 
 
 def create_branch(
-    request: Request, hub: Hub, artifact: WritableArtifact, branch: Segment, body: NewBranch | None = None
+    request: Request, hub: Hub, repository: WritableRepository, branch: Segment, body: NewBranch | None = None
 ) -> Response:
     """Create a branch at the head of `main` or at another starting point."""
-    start = hub.registry.revision(artifact.name, (body.startingPoint if body else None) or "main")
-    create_ref(hub.registry.database, artifact.name, branch, start.id, actor_of(request, caller_of(request, hub)))
+    start = hub.registry.revision(repository.name, (body.startingPoint if body else None) or "main")
+    create_ref(hub.registry.database, repository.name, branch, start.id, actor_of(request, caller_of(request, hub)))
     return _done(hub)
 
 
-def delete_branch(request: Request, hub: Hub, artifact: WritableArtifact, branch: Segment) -> Response:
+def delete_branch(request: Request, hub: Hub, repository: WritableRepository, branch: Segment) -> Response:
     """Delete a branch, but not its revisions."""
-    delete_ref(hub.registry.database, artifact.name, branch, actor_of(request, caller_of(request, hub)))
+    delete_ref(hub.registry.database, repository.name, branch, actor_of(request, caller_of(request, hub)))
     return _done(hub)
 
 
-def create_tag(request: Request, hub: Hub, artifact: WritableArtifact, revision: Segment, body: NewTag) -> Response:
+def create_tag(request: Request, hub: Hub, repository: WritableRepository, revision: Segment, body: NewTag) -> Response:
     """Create a tag at a revision."""
-    found = hub.registry.revision(artifact.name, revision)
+    found = hub.registry.revision(repository.name, revision)
     actor = actor_of(request, caller_of(request, hub))
     message = (body.message or "")[:10_000]
-    create_ref(hub.registry.database, artifact.name, body.tag, found.id, actor, kind="tag", message=message)
+    create_ref(hub.registry.database, repository.name, body.tag, found.id, actor, kind="tag", message=message)
     return _done(hub)
 
 
-def delete_tag(request: Request, hub: Hub, artifact: WritableArtifact, revision: Segment) -> Response:
+def delete_tag(request: Request, hub: Hub, repository: WritableRepository, revision: Segment) -> Response:
     """Delete a tag."""
     actor = actor_of(request, caller_of(request, hub))
-    delete_ref(hub.registry.database, artifact.name, revision, actor, kind="tag")
+    delete_ref(hub.registry.database, repository.name, revision, actor, kind="tag")
     return _done(hub)
 
 
@@ -100,9 +100,9 @@ def squash_branch(
     return Response(status_code=200)
 
 
-def list_commits(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment) -> Response:
+def list_commits(request: Request, hub: Hub, repository: VisibleRepository, revision: Segment) -> Response:
     """List the commits of a revision and its ancestors, newest first, including yanked ones."""
-    start = hub.registry.tip(artifact.name, revision)
+    start = hub.registry.tip(repository.name, revision)
     history = ancestors(hub.registry.revisions(start.artifact, with_files=False), start)
     begin = offset_of(request)
     end = begin + PAGE

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import Conflict
 from hub.names import ArtifactName
 from hub.publish.commit import duplicate
-from hub.records import Artifact
+from hub.records import Repository
 from server.auth.access import Hub, ReadableArtifact
 from server.auth.caller import account_of, actor_of, caller_of, require_create
 from server.auth.quota import require_room
@@ -37,13 +37,13 @@ def duplicate_repository(request: Request, hub: Hub, artifact: ReadableArtifact,
         duplicate(artifact, target, hub.registry, hub.store, actor_of(request, caller), private=private)
     except Conflict:  # Another request, perhaps a retry, has created it in the meantime.
         return _conflict(request, hub, target)
-    return JSONResponse(_url_body(request, hub.registry.get(target)))
+    return JSONResponse(_url_body(request, hub.registry.repository(target)))
 
 
 def _conflict(request: Request, hub: Hub, target: ArtifactName) -> Response:
-    known = hub.registry.get(target)
+    known = hub.registry.repository(target)
     return JSONResponse({"error": f"`{known.name}` already exists.", **_url_body(request, known)}, 409)
 
 
-def _url_body(request: Request, artifact: Artifact) -> dict[str, str | bool]:
-    return {"url": absolute(request, page_path(artifact)), "filesCopyPending": False}
+def _url_body(request: Request, repository: Repository) -> dict[str, str | bool]:
+    return {"url": absolute(request, page_path(repository)), "filesCopyPending": False}

@@ -13,7 +13,7 @@ from hub.names import Digest
 from hub.publish.erase import erase
 from hub.registry.artifacts.usage import stored_files
 from hub.registry.uploads.uploads import file_sizes, may_copy, record_uploads
-from server.auth.access import AdministeredArtifact, Hub, ReadableArtifact, VisibleArtifact, get_artifact
+from server.auth.access import AdministeredArtifact, Hub, ReadableRepository, VisibleRepository, get_repository
 from server.auth.caller import actor_of, caller_of, require_write
 from server.http.paging import next_link, offset_of
 from server.http.times import rfc3339_or_epoch
@@ -60,10 +60,10 @@ class Duplication(BaseModel):
     files: list[DuplicateSource] = Field(max_length=_MAX_DUPLICATED)
 
 
-def list_large_files(request: Request, hub: Hub, artifact: VisibleArtifact) -> Response:
+def list_large_files(request: Request, hub: Hub, repository: VisibleRepository) -> Response:
     """List all versions of all files, sorted by path; `ref` is the branch that contains the version now."""
     begin = offset_of(request)
-    found = stored_files(hub.registry.database, artifact.name, limit=PAGE + 1, offset=begin)
+    found = stored_files(hub.registry.database, repository.name, limit=PAGE + 1, offset=begin)
     headers = next_link(request, begin + PAGE) if len(found) > PAGE else {}
     body = [
         {
@@ -89,24 +89,24 @@ def erase_large_files(request: Request, hub: Hub, artifact: AdministeredArtifact
     return JSONResponse({"processed": len(digests), "succeeded": len(digests), "revisions": replaced, "failed": []})
 
 
-def duplicate_large_files(request: Request, hub: Hub, artifact: ReadableArtifact, body: Duplication) -> Response:
+def duplicate_large_files(request: Request, hub: Hub, repository: ReadableRepository, body: Duplication) -> Response:
     """Allow the caller to commit files of this repository to another one without uploading them.
 
     Raises UnknownArtifact, Forbidden, also for a gated repository whose files would lose their gate.
     """
     caller = caller_of(request, hub)
-    target = get_artifact(hub, body.target.name, request, is_dataset=is_dataset_kind(body.target.type))
+    target = get_repository(hub, body.target.name, request, is_dataset=is_dataset_kind(body.target.type))
     require_write(caller, target.name)
-    if not may_copy(hub.registry.database, caller, artifact, target):
-        raise Forbidden(f"`{artifact.name}` is gated, and `{target.name}` is not: gate it first, then copy again.")
-    sizes = file_sizes(hub.registry.database, artifact.name, [each.sha256 for each in body.files])
+    if not may_copy(hub.registry.database, caller, repository, target):
+        raise Forbidden(f"`{repository.name}` is gated, and `{target.name}` is not: gate it first, then copy again.")
+    sizes = file_sizes(hub.registry.database, repository.name, [each.sha256 for each in body.files])
     failed: list[dict[str, Any]] = []
     allowed: dict[Digest, int] = {}
     for sha256, filename in {each.sha256: each.filename for each in body.files}.items():
         try:
             digest = _digest(sha256)
             if digest.hex not in sizes:
-                raise UnknownFile(filename or sha256, listing=f"hub show {artifact.name}")
+                raise UnknownFile(filename or sha256, listing=f"hub show {repository.name}")
             allowed[digest] = sizes[digest.hex]
         except HubError as error:
             failed.append({"sha256": sha256, "error": str(error)})

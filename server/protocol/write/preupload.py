@@ -15,12 +15,12 @@ from hub.git_objects import blob_id
 from hub.local import LocalHub
 from hub.names import check_path
 from hub.publish.commit import policy_of
-from hub.records import Artifact, File
+from hub.records import File, Repository
 from hub.registry.accounts.file_policy import way_out
 from hub.registry.artifacts.files import find_files
 from hub.registry.uploads.xet_files import MAX_FILE_BYTES
 from hub.store.read_whole import read_whole
-from server.auth.access import Hub, WritableArtifact
+from server.auth.access import Hub, WritableRepository
 from server.auth.caller import account_of, caller_of
 from server.auth.csrf_forms import PageCall
 from server.auth.quota import require_room
@@ -61,7 +61,7 @@ class Candidates(BaseModel):
 
 
 def plan_upload(
-    request: Request, hub: Hub, _page: PageCall, artifact: WritableArtifact, revision: Segment, body: Candidates
+    request: Request, hub: Hub, _page: PageCall, repository: WritableRepository, revision: Segment, body: Candidates
 ) -> Response:
     """Return `lfs` or `regular` for each file with its current id, so that the client skips unchanged files.
 
@@ -75,27 +75,27 @@ def plan_upload(
             raise TooLarge(
                 f"`{each.path}` has {each.size:.3g} bytes, but a file has at most {MAX_FILE_BYTES}: split it."
             )
-    head = hub.registry.tip(artifact.name, revision, with_files=False)
+    head = hub.registry.tip(repository.name, revision, with_files=False)
     paths = {".gitattributes", ".gitignore", *(each.path for each in body.files)}
     known = find_files(hub.registry.database, head.id, sorted(paths))
     given = body.gitIgnore.encode(errors="replace") if body.gitIgnore is not None else _read(hub, known, ".gitignore")
     ignored = Ignored(given)
     left_out = {each.path for each in body.files if each.path in ignored}
     kept = [each for each in body.files if each.path not in left_out]
-    refused = _refused(hub, artifact, kept)
+    refused = _refused(hub, repository, kept)
     headers = {}
     if refused:
         account = account_of(caller_of(request, hub)).name
         shown = "; ".join(list(refused.values())[:_MAX_SHOWN])
-        message = f"`{artifact.name}` cannot have these files: {shown}. "
-        message += way_out(artifact.name, policy_of(artifact, hub.registry))
-        if not REFUSALS.is_loop(account, artifact.name.key, refused):
+        message = f"`{repository.name}` cannot have these files: {shown}. "
+        message += way_out(repository.name, policy_of(repository, hub.registry))
+        if not REFUSALS.is_loop(account, repository.name.key, refused):
             raise InvalidSource(message)
         left_out |= refused.keys()
         headers["X-HF-Warning"] = f"file-policy; left out: {message}".encode("ascii", "replace")[:_MAX_HEADER].decode()
     kept = [each for each in kept if each.path not in left_out]
     changed = (each.size for each in kept if each.path not in known or known[each.path].size_bytes != each.size)
-    require_room(hub, artifact.name, {}, unknown_bytes=sum(changed))
+    require_room(hub, repository.name, {}, unknown_bytes=sum(changed))
     attributes = attribute_patterns(_read(hub, known, ".gitattributes"))
     files = [
         _plan(hub, each, known.get(each.path), attributes, is_ignored=each.path in left_out) for each in body.files
@@ -103,9 +103,9 @@ def plan_upload(
     return JSONResponse({"files": files, "commitOid": commit_id(head.id)}, headers=headers)
 
 
-def _refused(hub: LocalHub, artifact: Artifact, candidates: list[Candidate]) -> dict[str, str]:
+def _refused(hub: LocalHub, repository: Repository, candidates: list[Candidate]) -> dict[str, str]:
     """Map the paths that the policy refuses to the reasons, as far as names and first bytes tell; the commit looks at everything."""
-    policy = policy_of(artifact, hub.registry)
+    policy = policy_of(repository, hub.registry)
     problems = {each.path: sample_problem(each.path, each.start, policy=policy) for each in candidates}
     return {path: problem for path, problem in problems.items() if problem}
 

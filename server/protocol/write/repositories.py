@@ -13,9 +13,9 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.commit import create
 from hub.publish.publish import drain_outbox
-from hub.records import Artifact
+from hub.records import Repository
 from hub.registry.artifacts.repositories import change_settings, delete_repository, move_repository
-from server.auth.access import AdministeredArtifact, Hub, get_artifact
+from server.auth.access import AdministeredRepository, Hub, get_repository
 from server.auth.caller import account_of, actor_of, caller_of, require_admin, require_create
 from server.auth.csrf_forms import PageCall
 from server.http.urls import absolute, page_path
@@ -67,18 +67,18 @@ def create_repository(request: Request, hub: Hub, _page: PageCall, body: NewRepo
     name = _name(body, account_of(caller).name)
     require_create(caller, name)
     if hub.registry.head(name) is not None:
-        known = hub.registry.get(name)
+        known = hub.registry.repository(name)
         message = f"You already created this {'dataset' if name.is_dataset else 'model'} repo: `{known.name}`."
         return JSONResponse({"error": message, **_url_body(request, known)}, 409)
     create(name, hub.registry, hub.store, actor_of(request, caller), private=bool(body.is_private))
-    return JSONResponse(_url_body(request, hub.registry.get(name)))
+    return JSONResponse(_url_body(request, hub.registry.repository(name)))
 
 
 def remove_repository(request: Request, hub: Hub, body: NewRepository) -> Response:
     """Delete a repository; a name without an owner is the caller's. Raises Unauthenticated, UnknownArtifact, Forbidden."""
     owner = account_of(caller_of(request, hub)).name
-    artifact = _administered(request, hub, _name(body, owner))
-    delete_repository(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)))
+    repository = _administered(request, hub, _name(body, owner))
+    delete_repository(hub.registry.database, repository.name, actor_of(request, caller_of(request, hub)))
     drain_outbox(hub.registry, hub.store)
     return JSONResponse({})
 
@@ -88,15 +88,17 @@ def rename_repository(request: Request, hub: Hub, body: Move) -> Response:
     caller = caller_of(request, hub)
     is_dataset = is_dataset_kind(body.type)
     former = ArtifactName.parse_repository(body.fromRepo, account_of(caller).name, is_dataset=is_dataset)
-    artifact = _administered(request, hub, former)
-    target = ArtifactName.parse_repository(body.toRepo, artifact.name.owner, is_dataset=is_dataset)
+    repository = _administered(request, hub, former)
+    target = ArtifactName.parse_repository(body.toRepo, repository.name.owner, is_dataset=is_dataset)
     require_create(caller, target)
-    move_repository(hub.registry.database, artifact.name, target, actor_of(request, caller))
+    move_repository(hub.registry.database, repository.name, target, actor_of(request, caller))
     drain_outbox(hub.registry, hub.store)
-    return JSONResponse(_url_body(request, hub.registry.get(target)))
+    return JSONResponse(_url_body(request, hub.registry.repository(target)))
 
 
-def set_repository(request: Request, hub: Hub, artifact: AdministeredArtifact, body: RepositorySettings) -> Response:
+def set_repository(
+    request: Request, hub: Hub, repository: AdministeredRepository, body: RepositorySettings
+) -> Response:
     """Change the visibility or gate of a repository. Raises InvalidRequest if neither is given."""
     settings: dict[str, object] = {}
     if body.is_private is not None:
@@ -105,15 +107,15 @@ def set_repository(request: Request, hub: Hub, artifact: AdministeredArtifact, b
         settings["gated"] = body.gated or ""
     if not settings:
         raise InvalidRequest("no settings given: set `visibility` or `gated`.")
-    change_settings(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)), **settings)
+    change_settings(hub.registry.database, repository.name, actor_of(request, caller_of(request, hub)), **settings)
     drain_outbox(hub.registry, hub.store)
     return JSONResponse(settings)
 
 
-def _administered(request: Request, hub: LocalHub, name: ArtifactName) -> Artifact:
-    artifact = get_artifact(hub, name.repository, request, is_dataset=name.is_dataset)
-    require_admin(caller_of(request, hub), artifact.name)
-    return artifact
+def _administered(request: Request, hub: LocalHub, name: ArtifactName) -> Repository:
+    repository = get_repository(hub, name.repository, request, is_dataset=name.is_dataset)
+    require_admin(caller_of(request, hub), repository.name)
+    return repository
 
 
 def is_dataset_kind(kind: Kind | None) -> bool:
@@ -128,6 +130,6 @@ def _name(body: NewRepository, default_owner: str) -> ArtifactName:
     return ArtifactName.parse_repository(given, default_owner, is_dataset=is_dataset_kind(body.type))
 
 
-def _url_body(request: Request, artifact: Artifact) -> dict[str, str]:
-    name = artifact.name.repository
-    return {"url": absolute(request, page_path(artifact)), "name": name, "id": name}
+def _url_body(request: Request, repository: Repository) -> dict[str, str]:
+    name = repository.name.repository
+    return {"url": absolute(request, page_path(repository)), "name": name, "id": name}

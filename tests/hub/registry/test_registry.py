@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from hub.conditioning import Conditioning
 from hub.errors import AllYanked, Conflict, InvalidName, InvalidRequest, UnknownArtifact, UnknownRevision
 from hub.names import ArtifactName, Digest
-from hub.records import Artifact, Query, Upstream, Wheel
+from hub.records import Query, Upstream, Wheel
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.aliases import set_alias
 from hub.registry.artifacts.branches import create_ref
@@ -28,8 +29,7 @@ def test_recorded_artifacts_are_read_back_equal(registry):
     found = registry.get("mulan-yo")
     assert found.revision == "1" * 64
     assert (found.created_at, found.updated_at) == (NOW, NOW)
-    assert found == Artifact(**{**{name: getattr(artifact, name) for name in artifact.__slots__},
-        "revision": found.revision, "created_at": NOW, "updated_at": NOW})  # fmt: skip
+    assert found == replace(artifact, revision=found.revision, created_at=NOW, updated_at=NOW)
     assert registry.revision("mulan-yo") == a_revision()
 
 

@@ -16,6 +16,7 @@ from hub.names import ArtifactName, Digest
 from hub.records import Artifact, File, Revision
 from hub.registry.database.sqlite import SqliteDatabase
 from server import create_app
+from tests.builders.artifacts import a_score
 from tests.builders.hub import a_hub
 
 DEEP = "/".join("d" * 300)
@@ -67,7 +68,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
 
 @pytest.fixture
 def client(tmp_path: Path, steps: Steps) -> Iterator[TestClient]:
-    """Yield a client of a hub with `ada/small` and `ada/large`, which differ in the number of files below `far`."""
+    """Yield a client of a hub with `ada/small` and `ada/large`, which differ in the number of files below `far`, and `ada/scored`."""
     with a_hub(tmp_path) as hub, TestClient(create_app(hub)) as client:
         digest, _ = hub.store.put(b"bytes")
         for digits, name, count in (("12", "small", SMALL), ("34", "large", LARGE)):
@@ -77,6 +78,11 @@ def client(tmp_path: Path, steps: Steps) -> Iterator[TestClient]:
             hub.registry.record(artifact, revision(owned, digits[0], paths[1:], digest), None)
             second = revision(owned, digits[1], paths, digest, digits[0] * 64)
             hub.registry.record(artifact, second, digits[0] * 64)
+        languages = tuple(f"q{first}{second}" for first in "abcdefghij" for second in "abcdefghij")
+        scored = ArtifactName("ada", "scored")
+        scores = tuple(a_score(language=each) for each in languages)
+        artifact = Artifact(name=scored, kind="adapter", summary="", license="", languages=languages, scores=scores)
+        hub.registry.record(artifact, revision(scored, "5", PATHS, digest), None)
         yield client
 
 
@@ -108,6 +114,26 @@ def test_files_and_folders_cost_the_same_in_small_and_large_repositories(client,
     small, large = cost("small"), cost("large")
     assert large[1] == small[1] <= 10
     assert large[0] <= 1.2 * small[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("HEAD", "/ada/{0}/resolve/main/README.md", None),
+        ("GET", "/ada/{0}/resolve/main/README.md", None),
+        ("GET", f"{TREE}/near", None),
+        ("POST", "/api/models/ada/{0}/paths-info/main", {"paths": ["README.md"]}),
+        ("GET", "/api/models/ada/{0}/refs", None),
+    ],
+)
+def test_files_cost_the_same_in_a_repository_with_hundreds_of_scores_and_languages(client, steps, method, path, body):
+    def cost(name: str) -> int:
+        def ask() -> None:
+            assert client.request(method, path.format(name), json=body).status_code == 200
+
+        return steps.of(ask)[0]
+
+    assert cost("scored") <= 1.2 * cost("small")
 
 
 def test_the_first_page_of_an_artifact_looks_at_a_limited_number_of_files(client, steps):

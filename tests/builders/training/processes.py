@@ -1,6 +1,6 @@
 """Start processes for tests from a fork server that has imported the libraries once, so that each starts quickly.
 
-A process gets the environment that `torchrun` sets; a separate test (`test_contrast`) starts processes with `torchrun`.
+A process gets the environment that `torchrun` sets; a separate test (`test_contrast`) lets the launcher of `torchrun` start them.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: Path) -> Ite
         yield hub
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[None]:
     """A cluster of one CPU: it takes three seconds to start, and each worker many more to import torch.
 

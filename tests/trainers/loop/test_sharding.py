@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,6 @@ from trainers.samples.samples import SampleRequest
 
 RECIPE = Recipe(steps=4, batch_size=8, learning_rate=1e-3, warmup_steps=2, ema_decay=0.9, precision="no", seed=3)
 METHODS = {"full": FullTuning, "concept": ConceptAlignment, "iap": AttentionMatching}
-
-
 NEWEST = "checkpoint-0000004.safetensors"
 
 
@@ -71,8 +70,9 @@ def _learn(name: str, features: FeatureDataset, folder: Path, parts: int) -> dic
     ran: dict[str, Any] = {"steps": []}
 
     def count(step: int) -> None:
-        local = [p.to_local() if isinstance(p, DTensor) else p for p in method.module.parameters()]
-        ran["held"], ran["whole"] = (sum(p.numel() for p in all_) for all_ in (local, method.module.parameters()))
+        parameters = list(method.module.parameters())
+        ran["whole"] = sum(p.numel() for p in parameters)
+        ran["held"] = sum(p.to_local().numel() if isinstance(p, DTensor) else p.numel() for p in parameters)
         ran["steps"].append(step)
 
     recipe = replace(RECIPE, accumulation=parts)
@@ -80,10 +80,14 @@ def _learn(name: str, features: FeatureDataset, folder: Path, parts: int) -> dic
     return ran
 
 
+def prepare(set_item: Callable[..., None] = operator.setitem, set_attribute: Callable[..., None] = setattr) -> None:
+    """Let this process find the corpus `toy`, and draw sample images in few steps."""
+    set_item(CORPORA, "toy", "tests.trainers.conftest:ToyCorpus")
+    set_attribute(generate_samples, "STEPS", 5)
+
+
 def publish(folder: Path, parts: int) -> None:
     """Train `full` as `hub train` does, with sample images."""
-    CORPORA["toy"] = "tests.trainers.conftest:ToyCorpus"
-    generate_samples.STEPS = 5
     order = RunRequest(
         method="full", base=os.environ["TINY_BASE"], encoder=os.environ["TINY_ENCODER"], corpus="toy", languages=("yo",),
         english_share=0.2, temperature=2.0, steps=4, seed=1, device="cpu",
@@ -99,7 +103,7 @@ def publish(folder: Path, parts: int) -> None:
 def folders(
     tmp_path_factory: pytest.TempPathFactory, base_folder: Path, encoder_folder: Path
 ) -> Iterator[tuple[Path, Path]]:
-    """Train everything in this process and in two that shard; return the folders of one and of two."""
+    """Let two processes that shard train everything; return the folders for one process and of two. One has the same environment."""
     place = tmp_path_factory.mktemp("shards")
     one, two = place / "one", place / "two"
     one.mkdir(), two.mkdir()
@@ -107,7 +111,7 @@ def folders(
         "TINY_BASE": str(base_folder), "TINY_ENCODER": str(encoder_folder), "HUB_HOME": str(place / "home"),
         "HUB_CARDS": str(place / "cards"),
     }  # fmt: skip
-    calls = (("refuse", two / "refused", 1), ("publish", two / "published", 1), ("learn_all", two, 1))
+    calls = (("prepare",), ("refuse", two / "refused"), ("publish", two / "published", 1), ("learn_all", two, 1))
     said = launching.launch(
         [(__name__, name, arguments) for name, *arguments in calls], processes=2,
         environment={**environment, "ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"},
@@ -116,8 +120,7 @@ def folders(
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        patch.setitem(CORPORA, "toy", "")
-        patch.setattr(generate_samples, "STEPS", 0)  # Both are set by `publish`.
+        prepare(patch.setitem, patch.setattr)
         yield one, two
 
 
@@ -145,7 +148,7 @@ def test_two_processes_with_half_of_the_weights_each_train_and_resume_like_one_p
         # float32: the mean of two gradients is a sum in another order, four AdamW updates long.
         assert losses(two / name) == pytest.approx(losses(one / name), rel=1e-4)
         assert len(set(losses(one / name))) == RECIPE.steps
-        [[alone]] = [json.loads((one / f"held-{name}-0.json").read_text())]
+        [alone] = json.loads((one / f"held-{name}-0.json").read_text())
         ranks = [json.loads((two / f"held-{name}-{rank}.json").read_text()) for rank in (0, 1)]
         for first, resumed in ranks:
             assert first["whole"] == alone["held"]
@@ -191,8 +194,7 @@ def test_what_cannot_be_sharded_is_refused_in_one_line(features: FeatureDataset)
         assert "\n" not in str(caught.value)
 
 
-def refuse(folder: Path, _parts: int) -> None:
-    CORPORA["toy"] = "tests.trainers.conftest:ToyCorpus"
+def refuse(folder: Path) -> None:
     order = RunRequest(
         method="mulan", base=os.environ["TINY_BASE"], encoder=os.environ["TINY_ENCODER"], corpus="toy", languages=("yo",),
         english_share=0.2, temperature=2.0, steps=8, seed=1, device="cpu",

@@ -39,9 +39,9 @@ from trainers.run import RunRequest, train_module
 from trainers.samples import generate_samples
 from trainers.samples.samples import SampleRequest
 
-RECIPE = Recipe(steps=4, batch_size=8, learning_rate=1e-3, warmup_steps=2, ema_decay=0.9, precision="no", seed=3)
+RECIPE = Recipe(steps=3, batch_size=8, learning_rate=1e-3, warmup_steps=2, ema_decay=0.9, precision="no", seed=3)
 METHODS = {"full": FullTuning, "concept": ConceptAlignment, "iap": AttentionMatching}
-NEWEST = "checkpoint-0000004.safetensors"
+NEWEST = "checkpoint-0000003.safetensors"
 
 
 def learn_all(folder: Path, parts: int) -> None:
@@ -145,7 +145,7 @@ def test_two_processes_with_half_of_the_weights_each_train_and_resume_like_one_p
     one, two = folders
     learn_all(one, 2)
     for name in METHODS:
-        # float32: the mean of two gradients is a sum in another order, four AdamW updates long.
+        # float32: the mean of two gradients is a sum in another order, three AdamW updates long.
         assert losses(two / name) == pytest.approx(losses(one / name), rel=1e-4)
         assert len(set(losses(one / name))) == RECIPE.steps
         [alone] = json.loads((one / f"held-{name}-0.json").read_text())
@@ -153,7 +153,7 @@ def test_two_processes_with_half_of_the_weights_each_train_and_resume_like_one_p
         for first, resumed in ranks:
             assert first["whole"] == alone["held"]
             assert 0.4 < first["held"] / first["whole"] < 0.6, "odd sizes are not shared evenly"
-            assert (first["steps"], resumed["steps"]) == ([1, 2, 3, 4], [3, 4])
+            assert (first["steps"], resumed["steps"]) == ([1, 2, 3], [3])
         assert sum(first["held"] for first, _ in ranks) == alone["held"]
         close(two / name / "lost.safetensors", one / name / NEWEST)
         lost, again = load_file(two / name / "lost.safetensors"), load_file(two / name / NEWEST)

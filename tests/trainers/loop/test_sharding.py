@@ -103,7 +103,7 @@ def publish(folder: Path, parts: int) -> None:
 def folders(
     tmp_path_factory: pytest.TempPathFactory, base_folder: Path, encoder_folder: Path
 ) -> Iterator[tuple[Path, Path]]:
-    """Let two processes that shard train everything; return the folders for one process and of two. One has the same environment."""
+    """Train everything in two processes that shard. Return a folder for one process, to compare with, and the folder of the two."""
     place = tmp_path_factory.mktemp("shards")
     one, two = place / "one", place / "two"
     one.mkdir(), two.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,6 +71,20 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: Path) -> Ite
     complete(installed, tmp_path, monkeypatch)
     with LocalHub.open() as hub:
         yield hub
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """A cluster of one CPU: it takes three seconds to start, and each worker many more to import torch.
+
+    Therefore a worker that has nothing to do is kept for the next task.
+    """
+    import ray
+
+    kept = {"num_workers_soft_limit": 8, "idle_worker_killing_time_threshold_ms": 3_600_000}
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, _system_config=kept)
+    yield
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -25,19 +25,21 @@ from trainers.corpora import CORPORA
 from trainers.evaluation import evaluate, subjects
 from trainers.evaluation.evaluate import EvaluationRequest
 from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask
-from trainers.evaluation.generation import generate_images
+from trainers.evaluation.generation import SETTINGS, GenerationEvaluator, generate_images
 from trainers.evaluation.recall import RetrievalSides
 from trainers.inputs import feature_cache
 from trainers.inputs.feature_cache import FeatureCache
 from trainers.loop.distributed import open_accelerator, process_place
 from trainers.methods import get_plan
 from trainers.run import RunRequest
-from trainers.samples.generate_samples import generate_samples, with_prompts
+from trainers.samples import generate_samples as sampling
 from trainers.samples.samples import SampleRequest, choose_prompts
 from trainers.train_and_publish import SPLITS, train_and_publish
 
 PROMPTS = 3
 """Evaluated per language and split."""
+STEPS = 4
+"""Of denoising."""
 
 
 def fill(shared: Path, own: Path) -> None:
@@ -62,15 +64,16 @@ def draw(folder: Path) -> None:
     """Draw sample images and images of the evaluation, and embed for retrieval; each process writes all that it got."""
     open_accelerator("no", "cpu")
     features = tiny(folder)
+    sampling.STEPS = STEPS
     torch.manual_seed(5)
     module = get_plan("token-kd").learner(features.base, features.encoder).module.eval()
     prompts = choose_prompts(ToyCorpus(), ["yo", "sw"], ["oòrùn"])
-    samples = generate_samples(module, with_prompts(features, prompts), seed=1)
+    samples = sampling.generate_samples(module, sampling.with_prompts(features, prompts), seed=1)
     with LocalHub.open() as hub:
         pipeline = load_pipeline("tiny-sd", hub=hub, device="cpu")
         subject = EvaluationSubject("judge", retriever=load_retriever("emoji-judge", hub=hub, device="cpu"))
         texts, real = RetrievalSides(subject, EvaluationTask(ToyCorpus(), "seen", "yo", hub)).embed()
-    images = generate_images(pipeline, prompts, seed=1, quiet=True)
+    images = generate_images(pipeline, prompts, seed=1, quiet=True, settings={**SETTINGS, "num_inference_steps": STEPS})
     found = {"samples": samples, "images": images, "texts": texts, "real": real}
     place = folder / f"drawn-{process_place()[0]}.safetensors"
     save_file({name: each.contiguous() for name, each in found.items()}, place)
@@ -78,6 +81,7 @@ def draw(folder: Path) -> None:
 
 def publish(folder: Path, home: str) -> None:
     """Train and evaluate as `hub train` does, in `home`, whose `{rank}` is that of the process; write the scores on rank 0."""
+    GenerationEvaluator.steps = STEPS
     CORPORA["toy"] = "tests.trainers.conftest:ToyCorpus"
     rank = int(os.environ.get("RANK", "0"))
     order = RunRequest(
@@ -123,6 +127,7 @@ def test_two_processes_divide_caches_and_images_and_get_what_one_gets(
     assert min(len(first), len(second)) >= 10, "about half each"
     for rank in (0, 1):
         assert sorted(json.loads((own / str(rank) / f"computed-{rank}.json").read_text())) == list(range(40))
+    monkeypatch.setattr(sampling, "STEPS", STEPS)
     monkeypatch.setenv("TINY_BASE", str(base_folder))
     monkeypatch.setenv("TINY_ENCODER", str(encoder_folder))
     draw(one)
@@ -135,8 +140,9 @@ def test_two_processes_divide_caches_and_images_and_get_what_one_gets(
 @pytest.mark.slow
 @pytest.mark.parametrize("home", ["home", "home-{rank}"])
 def test_two_processes_evaluate_what_they_trained_also_on_machines_that_share_no_folder(
-    home: str, tmp_path: Path, launch: Callable[..., str], hub: LocalHub
+    home: str, tmp_path: Path, launch: Callable[..., str], hub: LocalHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(GenerationEvaluator, "steps", STEPS)
     if home != "home":
         for rank in (0, 1):
             shutil.copytree(hub.home.folder, tmp_path / home.format(rank=rank), symlinks=True)

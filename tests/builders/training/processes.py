@@ -1,6 +1,6 @@
 """Start processes for tests from a fork server that has imported the libraries once, so that each starts quickly.
 
-A process gets the environment that `torchrun` sets; a separate test (`test_contrast`) starts processes with `torchrun`.
+A process gets the environment that `torchrun` sets; a separate test (`test_contrast`) lets the launcher of `torchrun` start them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,29 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, cast
 
-PRELOADED = ("tests.trainers.loop.test_sharding", "tests.trainers.loop.test_loop")
-"""Together they import everything that a process of these tests needs."""
+PRELOADED = (
+    "tests.trainers.conftest",
+    "tests.trainers.evaluation.results.test_stopped_evaluation",
+    "tests.trainers.inputs.latents.test_two_processes",
+    "tests.trainers.loop.test_loop",
+    "tests.trainers.loop.test_sharding",
+    "tests.trainers.test_several_processes",
+    # What they import within functions, a second for each process:
+    "alembic.command",
+    "hub.registry.database.sqlite",
+    "hub.registry.tables.artifacts",
+    "hub.systems.mulan.resampler",
+    "pandas",
+    "pyarrow.compute",
+    "server.parts.webhooks.tables",
+    "torch.utils.tensorboard",
+    "trainers.commands.evaluate",
+    "trainers.evaluation.prompts.formats.mg18",
+    "trainers.methods.mulan",
+    "transformers.models.clip.image_processing_pil_clip",
+    "transformers.models.xlm_roberta.modeling_xlm_roberta",
+)
+"""Together they import what a process of these tests needs."""
 Call = tuple[str, str, tuple[Any, ...]]
 """Module, function and arguments of a call, by name, so that the fork server need not import it."""
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import ray
 from PIL import Image
 
 from hub.errors import InvalidRequest, Unreachable
@@ -19,14 +16,6 @@ from trainers.cache_command import cache
 from trainers.cli import train
 from trainers.inputs import ray_job
 from trainers.loop.failures import compute_in_parts
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    """One for all tests of this file: it takes three seconds to start, and each worker three more to import torch."""
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    yield
-    ray.shutdown()
 
 
 @pytest.fixture
@@ -50,7 +39,7 @@ def run_cache(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("cluster")
+@pytest.mark.usefixtures("ray_cluster")
 def test_a_dry_run_computes_nothing_and_an_error_of_a_worker_is_told_in_one_line(
     hub: LocalHub, tiny: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,7 +55,7 @@ def test_a_dry_run_computes_nothing_and_an_error_of_a_worker_is_told_in_one_line
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("cluster")
+@pytest.mark.usefixtures("ray_cluster")
 def test_a_job_computes_the_shards_that_are_missing_as_training_would(
     hub: LocalHub, tiny: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import multiprocessing
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from tests.builders import ROOT
+from tests.builders.training import processes as launching
 from trainers.learners.contrast import all_gather_rows, symmetric_contrast
 from trainers.loop.distributed import close_process_group, open_accelerator, share_gradients
 
@@ -57,23 +56,18 @@ def gradients(module: nn.Module) -> dict[str, Tensor]:
     return {name: each.grad.contiguous() for name, each in module.named_parameters() if each.grad is not None}
 
 
-SCRIPT = """
-import sys
-sys.path[:0] = {paths!r}
-from tests.trainers.learners.test_contrast import save_half
-save_half({folder!r})
-"""
+def run_torchrun(folder: str) -> None:
+    """Do what `torchrun --standalone --nproc-per-node 2` does, but fork the processes from one that has imported torch."""
+    multiprocessing.set_forkserver_preload([__name__])
+    config = LaunchConfig(
+        min_nodes=1, max_nodes=1, nproc_per_node=2, rdzv_backend="c10d", rdzv_endpoint="localhost:0", start_method="forkserver"
+    )  # fmt: skip
+    elastic_launch(config, save_half)(folder)
 
 
 @pytest.mark.slow
 def test_losses_and_gradients_of_two_gloo_processes_are_those_of_one_with_the_joined_batch(tmp_path: Path) -> None:
-    script = tmp_path / "half.py"
-    script.write_text(SCRIPT.format(paths=[str(ROOT), *sys.path], folder=str(tmp_path)))
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)],
-        capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, cwd=ROOT, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    launching.launch([(__name__, "run_torchrun", (str(tmp_path),))])
     module = Contrasted()
     loss = module.loss(torch.arange(8))
     loss.backward()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
+import pickle
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-import ray
 
 from hub.errors import Conflict, InvalidRequest, Unreachable
 from hub.local import LocalHub
@@ -22,90 +21,86 @@ from trainers.evaluation.cluster.evaluate_with_ray import RemoteEvaluation, Resu
 from trainers.evaluation.data_task import DataOptions
 from trainers.evaluation.results.result_log import ResultLogs
 
-COMMON = ("--device", "cpu", "--steps", "1", "--judge", "emoji-judge", "--benchmark", "mg-18", "--metric", "clip_score")
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    """One for all tests of this file: it takes three seconds to start, and each worker three more to import torch."""
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    yield
-    ray.shutdown()
+LAB = (
+    "tiny-sd", "--device", "cpu", "--benchmark", "emoji-generation-8-steps", "--benchmark", "emoji-retrieval", "--lang", "yo", "--n", "4",
+)  # fmt: skip
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("cluster")
-def test_a_job_continues_a_stopped_evaluation_and_returns_its_scores(
-    hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    command = ("tiny-sd", *COMMON, "--lang", "yo", "--data", str(published.mg18(tmp_path / "mg18")))
-    with monkeypatch.context() as patch:
-        draw_pairs(patch.setattr, [], interrupt, after=4)
-        run(evaluate, *command)
-    (before,) = logs(hub)
-    known = set(json.loads(before.read_text().splitlines()[0])["keys"])
-    computed: list[str] = []
-
-    def remove(self: ResultLogs) -> None:
-        for path in logs(hub):
-            computed.extend(key for line in path.read_text().splitlines() for key in json.loads(line)["keys"])
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ResultLogs, "remove", remove)
-        found = json_of(capsys, evaluate, *command, "--engine", "ray")
-    assert len(computed) == len(set(computed)) == 8, "each prompt once"
-    assert known < set(computed)
-    here = json_of(capsys, evaluate, *command)
-    assert [score["value"] for score in found] == pytest.approx([score["value"] for score in here], abs=2e-2)
-    assert [score["source"] for score in found] == [score["source"] for score in here]
-    assert logs(hub) == [], "the results are removed, also those of workers"
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("cluster")
-def test_a_job_returns_the_scores_of_the_lab_that_one_process_returns(
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_job_continues_a_stopped_evaluation_and_returns_the_scores_of_one_process(
     hub: LocalHub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    benchmarks = ("--benchmark", "emoji-generation-8-steps", "--benchmark", "emoji-retrieval")
-    command = ("tiny-sd", "--device", "cpu", *benchmarks, "--lang", "yo", "--n", "4")
-    here = json_of(capsys, evaluate, *command)
+    kept: list[str] = []
+
+    def remove(self: ResultLogs) -> None:
+        kept[:] = keys(hub)
+        remove_logs(self)
+
+    remove_logs = ResultLogs.remove
+    monkeypatch.setattr(ResultLogs, "remove", remove)
+    here = json_of(capsys, evaluate, *LAB)
+    whole = sorted(kept)
+    with monkeypatch.context() as patch:
+        draw_pairs(patch.setattr, [], interrupt, after=2)
+        run(evaluate, *LAB)
+    known = keys(hub)
+    assert len(known) == 2
 
     def compute(*_: object) -> None:
         raise AssertionError("workers compute the results")
 
     monkeypatch.setattr("trainers.evaluation.results.work.compute_batch", compute)
-    found = json_of(capsys, evaluate, *command, "--engine", "ray")
+    found = json_of(capsys, evaluate, *LAB, "--engine", "ray")
+    assert sorted(kept) == whole, "each result once"
+    assert set(known) < set(kept)
     assert {score["benchmark"] for score in found} == {"emoji-generation-8-steps", "emoji-retrieval"}
     assert [score["value"] for score in found] == pytest.approx([score["value"] for score in here], abs=2e-2)
     assert [score["source"] for score in found] == [score["source"] for score in here]
-    assert logs(hub) == []
+    assert logs(hub) == [], "the results are removed, also those of workers"
 
 
-def test_a_worker_embeds_captions_and_images_and_refuses_scores_without_them(
-    hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = str(published.xtd10(tmp_path / "xtd10"))
+def keys(hub: LocalHub) -> list[str]:
+    """Return the keys of all results that are kept."""
+    return [key for path in logs(hub) for line in path.read_text().splitlines() for key in json.loads(line)["keys"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "benchmark", "language", "options", "rows"),
+    [
+        ("emoji-judge", "xtd10", "en", {}, [8, 8]),
+        ("tiny-sd", "mg-18", "yo", {"judge": "emoji-judge", "metrics": ("clip_score",), "steps": 1}, [8]),
+    ],
+)
+def test_a_worker_computes_what_is_missing_and_refuses_scores_without_it(
+    name: str, benchmark: str, language: str, options: dict[str, Any], rows: list[int],
+    hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    make = {"xtd10": published.xtd10, "mg-18": published.mg18}[benchmark]
+    choice = DataOptions(place=str(make(tmp_path / benchmark)), **options)
     wanted = {
-        "benchmarks": ("xtd10",), "splits": (), "languages": ("en",), "corpus": "toy", "columns": Columns(), "count": None, "seed": 0,
-        "choice": DataOptions(place=folder),
+        "benchmarks": (benchmark,), "splits": (), "languages": (language,), "corpus": "toy", "columns": Columns(), "count": None, "seed": 0,
+        "choice": choice,
     }  # fmt: skip
-    artifact = hub.registry.get("emoji-judge")
-    request = RemoteEvaluation(
+    artifact = hub.registry.get(name)
+    sent = RemoteEvaluation(
         home=hub.home, artifact=str(artifact.name), revision=artifact.revision, base="", device="cpu", wanted=wanted
     )
-    expected = json_of(
-        capsys, evaluate, "emoji-judge", "--benchmark", "xtd10", "--data", folder, "--lang", "en", "--device", "cpu"
-    )
+    request = pickle.loads(pickle.dumps(sent))
+    given = [str(word) for option in choice.command_options() for word in option]
+    expected = json_of(capsys, evaluate, name, "--benchmark", benchmark, *given, "--lang", language, "--device", "cpu")
     worker = ResultWorker(request)
     with pytest.raises(
-        Unreachable, match="16 results were computed on machines that do not share .* HUB_HOME"
+        Unreachable, match=f"{sum(rows)} results were computed on machines that do not share .* HUB_HOME"
     ) as caught:
         worker.scores(quiet=True)
     assert "\n" not in str(caught.value)
-    assert [len(worker(row)["places"]) for row in worker.missing()] == [8, 8]
-    assert [score.value for score in ResultWorker(request).scores(quiet=True)] == [each["value"] for each in expected]
+    assert [len(worker(row)["places"]) for row in worker.missing()] == rows
+    found = ResultWorker(request).scores(quiet=True)
+    assert [score.value for score in found] == [each["value"] for each in expected]
+    assert [score.source for score in found] == [each["source"] for each in expected]
     changed = replace(request, revision="0" * 64)
-    with pytest.raises(Conflict, match="`linguahub/emoji-judge` has a new revision"):
+    with pytest.raises(Conflict, match=f"`linguahub/{name}` has a new revision"):
         ResultWorker(changed)
 
 

@@ -20,6 +20,7 @@ from trainers.evaluation.efficiency import efficiency
 from trainers.evaluation.efficiency.latency import machine_label
 from trainers.evaluation.efficiency.peak_memory import Peak, Use, home_fields, measure_peak
 from trainers.evaluation.efficiency.training_costs import headline_of
+from trainers.evaluation.generation import GenerationEvaluator
 
 MACHINE = machine_label(torch.device("cpu"), torch.float32)
 COMMON = ("--benchmark", "efficiency", "--corpus", "toy", "--device", "cpu", "--steps", "1")
@@ -47,8 +48,9 @@ def by_metric(scores: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def test_a_module_has_latencies_memory_parameters_bytes_and_training_costs(
-    hub: LocalHub, peak: list[Use], capsys: pytest.CaptureFixture[str]
+    hub: LocalHub, peak: list[Use], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(GenerationEvaluator, "steps", 2)
     run(train, "token-kd", "--lang", "yo", *TINY, "--push", "--n", "4")
     found = by_metric(
         json_of(capsys, evaluate, "token-kd-yo", *COMMON, "--lang", "yo", "--price-per-hour", "3.6", "--push")

@@ -20,9 +20,17 @@ from hub.publish.commit import commit, create
 from hub.records import File
 from hub.registry.accounts.permissions import Actor
 from tests.builders.processes import running
-from tests.clients.journey import CROWD, LARGE, LONG, MANY
+from tests.clients.journey import CROWD, LARGE, LONG, MANY, PART_BYTES
 
 ROOT = Actor("root")
+SERVE = f"""
+from hub.cli import main
+from server.protocol.transfer import lfs
+
+lfs.PART_BYTES = {PART_BYTES}
+main()
+"""
+"""Runs `hub serve` with smaller parts of multipart uploads, so that no client has to send 64 MiB."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,7 @@ def serving(folder: Path) -> Iterator[Service]:
         environment = os.environ | {"HUB_HOME": str(home), "HUB_CARDS": str(cards), "PYTHONUNBUFFERED": "1"}
         log = folder / "log"
         with log.open("w") as written:
-            command = [sys.executable, "-c", "from hub.cli import main; main()", "serve", "--port", "0"]
+            command = [sys.executable, "-c", SERVE, "serve", "--port", "0"]
             options: dict[str, Any] = {"env": environment, "stdout": subprocess.PIPE, "stderr": written, "text": True}
             with running(command, is_asked=True, **options) as process:
                 assert process.stdout is not None

@@ -73,6 +73,10 @@ class Service:
         account = self.hub.accounts.get(name).id
         return re.search(rf"POST /cas/[^/ ]+/{account}/v1/shards 200", self.log.read_text()) is not None
 
+    def received_parts(self) -> int:
+        """Return how many parts of multipart uploads the server's log shows."""
+        return self.log.read_text().count("PUT /lfs/parts/")
+
     def _account(self, name: str) -> str:
         account = self.hub.accounts.add(name, ROOT)
         self.hub.accounts.set_member(self.hub.accounts.get("crowd"), account, "admin", ROOT)

@@ -11,6 +11,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from inspect import iscoroutinefunction
+from threading import RLock
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -84,6 +85,9 @@ class StrictRequest(Request):
             raise HTTPException(400, f"the request body is not valid JSON: {error}.") from error
 
 
+_BUILDING = RLock()
+
+
 class StrictRoute(APIRoute):
     """A route that reads JSON with `StrictRequest`.
 
@@ -102,11 +106,14 @@ class StrictRoute(APIRoute):
 
     def __getattr__(self, name: str) -> Any:
         """Build the route. Python calls this for an attribute that is missing, such as `app`."""
-        document = self.__dict__.pop("_document", None)
-        if document is None:
-            raise AttributeError(name)
-        super().__init__(self.path, self.endpoint, methods=self.methods, **document)
-        return getattr(self, name)
+        with _BUILDING:  # Applications share routes, and may run in several threads.
+            document = self.__dict__.pop("_document", None)
+            if document is not None:
+                super().__init__(self.path, self.endpoint, methods=self.methods, **document)
+        try:
+            return self.__dict__[name]
+        except KeyError:
+            raise AttributeError(name) from None
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler of FastAPI with another class of requests, and with turns for endpoints that run in a thread."""

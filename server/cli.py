@@ -86,11 +86,10 @@ def serve(
 
         def announce() -> None:
             """Say that the server responds. Its signal handlers are set by then, so that it can be stopped as well."""
-            typer.echo(
-                f"linguahub is running at {address} (press Ctrl-C to stop). For Hugging Face clients, set HF_ENDPOINT={address}"
-            )
             with closing(LocalHub.open()) as own:  # Not `hub`, which is closed if other processes serve.
-                _first_administrator(own)
+                created = _first_administrator(own)
+            running = f"linguahub is running at {address} (press Ctrl-C to stop). For Hugging Face clients, set HF_ENDPOINT={address}"
+            typer.echo("\n".join([running, *created]))  # Last: one process only responds once this function returns.
             if open_browser:
                 webbrowser.open(address)
 
@@ -108,17 +107,19 @@ def serve(
         run_processes(server_config(APP, proxies=proxy, grace_s=grace, workers=workers), listener, announce)
 
 
-def _first_administrator(hub: LocalHub) -> None:
-    """Create an administrator on the first start and print the token, once."""
+def _first_administrator(hub: LocalHub) -> list[str]:
+    """Create an administrator on the first start, and return the lines that tell its token, once."""
     if any(each.is_admin for each in hub.accounts.all()):
-        return
+        return []
     from hub.registry.accounts.permissions import Actor
 
     actor = Actor("hub serve")
     admin = hub.accounts.add("admin", actor, is_admin=True, full_name="Administrator")
     secret = hub.tokens.create(admin, "write", actor, name="first start")
-    typer.echo(f"Created the administrator `{admin.name}` with this token, which is shown only once: {secret}")
-    typer.echo(f"To log in on the web page, set a password: hub admin user password {admin.name}")
+    return [
+        f"Created the administrator `{admin.name}` with this token, which is shown only once: {secret}",
+        f"To log in on the web page, set a password: hub admin user password {admin.name}",
+    ]
 
 
 def server_config(app: object, *, proxies: str = "", grace_s: int | None = None, workers: int = 1) -> Config:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -93,8 +94,9 @@ class Argument(TyperArgument):
         return [f"{self.metavar}{dots}" if self.required else f"[{self.metavar}{dots}]"]
 
 
+@cache
 def as_command(name: str, target: Callable[..., Any] | typer.Typer) -> Any:
-    """Return a function or a Typer application as a command called `name`."""
+    """Return a function or a Typer application as a command called `name`. To build it takes milliseconds, and `hub` asks twice."""
     if isinstance(target, typer.Typer):
         command = typer.main.get_command(target)
     else:

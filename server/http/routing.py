@@ -11,6 +11,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from inspect import iscoroutinefunction
+from threading import RLock
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -18,7 +19,7 @@ from fastapi.routing import APIRoute, APIRouter
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, compile_path
 from starlette.types import Receive, Scope, Send
 
 from hub.strict_json import parse_json
@@ -84,17 +85,35 @@ class StrictRequest(Request):
             raise HTTPException(400, f"the request body is not valid JSON: {error}.") from error
 
 
-class StrictRoute(APIRoute):
-    """A route that reads JSON with `StrictRequest`."""
+_BUILDING = RLock()
 
-    def __init__(self, spec: RouteSpec, document: Mapping[str, Any]) -> None:
+
+class StrictRoute(APIRoute):
+    """A route that reads JSON with `StrictRequest`.
+
+    FastAPI takes a millisecond to build a route, and there are 300, so that each is built by the first request that it handles.
+    Until then it has only what `matches` needs.
+    """
+
+    def __init__(self, spec: RouteSpec, methods: set[str], document: Mapping[str, Any]) -> None:
         self.spec = spec
         self.literal = max(re.split(r"\{[^}]*\}", spec.path), key=len)
         """The longest text that is in each path of this route."""
-        methods = set(spec.methods.split())
-        super().__init__(
-            spec.path, spec.endpoint, methods=methods | ({"HEAD"} if "GET" in methods else set()), **document
-        )
+        self.path, self.endpoint, self.methods = spec.path, spec.endpoint, methods
+        self.path_regex, self.path_format, self.param_convertors = compile_path(spec.path)
+        self.include_in_schema = document.get("include_in_schema", True)
+        self._document = document
+
+    def __getattr__(self, name: str) -> Any:
+        """Build the route. Python calls this for an attribute that is missing, such as `app`."""
+        with _BUILDING:  # Applications share routes, and may run in several threads.
+            document = self.__dict__.pop("_document", None)
+            if document is not None:
+                super().__init__(self.path, self.endpoint, methods=self.methods, **document)
+        try:
+            return self.__dict__[name]
+        except KeyError:
+            raise AttributeError(name) from None
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler of FastAPI with another class of requests, and with turns for endpoints that run in a thread."""
@@ -113,19 +132,19 @@ class StrictRoute(APIRoute):
 
 @cache
 def route_of(spec: RouteSpec) -> StrictRoute:
-    """Return the route of `spec`, which applications share: FastAPI takes a millisecond to build one, and there are 200.
+    """Return the route of `spec`, which applications share.
 
     The route omits the models of its responses, which only the OpenAPI document needs; see `documented_route_of`.
     """
-    return StrictRoute(spec, {name: value for name, value in _document(spec).items() if name != "responses"})
+    methods = set(spec.methods.split())
+    document = {name: value for name, value in _document(spec).items() if name != "responses"}
+    return StrictRoute(spec, methods | ({"HEAD"} if "GET" in methods else set()), document)
 
 
 @cache
 def documented_route_of(spec: RouteSpec) -> StrictRoute:
     """Return the route of `spec` as the OpenAPI document describes it: with its responses and without HEAD."""
-    route = StrictRoute(spec, _document(spec))
-    route.methods = set(spec.methods.split()) - {"HEAD"}
-    return route
+    return StrictRoute(spec, set(spec.methods.split()) - {"HEAD"}, _document(spec))
 
 
 def _document(spec: RouteSpec) -> Mapping[str, Any]:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from hub.home import Home
+from hub.local import LocalHub
 from tests.builders import ROOT
 
 HEAVY = ("torch", "diffusers", "transformers", "peft", "accelerate", "pandas", "matplotlib")
@@ -66,5 +68,19 @@ def test_a_server_starts_without_what_only_some_requests_need(tmp_path):
         "numpy", "huggingface_hub", "sqlalchemy", "alembic", "psycopg", "obstore", "picklescan", "modelaudit_picklescan",
         "model_signing", "PIL",
     )  # fmt: skip
-    script = f"import sys, server.app, uvicorn\nassert not [name for name in {unneeded!r} if name in sys.modules]"
+    LocalHub.open(Home(tmp_path / "registry.db", tmp_path, tmp_path / "cards")).close()
+    script = f"""
+import sys, uvicorn
+from hub.local import LocalHub
+from hub.registry.outbox.worker import run_due
+from server.app import create_app
+from server.worker import server_parts, tasks_of_worker
+
+with LocalHub.open() as hub:
+    create_app(hub)
+    for part in server_parts():
+        part.start(hub)
+    run_due(hub.registry.database, tasks_of_worker(hub))
+    assert not (found := [name for name in {unneeded!r} if name in sys.modules]), found
+"""
     assert heavy_after(script, tmp_path) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -61,13 +62,16 @@ def test_a_test_that_hangs_fails_with_the_stacks_of_its_threads(tmp_path: Path):
         "pytest",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "pytest_timeout",
         "--rootdir",
         tmp_path,
         "--timeout",
         "1",
         tmp_path,
     ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # To import all of them takes two seconds.
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, env=environment)
     assert done.returncode == 1
     assert "Timeout" in done.stdout and "Stack of another" in done.stdout + done.stderr
 

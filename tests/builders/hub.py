@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hub.home import Home
 from hub.local import LocalHub
+from hub.registry import Registry
 
 
 def a_hub(path: Path, cards: Path | None = None) -> LocalHub:
@@ -18,3 +19,16 @@ def delete_registry(home: Path) -> None:
     """Delete the registry, as users may at any time: it is rebuilt from the cards and the store."""
     for file in home.glob("registry.db*"):
         file.unlink()
+
+
+def opened_version(address: str) -> str:
+    """Open a registry, and return the version of its schema. For processes, which import this module quickly."""
+    registry = Registry.open(address)
+    registry.close()
+    return registry.database.version()
+
+
+def opened_names(path: str, cards: str) -> list[str]:
+    """Open a hub, and return the names of its artifacts. For processes, too."""
+    with a_hub(Path(path), Path(cards)) as hub:
+        return hub.registry.names()

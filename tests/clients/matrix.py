@@ -15,6 +15,7 @@ SENDS_XET = Version("1.20")
 def column(service: Service, version: str) -> dict[Cell, str]:
     """Run this version and return its cells. Fails with a list of the failed steps."""
     name, python = f"v{version.replace('.', '-')}", python_of(version)
+    parts = service.received_parts()
     outcomes = service.walk(python, name)
     sends_xet = Version(version) >= SENDS_XET
     assert service.has_received_xet(name) == sends_xet
@@ -23,4 +24,5 @@ def column(service: Service, version: str) -> dict[Cell, str]:
         assert not service.has_received_xet(f"{name}-lfs")
     else:
         without = [each for each in outcomes if each["sends"]]
+    assert service.received_parts() > parts
     return cells_of(outcomes, version) | cells_of(without, version, WITHOUT_XET)

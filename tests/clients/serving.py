@@ -20,9 +20,17 @@ from hub.publish.commit import commit, create
 from hub.records import File
 from hub.registry.accounts.permissions import Actor
 from tests.builders.processes import running
-from tests.clients.journey import CROWD, LARGE, LONG, MANY
+from tests.clients.journey import CROWD, LARGE, LONG, MANY, PART_BYTES
 
 ROOT = Actor("root")
+SERVE = f"""
+from hub.cli import main
+from server.protocol.transfer import lfs
+
+lfs.PART_BYTES = {PART_BYTES}
+main()
+"""
+"""Runs `hub serve` with smaller parts of multipart uploads, so that no client has to send 64 MiB."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,10 @@ class Service:
         account = self.hub.accounts.get(name).id
         return re.search(rf"POST /cas/[^/ ]+/{account}/v1/shards 200", self.log.read_text()) is not None
 
+    def received_parts(self) -> int:
+        """Return how many parts of multipart uploads the server's log shows."""
+        return self.log.read_text().count("PUT /lfs/parts/")
+
     def _account(self, name: str) -> str:
         account = self.hub.accounts.add(name, ROOT)
         self.hub.accounts.set_member(self.hub.accounts.get("crowd"), account, "admin", ROOT)
@@ -98,7 +110,7 @@ def serving(folder: Path) -> Iterator[Service]:
         environment = os.environ | {"HUB_HOME": str(home), "HUB_CARDS": str(cards), "PYTHONUNBUFFERED": "1"}
         log = folder / "log"
         with log.open("w") as written:
-            command = [sys.executable, "-c", "from hub.cli import main; main()", "serve", "--port", "0"]
+            command = [sys.executable, "-c", SERVE, "serve", "--port", "0"]
             options: dict[str, Any] = {"env": environment, "stdout": subprocess.PIPE, "stderr": written, "text": True}
             with running(command, is_asked=True, **options) as process:
                 assert process.stdout is not None

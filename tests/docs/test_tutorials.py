@@ -59,7 +59,8 @@ def test_teach_a_language(reader: Reader) -> None:
         assert image.size == (64, 64)
 
 
-def test_host_a_hub(reader: Reader) -> None:
+def test_host_a_hub(reader: Reader, indexed: Path) -> None:
+    shutil.copytree(indexed, reader.folder / "team-hub", symlinks=True)
     reader.follow(TUTORIALS / "host-a-hub.md")
     downloaded, uploaded = (reader.folder / name / "emoji-sd" for name in ("downloaded", "my-adapter"))
     assert (downloaded / "model.safetensors").read_bytes() == (uploaded / "model.safetensors").read_bytes()

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -37,18 +38,16 @@ _TIMEOUT_S = 60.0
 _MAX_S = 0.5
 """The longest time between the client's first write and the kill; a few commits fit into it."""
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(
-    [
-        "huggingface_hub.hf_api",
-        "hf_xet",
-        "numpy",
-        "safetensors.numpy",
-        "server.app",
-        "server.cli",
-        "hub.registry.artifacts.record",
-        "uvicorn",
-    ]
-)
+_PRELOADED = [
+    "huggingface_hub.hf_api",
+    "hf_xet",
+    "numpy",
+    "safetensors.numpy",
+    "server.app",
+    "server.cli",
+    "hub.registry.artifacts.record",
+    "uvicorn",
+]
 
 
 @dataclass
@@ -70,6 +69,8 @@ def kill_again_and_again(environment: dict[str, str], rounds: int, seed: int = 0
     repeated upload fails.
     """
     chance, outcome, began = random.Random(seed), Outcome(), time.monotonic()
+    _stop_fork_server()
+    _forks.set_forkserver_preload(_PRELOADED)
     with LocalHub.open(Home.find(environment=environment)) as hub:
         hub.accounts.add("root", Actor("root"), is_admin=True)
         token = hub.tokens.create(hub.accounts.get("root"), "write", Actor("root"))
@@ -90,7 +91,13 @@ def kill_again_and_again(environment: dict[str, str], rounds: int, seed: int = 0
         outcome.interrupted += started != finished
         pending = started
     outcome.seconds = time.monotonic() - began
+    _stop_fork_server()
     return outcome
+
+
+def _stop_fork_server() -> None:
+    """Stop the fork server of this process, if it runs: other tests start one that has imported other libraries."""
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 def files_of(number: int) -> dict[str, bytes]:

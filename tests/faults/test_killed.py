@@ -15,7 +15,7 @@ from hub.maintenance.verify import verify
 from tests.builders import postgres
 from tests.faults.killing import REPOSITORY, kill_again_and_again
 
-ROUNDS = 6
+ROUNDS = 4
 
 
 @pytest.mark.slow

@@ -118,7 +118,7 @@ def test_server_database_store_and_nginx_work_together(compose, cluster: str, bu
     disable_progress_bars()
     service, port = compose["services"]["server"], nginx.free_port()
     options = service["command"][1:]
-    options[options.index("--workers") + 1] = "2"  # Four would only take longer to start.
+    options[options.index("--workers") + 1] = "1"  # Four would only take longer to start.
     variables = {name: value for name, value in service["environment"].items() if name.startswith("AWS_")}
     variables |= {
         "DATABASE_URL": postgres.a_database(cluster),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -10,9 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,68 +37,67 @@ def environment_of(home: Path) -> dict[str, str]:
     return os.environ | {"HUB_HOME": str(home), "HUB_CARDS": str(home / "cards"), "PYTHONUNBUFFERED": "1"}
 
 
-def find_url(line: str) -> re.Match[str] | None:
-    return re.search(r"http://127\.0\.0\.1:\d+", line)
+IN_BACKGROUND = ["sh", "-c", 'trap "" INT; exec "$@" <&-', "sh"]
+"""Starts a command as shells start background jobs, with SIGINT ignored, and with standard input closed."""
 
 
-@pytest.mark.slow
-def test_the_server_prints_its_address_responds_and_stops_on_interrupt(tmp_path: Path):
-    environment = environment_of(tmp_path)
-    command = [*RUN, "--port", "0"]
-    with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+@contextmanager
+def serving(home: Path, *options: str, stderr: int = subprocess.DEVNULL) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start `hub serve` in the background, and yield the process and the address that it prints."""
+    command = [*IN_BACKGROUND, *RUN, "--port", "0", *options]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": stderr, "text": True}
+    with running(command, env=environment_of(home), **pipes) as process:
         assert process.stdout is not None
-        assert process.stderr is not None
-        line = process.stdout.readline()
-        address = find_url(line)
+        address = re.search(r"http://127\.0\.0\.1:\d+", line := process.stdout.readline())
         assert address, line
-        request = urllib.request.Request(
-            f"{address[0]}/api/v1/search?text=hidden-token", headers={"Authorization": "Bearer hf_secret"}
-        )
-        with pytest.raises(urllib.error.HTTPError, match="401"):
-            urllib.request.urlopen(request)
-        secret = process.stdout.readline().split()[-1]
-        request = urllib.request.Request(f"{address[0]}/api/whoami-v2", headers={"Authorization": f"Bearer {secret}"})
-        with urllib.request.urlopen(request) as response:
-            assert json.load(response)["name"] == "admin"
-        process.send_signal(signal.SIGINT)
-        _, log = process.communicate(timeout=20)
-    assert "GET /api/v1/search 401" in log
-    assert "hidden-token" not in log
-    assert "hf_secret" not in log
-    assert secret not in log
-    assert "Traceback" not in log
-    with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        assert find_url(process.stdout.readline())
-        process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=20)[0] == "", "the administrator is created once"
+        yield process, address[0]
 
 
-IGNORING = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
-"""Starts a command as shells start background jobs: with SIGINT ignored."""
+def stop(process: subprocess.Popen[str], number: int) -> tuple[str, str]:
+    """Send a signal, wait until the process ends, and return the rest of its output and its log."""
+    process.send_signal(number)
+    return process.communicate(timeout=20)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_announced_server_answers_and_stops_also_in_the_background(tmp_path: Path, workers: int, number: int):
-    environment = environment_of(tmp_path)
-    command = [*IGNORING, *RUN, "--port", "0", "--workers", str(workers)]
-    options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    with running(command, env=environment, **options) as process:
+def test_the_announced_server_answers_logs_no_secrets_and_stops_on_either_signal(tmp_path: Path):
+    with serving(tmp_path, stderr=subprocess.PIPE) as (process, address):
+        assert httpx.get(f"{address}/login", timeout=0.5).status_code == 200, "the first request does not wait"
+        headers = {"Authorization": "Bearer hf_secret"}
+        assert httpx.get(f"{address}/api/v1/search?text=hidden-token", headers=headers).status_code == 401
         assert process.stdout is not None
-        address = find_url(process.stdout.readline())
-        assert address
-        with urllib.request.urlopen(f"{address[0]}/login", timeout=0.5 if workers == 1 else 5):
-            pass
-        process.send_signal(number)
-        process.communicate(timeout=20)
+        secret = process.stdout.readline().split()[-1]
+        answer = httpx.get(f"{address}/api/whoami-v2", headers={"Authorization": f"Bearer {secret}"})
+        assert answer.json()["name"] == "admin"
+        _, log = stop(process, signal.SIGINT)
+    assert "GET /api/v1/search 401" in log
+    assert not [each for each in ("hidden-token", "hf_secret", secret, "Traceback") if each in log]
+    with serving(tmp_path) as (process, address):
+        assert httpx.get(f"{address}/login", timeout=0.5).status_code == 200
+        assert stop(process, signal.SIGTERM)[0] == "", "the administrator is created once"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "status", "number"),
+    [([], 200, signal.SIGINT), (["--no-try"], 404, signal.SIGTERM)],
+    ids=["by default", "--no-try"],
+)
+def test_two_processes_answer_generate_images_unless_that_is_left_out_and_stop(
+    tmp_path: Path, options: list[str], status: int, number: int
+):
+    with serving(tmp_path, "--workers", "2", *options) as (process, address):
+        assert httpx.get(f"{address}/login", timeout=5).status_code == 200
+        page = httpx.get(f"{address}/try", timeout=30)
+        assert (page.status_code, "Generate</button>" in page.text) == (status, status == 200)
+        assert "<code>hub serve</code>" not in page.text, "the processes know where the queue is"
+        stop(process, number)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_server_that_is_still_starting_can_be_stopped_in_the_background(tmp_path: Path, number: int):
     slow = "import time, server.cli; server.cli.listen = lambda *_: print('starting', flush=True) or time.sleep(60); "
-    command = [*IGNORING, RUN[0], "-c", slow + "import sys; from hub.cli import main; sys.exit(main(['serve']))"]
+    command = [*IN_BACKGROUND, RUN[0], "-c", slow + "import sys; from hub.cli import main; sys.exit(main(['serve']))"]
     environment = environment_of(tmp_path)
     with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -108,35 +105,6 @@ def test_a_server_that_is_still_starting_can_be_stopped_in_the_background(tmp_pa
         process.send_signal(number)
         assert "Traceback" not in process.communicate(timeout=20)[1]
         assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: -signal.SIGTERM}[number]
-
-
-def test_a_server_starts_with_standard_input_closed(tmp_path: Path):
-    environment = environment_of(tmp_path)
-    command = ["sh", "-c", 'exec "$@" <&-', "sh", *RUN, "--port", "0", "--workers", "2"]
-    with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        address = find_url(process.stdout.readline())
-        assert address
-        with urllib.request.urlopen(f"{address[0]}/login", timeout=5):
-            pass
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("option", "status"), [([], 200), (["--no-try"], 404)], ids=["by default", "--no-try"])
-def test_the_page_that_generates_images_can_be_left_out(tmp_path: Path, option: list[str], status: int):
-    environment = environment_of(tmp_path)
-    command = [*RUN, "--port", "0", "--workers", "2", *option]
-    with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        address = find_url(process.stdout.readline())
-        assert address
-        page = httpx.get(f"{address[0]}/try", timeout=30)
-        assert (page.status_code, "Generate</button>" in page.text) == (status, status == 200)
-        assert "<code>hub serve</code>" not in page.text, "the processes know where the queue is"
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
 
 
 def test_a_port_in_use_is_reported_in_one_line():

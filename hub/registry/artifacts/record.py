@@ -40,7 +40,7 @@ from hub.registry.tables.artifacts import (
     artifact_row,
 )
 from hub.registry.tables.base import Table, table_of
-from hub.registry.tables.scores import ParityRow, ScoreRow
+from hub.registry.tables.scores import EvaluationRow, ParityRow, ScoreRow
 from hub.registry.tables.trust import SignatureRow
 from hub.scores.setting import setting_of
 
@@ -206,6 +206,7 @@ def enqueue_reference(session: Session, name: ArtifactName) -> None:
 def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
     """Replace the description of an artifact by that of its newest revision."""
     _check_namespace(artifact)
+    is_new = row is None
     former = facets_in(session, row) if row else set()
     if row is None:
         row = ArtifactRow(**new_columns(artifact, revision))
@@ -215,15 +216,24 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
         setattr(row, column, value)
     session.flush()
     recount(session, former, [] if row.private else [EVERYTHING, *facets_of(artifact)])
-    for table in (LanguageRow, BaseRow, VariantRow, ParityRow):
-        session.execute(delete(table).where(table.artifact_id == row.id))
-    session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))
+    if not is_new:
+        for table in (LanguageRow, BaseRow, VariantRow, ParityRow):
+            session.execute(delete(table).where(table.artifact_id == row.id))
+        session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))
     insert_rows(session, rows_of(row.id, artifact))
-    add_reproduced(session, row, revision.id)
-    mark_disputed(session, row)
-    update_ranking(session, row)
-    renew_parities(session, row)
+    if artifact.scores or (not is_new and _has_scores(session, row)):
+        add_reproduced(session, row, revision.id)
+        mark_disputed(session, row)
+        update_ranking(session, row)
+        renew_parities(session, row)
     return row
+
+
+def _has_scores(session: Session, row: ArtifactRow) -> bool:
+    """Return whether others have published scores of an artifact, or this hub has measured some."""
+    published = select(ScoreRow.artifact_id).where(ScoreRow.artifact_id == row.id)
+    measured = select(EvaluationRow.artifact_id).where(EvaluationRow.artifact_id == row.id)
+    return bool(session.scalar(select(published.exists() | measured.exists())))
 
 
 def new_columns(artifact: Artifact, revision: Revision) -> dict[str, Any]:

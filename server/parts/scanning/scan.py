@@ -94,14 +94,14 @@ def save_report(database: Database, digest: Digest, verdict: str, scanner: str, 
 
 def rescan_outdated(database: Database, scanner: str) -> int:
     """Enqueue all blobs last scanned by other versions of the scanners. Returns how many."""
-    from sqlalchemy import select
+    values = {"scanner": scanner}
+    if not database.rows("SELECT 1 FROM scans WHERE scanner <> '' AND scanner <> :scanner LIMIT 1", values):
+        return 0
+    from sqlalchemy import select  # Only now: every server process asks when it starts.
 
     from hub.registry.tables.outbox import OutboxRow
     from hub.registry.tables.trust import ScanRow
 
-    values = {"scanner": scanner}
-    if not database.rows("SELECT 1 FROM scans WHERE scanner <> '' AND scanner <> :scanner LIMIT 1", values):
-        return 0
     with database.transaction() as session:
         queued = select(OutboxRow.subject).where(OutboxRow.task == SCAN)
         old = select(ScanRow.digest).where(ScanRow.scanner.not_in(("", scanner)), ScanRow.digest.not_in(queued))

@@ -11,7 +11,7 @@ from journey.steps import VERSION, Absent, Run, step
 
 @step("`hf auth login`, `whoami`")
 def authenticate(run: Run) -> None:
-    run.hf_in_subprocess("auth", "login", "--token", run.token)
+    run.hf("auth", "login", "--token", run.token)
     assert Path(constants.HF_TOKEN_PATH).read_text() == run.token
     assert run.me in run.hf_in_subprocess("auth", "whoami")
 

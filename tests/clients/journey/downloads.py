@@ -35,7 +35,7 @@ def download(run: Run) -> None:
 
 @step("missing files are cached (`.no_exist`) and raise the client's errors")
 def miss(run: Run) -> None:
-    repo = run.repo("missing", {"a.txt": TEXT})
+    repo = run.text
     for call, error in (
         (lambda: hf_hub_download(repo, "absent.json"), EntryNotFoundError),
         (lambda: hf_hub_download(repo, "a.txt", revision="absent"), RevisionNotFoundError),
@@ -104,7 +104,7 @@ def resume(run: Run) -> None:
 
 @step("`get_hf_file_metadata`: commit, ETag, size")
 def know_file(run: Run) -> None:
-    repo = run.repo("known", {"a.txt": TEXT})
+    repo = run.text
     found = get_hf_file_metadata(hf_hub_url(repo, "a.txt"))
     assert found.commit_hash == run.api.model_info(repo).sha and found.size == len(TEXT) and found.etag, found
 
@@ -121,7 +121,7 @@ def read_header(run: Run) -> None:
 @step("`dry_run`: what would be downloaded")
 def rehearse(run: Run) -> None:
     need_option(snapshot_download, "dry_run")
-    repo = run.repo("rehearsed", {"a.txt": TEXT})
+    repo = run.text
     _, planned = sorted(snapshot_download(repo, dry_run=True), key=lambda each: each.filename)
     assert planned.filename == "a.txt" and planned.file_size == len(TEXT) and planned.will_download, planned
 
@@ -129,7 +129,7 @@ def rehearse(run: Run) -> None:
 @step("`resolve_revision`")
 def resolve(run: Run) -> None:
     need(HfApi, "resolve_revision")
-    repo = run.repo("resolved", {"a.txt": TEXT})
+    repo = run.text
     found = run.api.resolve_revision(repo)
     assert run.api.model_info(repo).sha in vars(found).values(), vars(found)
 

@@ -19,7 +19,7 @@ def create(run: Run) -> None:
 
 @step("`repo_exists`, `revision_exists`, `file_exists`")
 def exist(run: Run) -> None:
-    repo = run.repo("existing", {"a.txt": TEXT})
+    repo = run.text
     assert run.api.repo_exists(repo) and not run.api.repo_exists(f"{run.me}/absent")
     assert run.api.revision_exists(repo, "main") and not run.api.revision_exists(repo, "absent")
     assert run.api.file_exists(repo, "a.txt") and not run.api.file_exists(repo, "b.txt")

@@ -22,6 +22,7 @@ from typing import Any
 
 from huggingface_hub import HfApi, __version__, constants
 from huggingface_hub.utils import disable_progress_bars, logging
+from journey.contents import TEXT
 
 VERSION = tuple(map(int, __version__.split(".")[:2]))
 STEPS: list[Step] = []
@@ -64,6 +65,11 @@ class Run:
     def sends_xet(self) -> bool:
         """Whether files on disk are uploaded by Xet, as the client itself decides since 1.20."""
         return VERSION >= (1, 20) and find_spec("hf_xet") is not None and not constants.HF_HUB_DISABLE_XET
+
+    @cached_property
+    def text(self) -> str:
+        """A repository with `a.txt` for all steps that only read. Each that has one of its own costs three requests more."""
+        return self.repo("text", {"a.txt": TEXT})
 
     def repo(self, name: str, files: dict[str, bytes] | None = None, **options: Any) -> str:
         """Create a repository with some files in one commit and return its name."""

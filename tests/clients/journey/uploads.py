@@ -7,11 +7,9 @@ from functools import partial
 from unittest.mock import patch
 
 from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi
+from journey import PART_BYTES
 from journey.contents import TEXT, large, noise, weights
 from journey.steps import Absent, Run, need, status_of, step
-
-PART = 64 << 20
-"""Bytes from which our server requires multipart uploads."""
 
 
 @step("`upload_file` of a path", sends=True)
@@ -40,7 +38,7 @@ def send_object(run: Run) -> None:
 
 @step("LFS in parts (`multipart`)", sends=True)
 def send_parts(run: Run) -> None:
-    content, repo = large(PART + 1000), run.repo("in-parts")
+    content, repo = large(2 * PART_BYTES + 1000), run.repo("in-parts")
     run.api.upload_file(path_or_fileobj=io.BytesIO(content), path_in_repo="a.parquet", repo_id=repo)
     assert run.fetch(repo, "a.parquet") == content
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,8 @@ import pytest
 
 from hub.cards import Card, write_card
 from hub.cli import main
+from hub.home import Home
+from hub.local import LocalHub
 from tests.builders.few_cards import write_cards
 
 
@@ -22,14 +25,24 @@ class Answer(NamedTuple):
 Hub = Callable[..., Answer]
 
 
-@pytest.fixture
-def cards(tmp_path: Path) -> Path:
-    """See `tests.builders.cards`."""
-    return write_cards(tmp_path / "cards")
+@pytest.fixture(scope="session")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the cards of `write_cards` and a home that has indexed them, for tests to copy."""
+    folder = tmp_path_factory.mktemp("indexed")
+    home, cards = folder / "home", write_cards(folder / "cards")
+    LocalHub.open(Home(home / "registry.db", home, cards, owner="ade")).close()
+    return folder
 
 
 @pytest.fixture
-def home(tmp_path: Path, cards: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cards(tmp_path: Path, indexed: Path) -> Path:
+    """See `tests.builders.few_cards`."""
+    return shutil.copytree(indexed / "cards", tmp_path / "cards")
+
+
+@pytest.fixture
+def home(tmp_path: Path, cards: Path, indexed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(indexed / "home", tmp_path / "home", symlinks=True)
     monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HUB_CARDS", str(cards))
     monkeypatch.setenv("HUB_OWNER", "ade")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -61,10 +62,12 @@ def endpoint(far: LocalHub) -> Iterator[str]:
 
 @pytest.fixture
 def hub(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], empty_registry: Path
 ) -> Callable[..., tuple[int, str, str]]:
     """Runs a command in an empty home, or in `home`: exit code, output, complaints."""
     monkeypatch.delenv("HF_TOKEN", raising=False)
+    (tmp_path / "home").mkdir()
+    shutil.copy(empty_registry, tmp_path / "home" / "registry.db")
 
     def run(*arguments: str, home: Path = tmp_path / "home") -> tuple[int, str, str]:
         monkeypatch.setenv("HUB_HOME", str(home))

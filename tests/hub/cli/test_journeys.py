@@ -259,7 +259,6 @@ def test_a_read_only_home_is_one_line(hub, home):
 
 
 def test_a_registry_that_is_not_a_database_is_one_line(hub, home):
-    home.mkdir()
     (home / "registry.db").write_text("once upon a time there was a very long text " * 50)
     answer = hub("search")
     assert answer.code == 1

@@ -21,7 +21,7 @@ from hub.records import Query
 from hub.registry import Registry
 from tests.builders import ROOT
 from tests.builders.artifacts import a_card, a_folder, a_score, a_variant_config, some_weights
-from tests.builders.hub import a_hub, delete_registry
+from tests.builders.hub import a_hub, delete_registry, opened_names
 
 
 @pytest.fixture
@@ -184,14 +184,9 @@ def test_a_damaged_reference_is_skipped_with_a_warning(tmp_path):
         assert all("\n" not in warning for warning in warnings)
 
 
-def _open(root: str, cards: str) -> list[str]:
-    with a_hub(Path(root), Path(cards)) as hub:
-        return hub.registry.names()
-
-
 def test_processes_that_open_at_once_all_find_everything(tmp_path, cards):
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        found = pool.starmap(_open, [(str(tmp_path), str(cards))] * 4)
+        found = pool.starmap(opened_names, [(str(tmp_path), str(cards))] * 4)
     assert found == [["linguahub/mulan-sw", "someone/mulan-hi"]] * 4
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import time
 
 import numpy as np
 import pytest
@@ -201,10 +202,12 @@ def test_hostile_starts_never_raise():
 
 
 def test_thousands_of_unknown_names_are_refused_in_seconds(tmp_path):
-    names = ", ".join(f"xyzzy{number}q" for number in range(20_000))
+    names = ", ".join(f"xyzzy{number}q" for number in range(5000))
+    began = time.process_time()
     for front_matter in (f"language: [{names}]", f"base_model: [{names}]", f"license: [{names}]"):
         (tmp_path / "README.md").write_text(f"---\n{front_matter}\nlinguahub: {{kind: adapter, summary: s}}\n---\n")
         found = card_mistakes(tmp_path, NAME, find, is_plain=False)
         assert len(found) < 30
     (tmp_path / "README.md").write_text(f"---\nlanguage: [{names}]\n---\n")
     assert card_mistakes(tmp_path, NAME, find, is_plain=True) == []
+    assert time.process_time() - began < 8, "it takes one second; the square of the names would take minutes"

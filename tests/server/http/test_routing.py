@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from starlette.routing import BaseRoute, Match
@@ -37,6 +40,30 @@ def test_the_few_routes_that_are_compared_have_all_that_match(hub: LocalHub, roo
 def test_most_routes_are_left_out_by_their_text(hub: LocalHub) -> None:
     routes = create_app(hub).router
     assert len(FewRoutes(routes).candidates("/ada/first-yo/resolve/main/README.md")) < len(routes.routes) / 20
+
+
+def test_every_route_can_be_built(hub: LocalHub) -> None:
+    routes = [each for each in create_app(hub).routes if isinstance(each, StrictRoute)]
+    assert all(callable(each.app) for each in routes)
+    assert not hasattr(routes[0], "unknown")
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Let Python change between threads a thousand times more often, so that they meet within a millisecond."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(before / 1000)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("restless")
+def test_threads_that_need_a_route_at_once_get_the_same(hub: LocalHub) -> None:
+    spec = next(each.spec for each in create_app(hub).routes if isinstance(each, StrictRoute))
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(20):
+            route = StrictRoute(spec, {"GET"}, {"include_in_schema": False})
+            assert len({id(each) for each in pool.map(lambda _, route=route: route.app, range(8))}) == 1
 
 
 def test_a_slash_at_the_end_is_redirected_and_another_method_is_refused(hub: LocalHub) -> None:

@@ -22,6 +22,7 @@ from hub.registry.database.schema import HEAD, all_tables, migrate
 from hub.registry.database.sqlite import SqliteDatabase
 from tests.builders import ROOT, postgres
 from tests.builders.artifacts import a_score
+from tests.builders.hub import opened_version
 from tests.builders.registry import a_revision, an_artifact, fill, names, put
 
 
@@ -271,15 +272,9 @@ def test_databases_of_other_kinds_are_refused(tmp_path):
     assert (tmp_path / "by-url.db").is_file()
 
 
-def _open(address: str) -> str:
-    registry = Registry.open(address)
-    registry.close()
-    return registry.database.version()
-
-
 def test_processes_that_create_a_registry_at_once_all_succeed(address):
     with multiprocessing.get_context("spawn").Pool(3) as pool:
-        assert pool.map(_open, [address] * 6) == [HEAD] * 6
+        assert pool.map(opened_version, [address] * 6) == [HEAD] * 6
 
 
 def test_a_newer_or_foreign_database_of_postgresql_is_refused(cluster):

@@ -12,6 +12,7 @@ import pytest
 from huggingface_hub.hf_api import RepoFile
 from starlette.testclient import TestClient
 
+from hub.cards.policy import kind_of
 from hub.cli import main
 from hub.names import ArtifactName
 from hub.publish.checks.mark_files import mark_files
@@ -87,18 +88,39 @@ def work(hub):
     return run_due(hub.registry.database, tasks_of_worker(hub))
 
 
-def test_crafted_files_get_their_verdicts_without_being_run(hub, allowed, crafted, proof):
-    assert commit(allowed, {path: raw for path, (raw, _) in crafted.items()}).status_code == 200
+def verdict_of(path, content, folder):
+    """Return the verdict about a file, as given by the program of the scanners without a process of its own."""
+    file = folder / path
+    file.write_bytes(content)
+    with file.open("rb") as opened:
+        report = scanner_process.scan(opened, path, str(file))
+    kind = kind_of(path, io.BytesIO(content), len(content))
+    return scanning.worst_verdict(kind, [each["verdict"] for each in report.values()])
+
+
+def test_crafted_files_get_their_verdicts_without_being_run(crafted, proof, tmp_path):
+    assert {path: verdict_of(path, raw, tmp_path) for path, (raw, _) in crafted.items()} == {
+        path: verdict for path, (_, verdict) in crafted.items()
+    }
+    assert not proof.exists()
+
+
+def test_a_commit_is_scanned_by_a_process_for_each_file(hub, allowed, crafted, proof):
+    members = {"docs/a.txt": b"words", "weights.pkl": crafted["system.pkl"][0]}
+    chosen = {path: crafted[path] for path in ("resolver.bin", "torch.pt", "harmless.pkl", "program.exe")}
+    chosen["evil.tar.gz"] = a_tar("w:gz", members), "malicious"
+    assert commit(allowed, {path: raw for path, (raw, _) in chosen.items()}).status_code == 200
     before = scans_in(hub.registry.database, hub.registry.head(REPO))
-    assert {path: scan.verdict for path, scan in before.items()} == dict.fromkeys(crafted, "unscanned")
+    assert {path: scan.verdict for path, scan in before.items()} == dict.fromkeys(chosen, "unscanned")
     work(hub)
     after = scans_in(hub.registry.database, hub.registry.head(REPO))
     assert {path: scan.verdict for path, scan in after.items()} == {
-        path: verdict for path, (_, verdict) in crafted.items()
+        path: verdict for path, (_, verdict) in chosen.items()
     }
     assert not proof.exists()
     evidence = " ".join(after["resolver.bin"].evidence)
     assert "pkgutil.resolve_name" in evidence and "picklescan 1." in evidence and "modelaudit-picklescan 0." in evidence
+    assert "in weights.pkl: " in " ".join(after["evil.tar.gz"].evidence)
     assert hub.registry.jobs() == []
 
 
@@ -280,7 +302,7 @@ def test_the_scanner_process_has_limits_and_an_empty_environment(hub, tmp_path, 
     }
 
 
-def test_pickles_in_archives_get_the_verdict_that_they_get_outside(hub, allowed, crafted, proof):
+def test_pickles_in_archives_get_the_verdict_that_they_get_outside(crafted, proof, tmp_path):
     evil, harmless = crafted["system.pkl"][0], crafted["harmless.pkl"][0]
     array = io.BytesIO()
     np.save(array, np.array([Calls(os.system, f"touch {proof}")], dtype=object), allow_pickle=True)
@@ -309,15 +331,12 @@ def test_pickles_in_archives_get_the_verdict_that_they_get_outside(hub, allowed,
         "cut.tar.gz": (a_tar("w:gz", {"weights.pkl": harmless})[:-20], "inconclusive"),
         "unread.tar.zst": (b"\x28\xb5\x2f\xfd" + bytes(50), "inconclusive"),
     }
-    assert commit(allowed, {path: raw for path, (raw, _) in files.items()}).status_code == 200
-    work(hub)
-    found = scans_in(hub.registry.database, hub.registry.head(REPO))
-    assert {path: scan.verdict for path, scan in found.items()} == {
+    assert {path: verdict_of(path, raw, tmp_path) for path, (raw, _) in files.items()} == {
         path: verdict for path, (_, verdict) in files.items()
     }
     assert not proof.exists()
-    assert "in weights.pkl: " in " ".join(found["evil.tar.gz"].evidence)
-    assert "inside an archive inside an archive" in " ".join(found["deep.zip"].evidence)
+    report = scanner_process.scan(io.BytesIO(files["deep.zip"][0]), "deep.zip")
+    assert "inside an archive inside an archive" in str(report)
 
 
 def test_an_archive_beyond_a_limit_is_inconclusive_unless_something_malicious_was_found_before(monkeypatch, crafted):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,17 +21,35 @@ QUIET = (
 MARKS = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed: apt-get install chromium-headless-shell"),
+    pytest.mark.skipif(
+        not Path(CHROMIUM).exists(), reason="Chromium is not installed: apt-get install chromium-headless-shell"
+    ),
 ]
 
 
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Yield a new browser."""
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
+    """Yield the browser of the session, whose start takes a second, and the event loop that Playwright runs for it."""
     with sync_playwright() as started:
+        loop = asyncio.get_running_loop()
         browser = started.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
-        yield browser
+        asyncio._set_running_loop(None)
+        yield browser, loop
+        asyncio._set_running_loop(loop)
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Browser]:
+    """Lend the browser of the session to a module of tests.
+
+    Playwright marks its event loop as running as long as it lives. Other tests run event loops of their own, so that the mark
+    is set for such modules alone.
+    """
+    lent, loop = chromium
+    asyncio._set_running_loop(loop)
+    yield lent
+    asyncio._set_running_loop(None)
 
 
 @contextmanager

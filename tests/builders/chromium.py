@@ -16,8 +16,9 @@ CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium") o
 """The same engine without windows takes half of the processor time."""
 QUIET = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
+    "--disable-background-networking --disable-component-update --disable-sync --js-flags=--no-turbofan,--no-maglev"
 )
+"""Pages are open too briefly for code that V8 optimises in other threads: without, the same tests take a sixth less."""
 MARKS = [
     pytest.mark.browser,
     pytest.mark.slow,

@@ -98,6 +98,7 @@ def tab(browser: Browser, site: str, administrator: str) -> Iterator[Callable[[s
             context = browser.new_context(base_url=site, reduced_motion="reduce", locale=locale)
             opened.callback(context.close)
             context.add_init_script(OBSERVE)
+            context.add_init_script(AXE_SCRIPT)  # Sending it to each page would take as long as running it.
             if visitor == "administrator":
                 context.add_cookies([{"name": "linguahub", "value": administrator, "url": site}])
             tabs[visitor] = context.new_page()
@@ -149,7 +150,6 @@ def test_a_page_suits_every_reader(tab: Callable[[str], Page], made: dict[str, s
     if not (is_seen and 'class="skip"' in focused):
         problems.append(f"the first Tab leads to {focused} instead of the link to the content")
     problems += [f"moves for readers who asked for less motion: {each}" for each in page.evaluate(MOVING)]
-    page.evaluate(AXE_SCRIPT)
     page.evaluate(FIND_REPEATED)
     problems += [f"360 px, light: {each}" for each in page.evaluate(RUN_AXE, [])]
     for width in (360, 768, 1440):

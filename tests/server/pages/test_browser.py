@@ -19,9 +19,17 @@ pytestmark = MARKS
 BOXES = "all => all.map(each => each.getBoundingClientRect()).map(box => [box.left, box.right])"
 
 
-@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
+WITH_AND_WITHOUT = pytest.mark.parametrize(
+    "page", [True, False], ids=["with JavaScript", "without JavaScript"], indirect=True
+)
+"""For journeys past snippets, which are all that the script of these pages changes."""
+
+
+@pytest.fixture
 def page(request: pytest.FixtureRequest, browser: Browser, endpoint: str) -> Iterator[Page]:
-    with a_page(browser, endpoint, java_script_enabled=request.param, accept_downloads=True) as page:
+    """Yield a page without JavaScript, or with it if a test says so."""
+    has_script = getattr(request, "param", False)
+    with a_page(browser, endpoint, java_script_enabled=has_script, accept_downloads=True) as page:
         yield page
 
 
@@ -84,6 +92,7 @@ def test_scores_of_many_languages_fit_the_screen_and_the_page_stays_short(browse
             assert page.evaluate("document.documentElement.scrollHeight") < height
 
 
+@WITH_AND_WITHOUT
 def test_a_reader_compares_images_finds_a_score_and_copies_a_line_in_another_language(page: Page):
     page.goto("/linguahub/pea-many")
     expect(page.get_by_role("heading", name="What changes")).to_be_visible()

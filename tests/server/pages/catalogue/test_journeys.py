@@ -1,4 +1,4 @@
-"""Journeys in a real browser, with and without JavaScript: browse the emoji data set in Hausa, and follow a base to its method."""
+"""Journeys in a real browser: browse the emoji data set in Hausa, with and without JavaScript, and follow a base to its method."""
 
 from __future__ import annotations
 
@@ -74,13 +74,16 @@ def test_going_back_shows_the_former_choice(browser: Browser, address: str):
         expect(page.get_by_label("Split")).to_have_value("")
 
 
-def test_a_reader_goes_from_a_base_to_a_method_and_its_benchmark(page: Page):
-    page.goto("/bases")
-    page.get_by_role("link", name="sd15", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("sd15")
-    page.get_by_role("table").first.get_by_role("link", name="mulan", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("MuLan")
-    expect(page.get_by_role("img", name="prompt → multilingual encoder (frozen) → adapter (trained)")).to_be_visible()
-    page.get_by_role("link", name="emoji-generation").first.click()
-    page.get_by_role("link", name="The whole leaderboard").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Leaderboard")
+def test_a_reader_goes_from_a_base_to_a_method_and_its_benchmark(browser: Browser, address: str):
+    with a_page(browser, address, java_script_enabled=False) as page:
+        page.goto("/bases")
+        page.get_by_role("link", name="sd15", exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("sd15")
+        page.get_by_role("table").first.get_by_role("link", name="mulan", exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("MuLan")
+        expect(
+            page.get_by_role("img", name="prompt → multilingual encoder (frozen) → adapter (trained)")
+        ).to_be_visible()
+        page.get_by_role("link", name="emoji-generation").first.click()
+        page.get_by_role("link", name="The whole leaderboard").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Leaderboard")

@@ -1,4 +1,4 @@
-"""Comparing artifacts in a real browser, with and without JavaScript."""
+"""Comparing artifacts in a real browser. These pages have no script but the one that copies snippets."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ pytestmark = MARKS
 THREE = "/compare?artifact=memory-yo&artifact=mulan-yo&artifact=pea-many"
 
 
-@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
-def page(request: pytest.FixtureRequest, browser: Browser, endpoint: str) -> Iterator[Page]:
-    with a_page(browser, endpoint, java_script_enabled=request.param) as page:
+@pytest.fixture
+def page(browser: Browser, endpoint: str) -> Iterator[Page]:
+    with a_page(browser, endpoint, java_script_enabled=False) as page:
         yield page
 
 

@@ -14,11 +14,7 @@ from tests.builders.chromium import MARKS, a_page, browser
 
 __all__ = ["browser"]
 pytestmark = MARKS
-
-
 BOXES = "all => all.map(each => each.getBoundingClientRect()).map(box => [box.left, box.right])"
-
-
 WITH_AND_WITHOUT = pytest.mark.parametrize(
     "page", [True, False], ids=["with JavaScript", "without JavaScript"], indirect=True
 )

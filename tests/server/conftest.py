@@ -1,7 +1,8 @@
 """What takes long to make is made once a session, whatever folders ask for it."""
 
+from tests.builders.chromium import chromium
 from tests.builders.server.people import furnished
 from tests.builders.server.published import published
 from tests.builders.server.writers import places, written
 
-__all__ = ["furnished", "places", "published", "written"]
+__all__ = ["chromium", "furnished", "places", "published", "written"]

@@ -55,9 +55,10 @@ _FURTHER = {
     "/bases/{base:path}": ("/bases/emoji-sd", "/bases/no-such-base"),
     "/methods/{method}": ("/methods/mclip", "/methods/gluegen"),
     "/benchmarks/{benchmark}": ("/benchmarks/study-efficiency",),
-    "/compare": ("/compare?artifact=linguahub/pea-many&artifact=linguahub/mulan-yo",),
+    "/compare": ("/compare?artifact=memory-yo", "/compare?artifact=memory-yo&artifact=mulan-yo&artifact=pea-many"),
     "/leaderboard": ("/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1",),
     "/recommend": ("/recommend?lang=yo&base=emoji-sd",),
+    "/try": ("/try?lang=vi",),
     "/try/{job}": ("/try/no-such-job?prompt=igi",),
     _ARTIFACT: (
         "/linguahub/emoji-sd", "/datasets/linguahub/emoji", "/ada/first-yo", "/ada/first-ar", "/bob/withdrawn", "/linguahub/no-such-module", "/linguahub", "/ada",

@@ -9,16 +9,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from server.parts.device_login.oauth import DEVICE, HUGGING_FACE
-from tests.builders.chromium import MARKS, a_page, chromium
+from tests.builders.chromium import MARKS, a_page, browser
 from tests.builders.server.people import PASSWORD
 
+__all__ = ["browser"]
 pytestmark = MARKS
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
@@ -64,16 +59,3 @@ def test_a_user_logs_in_creates_a_token_authorizes_a_device_and_logs_out(page: P
     expect(page.get_by_role("link", name="Log in")).to_be_visible()
     page.goto("/settings")
     expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
-
-
-def test_no_page_is_wider_than_a_phone(browser: Browser, endpoint: str):
-    page = browser.new_page(viewport={"width": 360, "height": 740})
-    page.goto(f"{endpoint}/login?next=/settings")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.get_by_label("Username").fill("ada")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in", exact=True).click()
-    for address in ("/settings", "/settings/tokens", "/settings/security", "/device"):
-        page.goto(endpoint + address)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360, address
-    page.close()

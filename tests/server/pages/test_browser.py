@@ -10,20 +10,22 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.builders.chromium import MARKS, a_page, chromium
+from tests.builders.chromium import MARKS, a_page, browser
 
+__all__ = ["browser"]
 pytestmark = MARKS
+BOXES = "all => all.map(each => each.getBoundingClientRect()).map(box => [box.left, box.right])"
+WITH_AND_WITHOUT = pytest.mark.parametrize(
+    "page", [True, False], ids=["with JavaScript", "without JavaScript"], indirect=True
+)
+"""For journeys past snippets, which are all that the script of these pages changes."""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
+@pytest.fixture
 def page(request: pytest.FixtureRequest, browser: Browser, endpoint: str) -> Iterator[Page]:
-    with a_page(browser, endpoint, java_script_enabled=request.param, accept_downloads=True) as page:
+    """Yield a page without JavaScript, or with it if a test says so."""
+    has_script = getattr(request, "param", False)
+    with a_page(browser, endpoint, java_script_enabled=has_script, accept_downloads=True) as page:
         yield page
 
 
@@ -75,18 +77,18 @@ def test_a_reader_switches_to_yoruba_and_the_choice_lasts(page: Page):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize("width", [390, 1440])
-def test_scores_of_many_languages_fit_the_screen_and_the_page_stays_short(browser: Browser, endpoint: str, width: int):
-    with a_page(browser, endpoint, viewport={"width": width, "height": 900}) as page:
+def test_scores_of_many_languages_fit_the_screen_and_the_page_stays_short(browser: Browser, endpoint: str):
+    with a_page(browser, endpoint) as page:
         page.goto("/linguahub/pea-many/scores")
-        for box in (each.bounding_box() for each in page.locator(".score-table tbody strong").all()):
-            assert box
-            assert box["x"] >= 0
-            assert box["x"] + box["width"] <= width
-        assert page.evaluate("document.documentElement.scrollHeight") < {390: 5000, 1440: 2500}[width]
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for width, height in ((390, 5000), (1440, 2500)):
+            page.set_viewport_size({"width": width, "height": 900})
+            boxes = page.locator(".score-table tbody strong").evaluate_all(BOXES)
+            assert boxes
+            assert all(left >= 0 and right <= width for left, right in boxes)
+            assert page.evaluate("document.documentElement.scrollHeight") < height
 
 
+@WITH_AND_WITHOUT
 def test_a_reader_compares_images_finds_a_score_and_copies_a_line_in_another_language(page: Page):
     page.goto("/linguahub/pea-many")
     expect(page.get_by_role("heading", name="What changes")).to_be_visible()
@@ -101,25 +103,6 @@ def test_a_reader_compares_images_finds_a_score_and_copies_a_line_in_another_lan
     expect(row).to_contain_text("R-precision@10")
     row.locator("summary").click()
     expect(row.get_by_text("hub evaluate pea-many")).to_be_visible()
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "/",
-        "/?lang=ar",
-        "/?text=yorba&kind=base",
-        "/ada/first-yo",
-        "/ada/first-ar",
-        "/ada/first-yo/tree/main",
-        "/linguahub/memory-yo",
-    ],
-)
-def test_no_page_is_wider_than_a_phone(browser: Browser, endpoint: str, address: str):
-    page = browser.new_page(viewport={"width": 360, "height": 740})
-    page.goto(endpoint + address)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.close()
 
 
 def test_a_button_copies_a_snippet(browser: Browser, endpoint: str):
@@ -169,12 +152,11 @@ OVERLAPPING = """
 """
 
 
-@pytest.mark.parametrize("width", [390, 768, 1440])
 @pytest.mark.parametrize("locale", ["en", "ar", "fr"])
-def test_the_box_to_compare_a_result_covers_neither_its_name_nor_its_kind(
-    browser: Browser, endpoint: str, width: int, locale: str
-):
-    with a_page(browser, endpoint, viewport={"width": width, "height": 900}, locale=locale) as page:
+def test_the_box_to_compare_a_result_covers_neither_its_name_nor_its_kind(browser: Browser, endpoint: str, locale: str):
+    with a_page(browser, endpoint, locale=locale) as page:
         page.goto("/?lang=yo")
         assert page.locator(".pick").count() > 5
-        assert page.evaluate(OVERLAPPING) == []
+        for width in (390, 768, 1440):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate(OVERLAPPING) == [], width

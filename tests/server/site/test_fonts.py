@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 from fontTools.ttLib import TTFont
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 from starlette.testclient import TestClient
 
 from hub.images.text_rendering import SHAPED
 from hub.languages import autonym
 from server.site import static_files
 from server.site.fonts import font_names
-from tests.builders.chromium import CHROMIUM, MARKS, QUIET
+from tests.builders.chromium import CHROMIUM, MARKS, QUIET, browser
 from tests.builders.server.published import client, endpoint, hub
 
-__all__ = ["client", "endpoint", "hub"]
+__all__ = ["browser", "client", "endpoint", "hub"]
 FACE = re.compile(r'url\("(/fonts/[^"]+)"\); unicode-range: ([^;]+);')
 TAGS = [
     "am",
@@ -90,7 +90,7 @@ def test_fonts_are_compressed_kept_and_found_by_name_alone(client: TestClient):
 @pytest.mark.slow
 @MARKS[2]
 def test_a_machine_with_a_latin_font_alone_loads_the_scripts_of_a_page(
-    client: TestClient, endpoint: str, tmp_path: Path
+    browser: Browser, client: TestClient, endpoint: str, tmp_path: Path
 ):
     (tmp_path / "fonts").mkdir()
     (tmp_path / "fonts" / "NotoSans.ttf").write_bytes(client.get("/fonts/NotoSans.ttf").content)
@@ -98,16 +98,15 @@ def test_a_machine_with_a_latin_font_alone_loads_the_scripts_of_a_page(
     settings.write_text(
         f"<fontconfig><dir>{tmp_path / 'fonts'}</dir><cachedir>{tmp_path / 'cache'}</cachedir></fontconfig>"
     )
-    with sync_playwright() as started:
-        browser = started.chromium.launch(
-            executable_path=CHROMIUM, args=QUIET.split(), env={"FONTCONFIG_FILE": str(settings), "HOME": str(tmp_path)}
-        )
-        page = browser.new_page()
-        loaded = set[str]()
-        page.on("response", lambda response: loaded.add(response.url.removeprefix(endpoint)) if response.ok else None)
-        page.goto(f"{endpoint}/login")
-        page.wait_for_function("document.fonts.status === 'loaded'")
-        fonts = {each for each in loaded if each.startswith("/fonts/")}
-        # The footer has the names of the languages of the interface.
-        assert fonts == {"/fonts/NotoSansArabic.ttf", "/fonts/NotoSansDevanagari.ttf"}
-        browser.close()
+    latin = browser.browser_type.launch(
+        executable_path=CHROMIUM, args=QUIET.split(), env={"FONTCONFIG_FILE": str(settings), "HOME": str(tmp_path)}
+    )
+    page = latin.new_page()
+    loaded = set[str]()
+    page.on("response", lambda response: loaded.add(response.url.removeprefix(endpoint)) if response.ok else None)
+    page.goto(f"{endpoint}/login")
+    page.wait_for_function("document.fonts.status === 'loaded'")
+    fonts = {each for each in loaded if each.startswith("/fonts/")}
+    # The footer has the names of the languages of the interface.
+    assert fonts == {"/fonts/NotoSansArabic.ttf", "/fonts/NotoSansDevanagari.ttf"}
+    latin.close()

@@ -11,16 +11,11 @@ from huggingface_hub.errors import HfHubHTTPError
 from playwright.sync_api import Browser, Page, expect
 
 from hub.registry.membership.account_policy import AccountPolicy, set_account_policy
-from tests.builders.chromium import MARKS, a_page, chromium
+from tests.builders.chromium import MARKS, a_page, browser
 from tests.builders.server.people import OTHER_PASSWORD, PASSWORD, ROOT
 
+__all__ = ["browser"]
 pytestmark = MARKS
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

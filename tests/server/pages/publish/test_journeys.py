@@ -22,8 +22,9 @@ from hub.publish.commit import commit
 from hub.records import File
 from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.sessions import Sessions
-from tests.builders.chromium import MARKS, a_page, chromium
+from tests.builders.chromium import MARKS, a_page, browser
 
+__all__ = ["browser"]
 pytestmark = MARKS
 CARD = """---
 language: {language}
@@ -44,12 +45,6 @@ CONFIG = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
 @pytest.fixture
 def session(hub: LocalHub) -> str:
     """Return the secret of a session of ada's."""
@@ -62,8 +57,8 @@ def enter(page: Page, endpoint: str, secret: str) -> Page:
 
 
 @pytest.fixture
-def page(chrome: Browser, endpoint: str, module: str, session: str) -> Iterator[Page]:
-    with a_page(chrome, endpoint) as page:
+def page(browser: Browser, endpoint: str, module: str, session: str) -> Iterator[Page]:
+    with a_page(browser, endpoint) as page:
         yield enter(page, endpoint, session)
 
 
@@ -106,7 +101,7 @@ def test_a_folder_with_three_mistakes_is_corrected_and_published(page: Page, fol
 
 
 def test_an_upload_continues_after_a_reload_and_sends_no_part_twice(
-    chrome: Browser,
+    browser: Browser,
     endpoint: str,
     module: str,
     session: str,
@@ -129,7 +124,7 @@ def test_an_upload_continues_after_a_reload_and_sends_no_part_twice(
         else:
             route.continue_()
 
-    with chrome.new_context(base_url=endpoint) as context:
+    with browser.new_context(base_url=endpoint) as context:
         page = enter(context.new_page(), endpoint, session)
         page.on("dialog", lambda dialog: dialog.accept())  # "Leave the page?"
         page.route("**/lfs/parts/**", lose_the_connection)
@@ -151,12 +146,12 @@ def test_an_upload_continues_after_a_reload_and_sends_no_part_twice(
 
 
 def test_a_lost_connection_and_a_login_in_another_tab_are_waited_for(
-    chrome: Browser, endpoint: str, module: str, session: str, folder: Path, hub: LocalHub
+    browser: Browser, endpoint: str, module: str, session: str, folder: Path, hub: LocalHub
 ):
     (folder / FILE).write_text(CARD.format(language="ar", base="emoji-sd"))
     (folder / "notes.txt").unlink()
     ada = hub.accounts.get("ada")
-    with chrome.new_context(base_url=endpoint) as context:
+    with browser.new_context(base_url=endpoint) as context:
         page = enter(context.new_page(), endpoint, session)
         page.goto("/publish")
         choose(page, folder)
@@ -173,10 +168,10 @@ def test_a_lost_connection_and_a_login_in_another_tab_are_waited_for(
 
 
 def test_two_tabs_that_publish_to_one_artifact_do_not_overwrite_each_other(
-    chrome: Browser, endpoint: str, module: str, session: str, tmp_path: Path, hub: LocalHub
+    browser: Browser, endpoint: str, module: str, session: str, tmp_path: Path, hub: LocalHub
 ):
     texts = {}
-    with chrome.new_context(base_url=endpoint) as context:
+    with browser.new_context(base_url=endpoint) as context:
         tabs = [enter(context.new_page(), endpoint, session) for _ in range(2)]
         for number, tab in enumerate(tabs):
             texts[number] = tmp_path / str(number) / "notes.txt"
@@ -230,9 +225,9 @@ def test_text_that_was_typed_before_the_script_was_loaded_has_a_preview(page: Pa
 
 @pytest.mark.parametrize("has_script", [True, False], ids=["with JavaScript", "without JavaScript"])
 def test_a_conflict_is_shown_and_the_text_is_kept(
-    chrome: Browser, endpoint: str, module: str, session: str, hub: LocalHub, *, has_script: bool
+    browser: Browser, endpoint: str, module: str, session: str, hub: LocalHub, *, has_script: bool
 ):
-    with chrome.new_context(base_url=endpoint, java_script_enabled=has_script) as context:
+    with browser.new_context(base_url=endpoint, java_script_enabled=has_script) as context:
         page = enter(context.new_page(), endpoint, session)
         page.goto(f"/{module}/edit/main/README.md")
         text = page.get_by_role("textbox", name="README.md")
@@ -254,10 +249,10 @@ def test_a_conflict_is_shown_and_the_text_is_kept(
 
 
 def test_without_javascript_the_page_begins_a_card_and_shows_the_commands(
-    chrome: Browser, endpoint: str, module: str, session: str
+    browser: Browser, endpoint: str, module: str, session: str
 ):
     assert module
-    with a_page(chrome, endpoint, java_script_enabled=False) as page:
+    with a_page(browser, endpoint, java_script_enabled=False) as page:
         enter(page, endpoint, session)
         page.goto("/publish")
         expect(page.get_by_text(f"hub push mulan-yo --name ada/mulan-yo --endpoint {endpoint}")).to_be_visible()
@@ -288,10 +283,10 @@ def test_dropped_files_are_listed_with_their_names_and_checked(page: Page):
 
 
 def test_the_script_speaks_the_language_of_the_page(
-    chrome: Browser, endpoint: str, module: str, session: str, folder: Path
+    browser: Browser, endpoint: str, module: str, session: str, folder: Path
 ):
     assert module
-    with a_page(chrome, endpoint, locale="fr") as page:
+    with a_page(browser, endpoint, locale="fr") as page:
         enter(page, endpoint, session).goto("/publish")
         choose(page, folder)
         expect(page.get_by_role("heading", name="Erreurs : 3")).to_be_visible()

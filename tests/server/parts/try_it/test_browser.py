@@ -16,18 +16,13 @@ from server.app import create_app
 from server.parts.try_it.part import TryIt
 from server.parts.try_it.service import running_service
 from server.parts.try_it.settings import Settings
-from tests.builders.chromium import MARKS, a_page, chromium
+from tests.builders.chromium import MARKS, a_page, browser
 from tests.builders.serving import served
 
+__all__ = ["browser"]
 pytestmark = MARKS
 START_S = 120_000
 """Milliseconds in which a busy machine imports torch, loads the base and draws."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +137,3 @@ def test_without_javascript_the_page_of_the_job_reloads_until_the_images_are_the
         page.get_by_label("Prompt in").fill("erin nla")
         page.get_by_role("button", name="Generate").click()
         expect(page.locator(".column img")).to_have_count(2, timeout=20_000)
-
-
-def test_the_page_is_not_wider_than_a_phone(browser: Browser, imitated: str):
-    with a_page(browser, imitated, viewport={"width": 360, "height": 740}) as page:
-        page.goto("/try?lang=vi")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -92,7 +92,7 @@ def _key(value: Any) -> Any:
 
 
 def _has_other(parts: Sequence[Any], operands: dict[int, Shaped]) -> bool:
-    """Return whether a result has parts that are no tensors, or that are views of operands or operands."""
+    """Return whether a result contains more than new tensors: numbers, operands, or views of operands."""
     storages = {each.on_meta.untyped_storage()._cdata for each in operands.values()}  # noqa: SLF001 - the identity of a storage
     return any(
         each is not None and (not isinstance(each, Tensor) or each.untyped_storage()._cdata in storages)  # noqa: SLF001

@@ -124,7 +124,7 @@ def test_other_kinds_of_learners_have_a_forecast(
     assert "No weights were read." in said
 
 
-def test_a_base_whose_denoiser_makes_tensors_itself_has_a_forecast(
+def test_a_base_with_another_denoiser_than_a_unet_has_a_forecast(
     original: Callable[[str], Path], hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = json_of(capsys, train, "pea", "--lang", "yo", *TINY, "--base", str(original("pixart")), "--dry-run")

@@ -29,8 +29,10 @@ from hub.names import ArtifactName
 from hub.publish.publish import publish
 from tests.builders.models.originals import save_original, save_qllama
 from tests.builders.training.toy import WORDS, ToyCorpus, complete, tiny_clip
+from trainers.evaluation.generation import GenerationEvaluator
 from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mixture import Mixture, collect_features
+from trainers.samples import generate_samples
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -71,6 +73,13 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: Path) -> Ite
     complete(installed, tmp_path, monkeypatch)
     with LocalHub.open() as hub:
         yield hub
+
+
+@pytest.fixture
+def few_denoising_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw sample images and images for scores in 4 denoising steps instead of 20, where only their other settings matter."""
+    monkeypatch.setattr(GenerationEvaluator, "steps", 4)
+    monkeypatch.setattr(generate_samples, "STEPS", 4)
 
 
 @pytest.fixture(scope="session")

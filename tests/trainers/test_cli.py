@@ -33,6 +33,8 @@ from tests.builders.training.commands import TINY, json_of, run
 from trainers.cli import evaluate, train
 from trainers.options import check_device
 
+pytestmark = pytest.mark.usefixtures("few_denoising_steps")
+
 
 @pytest.mark.parametrize("method", ["token-kd", "mulan", "pea", "bottleneck"])
 def test_a_trained_module_is_published_found_loaded_and_generates(

@@ -19,6 +19,8 @@ from hub.local import LocalHub
 from tests.builders.training.commands import TINY, json_of, run
 from trainers.cli import train
 
+pytestmark = pytest.mark.usefixtures("few_denoising_steps")
+
 
 def test_a_resumed_run_does_not_repeat_finished_phases(
     hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path

@@ -92,10 +92,10 @@ class World:
 def digest(tables: dict[str, Rows]) -> str:
     """Return the SHA-256 of every row as canonical JSON, which does not depend on the layout of parquet files."""
     total = hashlib.sha256()
+    encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=_bytes_digest).encode
     for table in TABLES:
         for row in tables[table]:
-            line = json.dumps(row, sort_keys=True, ensure_ascii=False, default=_bytes_digest)
-            total.update(f"{table}\t{line}\n".encode())
+            total.update(f"{table}\t{encode(row)}\n".encode())
     return total.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Count the operations and the memory of a piece of training whose weights are fake tensors."""
+"""Count the operations and the memory of a piece of training whose weights have shapes alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
+
+from trainers.forecast.shaped import Shaped
 
 NORMS = (nn.GroupNorm, nn.LayerNorm)
 """Layers that autocast computes in fp32 on GPUs."""
@@ -77,7 +79,7 @@ class Counter(TorchDispatchMode):
             for each in (*module.parameters(), *module.buffers()):
                 for tensor in (each, each.grad):
                     if tensor is not None:
-                        self._sizes[tensor.untyped_storage()._cdata] = 0  # noqa: SLF001 - the identity of a storage
+                        self._sizes[_storage(tensor)._cdata] = 0  # noqa: SLF001 - the identity of a storage
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         answer = func(*args, **(kwargs or {}))
@@ -85,7 +87,7 @@ class Counter(TorchDispatchMode):
             self.flops += flops_of(*args, **(kwargs or {}), out_val=answer)
         for each in answer if isinstance(answer, tuple | list) else (answer,):
             if isinstance(each, Tensor):
-                self._add(each.untyped_storage())
+                self._add(_storage(each))
         return answer
 
     def _add(self, storage: torch.UntypedStorage) -> None:
@@ -99,6 +101,10 @@ class Counter(TorchDispatchMode):
 
     def _free(self, key: int) -> None:
         self.now -= self._sizes.pop(key)
+
+
+def _storage(tensor: Tensor) -> torch.UntypedStorage:
+    return (tensor.on_meta if isinstance(tensor, Shaped) else tensor).untyped_storage()
 
 
 @contextmanager

@@ -62,19 +62,14 @@ def forecast_run(
     is_gpu = request.device != "cpu"
     corpus = PlannedCorpus(pairs, request.languages) if pairs else _corpus(request, base, hub)
     check_images(plan, corpus)
-    with Weightless(is_gpu=is_gpu) as weightless:
-        opened = open_without_weights(plan, request, base, encoders, corpus, weightless, hub, is_gpu=is_gpu)
-        features = opened.features
-        if not plan.reads_sentences:
-            with torch.device("meta"):
-                learner = plan.learner(features.base, features.encoder)
-            weightless.start(features.base, *opened.models, learner.module)
-        else:
-            weightless.start(features.base, *opened.models)
-            with weightless.fake:
-                learner = plan.learner(features)
-        caches, cache_flops = count_caches(opened)
-        stages = (caches, *(count_phase(phase, learner.module, opened) for phase in plan.phases))
+    weightless = Weightless(is_gpu=is_gpu)
+    opened = open_without_weights(plan, request, base, encoders, corpus, weightless, hub, is_gpu=is_gpu)
+    features = opened.features
+    with torch.device("meta"):
+        learner = plan.learner(features) if plan.reads_sentences else plan.learner(features.base, features.encoder)
+    weightless.start(features.base, *opened.models, learner.module)
+    caches, cache_flops = count_caches(opened)
+    stages = (caches, *(count_phase(phase, learner.module, opened) for phase in plan.phases))
     disk = {need: round(size * opened.scale) for need, size in features.sizes(plan.needs).items()}
     if is_gpu and "latents" in disk:
         disk["latents"] //= 2  # in fp16, see `FeatureDataset`

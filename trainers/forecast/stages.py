@@ -112,7 +112,7 @@ def count_phase(phase: Phase, module: nn.Module, opened: Opened) -> Stage:
     try:
         found = counted(recompute=recipe.gradient_checkpointing)
         other = counted(recompute=not recipe.gradient_checkpointing) if can_recompute else None
-    except RuntimeError as error:  # of an operation whose shapes depend on values, or of a kernel without a fake
+    except (RuntimeError, IndexError) as error:  # of an operation whose shapes depend on values, or that `meta` lacks
         reason = str(error).strip().partition("\n")[0][:120]
         raise DoesNotFit(
             f"a step of `{phase.name}` cannot be counted without weights ({reason}): measure it with `--steps 10`."

@@ -1,6 +1,6 @@
 """Build the models of a run from their configurations: shapes and types, and no weights.
 
-Their weights become torch's fake tensors. Operations on them compute shapes alone, so a step of SDXL runs on a laptop within seconds.
+Their weights become tensors of `Shaped`. Operations on them compute shapes alone, so a step of SDXL runs on a laptop within seconds.
 Everything else, such as token ids and random numbers, is real.
 """
 
@@ -13,8 +13,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from hub.bases.family import read_json
 from hub.bases.frozen import FrozenBase
@@ -24,36 +22,20 @@ from hub.encoders.text_half import half_of
 from hub.encoders.tokenizer import read_tokenizer
 from hub.errors import DamagedFile
 from hub.weights.devices import is_kept_in_float32
-
-READS_NUMBER = torch.ops.aten._local_scalar_dense.default  # noqa: SLF001 - the operation behind `item`
-CPU, META = torch.device("cpu"), torch.device("meta")
+from trainers.forecast.shaped import CPU, META, Shaped
 
 
-class Weightless(TorchDispatchMode):
-    """Opens models on the device `meta`, where they can be copied, and then makes them compute shapes as if they were on the CPU.
-
-    Inside its context, numbers that are read from a fake tensor are 1.
-    """
+class Weightless:
+    """Opens models on the device `meta`, where they can be copied, and then makes them compute shapes as if they were on the CPU."""
 
     def __init__(self, *, is_gpu: bool) -> None:
         """`is_gpu`: whether attention is fused, as on a GPU."""
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.fake = FakeTensorMode(allow_non_fake_inputs=True)
         self._is_gpu = is_gpu
         self._made: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is READS_NUMBER and isinstance(args[0], FakeTensor):
-            dtype = args[0].dtype
-            return True if dtype is torch.bool else 1.0 if dtype.is_floating_point else 1
-        if func is torch.ops.aten.index.Tensor and isinstance(args[0], FakeTensor):
-            args = (args[0], [part for each in args[1] for part in _as_numbers(each)])
-        return func(*args, **(kwargs or {}))
-
     def tensor(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return a tensor without memory that computes shapes."""
-        with self.fake:
-            return torch.empty(shape, dtype=dtype)
+        return Shaped.of(torch.empty(shape, dtype=dtype, device=META))
 
     def base(self, folder: Path, dtypes: Mapping[str, torch.dtype]) -> FrozenBase:
         """Return the base in `folder`, in fp32 except for the components in `dtypes`. Raises DoesNotFit and DamagedFile."""
@@ -109,7 +91,7 @@ class Weightless(TorchDispatchMode):
         for module in (part for model in models for part in model.modules()):
             for values in (module._parameters, module._buffers, vars(module)):  # noqa: SLF001 - torch has no other way to replace them
                 for name, value in values.items():
-                    if isinstance(value, Tensor) and value.is_meta and not isinstance(value, FakeTensor):
+                    if isinstance(value, Tensor) and value.is_meta:
                         values[name] = self._started(value)  # type: ignore[assignment]
 
     def _started(self, value: Tensor) -> Tensor:
@@ -137,13 +119,6 @@ def _freeze(model: nn.Module) -> nn.Module:
 def _with_fused_attention(frozen: type[Any]) -> type[Any]:
     """Return the class of a frozen base that leaves attention as it is, although its tensors are on the CPU."""
     return type(frozen.__name__, (frozen,), {"_prepare_denoiser": lambda _: None})
-
-
-def _as_numbers(index: Tensor | None) -> tuple[Tensor | None, ...]:
-    """Return the places where a real mask is true: how many there are depends on its values, which fake tensors lack."""
-    if index is None or index.dtype is not torch.bool or isinstance(index, FakeTensor):
-        return (index,)
-    return index.nonzero(as_tuple=True)
 
 
 def _on_meta(make: Callable[[], nn.Module]) -> nn.Module:

@@ -29,7 +29,11 @@ def global_generators(generator: torch.Generator, device: torch.device) -> Itera
     """Seed torch's global generators, which dropout uses, from `generator` inside the context."""
     seed = int(torch.randint(2**62, (1,), generator=generator))
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        # Not `torch.manual_seed`: it also asks devices that are absent, which keep a stack trace of every call, in milliseconds.
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
         yield
 
 

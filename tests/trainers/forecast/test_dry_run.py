@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,13 @@ def test_other_kinds_of_learners_have_a_forecast(
     said = capsys.readouterr().out
     assert "DEVICE MEMORY" in said
     assert "No weights were read." in said
+
+
+def test_a_base_with_another_denoiser_than_a_unet_has_a_forecast(
+    original: Callable[[str], Path], hub: LocalHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = json_of(capsys, train, "pea", "--lang", "yo", *TINY, "--base", str(original("pixart")), "--dry-run")
+    assert found["stages"][-1]["memory"]["activations"] > 0
 
 
 @pytest.mark.slow

@@ -24,8 +24,7 @@ def test_planned_latents_of_a_posterior_have_twice_the_channels_and_are_drawn_in
             sample_latents=sampled,
         )  # fmt: skip
         channels, *sides = base.latent_shape
-        with Weightless(is_gpu=False) as weightless:
-            planned = without_values(features, ["latents"], weightless)
-            drawn = planned.latents(torch.tensor([1, 2]), torch.Generator().manual_seed(0))
-            assert planned.latent_rows[0][torch.tensor([1])].shape == (1, (1 + sampled) * channels, *sides)
-            assert drawn.shape == (2, channels, *sides)
+        planned = without_values(features, ["latents"], Weightless(is_gpu=False))
+        drawn = planned.latents(torch.tensor([1, 2]), torch.Generator().manual_seed(0))
+        assert planned.latent_rows[0][torch.tensor([1])].shape == (1, (1 + sampled) * channels, *sides)
+        assert drawn.shape == (2, channels, *sides)

@@ -13,7 +13,7 @@ from hub.bases.frozen import FrozenBase
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 from hub.weights.quantisation import quantise
-from tests.builders.training.flow_bases import FLOWS, save_flow_base
+from tests.builders.training.flow_bases import FLOWS, PIXELS, save_flow_base
 from tests.builders.training.toy import ToyCorpus
 from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mixture import Mixture, collect_features
@@ -126,7 +126,10 @@ def test_only_frozen_denoisers_are_kept_in_few_bits() -> None:
 
 
 @pytest.mark.parametrize("family", FLOWS)
-def test_a_flow_transformer_in_bf16_predicts_nearly_the_same(family: str, tmp_path: Path) -> None:
+def test_a_flow_transformer_in_bf16_predicts_nearly_the_same(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.bases.sizes.SIDE", PIXELS)
     folder = save_flow_base(family, tmp_path)
     full = FrozenBase.open(folder, torch.device("cpu"))
     halved = FrozenBase.open(folder, torch.device("cpu"), dtypes={"transformer": torch.bfloat16})

@@ -26,6 +26,8 @@ from trainers.objectives.phrase_alignment import PhraseAlignment
 
 BOTH = (*TINY[:2], "--encoder", "tiny-xlmr+tiny-xlmr", *TINY[4:])
 
+pytestmark = pytest.mark.usefixtures("few_denoising_steps")
+
 
 def test_meanings_give_phrases_and_translations_give_pairs() -> None:
     found = collect_phrases(

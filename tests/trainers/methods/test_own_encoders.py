@@ -218,9 +218,10 @@ def test_every_language_uses_its_own_denoiser(method: str, hub: LocalHub, traine
     for language in ("yo", "sw"):
         trained(method, language)
     both = loaded(hub, [f"{method}-yo", f"{method}-sw"])
-    for language, prompt in (("sw", "paka"), ("yo", "ajá"), ("sw", "paka")):
-        alone = drawn(loaded(hub, f"{method}-{language}"), prompt)
-        assert torch.equal(drawn(both, prompt, language=language), alone)
+    prompts = {"yo": "ajá", "sw": "paka"}
+    alone = {language: drawn(loaded(hub, f"{method}-{language}"), prompt) for language, prompt in prompts.items()}
+    for language in ("sw", "yo", "sw"):
+        assert torch.equal(drawn(both, prompts[language], language=language), alone[language])
     with pytest.raises(DoesNotFit, match=r"all prompts of one call share a denoiser.*separate calls") as caught:
         drawn(both, ["paka", "dog"], language=["sw", "en"])
     assert "\n" not in str(caught.value)

@@ -37,6 +37,8 @@ from trainers.objectives.translation import Translation, next_token_loss
 GOLDEN = [3.724131, 3.649094, 3.515268, 3.409624]
 SETTINGS = {"new_tokens": 6, "source": "", "target": ""}
 
+pytestmark = pytest.mark.usefixtures("few_denoising_steps")
+
 
 def model_for(features: FeatureDataset, seed: int = 0, dropout: float = 0.0) -> Any:
     torch.manual_seed(seed)
@@ -94,7 +96,7 @@ def test_an_encoder_stored_in_half_precision_is_trained_on_in_full(encoder_folde
 
 def test_a_short_training_translates_most_words(features: FeatureDataset, tmp_path: Path, encoder_folder: Path) -> None:
     model = model_for(features)
-    recipe = Recipe(steps=600, batch_size=16, learning_rate=6e-3, warmup_steps=5, precision="no", seed=1)
+    recipe = Recipe(steps=300, batch_size=16, learning_rate=6e-3, warmup_steps=5, precision="no", seed=1)
     run_loop(Translation(model, features), recipe, tmp_path, quiet=True)
     folder = tmp_path / "translator"
     model.save_pretrained(folder)

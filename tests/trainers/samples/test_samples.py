@@ -22,8 +22,10 @@ from trainers.inputs.features import FeatureDataset
 from trainers.loop.sampler import NOISE_STREAM, generator_of
 from trainers.methods import METHODS, get_plan
 from trainers.recipes.plan import Plan
-from trainers.samples.generate_samples import GUIDANCE, STEPS, generate_samples, with_prompts
+from trainers.samples.generate_samples import GUIDANCE, generate_samples, with_prompts
 from trainers.samples.samples import COUNT, choose_prompts, sample_sheet
+
+pytestmark = pytest.mark.usefixtures("few_denoising_steps")
 
 
 def folder_of(outcome: Any) -> Path:
@@ -66,7 +68,7 @@ def test_a_sample_is_the_image_that_the_published_module_generates(
     pipe.set_progress_bar_config(disable=True)
     prompts = choose_prompts(ToyCorpus(), ["yo"], [])
     drawn = pipe(
-        [prompt.text for prompt in prompts], num_inference_steps=STEPS, guidance_scale=GUIDANCE, output_type="pt",
+        [prompt.text for prompt in prompts], num_inference_steps=4, guidance_scale=GUIDANCE, output_type="pt",
         generator=[generator_of(0, NOISE_STREAM, prompt.concept) for prompt in prompts],
     ).images  # fmt: skip
     last = max((folder_of(outcome) / "samples").iterdir(), key=lambda path: path.stat().st_mtime)

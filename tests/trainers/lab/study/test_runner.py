@@ -10,7 +10,7 @@ import pytest
 from hub.local import LocalHub
 from trainers.corpora import open_corpus
 from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask
-from trainers.evaluation.generation import GenerationEvaluator
+from trainers.evaluation.generation import FewStepsEvaluator
 from trainers.lab.study.cells import Cell, WorkFolder
 from trainers.lab.study.opened import Opened
 from trainers.lab.study.plan import Planned, Settings, all_subjects
@@ -71,20 +71,20 @@ def test_no_cell_is_started_that_would_end_after_the_limit(runner) -> None:
 def test_a_drawn_cell_agrees_with_the_benchmark_and_is_not_drawn_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cell, corpus = Cell("draw", "english", "yo", "pairs", 0, 4, "steps-20"), open_corpus("emoji")
+    cell, corpus = Cell("draw", "english", "yo", "pairs", 0, 4, "steps-8"), open_corpus("emoji")
     with LocalHub.open() as hub:
-        runner = Runner(WorkFolder(tmp_path), Settings(), hub)
+        runner = Runner(WorkFolder(tmp_path), Settings(steps=2), hub)
         runner.run(planned(cell), tell=lambda _: None)
         ranks = WorkFolder(tmp_path).read(cell).found["ranks"]
         plain = runner._subjects.open(all_subjects()["english"]).plain
         task = EvaluationTask(corpus, "pairs", "yo", hub, 4, quiet=True, translated=True)
         scores = {
             each.metric: each.value
-            for each in GenerationEvaluator().evaluate(EvaluationSubject("e", pipeline=plain), task)
+            for each in FewStepsEvaluator().evaluate(EvaluationSubject("e", pipeline=plain), task)
         }
         assert sum(rank < 1 for rank in ranks) / 4 == scores["r_precision_at_1"]
         monkeypatch.setattr(Opened, "pipeline", lambda *_: pytest.fail("the images are known"))
-        other = Cell("draw", "english", "yo", "pairs", 0, 2, "steps-20")
+        other = Cell("draw", "english", "yo", "pairs", 0, 2, "steps-8")
         runner.run(planned(other), tell=lambda _: None)
         assert WorkFolder(tmp_path).read(other).found["ranks"] == ranks[:2]
         runner.close()

@@ -20,7 +20,9 @@ QUIET = (
 MARKS = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed: apt-get install chromium-headless-shell"),
+    pytest.mark.skipif(
+        not Path(CHROMIUM).exists(), reason="Chromium is not installed: apt-get install chromium-headless-shell"
+    ),
 ]
 
 

@@ -58,10 +58,34 @@ def make_module(tmp_path: Path, encoder_folder: Path) -> Callable[..., Path]:
     return partial(save_module, tmp_path / "modules", encoder_folder)
 
 
+@pytest.fixture(scope="session")
+def load_base_once(base_folder: Path) -> Callable[..., Any]:
+    """`load_base` that loads the tiny base from its files once in each type, and then returns copies, in a third of the time."""
+    import copy
+
+    from hub.loader.load_base import load_base
+
+    kept: dict[Any, Any] = {}
+
+    def loaded(base: Any, pipeline_class: Any, device: Any, dtype: Any, settings: Any, quantisation: Any = None) -> Any:
+        if base.folder != base_folder or device.type != "cpu" or settings or quantisation is not None:
+            return load_base(base, pipeline_class, device, dtype, settings, quantisation)
+        key = (pipeline_class, dtype)
+        if key not in kept:
+            kept[key] = load_base(base, pipeline_class, device, dtype, {})
+        return copy.deepcopy(kept[key])
+
+    return loaded
+
+
 @pytest.fixture
-def load(base_folder: Path, encoder_folder: Path) -> Callable[..., Any]:
+def load(
+    base_folder: Path, encoder_folder: Path, load_base_once: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
     """`load_pipeline` on the tiny base, quiet."""
     from hub.loader import load_pipeline
+
+    monkeypatch.setattr("hub.loader.pipeline.load_base", load_base_once)
 
     def loaded(adapter: Any = None, **settings: Any) -> Any:
         given = {"encoder": encoder_folder, "device": "cpu"} | settings

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import base64
 import struct
-import sys
 import unicodedata
 from collections.abc import Mapping
+from functools import cache
 
 _Node = dict[int, "_Node | int"]
 _HAS_LEAF = 1 << 8
@@ -22,6 +22,8 @@ _IS_LEAF = 1 << 31
 _MAX_BASE = 1 << 21
 _SEARCHED = 64
 """How far below the last base the next search begins: gaps before it are left, otherwise building would take a minute."""
+_END_OF_LETTERS = 0x40000
+"""The first code behind the planes of letters; the others are unassigned, private or of formats."""
 MAX_CLUSTER_BYTES = 5
 """`tokenizers` looks up a letter with its marks only up to this length, and longer ones character by character."""
 
@@ -31,23 +33,31 @@ def compositions(table: Mapping[str, str]) -> dict[str, str]:
 
     Only pairs that `tokenizers` looks up whole, and whose letter `table` leaves unchanged.
     """
+    replaced: dict[str, list[str]] = {}
+    for each, kept in table.items():
+        replaced.setdefault(kept, []).append(each)
     found = {}
-    for code in range(sys.maxunicode + 1):
-        composed = chr(code)
+    for letter, mark, composed in _pairs():
+        if letter in table:
+            continue
+        for same in (mark, *replaced.get(mark, ())):  # U+0341 is an older U+0301
+            if len((letter + same).encode()) <= MAX_CLUSTER_BYTES:
+                found[letter + same] = composed
+    return found
+
+
+@cache
+def _pairs() -> tuple[tuple[str, str, str], ...]:
+    """Return each letter and mark that Unicode composes, and the result. Letters that have a decomposition are left out."""
+    found = []
+    for composed in map(chr, range(_END_OF_LETTERS)):
         parts = unicodedata.decomposition(composed).split()
         if len(parts) != 2 or parts[0].startswith("<"):
             continue
         letter, mark = (chr(int(part, 16)) for part in parts)
-        if (
-            letter in table
-            or unicodedata.decomposition(letter)
-            or unicodedata.normalize("NFC", letter + mark) != composed
-        ):
-            continue
-        for same in (mark, *(each for each, kept in table.items() if kept == mark)):  # U+0341 is an older U+0301
-            if len((letter + same).encode()) <= MAX_CLUSTER_BYTES:
-                found[letter + same] = composed
-    return found
+        if not unicodedata.decomposition(letter) and unicodedata.normalize("NFC", letter + mark) == composed:
+            found.append((letter, mark, composed))
+    return tuple(found)
 
 
 def encode_charsmap(replacements: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,6 +57,28 @@ class Case:
         folder = self.root / "modules" / "mulan-yo"
         return save_module(self.family, folder, self.encoder_folder, is_wide=self.is_wide)
 
+    @cached_property
+    def loaded(self) -> tuple[Any, Tensor]:
+        """Return `pipe` and `drawn`: drawn first of all, as a prompt that is encoded beside others differs in the last bits."""
+        pipe = self.load()
+        return pipe, self.draw(pipe)
+
+    @property
+    def pipe(self) -> Any:
+        """The pipeline with the module, loaded once for all checks that leave it as it is."""
+        return self.loaded[0]
+
+    @property
+    def drawn(self) -> Tensor:
+        """The image that `pipe` generates."""
+        return self.loaded[1]
+
+    def copied(self) -> Any:
+        """Return a copy of `pipe` with its own parts and modules, for checks that change them; it encodes each prompt anew."""
+        made = copy.deepcopy(self.pipe)
+        made._prompt_encoder._embeddings.clear()
+        return made
+
     def load(self, folder: Path | None = None, *, with_module: bool = True, **settings: Any) -> Any:
         """Return the pipeline, by default with the module."""
         adapter = self.module_folder if with_module else None
@@ -80,6 +103,8 @@ class Case:
         } | settings
         if self.family in {"pixart", "sana"}:  # their published sizes do not fit a tiny base
             given["use_resolution_binning"] = False
+        if self.family == "sana":  # whose own instruction is two thousand letters, each a token of a small tokenizer
+            given["complex_human_instruction"] = ["Draw:"]
         given = {name: value for name, value in given.items() if value is not None}
         said = prompt if isinstance(prompt, str) else list(prompt)
         drawn = pipe(said, generator=torch.Generator().manual_seed(7), output_type="np", **given)
@@ -109,12 +134,6 @@ class Case:
             answer: Embeddings = module(states, words.attention_mask.bool())
         mask = torch.ones(len(words.input_ids), TOKENS) if answer.mask_BL is None else answer.mask_BL
         return answer._replace(mask_BL=mask)
-
-    @cached_property
-    def whole(self) -> tuple[nn.Module, Tensor]:
-        """Return the unquantised denoiser, and the image that it generates with the module."""
-        pipe = self.load()
-        return denoiser_of(pipe), self.draw(pipe)
 
     @cached_property
     def plain_tokenizer(self) -> Any:

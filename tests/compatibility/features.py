@@ -36,7 +36,7 @@ def lora_after(case: Case) -> None:
 
 
 def _lora(case: Case, *, comes_first: bool) -> None:
-    pipe = case.load(with_module=not comes_first)
+    pipe = case.load(with_module=False) if comes_first else case.copied()
     part = denoiser_of(pipe)
     prefix = "unet" if hasattr(pipe, "unet") else "transformer"
     without = None if comes_first else case.draw(pipe)
@@ -56,8 +56,7 @@ def _lora(case: Case, *, comes_first: bool) -> None:
 
 
 def model_offload(case: Case) -> None:
-    pipe = case.load()
-    before = case.draw(pipe)
+    pipe, before = case.copied(), case.drawn
     pipe.enable_model_cpu_offload(device="cpu")
     # Moved weights may have another memory layout, which changes the last bit of float32 sums (5e-7 observed).
     assert torch.allclose(case.differs(pipe), before, atol=1e-5)
@@ -65,12 +64,12 @@ def model_offload(case: Case) -> None:
 
 def sequential_offload(case: Case) -> None:
     """Use the same accelerate hooks on a CPU: diffusers' method requires a GPU and a device index."""
-    pipe = case.load()
+    pipe = case.copied()
     if torch.cuda.is_available():
         before = case.draw(pipe.to("cuda"))
         pipe.to("cpu").enable_sequential_cpu_offload()
     else:
-        before = case.draw(pipe)
+        before = case.drawn
         for part in pipe.components.values():
             if isinstance(part, torch.nn.Module):
                 cpu_offload(part, "cpu", offload_buffers=len(part._parameters) > 0)  # as in diffusers
@@ -81,8 +80,7 @@ def sequential_offload(case: Case) -> None:
 
 
 def compiled(case: Case) -> None:
-    pipe = case.load()
-    before = case.draw(pipe)
+    pipe, before = case.copied(), case.drawn
     torch.compiler.reset()
     with torch._dynamo.config.patch(error_on_recompile=True):
         # `eager` traces like the code generator and is seconds faster; dynamic shapes are not needed.
@@ -93,14 +91,14 @@ def compiled(case: Case) -> None:
 
 
 def vae_tiling(case: Case) -> None:
-    pipe = case.load()
+    pipe = case.copied()
     pipe.vae.enable_tiling()
     pipe.vae.enable_slicing()
     case.differs(pipe, [PROMPT, "ile"])
 
 
 def callbacks(case: Case) -> None:
-    pipe, seen = case.load(), []
+    pipe, seen = case.pipe, []
 
     def note(_: Any, step: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         seen.append((step, tensors["prompt_embeds"].shape[-1]))
@@ -112,13 +110,13 @@ def callbacks(case: Case) -> None:
 
 def steps_callback(case: Case) -> None:
     """Check diffusers' older callback, the only one that PixArt has."""
-    pipe, seen = case.load(), []
+    pipe, seen = case.pipe, []
     case.differs(pipe, callback=lambda step, *_: seen.append(step), callback_steps=1)
     assert seen[:2] == [0, 1]
 
 
 def negative_prompts(case: Case) -> None:
-    pipe = case.load()
+    pipe = case.pipe
     guided = {"guidance_scale": 5.0} if case.family != "flux" else {"true_cfg_scale": 5.0}
     with_negative = case.differs(pipe, negative_prompt="ile", **guided)
     assert not torch.equal(with_negative, case.draw(pipe, negative_prompt="ologbo eye", **guided))
@@ -129,18 +127,18 @@ def negative_prompts(case: Case) -> None:
 
 
 def guidance_off(case: Case) -> None:
-    pipe = case.load()
+    pipe = case.pipe
     case.differs(pipe, guidance_scale=0.0 if case.family == "flux" else 1.0)
 
 
 def several_images(case: Case) -> None:
-    pipe = case.load()
+    pipe = case.pipe
     case.reads_as_directly(pipe, [PROMPT, "ile"], count=2)
     assert len(case.differs(pipe, [PROMPT, "ile"], num_images_per_prompt=2)) == 4
 
 
 def lists(case: Case) -> None:
-    pipe = case.load()
+    pipe = case.pipe
     both = case.differs(pipe, [PROMPT, "ile"])
     assert not torch.equal(both[0], both[1])
     mixed = case.encode(pipe, [PROMPT, "dog"])["tokens"]
@@ -148,22 +146,21 @@ def lists(case: Case) -> None:
 
 
 def long_prompts(case: Case) -> None:
-    pipe = case.load()
+    pipe = case.pipe
     case.reads_as_directly(pipe, [LONG])
     case.differs(pipe, LONG)
 
 
 def empty_prompts(case: Case) -> None:
-    pipe = case.load()
+    pipe = case.pipe
     case.reads_as_directly(pipe, [""])
     case.differs(pipe, "")
 
 
 def saved_folder(case: Case) -> None:
-    pipe = case.load()
-    drawn = case.draw(pipe)
+    pipe = case.pipe
     folder = case.root / "saved" / case.family
     pipe.save_pretrained(folder)
     again = case.load(folder)
     assert type(again).__name__ == type(pipe).__name__
-    assert torch.equal(case.differs(again), drawn)
+    assert torch.equal(case.differs(again), case.drawn)

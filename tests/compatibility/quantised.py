@@ -39,8 +39,8 @@ def _base(case: Case, word: str, *, near: float) -> None:
 
     `near` is the tolerance as a share of the range from black to white.
     """
-    pipe, (whole, before) = case.load(quantisation=word), case.whole
-    part = denoiser_of(pipe)
+    pipe, before = case.load(quantisation=word), case.drawn
+    part, whole = denoiser_of(pipe), denoiser_of(case.pipe)
     small = _small(part, word)
     assert small
     # Of four bytes per parameter, one or a half is left; scales take 4 bytes per row of 64, or per block.

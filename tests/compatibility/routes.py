@@ -38,7 +38,9 @@ CONTROL = {
 
 
 def other(case: Case, name: str, **parts: Any) -> Any:
-    pipe = case.load()
+    pipe = (
+        case.copied() if parts else case.pipe
+    )  # SD3's ControlNet changes the configuration of the denoiser it is made from
     made = pipe.into(getattr(diffusers, name), **{key: make(pipe) for key, make in parts.items()})
     made.set_progress_bar_config(disable=True)
     assert made.get_active_adapters() == ["mulan-yo"]
@@ -91,7 +93,7 @@ _SANA = (
 
 
 def ip_adapter(case: Case) -> None:
-    pipe = case.load()
+    pipe = case.copied()
     vision = CLIPVisionConfig(
         hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=SIDE, patch_size=8,
         projection_dim=12,

@@ -113,7 +113,7 @@ class SmallCase:
         return torch.from_numpy(np.asarray(next(getattr(answer, name) for name in names if hasattr(answer, name))))
 
     def differs(self, pipe: Any, prompt: str | Sequence[str] = PROMPT, **settings: Any) -> Tensor:
-        """Return what the module draws, after checking that each row, of `shape`, differs from the base's alone."""
+        """Return what the base draws alone, after checking that each row, of `shape`, differs with the module."""
         language, shape = settings.pop("language", None), settings.pop("shape", self.small.shape)
         through = self.draw(pipe, prompt, language=language, **settings)
         pipe.set_adapters([])
@@ -123,7 +123,7 @@ class SmallCase:
         for one, other in zip(through, alone, strict=True):
             assert tuple(one.shape) == shape
             assert not torch.equal(one, other)
-        return through
+        return alone
 
     def direct(self, texts: Sequence[str]) -> Embeddings:
         """Return the module's output by a plain computation: tokenizer, encoder and module, called in turn."""

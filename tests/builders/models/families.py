@@ -60,6 +60,10 @@ T5_WIDTH, JOINT, GEMMA_WIDTH = 20, 80, 28
 """Widths of the T5 encoders of PixArt and of SD3 and FLUX, and of Sana's Gemma."""
 TOKENS = 12
 """Tokens that a module returns."""
+ONE_BLOCK: dict[str, Any] = {
+    "block_out_channels": (16,), "down_block_types": ("CrossAttnDownBlock2D",), "up_block_types": ("CrossAttnUpBlock2D",),
+}  # fmt: skip
+"""Settings of a U-Net with one block down and one up: the time of a small one is that of its layers, not of its numbers."""
 
 
 @dataclass(frozen=True)
@@ -161,14 +165,16 @@ def altdiffusion(_: CLIPTokenizer) -> AltDiffusionPipeline:
         max_position_embeddings=20, type_vocab_size=1, project_dim=WIDTH, has_pre_transformation=True,
     )  # fmt: skip
     return AltDiffusionPipeline(
-        vae=vae(), text_encoder=RobertaSeriesModelWithTransformation(config).eval(), tokenizer=tokenizer, unet=unet(WIDTH),
+        vae=vae(), text_encoder=RobertaSeriesModelWithTransformation(config).eval(), tokenizer=tokenizer, unet=unet(WIDTH, **ONE_BLOCK),
         scheduler=DDIMScheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
 
 
 BASES = {
-    "stable-diffusion": Base(lambda each: stable_diffusion(each, WIDTH, "epsilon"), "projector", WIDTH, length=16),
-    "stable-diffusion-xl": Base(sdxl, "projector", WIDTH + SECOND, POOLED, length=16),
+    "stable-diffusion": Base(
+        lambda each: stable_diffusion(each, WIDTH, "epsilon", **ONE_BLOCK), "projector", WIDTH, length=16
+    ),
+    "stable-diffusion-xl": Base(lambda each: sdxl(each, **ONE_BLOCK), "projector", WIDTH + SECOND, POOLED, length=16),
     "stable-diffusion-3": Base(stable_diffusion_3, "projector", JOINT, 2 * POOLED, length=16 + 256),
     "pixart": Base(pixart_sigma, "caption-projection", INNER, mask=True, length=300),
     "flux": Base(flux, "projector", JOINT, WIDTH, length=512),
@@ -179,13 +185,13 @@ BASES = {
 WIDE = 64
 """Columns that fill a 4-bit block, in encoders and denoisers that are built small."""
 WIDER: dict[str, dict[str, Any]] = {
-    "stable-diffusion": {"block_out_channels": (32, WIDE)},
-    "stable-diffusion-xl": {"block_out_channels": (32, WIDE)},
+    "stable-diffusion": {"block_out_channels": (WIDE,)},
+    "stable-diffusion-xl": {"block_out_channels": (WIDE,)},
     "stable-diffusion-3": {"attention_head_dim": WIDE // 2, "caption_projection_dim": WIDE},
     "pixart": {"attention_head_dim": WIDE // 2, "num_attention_heads": 2, "cross_attention_dim": WIDE},
     "flux": {"attention_head_dim": WIDE // 2, "axes_dims_rope": (8, 12, 12)},
     "sana": {"attention_head_dim": WIDE // 2, "cross_attention_head_dim": WIDE // 2, "cross_attention_dim": WIDE},
-    "altdiffusion": {"block_out_channels": (32, WIDE)},
+    "altdiffusion": {"block_out_channels": (WIDE,)},
 }
 """Family → settings that differ in its wide denoiser."""
 

@@ -77,9 +77,11 @@ def vae() -> AutoencoderKL:
 
 def unet(width: int, **more: Any) -> UNet2DConditionModel:
     return UNet2DConditionModel(
-        sample_size=8, block_out_channels=(8, 16), layers_per_block=1, cross_attention_dim=width, norm_num_groups=4,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        **{"attention_head_dim": 2, **more},
+        sample_size=8, layers_per_block=1, cross_attention_dim=width, norm_num_groups=4,
+        **{
+            "block_out_channels": (8, 16), "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+            "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"), "attention_head_dim": 2, **more,
+        },
     )  # fmt: skip
 
 
@@ -91,8 +93,8 @@ def stable_diffusion(tokenizer: CLIPTokenizer, width: int, prediction: str, **mo
     )  # fmt: skip
 
 
-def sdxl(tokenizer: CLIPTokenizer) -> StableDiffusionXLPipeline:
-    conditions = {"addition_embed_type": "text_time", "addition_time_embed_dim": 4}
+def sdxl(tokenizer: CLIPTokenizer, **more: Any) -> StableDiffusionXLPipeline:
+    conditions = {"addition_embed_type": "text_time", "addition_time_embed_dim": 4, **more}
     return StableDiffusionXLPipeline(
         vae=vae(), text_encoder=make_text_encoder(CLIPTextModel, WIDTH, tokenizer), tokenizer=tokenizer, tokenizer_2=tokenizer,
         text_encoder_2=make_text_encoder(CLIPTextModelWithProjection, SECOND, tokenizer), scheduler=EulerDiscreteScheduler(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,11 +30,13 @@ class World(NamedTuple):
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_registry: Path) -> World:
     cache = tmp_path / "cache"
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", CLOSED)
     monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HUB_CARDS", str(tmp_path / "cards"))
     write(tmp_path / "cards" / "encoders" / "far-t5", "encoder", "org/t5", "pytorch_model.bin")
+    (tmp_path / "home").mkdir()
+    shutil.copy(empty_registry, tmp_path / "home" / "registry.db")
     return World(Home.find(), cache)

@@ -10,11 +10,25 @@ from hub.local import LocalHub
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory):
+def caches(tmp_path_factory):
+    """A folder of caches, with the tables of a former revision and of another data set."""
+    folder = tmp_path_factory.mktemp("caches")
+    (folder / "data-sets").mkdir()
+    for name in ("emoji", "emoji-too"):
+        former_tables(folder, name).write_bytes(b"")
+    return folder
+
+
+def former_tables(folder, name):
+    return folder / "data-sets" / f"linguahub+{name}+{'0' * 32}.sqlite"
+
+
+@pytest.fixture(scope="module")
+def tables(caches):
     with LocalHub.open() as hub:
         dataset = hub.registry.get("datasets/linguahub/emoji")
         assert is_browsable(hub.registry, dataset)
-        yield open_tables(hub.registry, hub.store, tmp_path_factory.mktemp("caches"), dataset)
+        yield open_tables(hub.registry, hub.store, caches, dataset)
 
 
 def test_rows_are_those_of_the_parquet_tables(tables):
@@ -76,14 +90,6 @@ def test_tables_of_another_format_are_refused_and_leave_nothing(tmp_path, monkey
     assert [each.suffix for each in tmp_path.glob("*/*")] in ([], [".lock"])
 
 
-def test_tables_of_former_revisions_are_deleted(tmp_path):
-    with LocalHub.open() as hub:
-        former, other = (
-            tmp_path / "data-sets" / f"linguahub+{name}+{'0' * 32}.sqlite" for name in ("emoji", "emoji-too")
-        )
-        former.parent.mkdir()
-        for each in (former, other):
-            each.write_bytes(b"")
-        open_tables(hub.registry, hub.store, tmp_path, hub.registry.get("datasets/linguahub/emoji"))
-    assert not former.exists()
-    assert other.exists()
+def test_tables_of_former_revisions_are_deleted(caches, tables):
+    assert not former_tables(caches, "emoji").exists()
+    assert former_tables(caches, "emoji-too").exists()

@@ -18,6 +18,9 @@ from hub.systems.architectures import build
 from hub.weights.strict import load_weights
 from tests.builders.models.published_files import PUBLISHED, Published, mulan, random, write, write_tokenizer
 
+LAYOUTS = [each for each in PUBLISHED if each.name not in {"mulan sd21", "pea sdxl pg"}]
+"""Those two are millions of parameters in the layouts of others: only their widths differ, which the loader's test reads."""
+
 
 def named(format: str) -> Published:
     return next(each for each in PUBLISHED if each.format == format)
@@ -45,7 +48,7 @@ def flat(path: Path, container: str) -> dict[str, torch.Tensor]:
     return state
 
 
-@pytest.mark.parametrize("published", PUBLISHED, ids=lambda each: each.name)
+@pytest.mark.parametrize("published", LAYOUTS, ids=lambda each: each.name)
 def test_imported_files_are_exported_with_the_same_bytes(published, tmp_path):
     variant, taken, found = imported(published, tmp_path)
     assert found.format.name == published.format
@@ -81,7 +84,7 @@ def test_every_format_has_a_published_layout_in_these_tests():
     assert {each.format for each in PUBLISHED} == {*(each.name for each in FORMATS), *whole}
 
 
-@pytest.mark.parametrize("published", PUBLISHED, ids=lambda each: each.name)
+@pytest.mark.parametrize("published", LAYOUTS, ids=lambda each: each.name)
 def test_a_missing_a_superfluous_and_a_misshapen_tensor_are_all_named(published, tmp_path):
     source, taken = write(published, tmp_path / "from")
     anchors = [each for each in FORMATS if each.name == published.format] or [

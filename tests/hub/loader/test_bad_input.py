@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,7 +68,7 @@ class World:
 @pytest.fixture
 def world(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Callable[..., Any], make_module: Callable[..., Path],
-    encoder_folder: Path, base_folder: Path,
+    encoder_folder: Path, base_folder: Path, empty_registry: Path,
 ) -> Any:  # fmt: skip
     """The pipeline has a module of its own already, which must go on reading."""
     cache = tmp_path / "cache"
@@ -82,6 +83,8 @@ def world(
     seed(cache, "org/own", encoder_folder)
     own = {"name": "org/own", "digest": ""}
     write(tmp_path / "cards" / "encoders" / "own-xlmr", "encoder", "org/own", "model.safetensors")
+    (tmp_path / "home").mkdir()
+    shutil.copy(empty_registry, tmp_path / "home" / "registry.db")
     with LocalHub.open(Home.find()) as hub:
         pipe = load_pipeline(
             "far-sd", make_module("mulan-yo", encoder=own), module_variant="tiny-sd", hub=hub, device="cpu"

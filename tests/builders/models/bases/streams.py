@@ -149,8 +149,8 @@ def hidream() -> HiDreamImagePipeline:
     )  # fmt: skip
 
 
-SHORT = {"tokenizer_max_length": 200}
-"""Room for a template and a prompt in bytes."""
+SHORT = {"tokenizer_max_length": 200, "tokenizer_2_max_length": 16}
+"""Room for a template and a prompt in bytes, and for a word as a glyph, whose projection is 2048 wide."""
 SIZE = {"height": SIDE, "width": SIDE}
 SMALL = {
     "hunyuan-image": Small(make=hunyuan_image, call=SIZE, attributes=SHORT),
@@ -162,5 +162,7 @@ SMALL = {
         call=SQUARE | {"use_resolution_binning": False},
         routes={"ControlNet": hunyuan_dit_control, "PAG": hunyuan_dit_pag},
     ),
-    "hidream": Small(make=hidream, call=SQUARE, attributes={"default_sample_size": SIDE // 2}),
+    "hidream": Small(
+        make=hidream, call=SQUARE | {"max_sequence_length": 32}, attributes={"default_sample_size": SIDE // 2}
+    ),
 }

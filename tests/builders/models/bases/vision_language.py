@@ -215,7 +215,7 @@ def qwen_image_21() -> QwenImage21Pipeline:
 
 
 SMALL = {
-    "krea-2": Small(make=krea2, call=SQUARE),
+    "krea-2": Small(make=krea2, call=SQUARE | {"max_sequence_length": 64}),
     "kandinsky-5": Small(
         make=kandinsky5,
         call=SQUARE,

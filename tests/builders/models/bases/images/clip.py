@@ -70,7 +70,7 @@ SMALL = {
     ),
     "sana": Small(
         make=of_family("sana"),
-        call=SQUARE | {"use_resolution_binning": False},
+        call=SQUARE | {"use_resolution_binning": False, "complex_human_instruction": ["Draw:"]},
         routes={
             "perturbed attention (PAG)": lambda _: (
                 "SanaPAGPipeline",

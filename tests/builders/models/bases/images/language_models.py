@@ -71,6 +71,9 @@ SMALL = {
     "ovis-image": Small(make=ovis_image, call=SQUARE),
     # The edit pipeline enlarges every image to a megapixel, which is not small; its `encode_prompt` is the same.
     "longcat-image": Small(
-        make=longcat_image, parts=lambda: {"text_processor": None}, call=SQUARE | {"enable_prompt_rewrite": False}
+        make=longcat_image,
+        parts=lambda: {"text_processor": None},
+        call=SQUARE | {"enable_prompt_rewrite": False},
+        attributes={"tokenizer_max_length": 32},
     ),
 }

@@ -54,7 +54,7 @@ def cogview3_plus() -> CogView3PlusPipeline:
 
 def kandinsky3() -> Kandinsky3Pipeline:
     unet = Kandinsky3UNet(
-        in_channels=4, time_embedding_dim=4, groups=2, attention_head_dim=4, layers_per_block=3, block_out_channels=(32, 64),
+        in_channels=4, time_embedding_dim=4, groups=2, attention_head_dim=4, layers_per_block=2, block_out_channels=(32, 64),
         cross_attention_dim=4, encoder_hid_dim=WIDTH,
     )  # fmt: skip
     movq = VQModel(
@@ -118,7 +118,8 @@ def bria() -> BriaPipeline:
 
 def if_unet(**more: Any) -> UNet2DConditionModel:
     return UNet2DConditionModel(
-        **{"in_channels": 3, **more}, sample_size=SIDE, layers_per_block=1, block_out_channels=(32, 64), act_fn="gelu", out_channels=6,
+        **{"in_channels": 3, **more}, sample_size=SIDE, layers_per_block=1, block_out_channels=(8, 16), norm_num_groups=4,
+        act_fn="gelu", out_channels=6,
         down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
         mid_block_type="UNetMidBlock2DSimpleCrossAttn", up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
         cross_attention_dim=32, encoder_hid_dim=WIDTH, attention_head_dim=8, addition_embed_type="text",

@@ -113,6 +113,12 @@ SMALL = {
     "hunyuan-video-1.5": Small(
         make=hunyuan_video_15,
         call={"height": SIDE, "width": SIDE, "num_frames": 1},
+        attributes={
+            "system_message": "Draw:",
+            "prompt_template_encode_start_idx": 20,
+            "tokenizer_max_length": 32,
+            "tokenizer_2_max_length": 16,
+        },
         batched={"output_type": "latent"},  # diffusers 0.42.1's autoencoder decodes one video at a time
         shape=(1, SIDE, SIDE, 3),
         routes={"image to video": from_image_15},

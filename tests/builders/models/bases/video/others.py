@@ -172,7 +172,8 @@ SMALL = {
     "sana-video": Small(
         make=sana_video,
         call=SQUARE
-        | {"height": SIDE, "width": SIDE, "frames": 5, "use_resolution_binning": False, "max_sequence_length": 16},
+        | {"height": SIDE, "width": SIDE, "frames": 5, "use_resolution_binning": False, "max_sequence_length": 16}
+        | {"complex_human_instruction": ["Draw:"]},
         shape=(5, SIDE, SIDE, 3),
         routes={"image to video": lambda _: ("SanaImageToVideoPipeline", {}, {"image": image()})},
     ),

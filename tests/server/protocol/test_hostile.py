@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import random
-from collections.abc import Callable
 
 import lz4.frame
 import pytest

@@ -65,10 +65,11 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     return Steps(monkeypatch)
 
 
-@pytest.fixture
-def client(tmp_path: Path, steps: Steps) -> Iterator[TestClient]:
-    """Yield a client of a hub with `ada/small` and `ada/large`, which differ in the number of files below `far`."""
-    with a_hub(tmp_path) as hub, TestClient(create_app(hub)) as client:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a hub with `ada/small` and `ada/large`, which differ in the number of files below `far`."""
+    folder = tmp_path_factory.mktemp("costs")
+    with a_hub(folder) as hub:
         digest, _ = hub.store.put(b"bytes")
         for digits, name, count in (("12", "small", SMALL), ("34", "large", LARGE)):
             owned = ArtifactName("ada", name)
@@ -77,6 +78,13 @@ def client(tmp_path: Path, steps: Steps) -> Iterator[TestClient]:
             hub.registry.record(artifact, revision(owned, digits[0], paths[1:], digest), None)
             second = revision(owned, digits[1], paths, digest, digits[0] * 64)
             hub.registry.record(artifact, second, digits[0] * 64)
+    return folder
+
+
+@pytest.fixture
+def client(folder: Path, steps: Steps) -> Iterator[TestClient]:
+    """Yield a client of this hub, which is opened after its connections are counted."""
+    with a_hub(folder) as hub, TestClient(create_app(hub)) as client:
         yield client
 
 

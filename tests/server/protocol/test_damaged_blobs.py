@@ -35,13 +35,13 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture(params=["small", "large"])
 def content(request: pytest.FixtureRequest, seed: int) -> bytes:
-    return weights(100 if request.param == "small" else 500_000, seed)
+    return weights(100 if request.param == "small" else 300_000, seed)
 
 
 @pytest.fixture
 def large(seed: int) -> bytes:
-    """Return 2 MB, whose digest is not compared whenever they are read."""
-    return weights(500_000, seed)
+    """Return 1.2 MB, whose digest is not compared whenever they are read."""
+    return weights(300_000, seed)
 
 
 def digest_of(content: bytes) -> Digest:

@@ -25,12 +25,20 @@ from tests.builders.hub import a_hub
 from tests.builders.processes import running
 
 S3_SERVER = """
-from moto.server import ThreadedMotoServer
-from werkzeug.serving import WSGIRequestHandler
-WSGIRequestHandler.disable_nagle_algorithm = True  # It delays each body by 40 ms, because head and body are two packets.
-server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
+import threading
+from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+class Handler(MotoRequestHandler):
+    disable_nagle_algorithm = True  # It delays each body by 40 ms, because head and body are two packets.
+    protocol_version = "HTTP/1.1"  # Keep connections open.
+
+    def log_request(self, *_): pass
+
+# The application of S3 alone: finding the service of a request takes as long as its response.
+server = make_server("127.0.0.1", 0, create_backend_app("s3"), threaded=True, request_handler=Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print(server.port, flush=True)
 input()
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
@@ -93,18 +94,21 @@ def install(app: FastAPI, root_path: str = "") -> None:
 
     def write() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _write(app) | ({"servers": [{"url": root_path}]} if root_path else {})
+            specs = (each.spec for each in app.routes if isinstance(each, StrictRoute) and each.include_in_schema)
+            app.openapi_schema = _write(tuple(specs)) | ({"servers": [{"url": root_path}]} if root_path else {})
         return app.openapi_schema
 
     app.openapi = write  # type: ignore[method-assign]  # FastAPI's documented way
 
 
-def _write(app: FastAPI) -> dict[str, Any]:
+@cache
+def _write(specs: tuple[RouteSpec, ...]) -> dict[str, Any]:
+    """Return the document of these routes, which applications share: to write it takes a second."""
     for body in Body.__subclasses__():
         body.model_rebuild()
     document = get_openapi(
         title="linguahub", version="1", description=_DESCRIPTION,
-        routes=[documented_route_of(each.spec) for each in app.routes if isinstance(each, StrictRoute) and each.include_in_schema],
+        routes=[documented_route_of(each) for each in specs],
         tags=[{"name": name, "description": meaning} for name, meaning in TAGS.items()],
     )  # fmt: skip
     components = document.setdefault("components", {})

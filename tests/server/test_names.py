@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
-from tests.builders.server.published import client, hub, published  # noqa: F401 - fixtures
+from tests.builders.server.published import client, hub  # noqa: F401 - fixtures
 
 HTML = {"Accept": "text/html"}
 ZERO_SHOT = "zero-shot: trained on English, no French score yet"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def card_mistakes(folder: Path, name: ArtifactName, find: Find, *, is_plain: boo
     """
     errors = [] if is_plain else list(card_errors(folder, name, find))
     errors = errors or list(_description_errors(folder, name))
-    found = [each for file, error in errors for each in _located(folder, file, error)]
+    lines_in = cache(partial(_lines_in, folder))  # Reading a long list takes longer than checking it.
+    found = [each for file, error in errors for each in _located(file, error, lines_in)]
     shown = sorted(found, key=lambda each: (each.file != FILE, each.file, each.line))[:MAX_SHOWN]
     return [Mistake(each.file, each.line, _shortened(each.text)) for each in shown]
 
@@ -76,14 +78,16 @@ def _description_errors(folder: Path, name: ArtifactName) -> Iterator[tuple[str,
         yield FILE, error
 
 
-def _located(folder: Path, file: str, error: InvalidCard) -> Iterator[Mistake]:
+def _located(file: str, error: InvalidCard, lines_in: Callable[[str], dict[Place, int]]) -> Iterator[Mistake]:
     if not error.problems:
         yield Mistake(file, error.line, str(error))
-        return
-    text = (folder / file).read_text(encoding="utf-8-sig", errors="replace")
-    lines = lines_of_card(text) if file == FILE else lines_of(text)
     for problem, place in error.problems:
-        yield Mistake(file, _line_of(place, lines), problem)
+        yield Mistake(file, _line_of(place, lines_in(file)), problem)
+
+
+def _lines_in(folder: Path, file: str) -> dict[Place, int]:
+    text = (folder / file).read_text(encoding="utf-8-sig", errors="replace")
+    return lines_of_card(text) if file == FILE else lines_of(text)
 
 
 def lines_of_card(text: str) -> dict[Place, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -74,6 +75,19 @@ def repo(api: HfApi, request: pytest.FixtureRequest) -> str:
     name = request.node.name.partition("[")[0].removeprefix("test_")[:60].strip("_")
     suffix = abs(hash(request.node.nodeid)) % 10**6
     return api.create_repo(f"ada/{name}-{suffix}").repo_id
+
+
+@pytest.fixture(scope="module")
+def shared(api: HfApi) -> str:
+    """Return the name of a repository of ada's for all tests of a module, which do not depend on what is in it: to create one takes
+    longer than most requests."""
+    return api.create_repo(f"ada/shared-{secrets.token_hex(4)}").repo_id
+
+
+@pytest.fixture(scope="module")
+def adas(token_of: Callable[..., str]) -> dict[str, str]:
+    """Return the header that authorizes ada."""
+    return {"authorization": f"Bearer {token_of('ada')}"}
 
 
 @pytest.fixture

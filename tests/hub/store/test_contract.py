@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import obstore
 import pytest
 
 from hub.errors import DamagedBlob, DamagedFile, UnknownFile, Unreachable
@@ -110,7 +111,7 @@ def test_nothing_is_left_to_sweep_after_writing(store):
 
 
 def test_a_file_larger_than_a_part_is_complete_and_can_be_read_from_any_position(store, tmp_path):
-    content = bytes(range(256)) * (90 << 12)  # 90 MiB: six parts of a bucket's
+    content = bytes(range(256)) * (66 << 12)  # 66 MiB: five parts of a bucket's, one more than are sent at a time
     (tmp_path / "large").write_bytes(content)
     digest, size = store.put_file(tmp_path / "large")
     assert digest.hex == hashlib.sha256(content).hexdigest()
@@ -119,6 +120,15 @@ def test_a_file_larger_than_a_part_is_complete_and_can_be_read_from_any_position
         assert hashlib.file_digest(opened, "sha256").hexdigest() == digest.hex
         opened.seek(50 << 20)
         assert opened.read(1000) == content[50 << 20 :][:1000]
+
+
+def test_a_small_blob_of_a_known_size_is_read_from_a_bucket_with_one_request(bucket, monkeypatch):
+    store = open_store(bucket)
+    store.put(CONTENT)
+    for other in ("head", "open_reader"):
+        monkeypatch.setattr(obstore, other, None)
+    with store.open(DIGEST, len(CONTENT)) as opened:
+        assert opened.read() == CONTENT
 
 
 def test_a_url_if_any_gives_the_bytes_to_anyone_for_a_while(store):

@@ -192,7 +192,7 @@ def urls(page: str, api: str, repo: str, files: dict[str, bytes]) -> Iterator[st
 
 
 QUIETLY = settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     database=None,

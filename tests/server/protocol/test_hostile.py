@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import random
-from collections.abc import Callable
 
 import lz4.frame
 import pytest
@@ -133,13 +132,16 @@ def test_a_shard_can_only_use_xorbs_of_the_same_account(client, token_of, api, b
     assert ada.send_xorb(name, sent) == 401
 
 
-@pytest.fixture
-def commit(client: TestClient, token_of: Callable[..., str], repo: str):
-    headers = {"authorization": f"Bearer {token_of('ada')}"}
+@pytest.fixture(scope="module")
+def commit(client: TestClient, adas: dict[str, str], shared: str, hub: LocalHub):
+    """Return a function that sends a commit, and checks that it changes nothing if it is refused."""
 
     def commit(*lines: object, raw: bytes = b""):
         content = raw or b"\n".join(json.dumps(line).encode() for line in lines)
-        return client.post(f"/api/models/{repo}/commit/main", content=content, headers=headers)
+        before = hub.registry.tip(shared, "main").id
+        response = client.post(f"/api/models/{shared}/commit/main", content=content, headers=adas)
+        assert response.status_code == 200 or hub.registry.tip(shared, "main").id == before
+        return response
 
     return commit
 
@@ -213,25 +215,24 @@ LICENSES = ("MIT, Apache-2.0", "'mit AND'", "'()'", "[mit, apache-2.0]", "{a: b}
 
 @pytest.mark.parametrize("license", LICENSES)
 @pytest.mark.parametrize("ours", ["", OURS], ids=["another library's card", "our card"])
-def test_a_card_with_an_odd_licence_is_accepted_or_refused_with_one_line(commit, client, token_of, repo, license, ours):
+def test_a_card_with_an_odd_licence_is_accepted_or_refused_with_one_line(commit, client, adas, shared, license, ours):
     card = f"---\nlicense: {license}\nlanguage: en\n{ours}---\n"
     response = commit(HEADER, a_file("README.md", card.encode()))
     assert response.status_code in {200, 400}, response.text
     assert response.status_code == 200 or "\n" not in response.json()["error"]
-    headers = {"authorization": f"Bearer {token_of('ada')}"}
     assert client.post("/api/validate-yaml", json={"content": card}).status_code == response.status_code
-    for path in (f"/{repo}", f"/api/models/{repo}", "/api/models?author=ada&full=true&cardData=true"):
+    for path in (f"/{shared}", f"/api/models/{shared}", "/api/models?author=ada&full=true&cardData=true"):
         accept = "application/json" if path.startswith("/api") else "text/html"
-        assert client.get(path, headers={**headers, "accept": accept}).status_code == 200
+        assert client.get(path, headers={**adas, "accept": accept}).status_code == 200
 
 
 @pytest.mark.parametrize("text", ["語" * 900, "a-" * 20_000], ids=["in UTF-8", "hyphens"])
 @pytest.mark.parametrize("field", ["summary", "method"])
-def test_a_card_with_a_very_long_word_can_be_read_again(commit, client, repo, field, text):
+def test_a_card_with_a_very_long_word_can_be_read_again(commit, client, shared, field, text):
     fields = {"kind": "adapter", "summary": "s", field: text}
     card = f"---\nlicense: mit\nlanguage: en\nlinguahub: {json.dumps(fields)}\n---\n"
     assert commit(HEADER, a_file("README.md", card.encode())).status_code == 200
-    assert client.get(f"/api/models/{repo}").status_code == 200
+    assert client.get(f"/api/models/{shared}").status_code == 200
     assert client.get("/api/v1/search", params={"owner": "ada"}).status_code == 200
 
 
@@ -295,17 +296,15 @@ def test_an_upload_only_looks_up_its_own_account_and_fails_once_it_is_removed(
 
 
 @pytest.mark.parametrize(("oid", "size"), [("x", 1), ("0" * 64, -1), ("0" * 64, 10**18), ("A" * 64, 5)])
-def test_invalid_objects_are_reported_individually(client, token_of, repo, oid, size):
-    headers = {"authorization": f"Bearer {token_of('ada')}"}
+def test_invalid_objects_are_reported_individually(client, adas, shared, oid, size):
     body = {"operation": "upload", "objects": [{"oid": oid, "size": size}, {"oid": "1" * 64, "size": 4}]}
-    response = client.post(f"/{repo}.git/info/lfs/objects/batch", json=body, headers=headers)
+    response = client.post(f"/{shared}.git/info/lfs/objects/batch", json=body, headers=adas)
     assert response.status_code == 200
     wrong, right = response.json()["objects"]
     assert wrong["error"]["code"] == 422
     assert "upload" in right["actions"]
 
 
-def test_a_body_that_is_too_large_is_refused(client, token_of, repo):
-    headers = {"authorization": f"Bearer {token_of('ada')}"}
-    response = client.post("/api/validate-yaml", content=b'{"content":"' + b"x" * (9 << 20) + b'"}', headers=headers)
+def test_a_body_that_is_too_large_is_refused(client, adas):
+    response = client.post("/api/validate-yaml", content=b'{"content":"' + b"x" * (9 << 20) + b'"}', headers=adas)
     assert response.status_code == 413

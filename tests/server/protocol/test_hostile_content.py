@@ -6,7 +6,6 @@ import base64
 import json
 import re
 import time
-from collections.abc import Callable
 
 import pytest
 from starlette.testclient import TestClient
@@ -21,15 +20,13 @@ def in_file(header: object, tensor_bytes: int = 8, length: int | None = None) ->
     return (len(text) if length is None else length).to_bytes(8, "little") + text + bytes(tensor_bytes)
 
 
-@pytest.fixture
-def send(client: TestClient, token_of: Callable[..., str], repo: str):
-    headers = {"authorization": f"Bearer {token_of('ada')}"}
-
+@pytest.fixture(scope="module")
+def send(client: TestClient, adas: dict[str, str], shared: str):
     def send(path: str, content: bytes):
         value = {"path": path, "content": base64.b64encode(content).decode(), "encoding": "base64"}
         lines = [{"key": "header", "value": {"summary": "x"}}, {"key": "file", "value": value}]
         body = b"\n".join(json.dumps(line).encode() for line in lines)
-        return client.post(f"/api/models/{repo}/commit/main", content=body, headers=headers)
+        return client.post(f"/api/models/{shared}/commit/main", content=body, headers=adas)
 
     return send
 
@@ -101,9 +98,9 @@ NESTED = ">" * 3000 + " deep\n" + "- " * 3000 + "x\n" + "[" * 5000 + "](" * 5000
 
 
 @pytest.mark.parametrize("prose", [MARKDOWN, MARKDOWN + NESTED], ids=["code", "code and depth"])
-def test_a_card_cannot_add_code_or_external_images_to_its_page(send, client, repo, prose):
+def test_a_card_cannot_add_code_or_external_images_to_its_page(send, client, shared, prose):
     assert send("README.md", prose.encode()).status_code == 200
-    page = client.get(f"/{repo}", headers={"accept": "text/html"})
+    page = client.get(f"/{shared}", headers={"accept": "text/html"})
     assert page.status_code == 200
     tags = re.findall(r"<[a-zA-Z][^>]*>", page.text)
     own = [tag for tag in tags if re.match(r"<script[^>]*src=\"/static/", tag)]
@@ -114,15 +111,15 @@ def test_a_card_cannot_add_code_or_external_images_to_its_page(send, client, rep
     links = re.findall(r'(?:href|src)="([^"]*)"', page.text)
     assert not [each for each in links if re.match(r"\s*(javascript|vbscript|data):", each, re.IGNORECASE)]
     images = re.findall(r'<img[^>]*src="([^"]*)"', page.text)
-    assert all(each.startswith((f"/{repo}/resolve/", "/static/")) for each in images), images
+    assert all(each.startswith((f"/{shared}/resolve/", "/static/")) for each in images), images
     assert "script-src 'self'" in page.headers["content-security-policy"]
 
 
-@pytest.mark.parametrize("path", ["image.svg", "page.html", "page.xhtml", "script.js", "style.css", "image.SVG"])
-def test_files_that_a_browser_could_run_are_sent_as_downloads(send, client, repo, path):
+@pytest.mark.parametrize("path", ["image.svg", "page.html", "page.xhtml", "script.js", "style.css", "drawing.SVG"])
+def test_files_that_a_browser_could_run_are_sent_as_downloads(send, client, shared, path):
     content = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(1)</script></svg>'
     assert send(path, content).status_code == 200
-    response = client.get(f"/{repo}/resolve/main/{path}")
+    response = client.get(f"/{shared}/resolve/main/{path}")
     assert response.content == content
     assert response.headers["content-type"] in {"application/octet-stream", "text/plain; charset=utf-8"}
     assert response.headers["content-disposition"].startswith("attachment")

@@ -82,13 +82,12 @@ def test_an_error_or_a_redirect_repeats_a_bounded_part_of_a_long_request(client,
 
 
 @pytest.mark.parametrize("size", [10**13, 2**62, 2**63, 10**30])
-def test_an_absurd_size_is_refused_by_preupload_and_the_lfs_batch(client, repo, token_of, size):
-    headers = {"authorization": f"Bearer {token_of('ada')}"}
+def test_an_absurd_size_is_refused_by_preupload_and_the_lfs_batch(client, adas, shared, size):
     body = {"files": [{"path": "a.safetensors", "size": size}]}
-    response = client.post(f"/api/models/{repo}/preupload/main", json=body, headers=headers)
+    response = client.post(f"/api/models/{shared}/preupload/main", json=body, headers=adas)
     assert is_safe(response), response.text
     batch = {"operation": "upload", "objects": [{"oid": "a" * 64, "size": size}]}
-    response = client.post(f"/{repo}.git/info/lfs/objects/batch", json=batch, headers=headers)
+    response = client.post(f"/{shared}.git/info/lfs/objects/batch", json=batch, headers=adas)
     assert response.status_code in {200, 400, 422}
     if response.status_code == 200:
         assert response.json()["objects"][0]["error"]["code"] == 422
@@ -116,10 +115,10 @@ def test_an_absurd_size_is_refused_by_preupload_and_the_lfs_batch(client, repo, 
         ("/{repo}.git/info/lfs/objects/batch", {"operation": "upload", "objects": [], "ref": {"name": "%"}}),
     ],
 )  # fmt: skip
-def test_half_a_surrogate_pair_or_a_nul_in_json_is_refused(client, token_of, repo, path, body, text):
-    headers = {"authorization": f"Bearer {token_of('ada')}", "content-type": "application/json"}
+def test_half_a_surrogate_pair_or_a_nul_in_json_is_refused(client, adas, shared, path, body, text):
     content = json.dumps(body).replace("%", json.dumps(text)[1:-1])
-    response = client.post(path.format(repo=repo), content=content, headers=headers)
+    headers = {**adas, "content-type": "application/json"}
+    response = client.post(path.format(repo=shared), content=content, headers=headers)
     assert is_safe(response), response.text
     assert response.status_code == 400, response.text
 
@@ -127,8 +126,8 @@ def test_half_a_surrogate_pair_or_a_nul_in_json_is_refused(client, token_of, rep
 @pytest.mark.parametrize(
     "body", ['{"name": "\\ud800', "[" * 100_000, b'{"name": "\xed\xa0\x80"}', b"\xff", '{"name": NaN}', "1" * 9000]
 )
-def test_a_body_that_is_not_json_is_refused(client, token_of, body):
-    headers = {"authorization": f"Bearer {token_of('ada')}", "content-type": "application/json"}
+def test_a_body_that_is_not_json_is_refused(client, adas, body):
+    headers = {**adas, "content-type": "application/json"}
     response = client.post("/api/repos/create", content=body, headers=headers)
     assert (response.status_code, is_safe(response)) == (400, True)
     assert response.json()["error"].startswith("the request body is not valid JSON: ")
@@ -173,8 +172,8 @@ def test_numbers_and_cursors_out_of_range_are_refused_by_lists(client, query):
 
 @pytest.mark.parametrize("cursor", NO_CURSORS)
 @pytest.mark.parametrize("path", ["commits/main", "tree/main", "lfs-files"])
-def test_cursors_of_the_wrong_shape_are_refused_by_lists_of_a_repository(client, repo, cursor, path):
-    response = client.get(f"/api/models/{repo}/{path}", params={"cursor": cursor})
+def test_cursors_of_the_wrong_shape_are_refused_by_lists_of_a_repository(client, shared, cursor, path):
+    response = client.get(f"/api/models/{shared}/{path}", params={"cursor": cursor})
     assert (response.status_code, is_safe(response)) == (400, True), response.text
 
 

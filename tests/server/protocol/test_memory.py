@@ -11,9 +11,9 @@ from benchmarks.memory import SMALL_BYTES, transfer
 from benchmarks.serving import serving
 from benchmarks.upload import ask
 
-LARGE_BYTES = 200_000_000
+LARGE_BYTES = 100_000_000
 ROOM_MB = 32.0
-"""A sixth of the file and half a xorb: room for a few buffers of 1 MiB and for the overhead of malloc."""
+"""A third of the file and half a xorb: room for a few buffers of 1 MiB and for the overhead of malloc."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")

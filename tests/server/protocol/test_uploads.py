@@ -45,7 +45,7 @@ def test_a_small_text_is_sent_in_the_commit(api, repo, fetch):
     assert done.commit_url.startswith(f"{api.endpoint}/{repo}/commit/")
 
 
-@pytest.mark.parametrize("size", [1, 100_000, 9_000_000])
+@pytest.mark.parametrize("size", [1, 100_000, 5_000_000])  # The last one has several parts in a bucket.
 def test_weights_are_uploaded_with_xet_from_a_path(api, repo, fetch, tmp_path, size):
     (tmp_path / "model.safetensors").write_bytes(weights(size))
     api.upload_file(path_or_fileobj=tmp_path / "model.safetensors", path_in_repo="model.safetensors", repo_id=repo)
@@ -160,12 +160,12 @@ def test_concurrent_commits_are_all_kept_and_only_one_succeeds_on_the_same_paren
             return error.response.status_code
         return 200
 
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(add, range(12)))
-        assert paths_of(api, repo) == sorted(f"{number}.txt" for number in range(12))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(8)))
+        assert paths_of(api, repo) == [f"{number}.txt" for number in range(8)]
         before = api.model_info(repo).sha
-        assert sorted(pool.map(race, range(6))) == [200] + [412] * 5
-    assert len(api.list_repo_commits(repo)) == 1 + 12 + 1
+        assert sorted(pool.map(race, range(4))) == [200] + [412] * 3
+    assert len(api.list_repo_commits(repo)) == 1 + 8 + 1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -26,10 +27,9 @@ MODULE = ArtifactName("ada", "module")
 
 
 @pytest.fixture
-def database(tmp_path: Path):
-    registry = Registry.open(tmp_path / "registry.db")
-    yield registry.database
-    registry.close()
+def database(tmp_path: Path, empty_registry: Path):
+    with closing(Registry.open(shutil.copy(empty_registry, tmp_path / "registry.db"))) as registry:
+        yield registry.database
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 from hub.errors import BlockedFile, Forbidden
 from hub.names import ArtifactName, Digest
 from hub.records import File
-from hub.registry import Registry
 from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.audit import read_audit
 from hub.registry.accounts.permissions import Actor
@@ -28,11 +27,9 @@ NAME = ArtifactName("ada", "x")
 
 
 @pytest.fixture
-def registry(address):
-    opened = Registry.open(address)
-    fill(opened, an_artifact("ada/x"))
-    yield opened
-    opened.close()
+def registry(registry):
+    fill(registry, an_artifact("ada/x"))
+    return registry
 
 
 @pytest.fixture

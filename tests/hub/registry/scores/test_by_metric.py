@@ -7,27 +7,19 @@ import pytest
 from hub.errors import InvalidRequest
 from hub.names import ArtifactName
 from hub.records import Provenance, Query
-from hub.registry import Registry
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings
 from hub.registry.scores import by_metric
 from hub.registry.search.search import find
-from tests.builders import postgres
 from tests.builders.artifacts import a_score
+from tests.builders.filled import filled_registry
 from tests.builders.registry import an_artifact, fill, names, put
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def shelf(request, tmp_path_factory):
-    """Modules with distinct FIDs and precisions, by language, split and provenance."""
-    on_sqlite = request.param == "sqlite"
-    opened = Registry.open(
-        tmp_path_factory.mktemp("shelf") / "registry.db"
-        if on_sqlite
-        else postgres.a_registry(request.getfixturevalue("cluster"))
-    )
+def _distinct(registry):
+    """Record modules with distinct FIDs and precisions, by language, split and provenance."""
     fill(
-        opened,
+        registry,
         an_artifact("a/low", scores=(a_score(0.2), a_score(30.0, metric="fid", better="down"))),
         an_artifact("a/high", scores=(a_score(0.8), a_score(0.1, split="pairs"), a_score(9.0, metric="fid", better="down"))),
         an_artifact("b/wide", languages=("yo", "hi"), scores=(a_score(0.5), a_score(0.9, language="hi")), bases=("sdxl",)),
@@ -35,8 +27,9 @@ def shelf(request, tmp_path_factory):
         an_artifact("c/elsewhere", scores=(a_score(0.7, benchmark="xtd10"),)),
         an_artifact("c/none", scores=()),
     )  # fmt: skip
-    yield opened
-    opened.close()
+
+
+shelf = filled_registry(_distinct)[0]
 
 
 METRIC = "r_precision_at_1"
@@ -83,16 +76,22 @@ def test_pages_by_metric_do_not_overlap(shelf, candidates):
     assert [names(find(shelf.database, each, candidates)) for each in asked] == [["wide", "high"], ["low"], []]
 
 
-@pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
-@pytest.mark.parametrize("asked", [{}, {"benchmark": "xtd10"}, {"split": "s"}, {"split": "s", "language": "yo"}])
-def test_scores_on_more_benchmarks_than_there_are_ranges_are_found(registry, asked, candidates, monkeypatch):
-    monkeypatch.setattr(by_metric, "MAX_RANGES", 3)
+def _on_many_benchmarks(registry):
     for number in range(6):
         on = {"benchmark": f"bench{number}", "split": "s"}
         fill(
             registry, an_artifact(f"a/m{number}", scores=(a_score(number / 10, **on), a_score(0.9, benchmark="xtd10")))
         )
-    page = find(registry.database, Query(metric=METRIC, max_value=0.9, **asked), candidates)
+
+
+on_many_benchmarks = filled_registry(_on_many_benchmarks)[0]
+
+
+@pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
+@pytest.mark.parametrize("asked", [{}, {"benchmark": "xtd10"}, {"split": "s"}, {"split": "s", "language": "yo"}])
+def test_scores_on_more_benchmarks_than_there_are_ranges_are_found(on_many_benchmarks, asked, candidates, monkeypatch):
+    monkeypatch.setattr(by_metric, "MAX_RANGES", 3)
+    page = find(on_many_benchmarks.database, Query(metric=METRIC, max_value=0.9, **asked), candidates)
     assert sorted(names(page)) == [f"m{number}" for number in range(6)]
 
 

@@ -113,14 +113,12 @@ def test_the_cost_depends_on_the_cells_and_not_on_the_modules(registry):
         connection.set_progress_handler(None, 0)
         return counted[0]
 
-    for number in range(20):
-        record(registry, number)
+    registry.record_new([entry(number) for number in range(20)])
     few = steps()
-    for number in range(20, 220):
-        record(registry, number)
+    registry.record_new([entry(number) for number in range(20, 220)])
     assert steps() <= few * 1.5 + 5
 
 
-def record(registry, number):
+def entry(number):
     artifact = an_artifact(f"linguahub/m{number}", scores=measured(0.5))
-    registry.record(artifact, replace(a_revision(str(artifact.name)), id=f"{number:064x}"), None)
+    return artifact, replace(a_revision(str(artifact.name)), id=f"{number:064x}")

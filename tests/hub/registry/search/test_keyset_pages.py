@@ -6,34 +6,30 @@ import pytest
 
 from hub.names import ArtifactName
 from hub.records import Query
-from hub.registry import Registry
 from hub.registry.search import search
 from hub.registry.search.search import SORTS, find
-from tests.builders import postgres
 from tests.builders.artifacts import a_score
+from tests.builders.filled import filled_registry
 from tests.builders.registry import a_revision, an_artifact, fill, names, put
 
 LANGUAGES = (("yo",), ("yo", "sw"), ("sw",), ("mul",))
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def shelf(request, tmp_path_factory):
-    """Forty artifacts, many with equal sort values; half of them have no score."""
-    on_sqlite = request.param == "sqlite"
-    folder = tmp_path_factory.mktemp("walk")
-    opened = Registry.open(
-        folder / "registry.db" if on_sqlite else postgres.a_registry(request.getfixturevalue("cluster"))
-    )
+def _forty(registry):
+    """Record forty artifacts, many with equal sort values; half of them have no score."""
+    entries = []
     for number in range(40):
         tags, name = LANGUAGES[number % 4], f"owner{number % 3}/m{number:02}"
         scores = tuple(a_score((number % 5 + 1) / 10, language=tag) for tag in tags) if number % 2 else ()
         kind = "encoder" if number % 7 == 0 else "adapter"
         made = an_artifact(name, languages=tags, scores=scores, kind=kind)
-        opened.record(made, replace(a_revision(name), id=f"{number:064x}"), None)
+        entries.append((made, replace(a_revision(name), id=f"{number:064x}")))
+    registry.record_new(entries)
     for number in range(0, 40, 3):
-        opened.count_download(ArtifactName(f"owner{number % 3}", f"m{number:02}"))
-    yield opened
-    opened.close()
+        registry.count_download(ArtifactName(f"owner{number % 3}", f"m{number:02}"))
+
+
+shelf = filled_registry(_forty)[0]
 
 
 WANTED = [

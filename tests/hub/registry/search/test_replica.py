@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -23,9 +24,10 @@ def names_of(registry: Registry) -> list[str]:
 
 
 @pytest.fixture
-def copied(tmp_path: Path) -> tuple[Path, Path]:
+def copied(tmp_path: Path, empty_registry: Path) -> tuple[Path, Path]:
     """Return a registry with two artifacts, and a copy from before the second one."""
     paths = tmp_path / "registry.db", tmp_path / "replica.db"
+    shutil.copy(empty_registry, paths[0])
     with closing(Registry.open(paths[0])) as registry:
         fill(registry, an_artifact(OLD))
         with closing(sqlite3.connect(paths[0])) as source, closing(sqlite3.connect(paths[1])) as target:

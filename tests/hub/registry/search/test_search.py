@@ -5,26 +5,18 @@ import pytest
 from hub.errors import InvalidRequest
 from hub.names import ArtifactName
 from hub.records import Provenance, Query
-from hub.registry import Registry
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings, move_repository
 from hub.registry.search.search import SORTS, find
-from tests.builders import postgres
 from tests.builders.artifacts import a_score
+from tests.builders.filled import filled_registry
 from tests.builders.registry import a_revision, an_artifact, fill, names
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def shelf(request, tmp_path_factory):
-    """Six different artifacts, on each database."""
-    on_sqlite = request.param == "sqlite"
-    opened = Registry.open(
-        tmp_path_factory.mktemp("shelf") / "registry.db"
-        if on_sqlite
-        else postgres.a_registry(request.getfixturevalue("cluster"))
-    )
+def _six(registry):
+    """Record six different artifacts."""
     fill(
-        opened,
+        registry,
         an_artifact("local/weak-yo", scores=(a_score(0.3),)),
         an_artifact("local/good-yo", scores=(a_score(0.7), a_score(0.9, metric="r_precision_at_10")), summary="Yorùbá, a résumé."),
         an_artifact("linguahub/wide", languages=("sw", "yo", "hi"), method="pea", bases=("sdxl",), license="MIT", scores=(
@@ -33,8 +25,9 @@ def shelf(request, tmp_path_factory):
         an_artifact("linguahub/any", kind="encoder", languages=("mul",), method="", bases=(), scores=()),
         an_artifact("linguahub/brazil", languages=("pt-BR",), scores=(a_score(0.4, language="pt-BR"),)),
     )  # fmt: skip
-    yield opened
-    opened.close()
+
+
+shelf = filled_registry(_six)[0]
 
 
 def test_a_language_finds_its_own_and_multilingual_artifacts_best_reproduced_first(shelf):
@@ -131,8 +124,7 @@ def test_percentages_and_shares_compare(registry):
     assert names(registry.find(Query(language="yo"))) == ["percent", "share"]
 
 
-@pytest.mark.parametrize("query", [Query(), Query(language="yo")])
-def test_a_module_is_ranked_by_its_own_languages_and_not_by_controls(registry, query):
+def test_a_module_is_ranked_by_its_own_languages_and_not_by_controls(registry):
     controls = [
         a_score(0.95, metric=f"{before}r_precision_at_1")
         for before in ("base_alone_", "english_base_", "judge_ceiling_")
@@ -145,7 +137,8 @@ def test_a_module_is_ranked_by_its_own_languages_and_not_by_controls(registry, q
         an_artifact("local/good", scores=(a_score(0.5),)),
         an_artifact("local/telling", scores=(*controls, a_score(0.99, metric="pixel_nearest_at_1"))),
     )
-    assert names(registry.find(query)) == ["good", "weak", "telling", "controls"]
+    for query in (Query(), Query(language="yo")):
+        assert names(registry.find(query)) == ["good", "weak", "telling", "controls"], query
 
 
 def test_a_base_and_a_multilingual_module_are_ranked_by_english_too(registry):
@@ -187,20 +180,26 @@ def test_a_page_of_too_many_matches_counts_some_of_them(shelf):
     assert (kinds.total, kinds.is_exact) == (5, True)
 
 
-@pytest.mark.parametrize("candidates", [500, 0], ids=["few", "more than are counted"])
-@pytest.mark.parametrize("asked", ["open rail m", "Open-RAIL-M", "OPEN  RAIL m"])
-def test_a_value_is_found_however_its_case_and_white_space_are_written(registry, asked, candidates):
+def _odd_values(registry):
     fill(
         registry,
         an_artifact("local/wanted", license="Open RAIL M", method="Open RAIL M", bases=("lab/Open RAIL M",)),
         an_artifact("local/other", license="OpenRAIL-M", method="openrail", bases=("rail",)),
     )
+
+
+odd_values = filled_registry(_odd_values)[0]
+
+
+@pytest.mark.parametrize("candidates", [500, 0], ids=["few", "more than are counted"])
+@pytest.mark.parametrize("asked", ["open rail m", "Open-RAIL-M", "OPEN  RAIL m"])
+def test_a_value_is_found_however_its_case_and_white_space_are_written(odd_values, asked, candidates):
     for facet in ("license", "method", "base"):
-        page = find(registry.database, Query(**{facet: asked}), candidates)
+        page = find(odd_values.database, Query(**{facet: asked}), candidates)
         assert names(page) == ["wanted"], facet
         assert page.total <= 1
     together = Query(license=asked, method=asked, base=asked, language="yo", text="yoruba")
-    assert names(find(registry.database, together, candidates)) == ["wanted"]
+    assert names(find(odd_values.database, together, candidates)) == ["wanted"]
 
 
 def test_counts_follow_every_write(registry):
@@ -218,14 +217,20 @@ def test_counts_follow_every_write(registry):
     assert registry.find(Query(text="adapter")).total == 0
 
 
+words = filled_registry(
+    lambda registry: fill(
+        registry, an_artifact(), an_artifact("local/other", summary="Ọkọ̀ yo-v2, it's 100% for 日本語.")
+    )
+)[0]
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [("MULAN-yo", {"mulan-yo"}), ("mulan-y", {"mulan-yo"}), ("local/mulan-yo", {"mulan-yo"}), ("mulan yo", {"mulan-yo", "other"}),
      ("yo-v2", {"other"}), ("ọkọ̀ OKO", {"other"}), ("日本", {"other"}), ("it's 100%", {"other"}), ("\\", set()), ("%", set()), ("_kind:adapter", set())],
 )  # fmt: skip
-def test_words_are_found_by_their_prefixes_and_names_as_a_whole(registry, text, found):
-    fill(registry, an_artifact(), an_artifact("local/other", summary="Ọkọ̀ yo-v2, it's 100% for 日本語."))
-    assert set(names(registry.find(Query(text=text)))) == found
+def test_words_are_found_by_their_prefixes_and_names_as_a_whole(words, text, found):
+    assert set(names(words.find(Query(text=text)))) == found
 
 
 OPEN = {"kind": {"adapter": 2}, "language": {"yo": 2}}

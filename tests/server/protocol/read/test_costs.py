@@ -66,10 +66,11 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     return Steps(monkeypatch)
 
 
-@pytest.fixture
-def client(tmp_path: Path, steps: Steps) -> Iterator[TestClient]:
-    """Yield a client of a hub with `ada/small` and `ada/large`, which differ in the number of files below `far`, and `ada/scored`."""
-    with a_hub(tmp_path) as hub, TestClient(create_app(hub)) as client:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a hub with `ada/small` and `ada/large`, which differ in the number of files below `far`, and `ada/scored`."""
+    folder = tmp_path_factory.mktemp("costs")
+    with a_hub(folder) as hub:
         digest, _ = hub.store.put(b"bytes")
         for digits, name, count in (("12", "small", SMALL), ("34", "large", LARGE)):
             owned = ArtifactName("ada", name)
@@ -83,6 +84,13 @@ def client(tmp_path: Path, steps: Steps) -> Iterator[TestClient]:
         scores = tuple(a_score(language=each) for each in languages)
         artifact = Artifact(name=scored, kind="adapter", summary="", license="", languages=languages, scores=scores)
         hub.registry.record(artifact, revision(scored, "5", PATHS, digest), None)
+    return folder
+
+
+@pytest.fixture
+def client(folder: Path, steps: Steps) -> Iterator[TestClient]:
+    """Yield a client of this hub, which is opened after its connections are counted."""
+    with a_hub(folder) as hub, TestClient(create_app(hub)) as client:
         yield client
 
 

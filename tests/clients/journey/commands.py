@@ -6,7 +6,7 @@ from pathlib import Path
 
 from huggingface_hub import constants
 from journey.contents import CARD, TEXT, weights
-from journey.steps import VERSION, Absent, Run, step
+from journey.steps import VERSION, Absent, Run, step, without_pauses
 
 
 @step("`hf auth login`, `whoami`")
@@ -54,7 +54,8 @@ def send_large_folder(run: Run) -> None:
         raise Absent("no `upload-large-folder`; `upload` handles large folders")
     repo = run.repo("sent-largely")
     folder = run.folder_with("largely", {"a/model.safetensors": weights(1000)})
-    run.hf("upload-large-folder", repo, folder, "--repo-type", "model", "--num-workers", "1", "--no-report")
+    with without_pauses():
+        run.hf("upload-large-folder", repo, folder, "--repo-type", "model", "--num-workers", "1", "--no-report")
     assert run.files(repo) == {"a/model.safetensors"}
 
 

@@ -20,7 +20,7 @@ from huggingface_hub.file_download import _CACHED_NO_EXIST
 from journey import LARGE
 from journey.contents import TEXT, weights
 from journey.cutting import cutting
-from journey.steps import Absent, Run, need, need_option, step
+from journey.steps import Absent, Run, need, need_option, step, without_pauses
 
 
 @step("`hf_hub_download`, and from the cache without the server")
@@ -92,7 +92,7 @@ def download_revisions(run: Run) -> None:
 def resume(run: Run) -> None:
     with cutting(run.endpoint, after_bytes=11 << 20) as proxy:  # Clients save what they receive in pieces of 10 MiB.
         fetch = partial(hf_hub_download, LARGE, "a.parquet", endpoint=proxy.address, cache_dir=run.folder / "cut")
-        with suppress(Exception):  # Some versions resume within the call, others when called again.
+        with without_pauses(), suppress(Exception):  # Some versions resume within the call, others when called again.
             fetch()
         path = fetch()
     [known] = run.api.get_paths_info(LARGE, "a.parquet")

@@ -9,6 +9,7 @@ import os
 import runpy
 import subprocess
 import sys
+import time
 import traceback
 import urllib.request
 import warnings
@@ -19,6 +20,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from huggingface_hub import HfApi, __version__, constants
 from huggingface_hub.utils import disable_progress_bars, logging
@@ -152,6 +154,12 @@ def take(taken: Step, run: Run) -> str:
         outcome, reason = "failed", traceback.format_exc()
     told = {"group": taken.group, "name": taken.name, "sends": taken.sends, "outcome": outcome, "reason": reason}
     return json.dumps(told)
+
+
+def without_pauses() -> Any:
+    """Return a context in which the client pauses for a moment instead of seconds: before it retries, or looks again."""
+    pause = time.sleep
+    return patch("time.sleep", lambda seconds: pause(min(seconds, 0.02)))
 
 
 def need(where: object, *names: str) -> None:

@@ -13,7 +13,7 @@ from journey.steps import VERSION, Absent, Run, step, without_pauses
 def authenticate(run: Run) -> None:
     run.hf("auth", "login", "--token", run.token)
     assert Path(constants.HF_TOKEN_PATH).read_text() == run.token
-    assert run.me in run.hf_in_subprocess("auth", "whoami")
+    assert run.me in run.hf("auth", "whoami")
 
 
 @step("`hf repos create`, `tag`, `branch`, `settings`, `move`, `delete`")

@@ -6,6 +6,7 @@ import hashlib
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 from huggingface_hub import (
     HfApi,
@@ -90,7 +91,8 @@ def download_revisions(run: Run) -> None:
 
 @step("an interrupted download resumes (`Range`)")
 def resume(run: Run) -> None:
-    with cutting(run.endpoint, after_bytes=11 << 20) as proxy:  # Clients save what they receive in pieces of 10 MiB.
+    pieces = patch("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1 << 20)  # Clients save what they receive in pieces of 10 MiB.
+    with pieces, cutting(run.endpoint, after_bytes=5 << 19) as proxy:
         fetch = partial(hf_hub_download, LARGE, "a.parquet", endpoint=proxy.address, cache_dir=run.folder / "cut")
         with without_pauses(), suppress(Exception):  # Some versions resume within the call, others when called again.
             fetch()

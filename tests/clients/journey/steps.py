@@ -7,7 +7,6 @@ import io
 import json
 import os
 import runpy
-import subprocess
 import sys
 import time
 import traceback
@@ -106,15 +105,8 @@ class Run:
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
-    def hf_in_subprocess(self, *arguments: str | Path) -> str:
-        """Return the output of this environment's `hf` command."""
-        command = [str(Path(sys.executable).with_name("hf")), *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
-        assert done.returncode == 0, f"`hf {' '.join(command[1:])}`: {done.stderr[-2000:] or done.stdout[-2000:]}"
-        return done.stdout
-
     def hf(self, *arguments: str | Path) -> str:
-        """Return the same by running the command's script in this process, which is faster than starting another one."""
+        """Return the output of this environment's `hf` command. It runs in this process: to start another one takes 0.3 s."""
         script = Path(sys.executable).with_name("hf")
         before, printed, code = sys.argv, io.StringIO(), None
         sys.argv = [str(script), *map(str, arguments)]

@@ -45,8 +45,9 @@ def test_a_small_text_is_sent_in_the_commit(api, repo, fetch):
     assert done.commit_url.startswith(f"{api.endpoint}/{repo}/commit/")
 
 
-@pytest.mark.parametrize("size", [1, 100_000, 5_000_000])  # The last one has several parts in a bucket.
-def test_weights_are_uploaded_with_xet_from_a_path(api, repo, fetch, tmp_path, size):
+@pytest.mark.parametrize("size", [1, 100_000, 1_500_000])  # The last one has several parts in a bucket.
+def test_weights_are_uploaded_with_xet_from_a_path(api, repo, fetch, tmp_path, size, monkeypatch):
+    monkeypatch.setattr("hub.store.bucket.PART_BYTES", 5 << 20)
     (tmp_path / "model.safetensors").write_bytes(weights(size))
     api.upload_file(path_or_fileobj=tmp_path / "model.safetensors", path_in_repo="model.safetensors", repo_id=repo)
     assert fetch(repo, "model.safetensors") == weights(size)

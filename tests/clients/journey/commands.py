@@ -63,22 +63,18 @@ def send_large_folder(run: Run) -> None:
 def look(run: Run) -> None:
     if VERSION < (1, 19):
         raise Absent("no `hf models`")
-    repo = run.repo("looked-at", {"README.md": CARD})
-    assert repo in run.hf(
-        "models", "ls", "--author", run.me, "--search", "looked", "--filter", "yo", "--format", "json"
-    )
+    repo = run.shared
+    assert repo in run.hf("models", "ls", "--author", run.me, "--search", "share", "--filter", "yo", "--format", "json")
     assert '"license:mit"' in run.hf("models", "info", repo, *(["--format", "json"] if VERSION >= (1, 20) else []))
-    words = run.repo("looked-at-words", {"README.md": CARD}, repo_type="dataset")
-    assert words in run.hf("datasets", "ls", "--author", run.me, "--format", "json")
+    assert run.dictionary in run.hf("datasets", "ls", "--author", run.me, "--format", "json")
 
 
 @step("`hf cache verify`")
 def verify(run: Run) -> None:
     if VERSION < (1, 19):
         raise Absent("no `hf cache verify`")
-    repo = run.repo("cached", {"README.md": CARD, "model.safetensors": weights(2000)})
-    run.api.snapshot_download(repo)
-    run.hf("cache", "verify", repo)
+    run.api.snapshot_download(run.shared)
+    run.hf("cache", "verify", run.shared)
 
 
 @step("`hf repos ls`, `duplicate`, `cp`, `delete-files`")

@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 from huggingface_hub import HfApi, __version__, constants
 from huggingface_hub.utils import disable_progress_bars, logging
-from journey.contents import TEXT
+from journey.contents import CARD, SHARED
 
 VERSION = tuple(map(int, __version__.split(".")[:2]))
 STEPS: list[Step] = []
@@ -68,9 +68,14 @@ class Run:
         return VERSION >= (1, 20) and find_spec("hf_xet") is not None and not constants.HF_HUB_DISABLE_XET
 
     @cached_property
-    def text(self) -> str:
-        """A repository with `a.txt` for all steps that only read. Each that has one of its own costs three requests more."""
-        return self.repo("text", {"a.txt": TEXT})
+    def shared(self) -> str:
+        """A model with the files SHARED for all steps that only read. Each that has one of its own costs six requests more."""
+        return self.repo("shared", SHARED)
+
+    @cached_property
+    def dictionary(self) -> str:
+        """A data set with a card, for all steps that only read."""
+        return self.repo("dictionary", {"README.md": CARD}, repo_type="dataset")
 
     def repo(self, name: str, files: dict[str, bytes] | None = None, **options: Any) -> str:
         """Create a repository with some files in one commit and return its name."""

@@ -24,13 +24,18 @@ from tests.clients.journey import CROWD, LARGE, LONG, MANY, PART_BYTES
 
 ROOT = Actor("root")
 SERVE = f"""
+import os
 from hub.cli import main
 from server.protocol.transfer import lfs
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
+os.fsync = lambda _: None
+event.listen(Pool, "checkout", lambda connection, *_: connection.execute("PRAGMA synchronous = OFF"))
 lfs.PART_BYTES = {PART_BYTES}
 main()
 """
-"""Runs `hub serve` with smaller parts of multipart uploads, so that no client has to send 64 MiB."""
+"""Runs `hub serve` with smaller parts of multipart uploads, so that no client has to send 64 MiB, and without waiting for the disk."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ def _fill(hub: LocalHub) -> None:
 
     for name in (*(f"crowd/model-{number:03}" for number in range(CROWD)), LARGE, LONG, MANY):
         create(ArtifactName.parse(name, "crowd"), hub.registry, hub.store, ROOT)
-    add(LARGE, {"a.parquet": os.urandom(1 << 20) + bytes(11 << 20)}, "Large")
+    add(LARGE, {"a.parquet": os.urandom(1 << 20) + bytes(2 << 20)}, "Large")
     add(MANY, {f"{number:04}.txt": b"same" for number in range(1005)}, "Many")
     for number in range(60):
         add(LONG, {f"{number:02}.txt": b"%d" % number}, f"Say {number} < 99")

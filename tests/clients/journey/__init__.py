@@ -8,6 +8,6 @@ Each output line is a step as JSON: `name`, `group`, `outcome` (`yes`, `absent` 
 CROWD = 120
 """Empty models of the organisation `crowd`: more than fit on a page of a list."""
 LARGE, LONG, MANY = "crowd-of-one/large", "crowd-of-one/long", "crowd-of-one/many"
-"""A file of 12 MiB; 61 commits, each after the first with another file; 1,005 files. Created before the server starts."""
+"""A file of 3 MiB; 61 commits, each after the first with another file; 1,005 files. Created before the server starts."""
 PART_BYTES = 1 << 20
 """Files of more bytes are uploaded in parts of this size."""

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from huggingface_hub import constants
 from journey.contents import CARD, TEXT, weights
-from journey.steps import VERSION, Absent, Run, step
+from journey.steps import VERSION, Absent, Run, step, without_pauses
 
 
 @step("`hf auth login`, `whoami`")
 def authenticate(run: Run) -> None:
     run.hf("auth", "login", "--token", run.token)
     assert Path(constants.HF_TOKEN_PATH).read_text() == run.token
-    assert run.me in run.hf_in_subprocess("auth", "whoami")
+    assert run.me in run.hf("auth", "whoami")
 
 
 @step("`hf repos create`, `tag`, `branch`, `settings`, `move`, `delete`")
@@ -54,7 +54,8 @@ def send_large_folder(run: Run) -> None:
         raise Absent("no `upload-large-folder`; `upload` handles large folders")
     repo = run.repo("sent-largely")
     folder = run.folder_with("largely", {"a/model.safetensors": weights(1000)})
-    run.hf("upload-large-folder", repo, folder, "--repo-type", "model", "--num-workers", "1", "--no-report")
+    with without_pauses():
+        run.hf("upload-large-folder", repo, folder, "--repo-type", "model", "--num-workers", "1", "--no-report")
     assert run.files(repo) == {"a/model.safetensors"}
 
 
@@ -62,22 +63,18 @@ def send_large_folder(run: Run) -> None:
 def look(run: Run) -> None:
     if VERSION < (1, 19):
         raise Absent("no `hf models`")
-    repo = run.repo("looked-at", {"README.md": CARD})
-    assert repo in run.hf(
-        "models", "ls", "--author", run.me, "--search", "looked", "--filter", "yo", "--format", "json"
-    )
+    repo = run.shared
+    assert repo in run.hf("models", "ls", "--author", run.me, "--search", "share", "--filter", "yo", "--format", "json")
     assert '"license:mit"' in run.hf("models", "info", repo, *(["--format", "json"] if VERSION >= (1, 20) else []))
-    words = run.repo("looked-at-words", {"README.md": CARD}, repo_type="dataset")
-    assert words in run.hf("datasets", "ls", "--author", run.me, "--format", "json")
+    assert run.dictionary in run.hf("datasets", "ls", "--author", run.me, "--format", "json")
 
 
 @step("`hf cache verify`")
 def verify(run: Run) -> None:
     if VERSION < (1, 19):
         raise Absent("no `hf cache verify`")
-    repo = run.repo("cached", {"README.md": CARD, "model.safetensors": weights(2000)})
-    run.api.snapshot_download(repo)
-    run.hf("cache", "verify", repo)
+    run.api.snapshot_download(run.shared)
+    run.hf("cache", "verify", run.shared)
 
 
 @step("`hf repos ls`, `duplicate`, `cp`, `delete-files`")

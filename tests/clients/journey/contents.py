@@ -23,3 +23,7 @@ def weights(count: int) -> bytes:
     """Return a safetensors file with `count` random values."""
     header = json.dumps({"weight": {"dtype": "F32", "shape": [count], "data_offsets": [0, 4 * count]}}).encode()
     return struct.pack("<Q", len(header)) + header + os.urandom(4 * count)
+
+
+SHARED = {"README.md": CARD, "a.txt": TEXT, "b/c.txt": TEXT, "model.safetensors": weights(2000)}
+"""Files of `Run.shared`."""

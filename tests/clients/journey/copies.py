@@ -20,8 +20,9 @@ def copy_of(path: str, repo: str, kind: str = "model") -> CommitOperationCopy:
 
 @step("`CommitOperationCopy` from another repository: texts and large files")
 def copy_across(run: Run) -> None:
-    source, target = run.repo("source", FILES), run.repo("target")
-    changes = [copy_of(path, source) for path in FILES]
+    changes = [copy_of(path, f"{run.me}/source") for path in FILES]
+    run.repo("source", FILES)
+    target = run.repo("target")
     run.api.create_commit(target, changes, commit_message="Copy")
     assert {path: run.fetch(target, path) for path in FILES} == FILES
     content = noise(50_000)
@@ -32,6 +33,7 @@ def copy_across(run: Run) -> None:
 
 @step("`CommitOperationCopy` of private and gated files: not for others, and never out of the gate")
 def copy_closed(run: Run) -> None:
+    copy_of("model.safetensors", "hidden-source")  # Raises Absent before anything is created.
     hidden, gated = run.repo("hidden-source", FILES, private=True), run.repo("gated-source", FILES)
     run.api.update_repo_settings(gated, gated="auto")
     target = str(run.guest.create_repo(f"{run.guest_name}/target").repo_id)
@@ -39,7 +41,6 @@ def copy_closed(run: Run) -> None:
     def copy(source: str) -> None:
         run.guest.create_commit(target, [copy_of("model.safetensors", source)], commit_message="Copy")
 
-    copy_of("model.safetensors", hidden)
     assert status_of(lambda: copy(hidden)) == 404
     assert status_of(lambda: copy(gated)) == 403
     run.ask("POST", f"/{gated}/ask-access", run.guest_token)

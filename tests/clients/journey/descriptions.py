@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from huggingface_hub import HfApi
 from journey import LONG, MANY
-from journey.contents import CARD, TEXT, weights
+from journey.contents import CARD, SHARED, TEXT, weights
 from journey.steps import Run, need, status_of, step
 
 
 @step("`model_info`, and of a revision")
 def describe(run: Run) -> None:
-    repo = run.repo("described", {"README.md": CARD, "a.txt": TEXT})
+    repo = run.shared
     found = run.api.model_info(repo)
     assert found.id == repo and found.author == run.me and not found.private and not found.gated, found
     assert found.created_at and found.last_modified and found.card_data["license"] == "mit", found
     assert {"yo", "license:mit", "journey"} <= set(found.tags), found.tags
-    assert {each.rfilename for each in found.siblings} == {".gitattributes", "README.md", "a.txt"}
+    assert {each.rfilename for each in found.siblings} == {".gitattributes", *SHARED}
     assert all(each.size is None for each in found.siblings)
     first = run.api.list_repo_commits(repo)[-1].commit_id
     assert [each.rfilename for each in run.api.model_info(repo, revision=first).siblings] == [".gitattributes"]
@@ -24,9 +24,8 @@ def describe(run: Run) -> None:
 
 @step("`model_info(files_metadata=True, securityStatus=True)`")
 def describe_files(run: Run) -> None:
-    content = weights(2000)
-    repo = run.repo("weighed", {"model.safetensors": content})
-    found = run.api.model_info(repo, files_metadata=True, securityStatus=True)
+    content = SHARED["model.safetensors"]
+    found = run.api.model_info(run.shared, files_metadata=True, securityStatus=True)
     [file] = [each for each in found.siblings if each.rfilename == "model.safetensors"]
     assert file.size == file.lfs.size == len(content) and len(file.lfs.sha256) == 64 and file.blob_id, file
     assert found.security_repo_status["scansDone"] is True, found.security_repo_status
@@ -40,8 +39,7 @@ def expand(run: Run) -> None:
     assert found.likes == 0 and found.card_data["license"] == "mit" and found.downloads_all_time == 0, found
     assert found.sha is None and found.tags is None and found.pipeline_tag, found
     assert status_of(lambda: run.api.model_info(repo, expand=["beauty"])) == 400
-    words = run.repo("unfolded-words", {"README.md": CARD}, repo_type="dataset")
-    assert run.api.dataset_info(words, expand=["sha", "tags"]).sha
+    assert run.api.dataset_info(run.dictionary, expand=["sha", "tags"]).sha
 
 
 @step("`list_repo_tree`: a folder, recursive, with the last commit of each entry (`expand`)")
@@ -70,8 +68,7 @@ def walk_pages(run: Run) -> None:
 
 @step("`get_paths_info`: files and folders, with their last commit; missing ones omitted")
 def describe_paths(run: Run) -> None:
-    repo = run.repo("pathlike", {"b/c.txt": TEXT})
-    folder, file = run.api.get_paths_info(repo, ["b", "b/c.txt", "absent"], expand=True)
+    folder, file = run.api.get_paths_info(run.shared, ["b", "b/c.txt", "absent"], expand=True)
     assert folder.path == "b" and file.path == "b/c.txt" and file.size == len(TEXT)
     assert file.last_commit.title == folder.last_commit.title == "Begin"
 

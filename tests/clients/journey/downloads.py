@@ -6,6 +6,7 @@ import hashlib
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 from huggingface_hub import (
     HfApi,
@@ -18,24 +19,24 @@ from huggingface_hub import (
 from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.file_download import _CACHED_NO_EXIST
 from journey import LARGE
-from journey.contents import TEXT, weights
+from journey.contents import SHARED, TEXT, weights
 from journey.cutting import cutting
-from journey.steps import Absent, Run, need, need_option, step
+from journey.steps import Absent, Run, need, need_option, step, without_pauses
 
 
 @step("`hf_hub_download`, and from the cache without the server")
 def download(run: Run) -> None:
-    content = weights(3000)
-    repo = run.repo("downloaded", {"sub/model.safetensors": content, "a.txt": TEXT})
-    path = hf_hub_download(repo, "model.safetensors", subfolder="sub")
-    assert Path(path).read_bytes() == content and run.api.model_info(repo).sha in path
-    assert hf_hub_download(repo, "sub/model.safetensors", local_files_only=True) == path
-    assert try_to_load_from_cache(repo, "sub/model.safetensors") == path
+    repo = run.shared
+    for name, options in (("model.safetensors", {}), ("b/c.txt", {"subfolder": "b"})):
+        path = hf_hub_download(repo, Path(name).name, **options)
+        assert Path(path).read_bytes() == SHARED[name] and run.api.model_info(repo).sha in path
+        assert hf_hub_download(repo, name, local_files_only=True) == path
+        assert try_to_load_from_cache(repo, name) == path
 
 
 @step("missing files are cached (`.no_exist`) and raise the client's errors")
 def miss(run: Run) -> None:
-    repo = run.text
+    repo = run.shared
     for call, error in (
         (lambda: hf_hub_download(repo, "absent.json"), EntryNotFoundError),
         (lambda: hf_hub_download(repo, "a.txt", revision="absent"), RevisionNotFoundError),
@@ -51,16 +52,15 @@ def miss(run: Run) -> None:
 
 @step("`snapshot_download`, complete and with patterns")
 def download_all(run: Run) -> None:
-    files = {"a.txt": TEXT, "b/model.safetensors": weights(2000), "b/c.json": b"{}", "d.tmp": TEXT}
-    repo = run.repo("snapshot", files)
+    repo = run.shared
     folder = Path(snapshot_download(repo))
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert found.pop(".gitattributes")
-    assert found == files and folder.name == run.api.model_info(repo).sha
-    chosen = {"allow_patterns": ["b/*", "*.tmp"], "ignore_patterns": "*.json"}
+    assert found == SHARED and folder.name == run.api.model_info(repo).sha
+    chosen = {"allow_patterns": ["b/*", "*.safetensors", "*.md"], "ignore_patterns": "*.md"}
     folder = Path(snapshot_download(repo, cache_dir=run.folder / "other", **chosen))
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert found == {"b/model.safetensors", "d.tmp"}
+    assert found == {"b/c.txt", "model.safetensors"}
 
 
 @step("`local_dir`: to a folder, and the second time only changed files")
@@ -90,9 +90,12 @@ def download_revisions(run: Run) -> None:
 
 @step("an interrupted download resumes (`Range`)")
 def resume(run: Run) -> None:
-    with cutting(run.endpoint, after_bytes=11 << 20) as proxy:  # Clients save what they receive in pieces of 10 MiB.
+    pieces = patch(
+        "huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1 << 20
+    )  # Clients save what they receive in pieces of 10 MiB.
+    with pieces, cutting(run.endpoint, after_bytes=5 << 19) as proxy:
         fetch = partial(hf_hub_download, LARGE, "a.parquet", endpoint=proxy.address, cache_dir=run.folder / "cut")
-        with suppress(Exception):  # Some versions resume within the call, others when called again.
+        with without_pauses(), suppress(Exception):  # Some versions resume within the call, others when called again.
             fetch()
         path = fetch()
     [known] = run.api.get_paths_info(LARGE, "a.parquet")
@@ -104,7 +107,7 @@ def resume(run: Run) -> None:
 
 @step("`get_hf_file_metadata`: commit, ETag, size")
 def know_file(run: Run) -> None:
-    repo = run.text
+    repo = run.shared
     found = get_hf_file_metadata(hf_hub_url(repo, "a.txt"))
     assert found.commit_hash == run.api.model_info(repo).sha and found.size == len(TEXT) and found.etag, found
 
@@ -121,15 +124,16 @@ def read_header(run: Run) -> None:
 @step("`dry_run`: what would be downloaded")
 def rehearse(run: Run) -> None:
     need_option(snapshot_download, "dry_run")
-    repo = run.text
-    _, planned = sorted(snapshot_download(repo, dry_run=True), key=lambda each: each.filename)
-    assert planned.filename == "a.txt" and planned.file_size == len(TEXT) and planned.will_download, planned
+    target = run.folder / "rehearsed"
+    planned = {each.filename: each for each in snapshot_download(run.shared, cache_dir=target, dry_run=True)}
+    assert planned.keys() == {".gitattributes", *SHARED}
+    assert planned["a.txt"].file_size == len(TEXT) and planned["a.txt"].will_download, planned
 
 
 @step("`resolve_revision`")
 def resolve(run: Run) -> None:
     need(HfApi, "resolve_revision")
-    repo = run.text
+    repo = run.shared
     found = run.api.resolve_revision(repo)
     assert run.api.model_info(repo).sha in vars(found).values(), vars(found)
 
@@ -137,7 +141,6 @@ def resolve(run: Run) -> None:
 @step("`verify_repo_checksums`: cache against server")
 def verify(run: Run) -> None:
     need(HfApi, "verify_repo_checksums")
-    repo = run.repo("verified", {"a.txt": TEXT, "b/model.safetensors": weights(2000)})
-    snapshot_download(repo)
-    found = run.api.verify_repo_checksums(repo)
-    assert found.checked_count == 3 and not found.mismatches and not found.missing_paths, found
+    snapshot_download(run.shared)
+    found = run.api.verify_repo_checksums(run.shared)
+    assert found.checked_count == 5 and not found.mismatches and not found.missing_paths, found

@@ -40,7 +40,7 @@ def share_ref(run: Run) -> None:
 
 @step("`HEAD` as a revision")
 def name_head(run: Run) -> None:
-    repo = run.text
+    repo = run.shared
     assert run.fetch(repo, "a.txt", revision="HEAD") == TEXT
     assert run.api.model_info(repo, revision="HEAD").sha == run.api.model_info(repo).sha
 

@@ -66,11 +66,11 @@ def list_fully(run: Run) -> None:
 
 @step("`list_models`: `expand`")
 def list_expanded(run: Run) -> None:
-    repo = run.repo("expanded", {"README.md": CARD, "model.safetensors": weights(1000)})
+    repo = run.shared
     expand = ["cardData", "likes", "sha", "siblings", "safetensors", "usedStorage", "baseModels", "downloadsAllTime"]
-    [found] = run.api.list_models(author=run.me, search="expanded", expand=expand)
+    [found] = run.api.list_models(author=run.me, search="share", expand=expand)
     assert found.id == repo and found.card_data["license"] == "mit" and found.sha and found.likes == 0, found
-    assert len(found.siblings) == 3 and found.safetensors.total == 1000 and found.tags is None, found
+    assert len(found.siblings) == 5 and found.safetensors.total == 2000 and found.tags is None, found
     assert status_of(lambda: list(run.api.list_models(author=run.me, expand=["beauty"]))) == 400
 
 
@@ -99,7 +99,7 @@ def weigh(run: Run) -> None:
 
 @step("`list_datasets`: `author`, `filter`, `search`, `sort`, `expand`")
 def list_datasets(run: Run) -> None:
-    repo = run.repo("dictionary", {"README.md": CARD}, repo_type="dataset")
+    repo = run.dictionary
     for wanted in ({"filter": "yo"}, {"sort": "downloads"}, {"expand": ["cardData", "likes"]}, {"full": True}):
         found = run.api.list_datasets(author=run.me, search="ictionar", **wanted)
         assert [each.id for each in found] == [repo], wanted
@@ -108,8 +108,7 @@ def list_datasets(run: Run) -> None:
 
 @step("`get_model_tags`, `get_dataset_tags`")
 def list_tags(run: Run) -> None:
-    run.repo("tagged", {"README.md": CARD})
-    run.repo("tagged-words", {"README.md": CARD}, repo_type="dataset")
+    assert run.shared and run.dictionary
     for found in (run.api.get_model_tags(), run.api.get_dataset_tags()):
         assert "yo" in [each["id"] for each in found["language"]], found.keys()
         assert "license:mit" in [each["id"] for each in found["license"]], found["license"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
-from journey.contents import TEXT, weights
+from journey.contents import SHARED, TEXT, weights
 from journey.steps import Run, need, status_of, step
 
 
@@ -19,7 +19,7 @@ def create(run: Run) -> None:
 
 @step("`repo_exists`, `revision_exists`, `file_exists`")
 def exist(run: Run) -> None:
-    repo = run.text
+    repo = run.shared
     assert run.api.repo_exists(repo) and not run.api.repo_exists(f"{run.me}/absent")
     assert run.api.revision_exists(repo, "main") and not run.api.revision_exists(repo, "absent")
     assert run.api.file_exists(repo, "a.txt") and not run.api.file_exists(repo, "b.txt")
@@ -95,11 +95,10 @@ def share_name(run: Run) -> None:
 @step("`duplicate_repo`")
 def duplicate(run: Run) -> None:
     need(HfApi, "duplicate_repo")
-    content = weights(5000)
-    repo = run.repo("original", {"a.txt": TEXT, "model.safetensors": content})
+    repo = run.shared
     copy = run.api.duplicate_repo(repo, f"{run.me}/duplicate", private=True)
     assert copy.repo_id == f"{run.me}/duplicate" and run.api.model_info(copy.repo_id).private
-    assert run.fetch(copy.repo_id, "model.safetensors") == content
+    assert run.fetch(copy.repo_id, "model.safetensors") == SHARED["model.safetensors"]
     assert status_of(lambda: run.api.duplicate_repo(repo, f"{run.me}/duplicate")) == 409
     assert run.api.duplicate_repo(repo, f"{run.me}/duplicate", exist_ok=True).repo_id == copy.repo_id
 

@@ -7,8 +7,8 @@ import io
 import json
 import os
 import runpy
-import subprocess
 import sys
+import time
 import traceback
 import urllib.request
 import warnings
@@ -19,10 +19,11 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from huggingface_hub import HfApi, __version__, constants
 from huggingface_hub.utils import disable_progress_bars, logging
-from journey.contents import TEXT
+from journey.contents import CARD, SHARED
 
 VERSION = tuple(map(int, __version__.split(".")[:2]))
 STEPS: list[Step] = []
@@ -67,9 +68,14 @@ class Run:
         return VERSION >= (1, 20) and find_spec("hf_xet") is not None and not constants.HF_HUB_DISABLE_XET
 
     @cached_property
-    def text(self) -> str:
-        """A repository with `a.txt` for all steps that only read. Each that has one of its own costs three requests more."""
-        return self.repo("text", {"a.txt": TEXT})
+    def shared(self) -> str:
+        """A model with the files SHARED for all steps that only read. Each that has one of its own costs six requests more."""
+        return self.repo("shared", SHARED)
+
+    @cached_property
+    def dictionary(self) -> str:
+        """A data set with a card, for all steps that only read."""
+        return self.repo("dictionary", {"README.md": CARD}, repo_type="dataset")
 
     def repo(self, name: str, files: dict[str, bytes] | None = None, **options: Any) -> str:
         """Create a repository with some files in one commit and return its name."""
@@ -104,15 +110,8 @@ class Run:
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
-    def hf_in_subprocess(self, *arguments: str | Path) -> str:
-        """Return the output of this environment's `hf` command."""
-        command = [str(Path(sys.executable).with_name("hf")), *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
-        assert done.returncode == 0, f"`hf {' '.join(command[1:])}`: {done.stderr[-2000:] or done.stdout[-2000:]}"
-        return done.stdout
-
     def hf(self, *arguments: str | Path) -> str:
-        """Return the same by running the command's script in this process, which is faster than starting another one."""
+        """Return the output of this environment's `hf` command. It runs in this process: to start another one takes 0.3 s."""
         script = Path(sys.executable).with_name("hf")
         before, printed, code = sys.argv, io.StringIO(), None
         sys.argv = [str(script), *map(str, arguments)]
@@ -152,6 +151,12 @@ def take(taken: Step, run: Run) -> str:
         outcome, reason = "failed", traceback.format_exc()
     told = {"group": taken.group, "name": taken.name, "sends": taken.sends, "outcome": outcome, "reason": reason}
     return json.dumps(told)
+
+
+def without_pauses() -> Any:
+    """Return a context in which the client pauses for a moment instead of seconds: before it retries, or looks again."""
+    pause = time.sleep
+    return patch("time.sleep", lambda seconds: pause(min(seconds, 0.02)))
 
 
 def need(where: object, *names: str) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 from functools import partial
-from unittest.mock import patch
 
 from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi
 from journey import PART_BYTES
 from journey.contents import TEXT, large, noise, weights
-from journey.steps import Absent, Run, need, status_of, step
+from journey.steps import Absent, Run, need, status_of, step, without_pauses
 
 
 @step("`upload_file` of a path", sends=True)
@@ -81,7 +80,7 @@ def send_large_folder(run: Run) -> None:
     repo = run.repo("large-folder")
     files = {f"part-{number}/a.safetensors": weights(2000) for number in range(3)} | {"README.md": b"# Large\n"}
     folder = run.folder_with("large", files)
-    with patch("huggingface_hub._upload_large_folder.WAITING_TIME_IF_NO_TASKS", 0.1):  # instead of ten seconds
+    with without_pauses():
         run.api.upload_large_folder(repo, folder, repo_type="model", num_workers=2, print_report=False)
     assert run.files(repo) == files.keys()
     assert run.fetch(repo, "part-2/a.safetensors") == files["part-2/a.safetensors"]
@@ -179,7 +178,7 @@ def send_large_refused(run: Run) -> None:
     need(HfApi, "upload_large_folder")
     repo = run.repo("large-refused")
     folder = run.folder_with("large-refused", {"tool.exe": b"MZ\0\0", "a.txt": TEXT})
-    with patch("huggingface_hub._upload_large_folder.WAITING_TIME_IF_NO_TASKS", 0.1):
+    with without_pauses():
         run.api.upload_large_folder(repo, folder, repo_type="model", num_workers=2, print_report=False)
     assert run.files(repo) == {"a.txt"}
 

@@ -21,8 +21,6 @@ from hub.local import LocalHub
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 """huggingface_hub 2.4.0 causes it in httpx2 when it sends a file object."""
 TEXT = "Ẹ káàárọ̀\n".encode()
-FILES = 120
-"""More than the client puts into one commit of a large folder."""
 
 
 def noise(size: int, seed: int = 0) -> bytes:
@@ -45,8 +43,9 @@ def test_a_small_text_is_sent_in_the_commit(api, repo, fetch):
     assert done.commit_url.startswith(f"{api.endpoint}/{repo}/commit/")
 
 
-@pytest.mark.parametrize("size", [1, 100_000, 5_000_000])  # The last one has several parts in a bucket.
-def test_weights_are_uploaded_with_xet_from_a_path(api, repo, fetch, tmp_path, size):
+@pytest.mark.parametrize("size", [1, 100_000, 1_500_000])  # The last one has several parts in a bucket.
+def test_weights_are_uploaded_with_xet_from_a_path(api, repo, fetch, tmp_path, size, monkeypatch):
+    monkeypatch.setattr("hub.store.bucket.PART_BYTES", 5 << 20)
     (tmp_path / "model.safetensors").write_bytes(weights(size))
     api.upload_file(path_or_fileobj=tmp_path / "model.safetensors", path_in_repo="model.safetensors", repo_id=repo)
     assert fetch(repo, "model.safetensors") == weights(size)
@@ -94,14 +93,14 @@ def test_uploading_a_folder_twice_creates_one_commit(api, repo, tmp_path):
     assert len(api.list_repo_commits(repo)) == 2
 
 
-def test_a_large_folder_is_uploaded_in_several_commits(api, repo, tmp_path):
-    for number in range(FILES):
-        (tmp_path / f"{number}.txt").write_text(str(number))
-    upload = getattr(api, "upload_large_folder", None) or api.upload_folder
-    upload(
-        repo_id=repo, folder_path=str(tmp_path), **({"repo_type": "model"} if upload is not api.upload_folder else {})
-    )
-    assert {f"{number}.txt" for number in range(FILES)} <= set(paths_of(api, repo))
+def test_a_large_folder_is_uploaded_in_several_commits(api, repo, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub._upload_pipeline.INITIAL_COMMIT_SIZE_INDEX", 0)  # Twenty files, not 250.
+    names = {f"{number}.txt" for number in range(30)}
+    for name in names:
+        (tmp_path / name).write_text(name)
+    api.upload_folder(repo_id=repo, folder_path=str(tmp_path))
+    assert set(paths_of(api, repo)) == names
+    assert len(api.list_repo_commits(repo)) == 3
 
 
 def test_one_commit_adds_copies_and_deletes(api, repo, fetch):

@@ -272,9 +272,15 @@ def test_databases_of_other_kinds_are_refused(tmp_path):
     assert (tmp_path / "by-url.db").is_file()
 
 
-def test_processes_that_create_a_registry_at_once_all_succeed(address):
+@pytest.fixture(scope="module")
+def processes():
+    """Yield three processes of a pool."""
     with multiprocessing.get_context("spawn").Pool(3) as pool:
-        assert pool.map(opened_version, [address] * 6) == [HEAD] * 6
+        yield pool
+
+
+def test_processes_that_create_a_registry_at_once_all_succeed(address, processes):
+    assert processes.map(opened_version, [address] * 6) == [HEAD] * 6
 
 
 def test_a_newer_or_foreign_database_of_postgresql_is_refused(cluster):

@@ -18,7 +18,7 @@ from server import create_app
 from server.openapi.document import PATH
 from tests.builders.server.catalogue import Header
 
-EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "2"))
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "3"))
 
 
 def settings(token: dict[str, str]) -> dict[str, Any]:

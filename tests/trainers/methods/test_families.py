@@ -87,6 +87,7 @@ def drawn(family: str, pipe: Any, language: str) -> torch.Tensor:
     return images
 
 
+@pytest.mark.usefixtures("few_denoising_steps")
 def test_samples_are_generated_during_training_by_euler_steps(
     hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

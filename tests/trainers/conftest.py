@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,20 +79,6 @@ def few_denoising_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw sample images and images for scores in 4 denoising steps instead of 20, where only their other settings matter."""
     monkeypatch.setattr(GenerationEvaluator, "steps", 4)
     monkeypatch.setattr(generate_samples, "STEPS", 4)
-
-
-@pytest.fixture(scope="session")
-def ray_cluster() -> Iterator[None]:
-    """A cluster of one CPU: it takes three seconds to start, and each worker many more to import torch.
-
-    Therefore a worker that has nothing to do is kept for the next task.
-    """
-    import ray
-
-    kept = {"num_workers_soft_limit": 8, "idle_worker_killing_time_threshold_ms": 3_600_000}
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, _system_config=kept)
-    yield
-    ray.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -17,29 +17,6 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, cast
 
-PRELOADED = (
-    "tests.trainers.conftest",
-    "tests.trainers.evaluation.results.test_stopped_evaluation",
-    "tests.trainers.inputs.latents.test_two_processes",
-    "tests.trainers.loop.test_loop",
-    "tests.trainers.loop.test_sharding",
-    "tests.trainers.test_several_processes",
-    # What they import within functions, a second for each process:
-    "alembic.command",
-    "hub.registry.database.sqlite",
-    "hub.registry.tables.artifacts",
-    "hub.systems.mulan.resampler",
-    "pandas",
-    "pyarrow.compute",
-    "server.parts.webhooks.tables",
-    "torch.utils.tensorboard",
-    "trainers.commands.evaluate",
-    "trainers.evaluation.prompts.formats.mg18",
-    "trainers.methods.mulan",
-    "transformers.models.clip.image_processing_pil_clip",
-    "transformers.models.xlm_roberta.modeling_xlm_roberta",
-)
-"""Together they import what a process of these tests needs."""
 Call = tuple[str, str, tuple[Any, ...]]
 """Module, function and arguments of a call, by name, so that the fork server need not import it."""
 
@@ -47,7 +24,7 @@ Call = tuple[str, str, tuple[Any, ...]]
 def start(calls: Sequence[Call], environment: Mapping[str, str], output: Path) -> ForkServerProcess:
     """Start a process that makes `calls` in order and writes its output to the file `output`."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOADED))
+    context.set_forkserver_preload(["tests.builders.training.preloaded"])
     process = context.Process(target=_work, args=(list(calls), dict(environment), str(output)))
     process.start()
     return process

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -57,10 +56,9 @@ def gradients(module: nn.Module) -> dict[str, Tensor]:
 
 
 def run_torchrun(folder: str) -> None:
-    """Do what `torchrun --standalone --nproc-per-node 2` does, but fork the processes from one that has imported torch."""
-    multiprocessing.set_forkserver_preload([__name__])
+    """Do what `torchrun --standalone --nproc-per-node 2` does, but fork the processes from this one, which has imported torch."""
     config = LaunchConfig(
-        min_nodes=1, max_nodes=1, nproc_per_node=2, rdzv_backend="c10d", rdzv_endpoint="localhost:0", start_method="forkserver"
+        min_nodes=1, max_nodes=1, nproc_per_node=2, rdzv_backend="c10d", rdzv_endpoint="localhost:0", start_method="fork"
     )  # fmt: skip
     elastic_launch(config, save_half)(folder)
 

@@ -16,6 +16,7 @@ from hub.names import ArtifactName
 from hub.publish.publish import publish
 from tests.builders.models.bases import SMALL
 from tests.builders.models.families import save_base
+from tests.builders.training import toy
 from tests.builders.training.commands import json_of, run
 from tests.builders.training.flow_bases import FLOWS, PIXELS, save_flow_base
 from tests.trainers.methods.families import MASKED, PAGE, REASONS, TITLES, reason_for, render_page
@@ -32,7 +33,9 @@ DRAWN = {"mulan", "pea", "bottleneck", "lora", "full", "iap", "altdiffusion", "p
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw small images, and train on four words: bases pad each text to as many as 512 tokens, and two steps read four texts."""
     monkeypatch.setattr("hub.bases.sizes.SIDE", PIXELS)
+    monkeypatch.setattr(toy, "WORDS", {word: toy.WORDS[word] for word in ("dog", "cat", *toy.HELD_OUT)})
 
 
 def saved(family: str, folder: Path) -> Path:
@@ -84,6 +87,7 @@ def drawn(family: str, pipe: Any, language: str) -> torch.Tensor:
     return images
 
 
+@pytest.mark.usefixtures("few_denoising_steps")
 def test_samples_are_generated_during_training_by_euler_steps(
     hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

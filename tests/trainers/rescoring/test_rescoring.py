@@ -106,11 +106,12 @@ def test_what_cannot_be_repeated_is_said_before_anything_is_loaded(hub: LocalHub
 
 @pytest.fixture
 def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let child processes find the corpus `toy`, as an installed package would add it."""
+    """Let child processes find the corpus `toy`, as an installed package would add it, and import without looking for garbage."""
     package = tmp_path / "packages" / "toy-1.0.dist-info"
     package.mkdir(parents=True)
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
     (package / "entry_points.txt").write_text("[hub.corpora]\ntoy = tests.builders.training.toy:ToyCorpus\n")
+    (package.parent / "sitecustomize.py").write_text("import gc\n\ngc.disable()\n")
     monkeypatch.setenv(
         "PYTHONPATH", os.pathsep.join([str(package.parent), str(ROOT), os.environ.get("PYTHONPATH", "")])
     )

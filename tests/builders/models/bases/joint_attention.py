@@ -70,8 +70,8 @@ def flux2_autoencoder() -> AutoencoderKLFlux2:
 
 def flux2_klein() -> Flux2KleinPipeline:
     return Flux2KleinPipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(), vae=flux2_autoencoder(), text_encoder=qwen3(layers=28, causal=True, width=16),
-        tokenizer=qwen_tokenizer(), transformer=flux2_transformer(3 * 16),
+        scheduler=FlowMatchEulerDiscreteScheduler(), vae=flux2_autoencoder(), tokenizer=qwen_tokenizer(),
+        text_encoder=qwen3(layers=28, heads=1, causal=True, width=16), transformer=flux2_transformer(3 * 16),
     )  # fmt: skip
 
 

@@ -137,11 +137,11 @@ def qwen_tokenizer() -> Qwen2Tokenizer:
     return tokenizer
 
 
-def qwen3(*, layers: int = 2, causal: bool = False, width: int = WIDTH) -> Any:
+def qwen3(*, layers: int = 2, heads: int = 2, causal: bool = False, width: int = WIDTH) -> Any:
     """Return a small Qwen3."""
     config = Qwen3Config(
-        vocab_size=300, hidden_size=width, intermediate_size=16, num_hidden_layers=layers, num_attention_heads=2,
-        num_key_value_heads=2, head_dim=8, max_position_embeddings=4096,
+        vocab_size=300, hidden_size=width, intermediate_size=16, num_hidden_layers=layers, num_attention_heads=heads,
+        num_key_value_heads=heads, head_dim=8, max_position_embeddings=4096,
     )  # fmt: skip
     return (Qwen3ForCausalLM if causal else Qwen3Model)(config).eval()
 

@@ -9,6 +9,7 @@ import pytest
 
 from hub.local import LocalHub
 from trainers.corpora import open_corpus
+from trainers.corpora.emoji import EmojiCorpus
 from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask
 from trainers.evaluation.generation import FewStepsEvaluator
 from trainers.lab.study.cells import Cell, WorkFolder
@@ -71,7 +72,17 @@ def test_no_cell_is_started_that_would_end_after_the_limit(runner) -> None:
 def test_a_drawn_cell_agrees_with_the_benchmark_and_is_not_drawn_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cell, corpus = Cell("draw", "english", "yo", "pairs", 0, 4, "steps-8"), open_corpus("emoji")
+    cell, corpus, gallery = (
+        Cell("draw", "english", "yo", "pairs", 0, 4, "steps-8"),
+        open_corpus("emoji"),
+        EmojiCorpus.gallery,
+    )
+    named = {
+        prompt.concept for prompt in corpus.prompts("yo", "pairs")
+    }  # of the thousand that the judge would read and look at
+    monkeypatch.setattr(
+        EmojiCorpus, "gallery", lambda *given: [each for each in gallery(*given) if each.concept in named]
+    )
     with LocalHub.open() as hub:
         runner = Runner(WorkFolder(tmp_path), Settings(steps=2), hub)
         runner.run(planned(cell), tell=lambda _: None)

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
@@ -24,12 +24,12 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         """Look ten times a second whether to stop, as uvicorn does, and at once when `Served.stop` says so."""
-        loop, stopping, ticks = asyncio.get_running_loop(), asyncio.Event(), 0
-        self.stop_now = lambda: loop.call_soon_threadsafe(stopping.set)
+        loop, ticks = asyncio.get_running_loop(), 0
+        stopping = loop.create_future()
+        self.stop_now = lambda: loop.call_soon_threadsafe(stopping.cancel)
         while not await self.on_tick(ticks):
             ticks += 1
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), 0.1)
+            await asyncio.wait([stopping], timeout=0.1)
         self.stop_now = lambda: None  # The loop ends.
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

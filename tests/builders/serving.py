@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -19,18 +19,6 @@ from server.cli import listen, server_config
 
 class _Server(uvicorn.Server):
     """A server that closes its connections before its event loop ends, as the end of a process would."""
-
-    stop_now: Callable[[], object] = staticmethod(lambda: None)
-
-    async def main_loop(self) -> None:
-        """Look ten times a second whether to stop, as uvicorn does, and at once when `Served.stop` says so."""
-        loop, ticks = asyncio.get_running_loop(), 0
-        stopping = loop.create_future()
-        self.stop_now = lambda: loop.call_soon_threadsafe(stopping.cancel)
-        while not await self.on_tick(ticks):
-            ticks += 1
-            await asyncio.wait([stopping], timeout=0.1)
-        self.stop_now = lambda: None  # The loop ends.
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
@@ -55,7 +43,6 @@ class Served:
     def stop(self, *, force: bool = False) -> None:
         """Stop after the running requests, or abort them with `force`."""
         self.server.should_exit, self.server.force_exit = True, force
-        self.server.stop_now()
         self.thread.join(timeout=10)
         self.listener.close()
 

@@ -55,8 +55,11 @@ class Fetch:
         self._started = threading.Event()
         self._ended = threading.Event()
 
-    def run(self, open_upstream: OpenUpstream, hub: LocalHub) -> None:
-        """Download, verify and store the file. Errors are passed on to the readers."""
+    def run(self, open_upstream: OpenUpstream, hub: LocalHub, when_stored: Callable[[], None] = lambda: None) -> None:
+        """Download, verify and store the file. Errors are passed on to the readers.
+
+        Those who wait until it is stored also wait for `when_stored`: they may close the hub next, which this thread must not use then.
+        """
         try:
             with io.FileIO(self.path, "r+") as target, open_upstream() as chunks:
                 self._started.set()
@@ -75,7 +78,11 @@ class Fetch:
             ):  # After a bug of ours: without an error, readers would wait forever.
                 self.error = Unreachable(f"`{self.file.path}` could not be stored: see the server's log.")
             self._started.set()
-            self._ended.set()
+            try:
+                if self._is_stored:
+                    when_stored()
+            finally:
+                self._ended.set()
 
     def wait_for_start(self) -> None:
         """Wait until the upstream starts to send; for a small file, until it is stored. Raises the error of the download."""
@@ -184,8 +191,7 @@ class Fetches:
                     with self._lock:  # Readers open the path.
                         fetch.path.replace(shared)
                         fetch.path = shared  # Other processes read it there.
-                    fetch.run(open_upstream, self._hub)
-                    self._make_room(file)
+                    fetch.run(open_upstream, self._hub, partial(self._make_room, file))
                 else:  # Another process has just stored it.
                     fetch.run(partial(self._open_stored, file), self._hub)
             else:
@@ -197,8 +203,6 @@ class Fetches:
             lock.release()
 
     def _make_room(self, file: MirroredFile) -> None:
-        if blob_of(self._hub.registry.database, file.etag) is None:
-            return
         try:
             self._when_stored(file)
         except HubError as error:

@@ -85,6 +85,19 @@ def test_files_that_were_not_requested_for_longest_are_deleted_beyond_the_size(f
     assert "b" in stored(mirror, files), "it is fetched again"
 
 
+def test_waiting_for_a_file_includes_the_deletion_of_others_for_it(files, hub, upstream, monkeypatch):
+    """Then the hub may be closed, which crashes a thread that uses the registry."""
+    mirror = Mirror(hub, upstream)
+    fetches, had_ended = mirror._fetches, list[bool]()
+    monkeypatch.setattr(
+        fetches, "_when_stored", lambda file: had_ended.append(fetches._running[file.etag]._ended.is_set())
+    )
+    repo = repository(files)
+    commit, _ = mirror.commit(repo, "main")
+    mirror.fetch(repo, commit, mirror.file(commit, "a.bin"))
+    assert had_ended == [False]
+
+
 def test_a_file_larger_than_the_size_replaces_all_others(files, make_repo, hub, upstream):
     mirror = Mirror(hub, upstream, MirrorSettings(max_bytes=SIZE))
     fetch(mirror, files, "a.bin")

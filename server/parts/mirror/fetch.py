@@ -197,10 +197,12 @@ class Fetches:
             else:
                 fetch.run(partial(self._follow, file, shared, lock), self._hub)
         finally:
-            with self._lock:
+            with (
+                self._lock
+            ):  # The next one must not take this for the download of another process, and copy what is left of it.
+                fetch.path.unlink(missing_ok=True)
+                lock.release()
                 del self._running[file.etag]
-            fetch.path.unlink(missing_ok=True)
-            lock.release()
 
     def _make_room(self, file: MirroredFile) -> None:
         try:

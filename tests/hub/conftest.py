@@ -13,7 +13,6 @@ import pytest
 
 from hub.home import Home
 from hub.local import LocalHub
-from tests.builders.models.tiny_base import TinyBase
 from tests.builders.upstream.cache import gated
 from tests.builders.upstream.pickles import world
 from tests.builders.upstream.tiny_hub import tiny_hub
@@ -60,19 +59,8 @@ def make_module(tmp_path: Path, encoder_folder: Path) -> Callable[..., Path]:
     return partial(save_module, tmp_path / "modules", encoder_folder)
 
 
-@pytest.fixture(scope="session")
-def tiny_base(base_folder: Path) -> TinyBase:
-    return TinyBase(base_folder)
-
-
 @pytest.fixture
-def load_base_once(tiny_base: TinyBase, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `load_pipeline` read the files of the tiny base once, and take copies, in a third of the time."""
-    monkeypatch.setattr("hub.loader.pipeline.load_base", tiny_base.load_base)
-
-
-@pytest.fixture
-def load(base_folder: Path, encoder_folder: Path, load_base_once: None) -> Callable[..., Any]:
+def load(base_folder: Path, encoder_folder: Path) -> Callable[..., Any]:
     """`load_pipeline` on the tiny base, quiet."""
     from hub.loader import load_pipeline
 

@@ -197,9 +197,8 @@ class Fetches:
             else:
                 fetch.run(partial(self._follow, file, shared, lock), self._hub)
         finally:
-            with (
-                self._lock
-            ):  # The next one must not take this for the download of another process, and copy what is left of it.
+            # At once: another download of this process would take one that still has the lock for that of another process.
+            with self._lock:
                 fetch.path.unlink(missing_ok=True)
                 lock.release()
                 del self._running[file.etag]

@@ -17,8 +17,6 @@ from hub.generation.requests import GenerationRequest, Pinned
 from hub.local import LocalHub
 from tests.builders.models.tiny import push
 
-pytestmark = pytest.mark.usefixtures("load_base_once")
-
 
 def pinned(hub: LocalHub, name: str) -> Pinned:
     found = hub.registry.get(name)

@@ -14,8 +14,6 @@ from hub.cli import main
 from hub.errors import DoesNotFit
 from hub.images.generate import GenerationSettings, PromptWithLanguage, generate_images
 
-pytestmark = pytest.mark.usefixtures("load_base_once")
-
 
 def pixels(path: Path) -> Image.Image:
     """An image, its file closed again."""

@@ -13,8 +13,6 @@ from PIL import Image, ImageDraw
 from hub.cli import main
 from hub.images.text_rendering import width_of, wrap, write
 
-pytestmark = pytest.mark.usefixtures("load_base_once")
-
 QUICK = ["--steps", "2", "--device", "cpu", "--adapter", "mulan-yo"]
 
 

@@ -97,7 +97,7 @@ def kill_again_and_again(environment: dict[str, str], rounds: int, seed: int = 0
 
 def _stop_fork_server() -> None:
     """Stop the fork server of this process, if it runs: other tests start one that has imported other libraries."""
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # `multiprocessing` has no public way to stop it
 
 
 def files_of(number: int) -> dict[str, bytes]:

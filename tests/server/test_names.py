@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
-from tests.builders.server.published import client, hub  # noqa: F401 - fixtures
+from tests.builders.server.published import client, hub
 
+__all__ = ["client", "hub"]
 HTML = {"Accept": "text/html"}
 ZERO_SHOT = "zero-shot: trained on English, no French score yet"
 
 
 @pytest.mark.parametrize("name", ["sd 1.5", "runwayml/stable-diffusion-v1-5", "SD15"])
-def test_a_filter_takes_any_name_of_a_base(client: TestClient, name: str):  # noqa: F811
+def test_a_filter_takes_any_name_of_a_base(client: TestClient, name: str):
     expected, found = (client.get("/api/v1/search", params={"base": each}).json() for each in ("sd15", name))
     assert expected["total"] > 5
     assert [each["name"] for each in found["items"]] == [each["name"] for each in expected["items"]]
@@ -20,7 +21,7 @@ def test_a_filter_takes_any_name_of_a_base(client: TestClient, name: str):  # no
     assert 'aria-label="Remove the filter sd15"' in page
 
 
-def test_an_artifact_is_found_by_any_name_of_a_base(client: TestClient):  # noqa: F811
+def test_an_artifact_is_found_by_any_name_of_a_base(client: TestClient):
     for name in ("SD-1.5", "runwayml/stable-diffusion-v1-5"):
         body = client.get(f"/api/v1/artifacts/{name}", follow_redirects=True).json()
         assert (body["owner"], body["name"], body["kind"]) == ("linguahub", "sd15", "base")
@@ -30,7 +31,7 @@ def test_an_artifact_is_found_by_any_name_of_a_base(client: TestClient):  # noqa
     assert client.get("/api/models/runwayml/stable-diffusion-v1-5").status_code in {401, 404}, "another hub's protocol"
 
 
-def test_an_artifact_says_what_its_name_gives_on_other_bases(client: TestClient):  # noqa: F811
+def test_an_artifact_says_what_its_name_gives_on_other_bases(client: TestClient):
     body = client.get("/api/v1/artifacts/linguahub/mulan-yo").json()
     assert {each["base"]: each["module"] for each in body["stand_ins"]} == {
         "sd15": "linguahub/mulan-sd15-aesthetic", "sd21": "linguahub/mulan-sd21-aesthetic", "sdxl": "linguahub/mulan-sdxl-aesthetic",
@@ -41,7 +42,7 @@ def test_an_artifact_says_what_its_name_gives_on_other_bases(client: TestClient)
     assert "English; other languages are zero-shot" in client.get("/linguahub/mulan-sd15-aesthetic", headers=HTML).text
 
 
-def test_a_name_that_no_artifact_has_leads_to_its_modules(client: TestClient):  # noqa: F811
+def test_a_name_that_no_artifact_has_leads_to_its_modules(client: TestClient):
     body = client.get("/api/v1/search", params={"text": "mulan-fr"}).json()
     assert (body["total"], len(body["stand_ins"])) == (0, 5)
     page = client.get("/mulan-fr", headers=HTML, follow_redirects=True)
@@ -50,6 +51,6 @@ def test_a_name_that_no_artifact_has_leads_to_its_modules(client: TestClient):  
     assert client.get("/mulan-xx", headers=HTML).status_code == 404
 
 
-def test_a_list_for_a_language_says_which_modules_never_saw_it(client: TestClient):  # noqa: F811
+def test_a_list_for_a_language_says_which_modules_never_saw_it(client: TestClient):
     page = client.get("/", params={"lang": "fr", "base": "sdxl"}, headers=HTML).text
     assert ZERO_SHOT.removeprefix("z") in page

@@ -86,7 +86,7 @@ def test_a_worker_computes_what_is_missing_and_refuses_scores_without_it(
     sent = RemoteEvaluation(
         home=hub.home, artifact=str(artifact.name), revision=artifact.revision, base="", device="cpu", wanted=wanted
     )
-    request = pickle.loads(pickle.dumps(sent))
+    request = pickle.loads(pickle.dumps(sent))  # as Ray sends it to a worker
     given = [str(word) for option in choice.command_options() for word in option]
     expected = json_of(capsys, evaluate, name, "--benchmark", benchmark, *given, "--lang", language, "--device", "cpu")
     worker = ResultWorker(request)

@@ -29,6 +29,7 @@ from hub.languages import autonym, language_name
 from hub.names import ArtifactName
 from hub.records import Artifact, Query
 from hub.registry import Registry
+from hub.registry.index.facet_bits import facet_bits
 from hub.registry.index.ranking import UNMEASURED, ranking_in
 from hub.registry.index.tags import CURATED_OWNER, index_words
 from hub.registry.index.text import words_in
@@ -209,7 +210,7 @@ def _add(tables: dict[str, list[dict[str, Any]]], number: int) -> None:
          "source": "hub evaluate", "reason": "", "sample_size": 256, "seed": 0, "low": None, "high": None, "ranking": -0.999 * value}
         for place, tag in enumerate(languages) if number % 10 == 0 and (value := draw.random()) is not None
     ]  # fmt: skip
-    rankings = [(each["language"], each["ranking"]) for each in scores]
+    rankings, bits = [(each["language"], each["ranking"]) for each in scores], facet_bits(artifact)
     tables["scores"] += scores
     time_of = (
         f"20{draw.randint(20, 26)}-{draw.randint(1, 12):02}-{draw.randint(1, 28):02} 10:00:00.{number % 1000000:06}"
@@ -220,12 +221,12 @@ def _add(tables: dict[str, list[dict[str, Any]]], number: int) -> None:
          "tags": json.dumps(artifact.tags), "upstream": "[]", "weights_digest": f"{number:064x}", "size_bytes": 40_000_000,
          "downloads": int(draw.paretovariate(0.8)) - 1, "ranking": min((place for _, place in rankings), default=UNMEASURED),
          "created_at": time_of, "updated_at": time_of, "words": _words(artifact),
-         "facets": index_words(artifact, has_images=number % 5 == 0),
+         "facets": index_words(artifact, has_images=number % 5 == 0), "facet_bits": bits,
          "aliases": json.dumps([f"Stable Base {number}.5", f"SB {number}.5", f"someone/stable-base-v{number}-5"] if is_base else []),
          "private": False, "gated": "", "allow_unsafe_files": False, "likes": draw.randint(0, 50)}
     )  # fmt: skip
     tables["artifact_languages"] += [
-        {"artifact_id": number, "position": place, "tag": tag, "ranking": ranking_in(tag, rankings)}
+        {"artifact_id": number, "position": place, "tag": tag, "ranking": ranking_in(tag, rankings), "facet_bits": bits}
         for place, tag in enumerate(languages)
     ]
     tables["artifact_bases"] += [

@@ -66,3 +66,16 @@ def reproduce_claims(hub, name):
 
 def names(page):
     return [artifact.name.name for artifact in page.items]
+
+
+_ORDERS = {
+    "ranking": "ranking, downloads DESC, key", "update": "updated_at DESC, key", "downloads": "downloads DESC, key",
+    "bare_name": "bare_key, key", "creation": "created_at DESC, key", "likes": "likes DESC, key", "trend": "trending DESC, key",
+}  # fmt: skip
+WITHOUT_0041 = (
+    *(f"DROP INDEX artifacts_by_{name}" for name in _ORDERS), "DROP INDEX languages_by_ranking",
+    *(f"ALTER TABLE {table} DROP COLUMN facet_bits" for table in ("artifacts", "artifact_languages")),
+    *(f"CREATE INDEX artifacts_by_{name} ON artifacts ({columns})" for name, columns in _ORDERS.items()),
+    "CREATE INDEX languages_by_ranking ON artifact_languages (tag, ranking, artifact_id)",
+)  # fmt: skip
+"""Statements that make a current registry one of schema 0040."""

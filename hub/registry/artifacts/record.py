@@ -18,6 +18,7 @@ from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.files import add_files
 from hub.registry.database.clock import UNDATED
 from hub.registry.events import CONFIG, REPO, SCORE, emit, emit_ref, has_listeners, score_event
+from hub.registry.index.facet_bits import facet_bits
 from hub.registry.index.facet_counts import EVERYTHING, add_counts, facets_in, recount
 from hub.registry.index.ranking import UNMEASURED, ranking, ranking_in
 from hub.registry.index.tags import index_words, is_image
@@ -257,16 +258,17 @@ def columns_of(artifact: Artifact, revision: Revision) -> dict[str, Any]:
         "updated_at": revision.created_at or UNDATED, "ranking": min([UNMEASURED, *(rank for _, rank in _rankings(artifact))]),
         "weights": artifact.weights, "parameters": artifact.total_parameters,
         "words": words_of(artifact), "facets": index_words(artifact, has_images=any(is_image(file.path) for file in revision.files)),
+        "facet_bits": facet_bits(artifact),
     }  # fmt: skip
 
 
 def rows_of(artifact_id: int, artifact: Artifact) -> list[tuple[type[Table], list[dict[str, Any]]]]:
     """Return the rows of the languages, bases, variants, scores and parities of an artifact's card, by table."""
     artifact = dataclasses.replace(artifact, scores=tuple(map(_claim, artifact.scores)))
-    rankings = _rankings(artifact)
+    rankings, bits = _rankings(artifact), facet_bits(artifact)
     rows: dict[type[Table], list[dict[str, Any]]] = {
         LanguageRow: [
-            {"position": position, "tag": tag, "ranking": ranking_in(tag, rankings)}
+            {"position": position, "tag": tag, "ranking": ranking_in(tag, rankings), "facet_bits": bits}
             for position, tag in enumerate(artifact.languages)
         ],
         BaseRow: [

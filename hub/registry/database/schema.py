@@ -18,7 +18,7 @@ TABLE_MODULES = ("artifacts", "scores", "outbox", "accounts", "moderation", "tru
 """Modules of `hub.registry.tables`, imported by name because no code needs all of them."""
 FIRST = "0030"
 """The migration that creates all tables. Earlier ones belong to registries that were never released."""
-HEAD = "0040"
+HEAD = "0041"
 """The newest migration in `migrations/versions`."""
 _MIGRATION_LOCK = threading.Lock()
 """Alembic keeps the running migration in a global variable, so two threads must not migrate at the same time."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hub.registry.accounts.visibility import visibility_condition
+from hub.registry.index.facet_bits import bits_in
 from hub.registry.search.criteria import OWNER, SearchCriteria, facet_group
 
 if TYPE_CHECKING:
@@ -26,16 +27,34 @@ def conditions_of(
 
     `first` and `then` are further conditions that need no row, but its id: the first ones are the fastest, the others the slowest of these.
     """
+    by_bits, bits = bit_conditions(criteria, "artifacts.facet_bits")
     by_id, values = id_conditions(database, criteria, "artifacts.id")
     of_row, more = row_conditions(database, criteria)
     # Indexes of sort orders contain the key, too. Keys of data sets have a prefix, which does not belong to the name.
     parts = () if criteria.among is not None else range(len(criteria.name_parts))
     by_key = [f"artifacts.key LIKE :part_{number} ESCAPE '!'" for number in parts]
-    by_index = [*by_key, *first, *by_id, *then]
+    by_index = [*by_bits, *by_key, *first, *by_id, *then]
     conditions = [*by_index, *of_row]
     if by_index and of_row:
         conditions = [database.in_turn(" AND ".join(by_index), " AND ".join(of_row))]
-    return conditions, values | more
+    return conditions, bits | values | more
+
+
+def bit_conditions(criteria: SearchCriteria, column: str) -> tuple[list[str], dict[str, Any]]:
+    """Return the conditions on the bits of facets in `column`, and their parameters: all matches satisfy these, and few others.
+
+    See `hub.registry.index.facet_bits`.
+    """
+    if criteria.among is not None:
+        return [], {}
+    groups = [sorted({bits_in([word]) for word in group}) for group in criteria.facets_with_bits]
+    conditions = list[str]()
+    values = dict[str, Any]()
+    for group in sorted(groups, key=len):
+        names = {f"bits_{len(values) + number}": bits for number, bits in enumerate(group)}
+        conditions.append(f"({' OR '.join(f'({column} & :{name}) = :{name}' for name in names)})")
+        values |= names
+    return conditions, values
 
 
 def id_conditions(database: Database, criteria: SearchCriteria, column: str) -> tuple[list[str], dict[str, Any]]:

@@ -169,10 +169,16 @@ class SearchCriteria:
     @property
     def facets(self) -> list[list[str]]:
         """Groups of index words; an artifact must have one word of each group."""
-        groups = [*map(facet_group, self.columns.items())]
+        owners = [facet_group((OWNER, self.columns[OWNER]))] if OWNER in self.columns else []
+        return owners + self.facets_with_bits + self.other_facets
+
+    @property
+    def facets_with_bits(self) -> list[list[str]]:
+        """`facets` of those kinds that have bits; see `hub.registry.index.facet_bits`."""
+        groups = [facet_group(each) for each in self.columns.items() if each[0] != OWNER]
         groups += [[facet_word("base", name) for name in self.bases]] if self.bases else []
         groups += [[facet_word("language", tag) for tag in self.tags]] if self.tags else []
-        return groups + self.other_facets
+        return groups
 
     @property
     def other_facets(self) -> list[list[str]]:

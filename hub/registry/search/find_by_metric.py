@@ -65,9 +65,9 @@ def find_by_metric(
     elif in_language:
         max_listed = max_compared
     else:
-        # Reading another order passes artifacts that do not match or have no such score.
+        # Reading another order passes artifacts that do not match or have no such score. Bits of facets are compared before scores.
         passed = end_of_page(query) * counts[""].get("", 0)
-        max_listed = min(MAX_LISTED, int(sqrt(passed / share)))
+        max_listed = min(MAX_LISTED, int(sqrt(passed if criteria.facets_with_bits else passed / share)))
         max_sorted = max(max_compared, int(sqrt(passed * SET_COST))) if candidates else 0
     count = count_scores(database, score_filter, max_listed + 1) if max_listed else 1
     if count <= min(max_listed, max_sorted):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hub.registry.index.ranking import UNMEASURED
-from hub.registry.search.conditions import conditions_of, id_conditions, row_conditions
+from hub.registry.search.conditions import bit_conditions, conditions_of, id_conditions, row_conditions
 from hub.registry.search.criteria import ORDER_BY, SORT_COLUMNS, SearchCriteria
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ def _both(one: Condition, other: Condition) -> Condition:
 def _measured_first(database: Database, criteria: SearchCriteria, limit: int, only: Condition = ANY) -> list[int]:
     """Return up to `limit` matches with a score in one of the languages, by the best of their rankings there."""
     others = replace(criteria, tags=())
-    conditions, values = id_conditions(database, others, "artifact_languages.artifact_id")
+    conditions, values = bit_conditions(others, "artifact_languages.facet_bits")
+    by_id, more = id_conditions(database, others, "artifact_languages.artifact_id")
+    conditions, values = [*conditions, *by_id], values | more
     of_row, more = row_conditions(database, others)
     of_row += [only[0]] if only[0] else []
     joined = "JOIN artifacts ON id = artifact_id" if of_row else ""

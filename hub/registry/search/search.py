@@ -44,9 +44,8 @@ CANDIDATES = 500
 """Maximum number of matches that are ranked and counted one by one."""
 MAX_LISTED = 20_000
 """Maximum number of matches, or of artifacts with certain scores, that are listed to be found in the index of the sort order."""
-_ROW_COST, _ID_COST, _NAME_COST = 1.0, 0.25, 0.05
-"""Cost of passing an artifact in a sort order, relative to listing a match: by reading its row, by comparing its id with other tables,
-and if the index contains what is compared."""
+_ROW_COST, _INDEX_COST = 1.0, 0.1
+"""Cost of passing an artifact in a sort order, relative to listing a match: if its row is read, and if the index decides."""
 _LANGUAGE_SET_COST = 0.05
 """The same as SET_COST for an order by relevance for a language, in which sorting reads the scores of each match."""
 COMMON = 0.5
@@ -195,7 +194,7 @@ def _listing_limit(
         measured = min(end, database.rows(question, values)[0][0] / len(matching) * expected)
         in_languages = sum(counts["language"].get(tag, 0) for tag in criteria.tags)
         passed = (measured * in_languages + (end - measured) * artifacts) / expected
-    cost = _NAME_COST if criteria.name_parts else _ROW_COST if row_conditions(database, criteria)[0] else _ID_COST
+    cost = _INDEX_COST if criteria.name_parts or criteria.facets_with_bits else _ROW_COST
     max_listed = min(int(passed * cost * (candidates / CANDIDATES) ** 2), max(candidates, MAX_LISTED))
     return max_listed if expected <= max_listed else candidates
 

@@ -46,7 +46,10 @@ _TEXT_INDEX = {
 
 
 _WITH_ID: dict[str, Any] = {"postgresql_include": ["id"]}
-"""Indexes of sort orders contain ids, so that rows need not be read to compare these with other tables. In SQLite, all indexes do."""
+"""Indexes of sort orders contain ids and bits of facets, so that most rows that do not match are passed without being read.
+
+In SQLite, all indexes contain ids.
+"""
 
 
 class ArtifactRow(Table):
@@ -58,14 +61,14 @@ class ArtifactRow(Table):
         Index("artifacts_by_owner_and_kind", "owner", "kind"),
         Index("artifacts_by_method", "method"),
         Index("artifacts_by_license", "license"),
-        Index("artifacts_by_ranking", "ranking", text("downloads DESC"), "key", **_WITH_ID),
-        Index("artifacts_by_update", text("updated_at DESC"), "key", **_WITH_ID),
-        Index("artifacts_by_downloads", text("downloads DESC"), "key", **_WITH_ID),
-        Index("artifacts_by_bare_name", "bare_key", "key", **_WITH_ID),
+        Index("artifacts_by_ranking", "ranking", text("downloads DESC"), "key", "facet_bits", **_WITH_ID),
+        Index("artifacts_by_update", text("updated_at DESC"), "key", "facet_bits", **_WITH_ID),
+        Index("artifacts_by_downloads", text("downloads DESC"), "key", "facet_bits", **_WITH_ID),
+        Index("artifacts_by_bare_name", "bare_key", "key", "facet_bits", **_WITH_ID),
         Index("artifacts_by_privacy", "private", "owner"),
-        Index("artifacts_by_creation", text("created_at DESC"), "key", **_WITH_ID),
-        Index("artifacts_by_likes", text("likes DESC"), "key", **_WITH_ID),
-        Index("artifacts_by_trend", text("trending DESC"), "key", **_WITH_ID),
+        Index("artifacts_by_creation", text("created_at DESC"), "key", "facet_bits", **_WITH_ID),
+        Index("artifacts_by_likes", text("likes DESC"), "key", "facet_bits", **_WITH_ID),
+        Index("artifacts_by_trend", text("trending DESC"), "key", "facet_bits", **_WITH_ID),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -110,6 +113,8 @@ class ArtifactRow(Table):
     """Searchable words; see `hub.registry.index.text`."""
     facets: Mapped[str] = mapped_column(server_default="")
     """Index words for facets, tags and name parts; see `hub.registry.index.tags`."""
+    facet_bits: Mapped[int] = mapped_column(server_default="0")
+    """See `hub.registry.index.facet_bits`."""
 
 
 for _dialect, _statements in _TEXT_INDEX.items():
@@ -129,7 +134,7 @@ class LanguageRow(Table):
     __tablename__ = "artifact_languages"
     __table_args__ = (
         Index("artifacts_by_language", "tag", "artifact_id"),
-        Index("languages_by_ranking", "tag", "ranking", "artifact_id"),
+        Index("languages_by_ranking", "tag", "ranking", "artifact_id", "facet_bits"),
     )
 
     artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
@@ -137,6 +142,8 @@ class LanguageRow(Table):
     tag: Mapped[str]
     ranking: Mapped[float] = mapped_column(server_default="1000")
     """Ranking among the artifacts for this language; see `hub.registry.index.ranking.ranking_in`."""
+    facet_bits: Mapped[int] = mapped_column(server_default="0")
+    """Those of the artifact."""
 
 
 class BaseRow(Table):

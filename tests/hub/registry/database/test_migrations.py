@@ -10,7 +10,7 @@ from hub.registry.accounts.tokens import Tokens
 from hub.registry.artifacts.branches import create_ref
 from hub.registry.artifacts.repositories import move_repository
 from hub.registry.database.schema import HEAD
-from tests.builders.registry import an_artifact, fill
+from tests.builders.registry import WITHOUT_0041, an_artifact, fill
 
 ADA = Actor("ada")
 TO_0034 = {
@@ -53,7 +53,7 @@ SHARED = """
 def downgrade(registry):
     """Change a current registry to what schema 0034 had."""
     with registry.database.engine.begin() as connection:
-        for statement in f"{TO_0034[connection.dialect.name]};{SHARED}".split(";"):
+        for statement in (*WITHOUT_0041, *f"{TO_0034[connection.dialect.name]};{SHARED}".split(";")):
             connection.exec_driver_sql(statement)
 
 

@@ -23,7 +23,7 @@ from hub.registry.database.sqlite import SqliteDatabase
 from tests.builders import ROOT, postgres
 from tests.builders.artifacts import a_score
 from tests.builders.hub import opened_version
-from tests.builders.registry import a_revision, an_artifact, fill, names, put
+from tests.builders.registry import WITHOUT_0041, a_revision, an_artifact, fill, names, put
 
 
 def test_head_is_the_newest_migration():
@@ -31,7 +31,7 @@ def test_head_is_the_newest_migration():
     assert newest.name.startswith(f"{HEAD}_")
 
 
-TABLES_OF_HEAD = ("0040", "6a4a58144dc6")
+TABLES_OF_HEAD = ("0041", "c0954c028259")
 """The revision, and the first digits of a SHA-256 over its tables and columns."""
 
 
@@ -162,8 +162,8 @@ def test_scores_of_an_older_registry_become_self_reported_and_rank_as_if_publish
         an_artifact("ada/copy", scores=(a_score(0.9999),)),
         reproduced=False,
     )
-    ranks = "SELECT key, position, provenance, scores.ranking, artifacts.ranking AS best FROM scores JOIN artifacts ON artifacts.id = artifact_id ORDER BY 1, 2"
-    languages = "SELECT artifact_id, tag, ranking FROM artifact_languages ORDER BY 1, 2"
+    ranks = "SELECT key, position, provenance, scores.ranking, artifacts.ranking AS best, facet_bits FROM scores JOIN artifacts ON artifacts.id = artifact_id ORDER BY 1, 2"
+    languages = "SELECT artifact_id, tag, ranking, facet_bits FROM artifact_languages ORDER BY 1, 2"
     expected = [[tuple(row) for row in registry.database.rows(each)] for each in (ranks, languages)]
     without_0033(registry)
     registry.close()
@@ -203,7 +203,10 @@ def without_0033(registry):
 
 
 FILES = ("README.md", "emoji-sd/config.json", "emoji-sd/model.safetensors", "emoji-sd/text/vocab.json")
-WITHOUT_0039 = ("ALTER TABLE mirror_blobs DROP COLUMN used_at",)
+WITHOUT_0039 = (
+    *WITHOUT_0041,
+    "ALTER TABLE mirror_blobs DROP COLUMN used_at",
+)
 WITHOUT_0038 = (
     *WITHOUT_0039,
     *(f"DROP TABLE {name}" for name in ("reset_links", "reports", "hidden_artifacts", "blocked_files")), "DROP INDEX audit_by_action",

@@ -1,0 +1,64 @@
+"""Bits of facets in the indexes of sort orders: they leave out no match, and leave out most others."""
+
+import dataclasses
+
+import pytest
+
+from hub.records import Query
+from hub.registry.index.facet_bits import bits_in, facet_bits
+from hub.registry.index.text import facet_word
+from hub.registry.search.criteria import SORT_COLUMNS
+from hub.registry.search.search import find
+from tests.builders.registry import an_artifact, fill, names, put
+
+WIDE = tuple(f"{letter}{other}" for letter in "abcdefghij" for other in "aeiou")
+SPELLINGS = [
+    {"license": "Open RAIL M"}, {"license": "open-rail-m"}, {"base": "Some Base"}, {"base": "ada/some base"}, {"kind": "delta"},
+    {"language": "por"}, {"language": "pt-BR"}, {"method": "LoRA"}, {"method": "lora,lcm"}, {"language": "yo,pt", "kind": "delta,encoder"},
+]  # fmt: skip
+
+
+@pytest.fixture
+def registry(address):
+    """Return a registry with one artifact to find, and others that differ from it in each facet."""
+    from hub.registry import Registry
+
+    opened = Registry.open(address)
+    wanted = an_artifact(
+        "ada/wanted", kind="delta", method="lora", license="Open RAIL M", languages=("pt-BR",), bases=("ada/Some Base",)
+    )
+    others = (an_artifact(f"ada/other-{number}", languages=("hi",)) for number in range(3))
+    fill(opened, wanted, *others)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("asked", SPELLINGS, ids=str)
+def test_a_value_is_found_in_every_sort_order_however_it_is_written(registry, asked):
+    for sort in SORT_COLUMNS:
+        assert names(find(registry.database, Query(**asked, sort=sort), 0)) == ["wanted"]
+
+
+def test_an_artifact_in_many_languages_has_the_bits_of_each():
+    artifact = an_artifact(languages=WIDE)
+    for tag in WIDE:
+        assert facet_bits(artifact) & bits_in([facet_word("language", tag)]) == bits_in([facet_word("language", tag)])
+
+
+def test_bits_fit_into_a_signed_integer_of_64_bits():
+    assert 0 < facet_bits(an_artifact(languages=WIDE, bases=WIDE)) < 1 << 63
+
+
+def test_one_value_rarely_has_the_bits_of_another():
+    alike = [
+        (one, other) for one in WIDE for other in WIDE
+        if one < other and bits_in([facet_word("language", one)]) == bits_in([facet_word("language", other)])
+    ]  # fmt: skip
+    assert len(alike) < 0.02 * len(WIDE) * (len(WIDE) - 1) / 2
+
+
+def test_bits_change_with_the_card(registry):
+    changed = dataclasses.replace(registry.get("ada/wanted"), languages=("yo",))
+    put(registry, changed, "a", parent="0" * 64)
+    assert names(find(registry.database, Query(language="yo"), 0)) == ["wanted"]
+    assert names(find(registry.database, Query(language="pt"), 0)) == []

@@ -72,10 +72,11 @@ _ORDERS = {
     "ranking": "ranking, downloads DESC, key", "update": "updated_at DESC, key", "downloads": "downloads DESC, key",
     "bare_name": "bare_key, key", "creation": "created_at DESC, key", "likes": "likes DESC, key", "trend": "trending DESC, key",
 }  # fmt: skip
+_OF_LANGUAGES = {"artifacts_by_language": "tag, artifact_id", "languages_by_ranking": "tag, ranking, artifact_id"}
 WITHOUT_0041 = (
-    *(f"DROP INDEX artifacts_by_{name}" for name in _ORDERS), "DROP INDEX languages_by_ranking",
+    *(f"DROP INDEX artifacts_by_{name}" for name in _ORDERS), *(f"DROP INDEX {name}" for name in _OF_LANGUAGES),
     *(f"ALTER TABLE {table} DROP COLUMN facet_bits" for table in ("artifacts", "artifact_languages")),
     *(f"CREATE INDEX artifacts_by_{name} ON artifacts ({columns})" for name, columns in _ORDERS.items()),
-    "CREATE INDEX languages_by_ranking ON artifact_languages (tag, ranking, artifact_id)",
+    *(f"CREATE INDEX {name} ON artifact_languages ({columns})" for name, columns in _OF_LANGUAGES.items()),
 )  # fmt: skip
 """Statements that make a current registry one of schema 0040."""

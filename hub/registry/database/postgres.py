@@ -39,6 +39,8 @@ _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit = of
 """The queries of a snapshot take milliseconds, less than to compile one or to start a process."""
 _EXPECTED = re.compile(r"rows=(\d+)")
 """The number of rows in the first line of a plan."""
+_LAST = 20
+"""Number of matches whose places in the table are looked up."""
 _MAX_WHOLE = 1000
 """Maximum limit for which words are first looked up as whole ones: these are rarely all matches."""
 _NAME = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
@@ -132,15 +134,26 @@ class PostgresDatabase(Database):
         return found
 
     def estimate(
-        self, words: Sequence[str], facets: Sequence[Sequence[str]], found: Sequence[int], artifacts: int
+        self,
+        words: Sequence[str],
+        facets: Sequence[Sequence[str]],
+        found: Sequence[int],
+        artifacts: int,  # noqa: ARG002 - the planner knows it.
     ) -> float:
-        """See `Database.estimate`: what the planner expects, and at least as if all matches were as far apart as the first ones."""
+        """See `Database.estimate`: what the planner expects, and at least as if all matches were as dense as the first ones."""
         plan = self.rows(
             "EXPLAIN SELECT 1 FROM artifacts WHERE search @@ CAST(:query AS tsquery)",
             {"query": _tsquery(words, facets)},
         )
         expected = _EXPECTED.search(plan[0][0])
-        return max(float(expected[1]) if expected else 0.0, super().estimate(words, facets, found, artifacts))
+        return max(float(expected[1]) if expected else 0.0, self._as_dense_as(found))
+
+    def _as_dense_as(self, found: Sequence[int]) -> float:
+        """Return how many match if matches are as dense in the whole table as up to the last of `found`, which are in its order."""
+        last = "SELECT (CAST(CAST(max(ctid) AS text) AS point))[0] FROM artifacts WHERE id = ANY(:last)"
+        pages = "SELECT relpages FROM pg_class WHERE oid = CAST('artifacts' AS regclass)"
+        [(page, total)] = self.rows(f"SELECT ({last}), ({pages})", {"last": list(found[-_LAST:])})
+        return len(found) * max(1.0, total / (page + 1)) if found and page is not None else 0.0
 
     def match_condition(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
         """See `Database.match_condition`."""

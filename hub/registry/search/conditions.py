@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hub.registry.accounts.visibility import visibility_condition
@@ -13,11 +12,6 @@ from hub.registry.search.criteria import OWNER, SearchCriteria, facet_group
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
-
-_MANY = 20
-"""Number of matches per wanted one, beyond which the text index takes longer than reading artifacts one by one."""
-_OFTEN = 0.15
-"""Minimum share of the artifacts of a language or base that match, for these to be read one by one."""
 
 
 def conditions_of(
@@ -64,8 +58,12 @@ def id_conditions(database: Database, criteria: SearchCriteria, column: str) -> 
         return [condition], values
     conditions = list[str]()
     values = {}
-    for table, name, wanted in _tables(criteria):
-        among, more = _among(name, wanted)
+    for table, name, wanted in (
+        ("artifact_bases", "base_key", criteria.bases), ("artifact_languages", "tag", criteria.tags),
+    ):  # fmt: skip
+        if not wanted:
+            continue
+        among, more = one_of(name, wanted)
         # A scalar query is looked up for each row; `EXISTS` can be a join with all artifacts of a language.
         has = f"SELECT 1 FROM {table} AS has WHERE has.artifact_id = {column} AND has.{among} LIMIT 1"
         conditions.append(f"({has}) IS NOT NULL")
@@ -73,54 +71,7 @@ def id_conditions(database: Database, criteria: SearchCriteria, column: str) -> 
     return conditions, values
 
 
-def first_ids(
-    database: Database, criteria: SearchCriteria, limit: int, counts: Mapping[str, Mapping[str, int]]
-) -> list[int]:
-    """Return up to `limit` + 1 ids of matches. `counts`: the numbers of artifacts with each value of each facet."""
-    asked = criteria.prefixes, criteria.word_groups
-    tables = _tables(criteria)
-    if tables and not database.reads_lists_on_demand:
-        # The text index would read the shortest of its lists to the end.
-        _, name, wanted = tables[-1]
-        of_table = sum(counts["language" if name == "tag" else "base"].get(each, 0) for each in wanted)
-        if of_table > _MANY * limit:
-            matching = database.estimate(*asked, (), counts[""].get("", 0))
-            if matching > max(_MANY * limit, _OFTEN * of_table):
-                found = _first_of_table(database, criteria, limit)
-                if len(found) > limit:
-                    return found
-    return database.match_ids(*asked, limit)
-
-
-def _first_of_table(database: Database, criteria: SearchCriteria, limit: int) -> list[int]:
-    """Return up to `limit` + 1 ids of matches among the first artifacts of the wanted languages, or else of the bases."""
-    table, name, wanted = _tables(criteria)[-1]
-    others = replace(criteria, tags=()) if name == "tag" else replace(criteria, bases=())
-    among, values = _among(name, wanted)
-    conditions, more = id_conditions(database, others, "own.artifact_id")
-    of_row, further = row_conditions(database, others)
-    if of_row:
-        row = f"SELECT 1 FROM artifacts WHERE artifacts.id = own.artifact_id AND {' AND '.join(of_row)} LIMIT 1"
-        conditions.append(f"({row}) IS NOT NULL")
-    if len(wanted) > 1:  # An artifact can have several of them.
-        earlier = f"other.artifact_id = own.artifact_id AND other.{among} AND other.{name} < own.{name}"
-        conditions.append(f"(SELECT 1 FROM {table} AS other WHERE {earlier} LIMIT 1) IS NULL")
-    first = f"SELECT artifact_id, {name} FROM {table} WHERE {among} LIMIT :read"
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    limits = {"read": int(2 * (limit + 1) / _OFTEN), "limit": limit + 1}
-    rows = database.rows(
-        f"SELECT artifact_id FROM ({first}) AS own {where} LIMIT :limit", {**values, **more, **further, **limits}
-    )
-    return [row[0] for row in rows]
-
-
-def _tables(criteria: SearchCriteria) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Return the tables of bases and languages that some are wanted of: name, column and wanted values, the rarer ones first."""
-    tables = (("artifact_bases", "base_key", criteria.bases), ("artifact_languages", "tag", criteria.tags))
-    return [each for each in tables if each[2]]
-
-
-def _among(column: str, wanted: Sequence[str]) -> tuple[str, dict[str, str]]:
+def one_of(column: str, wanted: Sequence[str]) -> tuple[str, dict[str, str]]:
     """Return the condition that a column has one of few values, and its parameters."""
     names = {f"wanted_{column}_{number}": each for number, each in enumerate(wanted)}
     return f"{column} IN ({', '.join(f':{each}' for each in names)})", names

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hub.languages import MULTILINGUAL, covers
 from hub.names import split_values
 from hub.records import Query
+from hub.registry.index.facet_bits import bits_in
 from hub.registry.index.ranking import FOREIGN_LANGUAGE, UNMEASURED
 from hub.registry.index.tags import HAS_IMAGES, can_be_in_name, magnitude_words, name_part_prefix, name_part_words
 from hub.registry.index.text import facet_word, query_words
@@ -169,16 +170,15 @@ class SearchCriteria:
     @property
     def facets(self) -> list[list[str]]:
         """Groups of index words; an artifact must have one word of each group."""
-        owners = [facet_group((OWNER, self.columns[OWNER]))] if OWNER in self.columns else []
-        return owners + self.facets_with_bits + self.other_facets
+        groups = [*map(facet_group, self.columns.items())]
+        groups += [[facet_word("base", name) for name in self.bases]] if self.bases else []
+        groups += [[facet_word("language", tag) for tag in self.tags]] if self.tags else []
+        return groups + self.other_facets
 
     @property
     def facets_with_bits(self) -> list[list[str]]:
-        """`facets` of those kinds that have bits; see `hub.registry.index.facet_bits`."""
-        groups = [facet_group(each) for each in self.columns.items() if each[0] != OWNER]
-        groups += [[facet_word("base", name) for name in self.bases]] if self.bases else []
-        groups += [[facet_word("language", tag) for tag in self.tags]] if self.tags else []
-        return groups
+        """Those groups of `facets` of which each word has bits; see `hub.registry.index.facet_bits`."""
+        return [group for group in self.facets if all(bits_in([word]) for word in group)]
 
     @property
     def other_facets(self) -> list[list[str]]:

@@ -20,9 +20,10 @@ from hub.registry.artifacts.rows import read_artifacts
 from hub.registry.index.ranking import UNMEASURED
 from hub.registry.scores.by_metric import best_values, the_ranking
 from hub.registry.scores.rows import headlines
-from hub.registry.search.conditions import filter_exactly, filter_ids, first_ids, row_conditions
+from hub.registry.search.conditions import filter_exactly, filter_ids, row_conditions
 from hub.registry.search.criteria import ORDER_BY, OWNER, Reading, SearchCriteria, criteria_of, read_literally
 from hub.registry.search.find_by_metric import BY_METRIC, find_by_metric
+from hub.registry.search.first_ids import COMMON, first_ids
 from hub.registry.search.keyset_pages import Condition
 from hub.registry.search.matches import (
     SAMPLE,
@@ -48,8 +49,6 @@ _ROW_COST, _INDEX_COST = 1.0, 0.1
 """Cost of passing an artifact in a sort order, relative to listing a match: if its row is read, and if the index decides."""
 _LANGUAGE_SET_COST = 0.05
 """The same as SET_COST for an order by relevance for a language, in which sorting reads the scores of each match."""
-COMMON = 0.5
-"""Minimum share of artifacts with a word for which it is compared last, if other criteria narrow more."""
 MAX_PAGE = 1001
 """Maximum number of artifacts of a page: one more than is ever shown, to know whether another page follows."""
 DRIFT = 50

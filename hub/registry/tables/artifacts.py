@@ -133,7 +133,7 @@ class LanguageRow(Table):
 
     __tablename__ = "artifact_languages"
     __table_args__ = (
-        Index("artifacts_by_language", "tag", "artifact_id"),
+        Index("artifacts_by_language", "tag", "artifact_id", "facet_bits"),
         Index("languages_by_ranking", "tag", "ranking", "artifact_id", "facet_bits"),
     )
 

@@ -18,6 +18,7 @@ _ORDERS = {
     "ranking": "ranking, downloads DESC, key", "update": "updated_at DESC, key", "downloads": "downloads DESC, key",
     "bare_name": "bare_key, key", "creation": "created_at DESC, key", "likes": "likes DESC, key", "trend": "trending DESC, key",
 }  # fmt: skip
+_OF_LANGUAGES = {"artifacts_by_language": "tag, artifact_id", "languages_by_ranking": "tag, ranking, artifact_id"}
 _BATCH = 10_000
 _PLACES = {"kind": (0, 8, 1), "method": (8, 12, 1), "license": (20, 8, 1), "base": (28, 15, 1), "language": (43, 20, 2)}
 """Facet → its first bit, the number of its bits, and how many of these a value sets."""
@@ -28,7 +29,8 @@ def upgrade() -> None:
     connection = op.get_bind()
     for name in _ORDERS:
         op.execute(f"DROP INDEX artifacts_by_{name}")
-    op.execute("DROP INDEX languages_by_ranking")
+    for name in _OF_LANGUAGES:
+        op.execute(f"DROP INDEX {name}")
     for table in ("artifacts", "artifact_languages"):
         op.add_column(table, sa.Column("facet_bits", WHOLE, nullable=False, server_default="0"))
     last = 0
@@ -43,7 +45,8 @@ def upgrade() -> None:
     with_id = " INCLUDE (id)" if connection.dialect.name == "postgresql" else ""
     for name, columns in _ORDERS.items():
         op.execute(f"CREATE INDEX artifacts_by_{name} ON artifacts ({columns}, facet_bits){with_id}")
-    op.execute("CREATE INDEX languages_by_ranking ON artifact_languages (tag, ranking, artifact_id, facet_bits)")
+    for name, columns in _OF_LANGUAGES.items():
+        op.execute(f"CREATE INDEX {name} ON artifact_languages ({columns}, facet_bits)")
 
 
 def _bits_in(words: Iterable[str]) -> int:

@@ -1,0 +1,79 @@
+"""Find the first matches of a search, up to a limit, in no order."""
+
+# ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hub.registry.search.conditions import bit_conditions, id_conditions, one_of, row_conditions
+from hub.registry.search.criteria import OWNER, SearchCriteria
+
+if TYPE_CHECKING:
+    from hub.registry.database.database import Database
+
+MAX_READ = 50_000
+"""Maximum number of artifacts that are compared by their bits, instead of reading the text index's lists of all facets and words."""
+MAX_ROWS = 4_000
+"""Maximum number of artifacts whose rows are read for this."""
+COMMON = 0.5
+"""Minimum share of artifacts with a word for which it is compared last, if other criteria narrow more."""
+_ENOUGH = 1.2
+"""Number of expected matches among these per wanted one, from which on most such searches find enough."""
+
+
+def first_ids(
+    database: Database, criteria: SearchCriteria, limit: int, counts: Mapping[str, Mapping[str, int]]
+) -> list[int]:
+    """Return up to `limit` + 1 ids of matches. `counts`: the numbers of artifacts with each value of each facet."""
+    of_languages = sum(counts["language"].get(tag, 0) for tag in criteria.tags)
+    compared = of_languages if criteria.tags else counts[""].get("", 0)
+    if max_read := _max_read(database, criteria, limit, compared, counts[""].get("", 0)):
+        found = _first_compared(database, criteria, limit, max_read)
+        if len(found) > limit or (criteria.tags and compared <= max_read):
+            return found
+    return database.match_ids(criteria.prefixes, criteria.word_groups, limit)
+
+
+def _max_read(database: Database, criteria: SearchCriteria, limit: int, compared: int, artifacts: int) -> int:
+    """Return the maximum number of artifacts, among the first of `compared`, that are compared; 0 if the text index is faster."""
+    with_bits = criteria.facets_with_bits
+    have_bits = len(with_bits) > bool(criteria.tags)
+    if criteria.name_parts or OWNER in criteria.columns or not (have_bits or criteria.tags):
+        return 0
+    if database.reads_lists_on_demand:
+        return MAX_READ if criteria.tags and have_bits and not criteria.words and with_bits == criteria.facets else 0
+    # The text index would read the shortest of its lists to the end.
+    matching = database.estimate(criteria.prefixes, criteria.word_groups, (), artifacts)
+    read_rows = with_bits != criteria.facets or bool(criteria.words)
+    if have_bits and read_rows:  # All of the artifacts with these bits, of which some have none of the words.
+        read_rows = matching < COMMON * database.estimate((), with_bits, (), artifacts)
+    max_read = MAX_READ if have_bits and not read_rows else MAX_ROWS
+    return max_read if matching * max_read > _ENOUGH * limit * compared else 0
+
+
+def _first_compared(database: Database, criteria: SearchCriteria, limit: int, max_read: int) -> list[int]:
+    """Return up to `limit` + 1 ids of matches among the first `max_read` of the languages, or else of the most downloaded ones."""
+    others = replace(criteria, tags=())
+    conditions, values = bit_conditions(others, "own.facet_bits")
+    by_id, more = id_conditions(database, others, "own.id")
+    of_row, further = row_conditions(database, others)
+    conditions += by_id
+    if of_row:
+        row = f"SELECT 1 FROM artifacts WHERE artifacts.id = own.id AND {' AND '.join(of_row)} LIMIT 1"
+        conditions.append(f"({row}) IS NOT NULL")
+    first = "SELECT id, facet_bits FROM artifacts ORDER BY downloads DESC, key LIMIT :read"
+    if criteria.tags:
+        among, wanted = one_of("tag", criteria.tags)
+        values |= wanted
+        first = f"SELECT artifact_id AS id, tag, facet_bits FROM artifact_languages WHERE {among} ORDER BY tag, artifact_id LIMIT :read"
+        if len(criteria.tags) > 1:  # An artifact can have several of them.
+            earlier = f"other.artifact_id = own.id AND other.{among} AND other.tag < own.tag"
+            conditions.append(f"(SELECT 1 FROM artifact_languages AS other WHERE {earlier} LIMIT 1) IS NULL")
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    limits = {"read": max_read, "limit": limit + 1}
+    rows = database.rows(
+        f"SELECT id FROM ({first}) AS own {where} LIMIT :limit", {**values, **more, **further, **limits}
+    )
+    return [row[0] for row in rows]

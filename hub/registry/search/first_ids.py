@@ -40,10 +40,13 @@ def _max_read(database: Database, criteria: SearchCriteria, limit: int, compared
     """Return the maximum number of artifacts, among the first of `compared`, that are compared; 0 if the text index is faster."""
     with_bits = criteria.facets_with_bits
     have_bits = len(with_bits) > bool(criteria.tags)
-    if criteria.name_parts or OWNER in criteria.columns or not (have_bits or criteria.tags):
+    if (
+        database.reads_lists_on_demand
+        or criteria.name_parts
+        or OWNER in criteria.columns
+        or not (have_bits or criteria.tags)
+    ):
         return 0
-    if database.reads_lists_on_demand:
-        return MAX_READ if criteria.tags and have_bits and not criteria.words and with_bits == criteria.facets else 0
     # The text index would read the shortest of its lists to the end.
     matching = database.estimate(criteria.prefixes, criteria.word_groups, (), artifacts)
     read_rows = with_bits != criteria.facets or bool(criteria.words)

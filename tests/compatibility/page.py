@@ -16,7 +16,7 @@ This page lists which features of diffusers pipelines work with a language modul
 small random base of the real classes: the image differs from the base's own, and `encode_prompt` returns what the module computes. In
 8 and 4 bits, the denoiser is smaller and generates nearly the same image, and a module gets the output of transformers' quantised
 encoder (`load_pipeline(…, quantisation="8bit", encoder_quantisation="4bit")`; see
-[which layers are not quantised](../use/memory.md#8-and-4-bits)). `python -m tests.compatibility` writes this page. A number links to the
+[which layers are not quantised](../use/memory.md#8-bit-and-4-bit-weights)). `python -m tests.compatibility` writes this page. A number links to the
 reason or a note.
 
 """

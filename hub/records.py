@@ -190,7 +190,7 @@ class Signature:
         """The result as text."""
         if self.verified:
             return f"signed by {self.account}, {self.method} {self.signer}"
-        return f"{f'says it is signed by {self.signer}; ' if self.signer else ''}not verified: {self.reason}"
+        return f"{f'claims to be signed by {self.signer}; ' if self.signer else ''}not verified: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,8 +27,8 @@ class SetAccountPolicy(Operation[AccountPolicy]):
     """Set what people may do without an administrator. `null` leaves a part as it is."""
 
     method, path, errors = "PUT", _PATH, ()
-    sign_up: Annotated[bool | None, {"description": "Whether visitors may create an account."}] = None
-    organisations: Annotated[bool | None, {"description": "Whether users may create organisations."}] = None
+    sign_up: Annotated[bool | None, {"description": "Whether visitors can create an account."}] = None
+    organisations: Annotated[bool | None, {"description": "Whether users can create organisations."}] = None
 
     def run(self, hub: LocalHub, actor: Actor) -> AccountPolicy:
         known = account_policy(hub.registry.database)

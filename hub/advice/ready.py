@@ -56,7 +56,7 @@ class Ready:
     memory: Memory
     why: tuple[str, ...]
     unknown: tuple[str, ...]
-    """What was not measured or stated."""
+    """Values that were not measured or stated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,7 @@ def ways_to_train(
     """
     family = family_of(base.name.name)
     if not family:
-        reason = f"`{base.name.name}` is of no family that `hub train` trains for; `hub train METHOD --dry-run` decides"
+        reason = f"`{base.name.name}` is of a family that is not listed for `hub train`; check with `hub train METHOD --dry-run`"
         return [], {each.name: reason for each in methods()}
     evidence = evidence_on(registry, base.name.name) or evidence_on(registry, LAB)
     fitting = [each for each in methods() if family in each.fits]
@@ -87,7 +87,7 @@ def ways_to_train(
         if each not in fitting
     }
     refused |= {
-        name: "it retrieves images and cannot draw"
+        name: "it retrieves images and cannot generate them"
         for each in applied
         for name in each.methods
         if name.startswith("mclip")
@@ -189,9 +189,9 @@ def _unknown(method: str, base: str, evidence: dict[str, Evidence], cost: Cost |
     found = []
     known = evidence.get(method)
     if known is None:
-        found.append(f"what it reaches on `{base}`")
+        found.append(f"its scores on `{base}`")
     elif known.base != base:
-        found.append(f"what it reaches on `{base}`: measured on `{known.base}` alone, which is small")
+        found.append(f"its scores on `{base}`: it was only measured on `{known.base}`, which is small")
     if cost is None:
-        found.append("its cost: `--dry-run` counts it")
+        found.append("its cost, which `--dry-run` estimates")
     return found

@@ -202,7 +202,7 @@ def family_of(folder: Path, *, what: str = "") -> Family:
     known = ", ".join(sorted({each.name for each in families()}))
     reason = f" ({REFUSED[name]})" if name in REFUSED else ""
     raise DoesNotFit(
-        f"`{what or folder.name}` is a `{name}`, which takes no language modules here{reason}; supported families: {known}. "
+        f"`{what or folder.name}` is a `{name}`, which does not support language modules{reason}; supported families: {known}. "
         "A family is a file like hub/bases/families/sana.py, or an entry point: see docs/tutorials/add-a-base-family.md."
     )
 

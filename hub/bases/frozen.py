@@ -97,7 +97,7 @@ class FrozenBase:
         family, name = family_of(folder), pipeline_class_of(folder)
         if name not in family.trained_classes:
             known = ", ".join(sorted(each for one in families() for each in one.trained_classes))
-            raise DoesNotFit(f"`{folder.name}` is a {name}, and training supports bases of class {known}.")
+            raise DoesNotFit(f"`{folder.name}` is a {name}, but training only supports bases of class {known}.")
         return family, getattr(diffusers, name)
 
     @property

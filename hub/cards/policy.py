@@ -15,7 +15,7 @@ from hub.weights.header import SUFFIX, weights_problem
 SAFETENSORS_ONLY, SCAN, ANY = "safetensors-only", "scan", "any"
 POLICIES = {
     SAFETENSORS_ONLY: "no pickles, archives and programs",
-    SCAN: "pickles and archives are stored, marked and scanned, and never loaded; no programs",
+    SCAN: "pickles and archives are stored, marked and scanned, but never loaded; no programs",
     ANY: "all files",
 }
 """Each policy, and the files that it accepts. Files that can run code are scanned and marked under all of them."""

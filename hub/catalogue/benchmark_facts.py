@@ -73,9 +73,9 @@ class BenchmarkPage:
 
     benchmark: BenchmarkFacts
     metrics: tuple[MetricMeaning, ...]
-    """Those that it computes, most important first."""
+    """Metrics that it computes, most important first."""
     scored: tuple[ScoredMetric, ...]
-    """Those with scores here."""
+    """Metrics with scores here."""
     digests: tuple[str, ...]
     """Digests of the data that scores were measured on."""
     scored_languages: tuple[str, ...]

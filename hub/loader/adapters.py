@@ -147,7 +147,9 @@ class Adapters:
 
     def _prompt_encoder_or_raise(self) -> PromptEncoder:
         if self._prompt_encoder is None:
-            raise DoesNotFit("this pipeline takes no language modules, because it was not created by `load_pipeline`.")
+            raise DoesNotFit(
+                "this pipeline does not support language modules, because it was not created by `load_pipeline`."
+            )
         return self._prompt_encoder
 
     def _loras(self) -> dict[str, list[str]]:

@@ -58,7 +58,7 @@ def scrub(database: Database, store: BlobStore, megabytes_per_s: float, stopped:
         for digest in sorted(each for each in store.digests() if each.hex > claimed.after):
             pass_.add(digest, is_damaged=_is_damaged(store, digest, pace))
         for digest in store.reexamine():
-            _log.info("blob %s is right after all and is served again", digest)
+            _log.info("blob %s is intact after all and is served again", digest)
         pass_.finish()
     finally:
         pass_.save(lease_s=0.0)

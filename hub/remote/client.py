@@ -183,7 +183,7 @@ class Endpoint:
             except (OSError, HTTPException) as error:
                 reason = getattr(error, "reason", error)
                 raise Unreachable(
-                    f"{self.address} does not answer ({reason}). Check the URL and whether the server is running."
+                    f"{self.address} does not respond ({reason}). Check the URL and whether the server is running."
                 ) from error
         raise Unreachable(f"{self.address} redirects in a loop for `{path}`.")
 

@@ -77,7 +77,7 @@ def _room_left(
     wanted = max(uploaded, unknown_bytes)
     if used + wanted > quota_bytes:
         raise OverQuota(
-            f"`{owner.name}` has a quota of {quota_bytes} bytes, uses {used} and would add {wanted}, with uploads that no commit "
+            f"`{owner.name}` has a quota of {quota_bytes} bytes, uses {used} and would add {wanted}, including uploads that no commit "
             "contains yet: delete files or ask an administrator."
         )
     return quota_bytes - used - wanted

@@ -40,7 +40,7 @@ NOUNS = (
 )
 """What a name can be of, and what a search text was understood as, besides kinds."""
 REPORT_REASONS = (
-    gettext_noop("Malware, or a file that attacks those who load it"),
+    gettext_noop("Malware, or a file that attacks users who load it"),
     gettext_noop("Licence or copyright"),
     gettext_noop("Wrong scores"),
     gettext_noop("Abuse, or personal data"),
@@ -78,7 +78,7 @@ REPORT_STATES = (
 )
 FILE_POLICIES = (
     gettext_noop("no pickles, archives and programs"),
-    gettext_noop("pickles and archives are stored, marked and scanned, and never loaded; no programs"),
+    gettext_noop("pickles and archives are stored, marked and scanned, but never loaded; no programs"),
     gettext_noop("all files"),
 )
 STATUSES = (

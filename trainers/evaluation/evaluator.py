@@ -86,7 +86,7 @@ class EvaluationTask:
         Raises `InvalidRequest` for an unknown split, or one that is empty in this language.
         """
         if self.split not in self.corpus.base_splits:
-            raise InvalidRequest(f"no split is called `{self.split}`. Available: {', '.join(self.corpus.base_splits)}.")
+            raise InvalidRequest(f"unknown split `{self.split}`. Available: {', '.join(self.corpus.base_splits)}.")
         found = self.corpus.prompts(self.language, self.split)
         if not found:
             raise InvalidRequest(

@@ -71,7 +71,7 @@ def _check_folder_name(found: BaseSource, digest: str, hub: LocalHub) -> None:
     )
     if not is_same:
         raise InvalidRequest(
-            f"the folder `{found.name}` has the name of the base `{registered.name}` and other weights: its module would claim to be for "
+            f"the folder `{found.name}` has the name of the base `{registered.name}` but other weights: its module would claim to be for "
             f"that base. Rename the folder, or train for the base itself with `--base {registered.name}`."
         )
 

@@ -162,7 +162,7 @@ class FeatureDataset:
         """Return the latents of `images`. Raises `DoesNotFit` with a cropping, whose sizes the denoiser must be told."""
         if self.cropping is not None:
             raise DoesNotFit(
-                "this method tells the denoiser no sizes of images: omit `center_crop`, `random_crops`, `random_flip` and "
+                "this method does not pass image sizes to the denoiser: omit `center_crop`, `random_crops`, `random_flip` and "
                 "`aspect_buckets`."
             )
         return self.images(rows_B, generator).latents_BKHW

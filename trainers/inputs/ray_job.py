@@ -154,5 +154,5 @@ def _one_line_errors() -> Iterator[None]:
             raise OutOfMemory("a Ray worker ran out of memory: start the cluster with fewer CPUs or GPUs.") from error
         reason = str(error).strip().splitlines()[-1]
         raise Unreachable(
-            f"the Ray job failed ({reason}): what is finished is kept, so run the command again."
+            f"the Ray job failed ({reason}): finished shards are kept, so run the command again to continue."
         ) from error

@@ -116,7 +116,7 @@ def rescore(
 
 @worker.command()
 def evaluate(
-    once: Annotated[bool, typer.Option("--once", help="Evaluate what waits now, then exit.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Evaluate the pending artifacts, then exit.")] = False,
     timeout: Annotated[float, typer.Option(min=1, help="Maximum seconds per artifact.")] = 1800.0,
     memory: Annotated[
         float, typer.Option(min=0, help="Maximum address space per artifact in GiB (0 = no limit, as CUDA needs).")

@@ -73,7 +73,7 @@ def search(
     as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """Search for artifacts, best scores first: those that this hub has reproduced."""
+    """Search for artifacts. Those with the best scores reproduced by this hub come first."""
     text = " ".join(words or [])
     if sort not in ORDERS:
         raise InvalidRequest(f"unknown sort order `{sort}`: choose one of {', '.join(ORDERS)}.")

@@ -300,5 +300,5 @@ def _check_one_length(lines: Sequence[Line], encoded: Sequence[Embeddings]) -> N
     if len(lengths) > 1:
         found = " and ".join(f"{length} from {reader}" for length, reader in lengths.items())
         raise DoesNotFit(
-            f"all prompts of one call need equally many tokens, and these have {found}: use separate calls."
+            f"all prompts of one call need the same number of tokens, but these have {found}: use separate calls."
         )

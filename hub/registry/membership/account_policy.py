@@ -20,9 +20,9 @@ class AccountPolicy:
     """What people may do without an administrator."""
 
     sign_up: bool
-    """Whether visitors may create an account."""
+    """Whether visitors can create an account."""
     organisations: bool
-    """Whether users may create organisations."""
+    """Whether users can create organisations."""
 
 
 def account_policy(database: Database) -> AccountPolicy:

@@ -36,7 +36,7 @@ _NOTES = {
     "member": gettext_noop("The members were changed."),
     "left": gettext_noop("You left the organisation."),
     "answered": gettext_noop("The request was answered."),
-    "reported": gettext_noop("Thank you: the administrators of this server will read your report, and answer here."),
+    "reported": gettext_noop("Thank you. The administrators of this server will read your report and answer it here."),
 }
 """Value of `?done` → what the page says."""
 MAX_NUMBER = 18

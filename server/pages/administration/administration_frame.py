@@ -33,13 +33,13 @@ _NOTES = {
     "saved": gettext_noop("Saved."),
     "added": gettext_noop("The account was created."),
     "removed": gettext_noop("The user was disabled: tokens, sessions, password and memberships have ended."),
-    "restored": gettext_noop("The user was restored. Make a reset link, so that they can log in."),
+    "restored": gettext_noop("The user was restored. Create a reset link so that they can log in."),
     "retried": gettext_noop("The jobs are due now."),
     "allowed": gettext_noop("Downloads of the file are allowed."),
-    "blocked": gettext_noop("The file is not served any more."),
+    "blocked": gettext_noop("The file is no longer served."),
     "unblocked": gettext_noop("The file is served again."),
     "hidden": gettext_noop("The artifact is hidden."),
-    "shown": gettext_noop("The artifact is not hidden any more."),
+    "shown": gettext_noop("The artifact is no longer hidden."),
     "answered": gettext_noop("The answer was saved."),
 }
 """Value of `?done` → what the page says."""
@@ -47,7 +47,7 @@ _NOTES = {
 
 def _administrator(session: BrowserSession | None) -> BrowserSession:
     if session is None or not session.caller.may_change_server:
-        raise Forbidden("only administrators of this server see these pages: log in as one.")
+        raise Forbidden("only administrators of this server can see these pages: log in as one.")
     return session
 
 

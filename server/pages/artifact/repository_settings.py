@@ -21,9 +21,9 @@ VISIBILITIES = {
     "private": gettext_noop("Only the owner and members of the organisation can see it"),
 }
 GATES = {
-    "": gettext_noop("Everyone who sees it can download files"),
-    "auto": gettext_noop("People must request access, and get it at once"),
-    "manual": gettext_noop("People must request access, and an administrator of the artifact decides"),
+    "": gettext_noop("Everyone who can see it can download files"),
+    "auto": gettext_noop("Users must request access, which is granted automatically"),
+    "manual": gettext_noop("Users must request access, which an administrator of the artifact grants or rejects"),
 }
 
 

@@ -42,7 +42,7 @@ from server.site.translation import gettext, gettext_noop, ngettext
 MAX_CHARACTERS = 500_000
 """Longest card that can be edited here. Each character takes up to nine bytes in a form."""
 _MAX_MESSAGE = 500
-_LOGGED_OUT = gettext_noop("You were logged out: log in, check your text, then save it again.")
+_LOGGED_OUT = gettext_noop("You were logged out. Log in, check your text, then save it again.")
 _NEW_LINE = "\r\n"
 
 
@@ -111,7 +111,7 @@ def _submit(request: Request, hub: LocalHub, revision: str, path: str, fields: d
     if wants_json:
         return _preview(request, hub, artifact, head, draft)
     if not is_valid:
-        problem = _Refused(gettext("This form had expired: check your text, then save it again."))
+        problem = _Refused(gettext("This form has expired. Check your text, then save it again."))
         return _page(request, hub, artifact, revision, head, draft, problem=problem)
     if "preview" in fields:
         return _page(request, hub, artifact, revision, head, draft, is_preview=True)
@@ -140,7 +140,7 @@ def _save(request: Request, hub: LocalHub, artifact: Artifact, branch: str, draf
         )
     parent = over or draft.parent
     if len(parent) != 64:
-        raise _Refused(gettext("This form is incomplete: check your text, then save it again."))
+        raise _Refused(gettext("This form is incomplete. Check your text, then save it again."))
     base = find_files(hub.registry.database, parent, [FILE]).get(FILE)
     digest, size = hub.store.put(_encoded(draft.text, hub, base))
     record_uploads(hub.registry.database, caller, {digest: size}, owner=artifact.name.owner)
@@ -256,7 +256,7 @@ def _text(hub: LocalHub, artifact: Artifact, head: Revision) -> str:
 def _check_length(text: str) -> None:
     if len(text) > MAX_CHARACTERS:
         raise InvalidRequest(
-            f"{FILE} has {len(text)} characters, and this page edits up to {MAX_CHARACTERS}: shorten it, or upload it with `hf upload`."
+            f"{FILE} has {len(text)} characters, but this page edits at most {MAX_CHARACTERS}: shorten it, or upload it with `hf upload`."
         )
 
 

@@ -121,7 +121,7 @@ def _administered(request: Request, hub: LocalHub, name: ArtifactName) -> Reposi
 def is_dataset_kind(kind: Kind | None) -> bool:
     """Return whether a request is about data sets; None means models. Raises NotServed."""
     if kind in {"space", "kernel"}:
-        raise NotServed(f"{kind}s are not served here: this server has models and datasets.")
+        raise NotServed(f"{kind}s are not supported: this server only has models and datasets.")
     return kind == "dataset"
 
 

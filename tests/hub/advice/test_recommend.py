@@ -162,7 +162,7 @@ def test_a_cost_above_the_budget_comes_last(ask):
 def test_mclip_is_never_a_way_to_draw(ask):
     advice = ask(languages=("ha", "sw", "yo", "hi", "zh", "ar", "fr", "am", "th", "ig"), needs=("many-languages",))
     assert "mclip" not in {each.method for each in advice.training}
-    assert advice.refused["mclip"] == "it retrieves images and cannot draw"
+    assert advice.refused["mclip"] == "it retrieves images and cannot generate them"
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_a_folder_that_is_not_a_base_is_refused(folder: Path) -> None:
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "NoPipeline"}))
     with pytest.raises(
         DoesNotFit,
-        match="`NoPipeline`, which takes no language modules here; supported families: allegro, altdiffusion, .*A family is a file",
+        match="`NoPipeline`, which does not support language modules; supported families: allegro, altdiffusion, .*A family is a file",
     ):
         conditioning_of(folder)
     (folder / "model_index.json").write_text("[")
@@ -78,7 +78,7 @@ def test_every_pipeline_of_a_family_asks_for_prompts_in_one_way(family: Family, 
 def test_a_base_that_plans_its_image_before_encoding_prompts_is_refused_with_the_reason(folder: Path) -> None:
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "GlmImagePipeline"}))
     with pytest.raises(
-        DoesNotFit, match="takes no language modules here \\(a language model writes the image's tokens"
+        DoesNotFit, match="does not support language modules \\(a language model writes the image's tokens"
     ):
         conditioning_of(folder)
 
@@ -132,7 +132,7 @@ sys.exit("hub.bases.families.flux" in sys.modules or "hub.bases.families.stable_
 def test_training_refuses_a_base_of_a_family_that_does_not_say_how(tmp_path: Path) -> None:
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "KolorsPipeline"}))
     with pytest.raises(
-        DoesNotFit, match="is a KolorsPipeline, and training supports bases of class AuraFlowPipeline, Chroma"
+        DoesNotFit, match="is a KolorsPipeline, but training only supports bases of class AuraFlowPipeline, Chroma"
     ):
         FrozenBase.open(tmp_path, torch.device("cpu"))
 

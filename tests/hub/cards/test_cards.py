@@ -106,7 +106,7 @@ def test_measured_in_a_card_is_self_reported_and_reproduced_is_refused(tmp_path)
     assert "provenance: measured" in text
     assert [score.provenance for score in read_card(tmp_path, NAME).scores] == [Provenance.SELF_REPORTED]
     (tmp_path / "README.md").write_text(text.replace("provenance: measured", "provenance: reproduced"))
-    with pytest.raises(InvalidCard, match="a card cannot say `reproduced`"):
+    with pytest.raises(InvalidCard, match="a card cannot claim `reproduced`"):
         read_card(tmp_path, NAME)
 
 

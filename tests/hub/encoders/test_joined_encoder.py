@@ -239,7 +239,7 @@ def test_widths_that_do_not_add_up_are_refused(
 
 def test_read_outs_of_several_lengths_cannot_be_joined(xlmr_folder: Path) -> None:
     whole = TextEncoder.from_folder(xlmr_folder)
-    with pytest.raises(DoesNotFit, match=r"equally many tokens, and these give \[12, 1\]"):
+    with pytest.raises(DoesNotFit, match=r"the same number of tokens, but these give \[12, 1\]"):
         JoinedEncoder((whole, whole.with_readout("mean"))).encode(["aja"], 12)
 
 

@@ -79,7 +79,7 @@ def test_the_parity_map_has_a_table_for_each_measured_base(client: TestClient):
 
 def test_a_base_without_parities_has_the_command_that_measures_them(client: TestClient):
     page = client.get("/parity?base=SDXL").text
-    assert "No parity of this base is known here." in page
+    assert "No parity of this base is known yet." in page
     assert "hub evaluate sdxl --benchmark corpus-prompts" in page
     assert client.get("/parity?base=sdxll").status_code == 404
 
@@ -136,14 +136,14 @@ def test_a_language_has_prompts_to_try_and_images_of_its_best_module_that_has_so
 def test_a_language_says_what_is_missing_and_what_it_costs_to_train_as_advice_does(client: TestClient):
     page = client.get("/languages/yo").text
     missing = page.partition('id="missing"')[2].partition("</section>")[0]
-    assert "No module for it on" in missing
+    assert "No module for this language on" in missing
     assert 'href="/benchmarks/multi30k"' in missing
     base = missing.partition("Train a module for ")[2].partition("<")[0]
     advised = client.get(f"/api/v1/recommend?language=yo&base={base}").json()["training"][0]
     assert f"<code>{advised['command']}</code>" in missing
     assert f'href="/methods/{advised["method"]}"' in missing
     assert advised["data"] in missing
-    assert f"{formatting.duration(advised['device_seconds'])} of one {advised['device']}" in missing
+    assert f"{formatting.duration(advised['device_seconds'])} on one {advised['device']}" in missing
     assert f"{formatting.dollars(advised['dollars'])} at $2" in missing
 
 

@@ -48,7 +48,7 @@ def test_a_short_text_is_shown_as_text_and_never_as_markup(browser):
 
 def test_a_file_that_is_not_a_text_is_offered_for_download(browser):
     page = browser.get("/ada/pages/blob/main/a.parquet").text
-    assert "download it to see it" in page
+    assert "Download it to view it" in page
     assert re.search(r'href="/ada/pages/resolve/[0-9a-f]{40}/a.parquet" download', page)
 
 

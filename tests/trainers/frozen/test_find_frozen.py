@@ -33,7 +33,7 @@ def test_a_folder_with_the_name_of_another_base_is_refused(
     assert find_base(str(copy), hub).pin.digest == hub.registry.get("tiny-sd").weights_digest
     other = shutil.copytree(original("sd15"), tmp_path / "others" / "tiny-sd")
     with pytest.raises(
-        InvalidRequest, match=r"has the name of the base `linguahub/tiny-sd` and other weights: .*Rename"
+        InvalidRequest, match=r"has the name of the base `linguahub/tiny-sd` but other weights: .*Rename"
     ):
         find_base(str(other), hub)
     renamed = other.rename(tmp_path / "others" / "mine")

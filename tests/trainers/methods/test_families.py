@@ -123,7 +123,7 @@ def test_a_family_that_is_not_trained_names_those_that_are(
 ) -> None:
     torch.manual_seed(5)
     SMALL["kolors"].make().save_pretrained(tmp_path / "kolors")
-    with pytest.raises(DoesNotFit, match="training supports bases of class .*FluxPipeline") as caught:
+    with pytest.raises(DoesNotFit, match="training only supports bases of class .*FluxPipeline") as caught:
         run(train, "mulan", "--lang", "yo", "--base", str(tmp_path / "kolors"), *TWO_STEPS)
     assert "\n" not in str(caught.value)
 

@@ -143,7 +143,7 @@ def test_the_worker_leaves_scores_on_bases_of_strangers_alone(
     assert evaluate_pushed(hub, LIMITS, threading.Event(), 1, once=True) == 1
     [job] = [job for job in hub.registry.jobs() if job.task == EVALUATE]
     assert job.given_up_at is not None
-    assert "no score of `local/token-kd-yo` is about a curated base" in job.error
+    assert "no score of `local/token-kd-yo` is on a curated base" in job.error
     assert evaluate_pushed(hub, LIMITS, threading.Event(), 1, once=True) == 0, (
         "what was given up is not asked for again"
     )

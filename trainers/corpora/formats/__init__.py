@@ -32,5 +32,5 @@ def open_format(place: Path, image_column: str, wanted: tuple[str, ...]) -> Form
         return TableFormat(root, tables, image_column)
     raise InvalidRequest(
         f"there are no captions in {place}: a corpus is a folder with {' or '.join(METADATA)} beside its images, "
-        "WebDataset shards (.tar), parquet files, or .jsonl or .csv files with texts alone."
+        "WebDataset shards (.tar), parquet files, or .jsonl or .csv files with texts only."
     )

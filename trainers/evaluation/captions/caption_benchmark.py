@@ -93,7 +93,7 @@ class CaptionBenchmark(ABC):
         data: CaptionSet = task.data
         if (repeated := data.repeated(task.language)) and not task.quiet:
             logger.warning(
-                "%s, %s: %d captions belong to several images, which a text cannot tell apart.", self.name,
+                "%s, %s: %d captions belong to several images, which a text cannot distinguish.", self.name,
                 task.language, repeated,
             )  # fmt: skip
         found = [results_of(work, subject, quiet=task.quiet) for work in works]

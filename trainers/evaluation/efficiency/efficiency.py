@@ -61,7 +61,7 @@ class Efficiency:
         texts = list(dict.fromkeys(prompt.text for prompt in task.prompts()))
         if len(texts) < LEAST:
             raise InvalidRequest(
-                f"`{self.name}` needs at least {LEAST} different prompts in `{task.language}`, and has {len(texts)}: raise --n, or "
+                f"`{self.name}` needs at least {LEAST} different prompts in `{task.language}`, but has {len(texts)}: raise --n, or "
                 "choose another --split."
             )
         meter = _Meter(subject, task)

@@ -31,7 +31,7 @@ def test_the_map_shows_raw_translated_and_best_module_with_intervals(hub):
     assert [row.split()[0] for row in rows[:2]] == ["sw", "yo"]
     assert all(row.count("[") == 3 for row in rows[:2])
     out = hub("parity", "--base", "emoji-sd", "--lang", "yo")[1]
-    others = next(line for line in out.splitlines() if line.startswith("Also measured, not comparable: "))
+    others = next(line for line in out.splitlines() if line.startswith("Also measured, but not comparable: "))
     assert "emoji-generation/combinations r_precision_at_1" in others
 
 
@@ -41,7 +41,7 @@ def test_a_base_without_measurements_gets_the_command_its_cost_and_what_is_repor
     assert "No parity of `sdxl` is known here." in out
     assert "lingt2i" in out
     assert "Not measured in 1 languages: zh." in out
-    assert "256 images, about 15 minutes of one H100 SXM, $0.49" in out
+    assert "256 images, about 15 minutes on one H100 SXM, $0.49" in out
     assert "hub evaluate sdxl --benchmark corpus-prompts --corpus emoji --split seen --lang zh --metric parity" in out
 
 
@@ -78,7 +78,7 @@ def test_advice_for_a_language_without_a_module_is_a_line_that_trains_one(hub):
         (("parity", "--base", "emoji-sd", "--split", "pears"), "no metric is called `pears`"),
         (("recommend", "--lang", "yo"), "Missing option '--base'"),
         (("recommend", "--base", "sdxl"), "Missing option '--lang'"),
-        (("recommend", "--base", "sdxl", "--lang", ","), "which language?"),
+        (("recommend", "--base", "sdxl", "--lang", ","), "missing --lang"),
         (("recommend", "--base", "mulan-yo", "--lang", "yo"), "`mulan-yo` is of kind adapter, not a base"),
         (("recommend", "--base", "sdxl", "--lang", "yo", "--need", "speed"), "unknown need `speed`: choose one of budget,"),
         (("recommend", "--base", "sdxl", "--lang", "yo", "--budget", "-5"), "`budget` is -5: give a positive number"),

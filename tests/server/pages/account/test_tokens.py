@@ -82,7 +82,7 @@ def test_revoking_asks_first(browser, hub, token_of):
     secret = token_of("ada")
     number = hub.tokens.caller(secret).token.id
     page = browser.get(f"/settings/tokens/{number}/revoke").text
-    assert "You cannot undo this" in page
+    assert "This cannot be undone" in page
     assert hub.tokens.caller(secret)
     assert browser.get("/settings/tokens/999/revoke").status_code == 404
 

@@ -42,7 +42,7 @@ def test_a_report_is_answered_and_the_reporter_reads_the_answer(bob, browse, hub
     root.send(at, at, {"state": "resolved", "answer": "They were <i>removed</i>."})
     own = bob.get("/settings/reports").text
     assert "They were &lt;i&gt;removed&lt;/i&gt;." in own and "resolved" in own
-    assert "No report is open" in root.get("/administration/reports").text
+    assert "No open reports" in root.get("/administration/reports").text
     assert "They were" not in browse().get("/ada/module").text
 
 

@@ -146,7 +146,7 @@ def test_a_benchmark_names_data_languages_direction_and_the_best(client: TestCli
 
 
 def test_a_benchmark_that_only_scores_name_says_so(client: TestClient):
-    assert "does not have this benchmark here" in client.get("/benchmarks/study-efficiency").text
+    assert "does not support this benchmark here" in client.get("/benchmarks/study-efficiency").text
 
 
 def test_data_sets_lead_to_their_images(client: TestClient):
@@ -168,7 +168,7 @@ def test_names_are_shown_in_the_chosen_language(client: TestClient, language: st
 
 def test_a_split_that_is_kept_for_evaluation_is_named(client: TestClient):
     page = client.get(f"{VIEWER}?lang=ha&split=pairs").text
-    assert "Names of this split are kept from training" in page
+    assert "Names of this split are used for evaluation only" in page
     assert page.count('<span class="split">pairs</span>') == 60
     rows = client.get("/api/v1/artifacts/datasets/linguahub/emoji/rows?lang=ha&split=pairs&limit=60").json()
     assert f"{rows['total']} names in" in page
@@ -196,7 +196,7 @@ def test_a_wrong_filter_is_said_beside_the_form(client: TestClient, wrong: str):
 
 def test_a_filter_without_rows_says_how_to_see_all(client: TestClient):
     page = client.get(f"{VIEWER}?lang=ha&text=zzzz&split=%3Cb%3E").text
-    assert "No name with these filters." in page
+    assert "No names match these filters." in page
     assert "<b>" not in page
 
 

@@ -114,7 +114,7 @@ def test_a_private_artifact_is_answered_like_an_unknown_one(hub: LocalHub, clien
 def test_a_former_name_and_another_name_of_a_base_are_found(client: TestClient):
     page = client.get("/compare", params={"artifact": ["emoji-sd", "runwayml/stable-diffusion-v1-5"]}).text
     assert '<a href="/linguahub/sd15">sd15</a>' in page
-    assert "They have no scores that can be compared." in page
+    assert "There are no comparable scores." in page
 
 
 def test_artifacts_with_thousands_of_scores_are_compared_on_a_short_page(client: TestClient, monkeypatch):

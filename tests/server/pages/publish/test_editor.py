@@ -174,7 +174,7 @@ def test_a_session_that_has_ended_keeps_the_text_until_the_next_login(ada, hub, 
     ada.enter(hub)
     expired = save(ada, mine, kept, message="Later")
     assert typed(expired) == mine
-    assert "This form had expired" in expired.text
+    assert "This form has expired" in expired.text
     assert save(ada, typed(expired), expired, message="Later").status_code == 303
     assert read().decode() == mine
 

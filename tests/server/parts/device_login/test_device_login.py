@@ -115,7 +115,7 @@ def test_trusted_publishing_is_refused_with_an_alternative(endpoint, monkeypatch
     from huggingface_hub._oidc import exchange_oidc_token
     from huggingface_hub.errors import HfHubHTTPError
 
-    with pytest.raises(HfHubHTTPError, match="trusted publishing is not served here.*hub admin token create") as caught:
+    with pytest.raises(HfHubHTTPError, match="trusted publishing is not supported.*hub admin token create") as caught:
         exchange_oidc_token(subject_token="eyJ", resource="ada/module", endpoint=endpoint)
     assert caught.value.response.json()["error"] == "unsupported_grant_type"
     assert EXCHANGE in str(caught.value.response.request.content)

@@ -118,7 +118,7 @@ def test_a_batch_of_several_buckets_is_refused(folder: Path, sdxl: FrozenBase, e
     assert len(rows_by_bucket(features)) == 4
     with pytest.raises(ValueError, match="images of one bucket"):
         features.images(torch.arange(1, 13))
-    with pytest.raises(DoesNotFit, match="tells the denoiser no sizes"):
+    with pytest.raises(DoesNotFit, match="does not pass image sizes to the denoiser"):
         features.latents(torch.arange(1, 2))
 
 

@@ -168,7 +168,7 @@ def test_mclip_is_never_a_way_to_draw(ask):
 @pytest.mark.parametrize(
     ("asked", "error"),
     [
-        ({"languages": ()}, "which language"), ({"languages": ("yo",) * 21}, "21 languages at once"),
+        ({"languages": ()}, "missing --lang"), ({"languages": ("yo",) * 21}, "21 languages at once"),
         ({"budget": -1.0}, "`budget` is -1"), ({"max_vram": 0.0}, "`max_vram` is 0"), ({"needs": ("speed",)}, "unknown need `speed`"),
     ],
 )  # fmt: skip

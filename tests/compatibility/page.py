@@ -24,10 +24,10 @@ reason or a note.
 
 _SMALL = """## Every family
 
-One row for each family with a small random base. Each route is a test in `tests/compatibility/test_small_bases.py`: a module draws through
-it, and the result differs from the base's own. Without modules, the first route gives what diffusers gives, bit by bit. A batch mixes
-prompts of a module and of the base if the denoiser reads a mask, or zeros as padding; otherwise all prompts of a call need equally many
-tokens, or the call is refused. `python -m tests.compatibility.coverage` lists the pipelines of diffusers that no family has, and why.
+One row for each family with a small random base. Each route is a test in `tests/compatibility/test_small_bases.py`: a module is
+used with it, and the result differs from the base's own. Without modules, the result of the first route equals that of diffusers, bit for
+bit. A batch can mix prompts of a module and of the base if the denoiser reads a mask, or zeros as padding; otherwise all prompts of a
+call need the same number of tokens. `python -m tests.compatibility.coverage` lists the pipelines of diffusers without a family, with the reason.
 
 """
 

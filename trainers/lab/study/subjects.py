@@ -80,7 +80,7 @@ BASELINES = (
         training=Training("translate", seconds=420),
         reads=True,
     ),
-    Subject(REAL, "baseline", "real images, which no text describes better"),
+    Subject(REAL, "baseline", "real images (upper bound of the judge)"),
 )
 BUNDLED = (
     Subject("memory-many", "bundled", "memory, five languages", "memory", cards={"*": "memory-many"}, reads=True),

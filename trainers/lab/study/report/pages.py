@@ -75,7 +75,7 @@ def index_page(page: Page, state: str) -> str:
         tables.by_language(measured, rows, "seen"),
         "\n## The paper's tables, and ours\n",
         PAPER,
-        "### Table 1: what training costs\n",
+        "### Table 1: training costs\n",
         tables.printed_table("1"),
         "",
         tables.cost_table(measured, [each for each in page.everyone if each.group != "experiment"]),

@@ -24,7 +24,7 @@ MAX_SHOWN = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What to draw, and within which limits."""
+    """The languages and base to recommend for, with limits."""
 
     languages: tuple[str, ...]
     """Tags, as `hub.languages.parse_language` returns them."""

@@ -1,4 +1,4 @@
-"""Say which methods would train a module for a base, at what cost, with which command, and what speaks for each."""
+"""List the methods that can train a module for a base, with cost, command and arguments for each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hub.registry.scores.parity_map import ParityQuery, Trial, place_of, trials_
 from hub.store import BlobStore
 
 LAB = "emoji-sd"
-"""The base whose measurements are told where there are none for the base in question."""
+"""The base whose measurements are reported if the requested base has none."""
 MAX_RUNS = 10
 """Modules of a method whose training time is read."""
 _SEEN = "seen"
@@ -111,7 +111,7 @@ def ways_to_train(
 
 
 def _order(training: Training, wanted: set[str]) -> tuple[object, ...]:
-    """Order by budget, an unknown cost after one within it, then by what was asked for, by what was measured, and by cost."""
+    """Order by budget (unknown costs after those within it), then by the requested criteria, by measurements, and by cost."""
     return (
         _BUDGETS.index(training.within_budget), not wanted & set(training.study), training.evidence is None,
         -(training.evidence.median if training.evidence else 0), training.device_seconds or float("inf"), training.method,
@@ -154,7 +154,7 @@ def _medians(registry: Registry, base: str, trial: Trial, provenance: Provenance
 
 
 def training_cost(registry: Registry, store: BlobStore, method: str, base: str) -> Cost | None:
-    """Return the cost of training: counted ones of the table, else the median of runs that modules of this base tell of."""
+    """Return the cost of training: counted in the table, else the median of the runs recorded by modules of this base."""
     if (known := costs().get((method, base))) is not None:
         return known
     page = registry.find(

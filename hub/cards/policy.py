@@ -103,7 +103,7 @@ def file_problem(path: str, opened: BinaryIO, size_bytes: int, *, policy: str) -
 
 
 def sample_problem(path: str, start: bytes, *, policy: str) -> str | None:
-    """Return why a file that begins with `start` cannot be published under `path`, or None if that cannot be told yet."""
+    """Return why a file that begins with `start` cannot be published under `path`, or None if that is not known yet."""
     is_open = start[8:9] == b"{"  # It can still be safetensors, which only the whole header shows.
     return None if is_open else _refusal(path, kind_of_start(start[:START_BYTES]), policy)
 

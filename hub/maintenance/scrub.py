@@ -28,7 +28,7 @@ LEASE_S = 300.0
 """Seconds after which another process continues the pass of one that has ended. A running one renews its lease after a tenth."""
 _SETTING = "scrub"
 _OPENING_BYTES = 64 << 10
-"""What opening a blob counts as, so that many small blobs in a bucket do not mean thousands of requests a second."""
+"""Bytes that opening a blob counts as, so that many small blobs in a bucket do not cause thousands of requests per second."""
 _log = logging.getLogger("server.scrub")
 
 

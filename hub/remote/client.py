@@ -77,7 +77,7 @@ class Description:
     mirror: MirrorOrigin | None = None
     """The origin of a mirrored artifact."""
     stand_ins: tuple[StandIn, ...] = ()
-    """The multilingual modules that its name gives for other bases."""
+    """The multilingual modules that its name refers to on other bases."""
 
 
 class Endpoint:

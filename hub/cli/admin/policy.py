@@ -1,4 +1,4 @@
-"""`hub admin policy`: what people may do without an administrator."""
+"""`hub admin policy`: what people can do without an administrator."""
 
 from __future__ import annotations
 

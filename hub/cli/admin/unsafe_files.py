@@ -1,4 +1,4 @@
-"""`hub admin file`: which files may be published, which malicious ones are served, and which are blocked."""
+"""`hub admin file`: which files can be published, which malicious ones are served, and which are blocked."""
 
 from __future__ import annotations
 

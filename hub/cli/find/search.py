@@ -198,7 +198,7 @@ def _row(artifact: Artifact, language: str) -> tuple[str, ...]:
 
 
 def in_short(values: tuple[str, ...], wanted: str = "", *, most: int = MAX_LANGUAGES) -> str:
-    """Format languages or bases as `yo, sw` or `yo + 104 more`, with the one that is `wanted` first."""
+    """Format languages or bases as `yo, sw` or `yo + 104 more`, with the `wanted` one first."""
     if len(values) <= most:
         return ", ".join(values) or "–"
     first = wanted if wanted in values else values[0]

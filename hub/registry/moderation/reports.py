@@ -1,4 +1,4 @@
-"""Reports: an account tells the administrators what is wrong with an artifact, and they answer."""
+"""Reports: an account reports a problem of an artifact to the administrators, and they answer."""
 
 from __future__ import annotations
 

@@ -270,7 +270,10 @@ def _updates(measured: Measured) -> str:
             rows.append([f"{sum(phases.values()):,}", *map(show, cells)])
     if not rows:
         return NOTHING
-    note = "\n\nAfter the study's number of updates, modules between encoder and base are far from fully trained; bundled ones had more updates.\n"
+    note = (
+        "\n\nAfter the study's number of updates, modules between encoder and base are far from fully trained; bundled ones "
+        "had more updates.\n"
+    )
     return table(("updates of token distillation", "seen R@1", "held-out R@1"), rows) + note
 
 
@@ -283,7 +286,7 @@ def _seeds(measured: Measured) -> str:
     return table(("training seed of token distillation", "seen R@1", "held-out R@1"), rows) + "\n" if rows else NOTHING
 
 
-LEFT_OUT = """* Distillation of the denoiser to fewer steps: on the lab, the sampler alone needs few steps, so there would be no visible effect.
+LEFT_OUT = """* Distillation of the denoiser to fewer steps: on the lab, the sampler alone needs few steps, so no effect would be visible.
 * The published methods over `multilingual-e5-small`: training its copies takes hours on a processor.
 * `lora`, `bottleneck` and `prompt-tuning` without their phase on texts, and three seeds of training for every method: processor time.
 * Styles of a culture, and text in images: the lab has one image for each concept, of 64 pixels.

@@ -1,4 +1,7 @@
-"""Words of records and of HTTP that pages show translated: `{{ artifact.kind | translated }}`. Listed here, because `hub` marks nothing."""
+"""Words of records and of HTTP that pages show translated: `{{ artifact.kind | translated }}`.
+
+They are listed here because `hub` does not mark texts for translation.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ NOUNS = (
     gettext_noop("benchmark"),
     gettext_noop("words"),
 )
-"""What a name can be of, and what a search text was understood as, besides kinds."""
+"""Types of names, and interpretations of a search text, besides kinds."""
 REPORT_REASONS = (
     gettext_noop("Malware, or a file that attacks users who load it"),
     gettext_noop("Licence or copyright"),

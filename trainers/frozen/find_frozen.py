@@ -98,7 +98,7 @@ def image_side(folder: Path) -> int:
     """Return the side of a base's images in pixels.
 
     It is the side of the denoiser's latents times the autoencoder's factor, or the input size of a dual encoder.
-    Raises `DoesNotFit` if the configurations do not say.
+    Raises `DoesNotFit` if the configurations do not define it.
     """
     if (folder / "config.json").is_file() and "vision_config" in (found := read_json(folder / "config.json")):
         return int(found["vision_config"]["image_size"])

@@ -67,7 +67,7 @@ def evaluation_task(hub: LocalHub, limits: Limits, stopped: threading.Event) -> 
         except UnknownArtifact:
             return
         if artifact.revision != job.subject:
-            return  # A newer revision has a job of its own.
+            return  # A newer revision has its own job.
         if not any(map(is_curated, trials_of(artifact, hub))):
             raise PermanentFailure(f"no score of `{name}` is on a curated base: repeat one with `hub rescore {name}`.")
         request = Request(

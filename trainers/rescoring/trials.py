@@ -51,7 +51,7 @@ def trials_of(
     """Return the runs that repeat the scores of a card, in its order; empty filters let everything pass.
 
     Left out are scores of third parties, of benchmarks and bases that this hub does not have, of the base alone, means over languages,
-    and costs: times depend on what else a machine does. `most` is the maximum number of prompts of a run; 0 means as many as claimed.
+    and costs: times depend on the load of a machine. `most` is the maximum number of prompts of a run; 0 means as many as claimed.
     """
     benchmarks, languages, splits = set(known_benchmarks()), set(languages), set(splits)
     found: dict[Trial, list[int]] = {}

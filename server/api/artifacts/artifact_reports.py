@@ -22,7 +22,7 @@ class ReportsBody(Body):
 
 
 class NewReport(BaseModel):
-    """What is wrong with an artifact."""
+    """A problem of an artifact."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"reason": "licence", "text": "the images are not free"}]}

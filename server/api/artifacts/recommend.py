@@ -19,7 +19,7 @@ from server.openapi.parameters import Language, Word
 
 
 class ReadyModuleBody(Body):
-    """A module that draws with the base and can be loaded now."""
+    """A module that works with the base and can be loaded now."""
 
     artifact: str = Field(examples=["linguahub/mulan-yo"])
     kind: str
@@ -48,7 +48,7 @@ class CriterionBody(Body):
 
 
 class RecommendBody(Body):
-    """What to load, and what to train."""
+    """Modules to load, and ways to train one."""
 
     base: str
     languages: list[str]

@@ -1,4 +1,4 @@
-"""What the pages below /administration share: only administrators see them; the head, the tabs, and notes after a change."""
+"""The common parts of the pages below /administration, which only administrators see: header, tabs, and notes after a change."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _NOTES = {
     "shown": gettext_noop("The artifact is no longer hidden."),
     "answered": gettext_noop("The answer was saved."),
 }
-"""Value of `?done` → what the page says."""
+"""Value of `?done` → note on the page."""
 
 
 def _administrator(session: BrowserSession | None) -> BrowserSession:
@@ -94,5 +94,5 @@ def administration_page(
 
 
 def done(path: str, note: str) -> Response:
-    """Redirect to a page that says what was done, so that reloading it does nothing twice."""
+    """Redirect to a page with a note, so that reloading it does not repeat the change."""
     return RedirectResponse(f"{path}{'&' if '?' in path else '?'}done={note}", SEE_OTHER)

@@ -28,7 +28,7 @@ GATES = {
 
 
 def show_settings(request: Request, hub: Hub, _session: SignedIn, artifact: AdministeredArtifact) -> Response:
-    """Show the settings to those who may change them. Raises LoginRequired, Forbidden."""
+    """Show the settings to users who can change them. Raises LoginRequired, Forbidden."""
     context = {
         "visibilities": VISIBILITIES,
         "gates": GATES,

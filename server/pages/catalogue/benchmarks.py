@@ -25,7 +25,7 @@ _GROUPS = {
     "package": gettext_noop("From other packages"),
     "": gettext_noop("Only named in scores"),
 }
-"""What is measured → heading, in this order."""
+"""Type of subject → heading, in this order."""
 
 
 def show_benchmarks(request: Request, hub: Hub) -> Response:

@@ -48,7 +48,7 @@ _NEW_LINE = "\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What was typed into the form."""
+    """The typed values of the form."""
 
     text: str
     message: str
@@ -199,7 +199,7 @@ def _page(
         "draft": draft,
         "preview": shown,
         "is_whole": is_whole,
-        # A new card has nothing but gaps, which the author knows.
+        # A new card only has gaps, which the author knows.
         "mistakes": [] if is_new and request.method == "GET" else mistakes,
         "problem": _said(problem),
         "conflict": conflict,
@@ -224,7 +224,7 @@ def _said(problem: HubError | None) -> str:
 
 
 def _kept(request: Request, hub: LocalHub, draft: Draft, problem: HubError) -> Response:
-    """Show only the text and why it was not saved: the author may no longer see the artifact."""
+    """Show only the text and why it was not saved: the author might no longer be permitted to see the artifact."""
     csrf_token, secret = new_csrf_token(request, hub)
     is_out = browser_session_of(request, hub) is None
     path = request.url.path

@@ -44,7 +44,7 @@ class UnknownJob(InvalidRequest):
 
 
 class TryRequest(BaseModel):
-    """A prompt, and what draws it."""
+    """A prompt, and the base and modules to use."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 

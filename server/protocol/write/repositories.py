@@ -61,7 +61,7 @@ class RepositorySettings(Visibility):
 def create_repository(request: Request, hub: Hub, _page: PageCall, body: NewRepository) -> Response:
     """Create an empty repository; 409 with its URL if it exists. Raises Unauthenticated, Forbidden, NotServed.
 
-    The name of a deleted or renamed one is free to those who may create in its namespace.
+    The name of a deleted or renamed one can be used by anyone who can create repositories in its namespace.
     """
     caller = caller_of(request, hub)
     name = _name(body, account_of(caller).name)

@@ -1,4 +1,4 @@
-"""Open the folders, files and shards that hold captions, and images beside them. No image is read before it is asked for.
+"""Open the folders, files and shards that hold captions, and images beside them. Images are only read when they are needed.
 
 Only JSON, CSV, parquet and images are read; nothing is unpickled.
 """

@@ -29,7 +29,7 @@ from trainers.loop.distributed import process_place
 STEPS = 20
 """Denoising steps without `--steps`."""
 LEAST = 3
-"""Prompts: one to warm up, one to embed and one to draw."""
+"""Prompts: one to warm up, one to embed and one for an image."""
 MOST_IMAGES = 1024
 """Images and texts that a retriever searches."""
 LENGTH = 32

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What decides which metrics are possible."""
+    """The facts that decide which metrics are possible."""
 
     benchmark: str
     prompts: Sequence[BenchmarkPrompt]

@@ -54,7 +54,7 @@ def study(
     """Run or resume the study: train all methods and baselines with the same data and steps, and measure them.
 
     Finished cells are skipped, so a stopped study continues where it was. It takes hours on two cores, with one process for each. The
-    report is written when nothing is missing; --report-only writes that of the cells that are there. --publish writes their scores into
+    report is written when nothing is missing; --report-only writes it from the finished cells. --publish writes their scores into
     the curated cards, and a card without weights for each trained module.
     """
     from trainers.lab.study.plan import BASES, TRIAL, Settings

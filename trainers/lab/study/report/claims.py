@@ -13,10 +13,10 @@ from trainers.lab.study.subjects import BASE, ENGLISH, FIVE
 HELD, NOT_HELD, UNDECIDED = "held", "not held at this scale", "not decided at this sample size"
 UNTESTABLE, MISSING = "not testable here", "not measured yet"
 FASTER = 25.0
-"""How many times faster than translating first the paper's Table 6 says that mCLIP is."""
+"""Speed of mCLIP relative to translating first, according to the paper's Table 6."""
 
 SMALL_DROP = 0.05
-"""English R@1 that a module may lose and still be said to keep it."""
+"""Maximum loss of English R@1 for a module that counts as keeping English."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,10 +233,10 @@ def test_hostile_texts_are_answered_with_the_form(ada):
 def test_texts_that_are_too_long_are_refused(ada, hub):
     long = save(ada, "a" * (MAX_CHARACTERS + 1))
     assert long.status_code == 400
-    assert f"edits up to {MAX_CHARACTERS}" in long.text
+    assert f"edits at most {MAX_CHARACTERS}" in long.text
     assert save(ada, "a" * (10 << 20)).status_code == 413
     save_elsewhere(hub, CARD.format("s").encode() + b"a" * (MAX_CHARACTERS + 1))
-    assert f"edits up to {MAX_CHARACTERS}" in ada.get(EDIT).text
+    assert f"edits at most {MAX_CHARACTERS}" in ada.get(EDIT).text
 
 
 def test_writers_see_edit_and_upload_and_others_do_not(ada, browse, hub):

@@ -2,7 +2,7 @@
 
 Encoders place a word near its translations, once the mean of each language is subtracted. So a text is compared with every phrase
 of the memory, and the nearest phrase is what the base's own text encoder reads. A text that the module never saw still lands near
-its meaning, whereas a network that maps states to embeddings learns its training texts by heart. In the field's terms it is a
+its meaning, whereas a network that maps states to embeddings memorizes its training texts. In the field's terms it is a
 retrieval-augmented adapter: keys are encoder states of English phrases, values are the phrases.
 
 Several encoders may be searched together: each compares texts with phrases by itself, and their similarities are added.

@@ -1,4 +1,4 @@
-"""Tell by its bytes what a file is: safetensors, or something that can run code. Loading, importing, pushing and the server all ask here.
+"""Recognise the kind of a file by its bytes: safetensors, or something that can run code.
 
 A safetensors file begins with the length of its header, whose first bytes can be those of a pickle: 640 is `80 02`. So its structure
 decides: a header that is JSON and accounts for every byte cannot be a pickle, whatever its length.

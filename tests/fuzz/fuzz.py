@@ -232,7 +232,7 @@ def _in_header(value: str) -> str:
 
 
 def _is_one_line(headers: dict[str, str]) -> bool:
-    """Return whether the error is told in a header of printable ASCII. Its absence is right for answers to git and forms."""
+    """Return whether the error is in a header of printable ASCII. Responses to git and forms have no such header."""
     shown = headers.get("x-error-message")
     return shown is None or (0 < len(shown) <= 500 and shown.isascii() and shown.isprintable())
 

@@ -36,7 +36,7 @@ def test_the_import_contract_covers_every_package_that_trains() -> None:
     assert {"loop", "methods", "inputs", "corpora", "samples", "run"} <= training_packages()
 
 
-def test_code_that_trains_asks_a_corpus_for_no_prompts_but_those_it_was_trained_on() -> None:
+def test_training_code_only_reads_the_training_prompts_of_a_corpus() -> None:
     asked = set()
     for name in training_packages() - {"corpora"}:  # Corpora define these functions.
         place = ROOT / "trainers" / name

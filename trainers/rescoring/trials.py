@@ -80,7 +80,7 @@ def trials_of(
 
 
 def record_problems(artifact: Artifact, hub: LocalHub, trials: Iterable[Trial]) -> list[str]:
-    """Return a line for each way in which run records of the trials' scores cannot be true. Their scores are measured all the same."""
+    """Return a line for each implausible run record of the trials' scores. Their scores are measured nevertheless."""
     measured = {(each.benchmark, each.split, each.language) for each in trials}
     known = [each.id for each in hub.registry.revisions(artifact.name, with_files=False)]
     found: dict[str, list[str]] = {}

@@ -52,7 +52,7 @@ def verify(
     if (copies or endpoint) and not repair:
         raise InvalidRequest("--from and --endpoint are sources of --repair: add `--repair`, or leave them out.")
     for each in copies or ():
-        if "://" not in each and not Path(each).is_dir():  # Told before the store is read, which can take hours.
+        if "://" not in each and not Path(each).is_dir():  # Checked before the store is read, which can take hours.
             raise InvalidRequest(
                 f"`{each[:200]}` is not a folder: name a store, or the folder that `hub backup` wrote."
             )

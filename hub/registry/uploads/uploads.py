@@ -118,7 +118,7 @@ def uncommitted_bytes(database: Database, owner: str, wanted: Mapping[Digest, in
 
     Parts and xorbs, of which `raw_bytes` are about to arrive, are the material of whole files: they count as far as they are larger
     than all files that were uploaded. So nothing counts twice when a file is assembled or an upload is repeated, and parts that are never
-    assembled count all the same.
+    assembled count nevertheless.
     """
     values = {"owner": owner.lower(), "since": _retained_since()}
     recent = "SELECT DISTINCT digest, size_bytes FROM uploads WHERE owner = :owner AND at >= :since AND"

@@ -1,4 +1,4 @@
-"""Recognise clients that repeat a refused upload without end.
+"""Recognise clients that retry a refused upload endlessly.
 
 `upload_large_folder` of huggingface_hub before 2.0 puts the files of a refused request back and sends them again
 immediately, forever. It shows the error each time, and only stops if the response tells it to skip the files.

@@ -82,7 +82,7 @@ def test_prompts_that_were_not_trained_on_decide_before_those_that_were(ask):
     assert names(advice) == ["transfers", "learnt-by-heart"]
 
 
-def test_what_cannot_draw_on_the_base_is_left_out_with_the_reason(ask):
+def test_modules_that_do_not_work_on_the_base_are_left_out_with_the_reason(ask):
     advice = ask(
         a_module("linguahub/narrow", reads=Conditioning(width=512, length=77)),
         replace(a_module("linguahub/unpublished"), weights_digest=""),
@@ -135,7 +135,7 @@ def test_one_module_for_all_languages_comes_before_one_for_some(ask):
     assert advice.ready[1].unknown == ("it is not made for Swahili",)
 
 
-def test_where_nothing_exists_the_methods_that_train_are_listed_with_cost_and_line(ask):
+def test_without_a_module_the_methods_that_can_train_one_are_listed_with_cost_and_command(ask):
     advice = ask(languages=("ha",), budget=1000.0, needs=("culture",))
     best = advice.training[0]
     assert best.command == (
@@ -159,7 +159,7 @@ def test_a_cost_above_the_budget_comes_last(ask):
     assert advice.training[-1].within_budget is False
 
 
-def test_mclip_is_never_a_way_to_draw(ask):
+def test_mclip_is_never_recommended_for_generating_images(ask):
     advice = ask(languages=("ha", "sw", "yo", "hi", "zh", "ar", "fr", "am", "th", "ig"), needs=("many-languages",))
     assert "mclip" not in {each.method for each in advice.training}
     assert advice.refused["mclip"] == "it retrieves images and cannot generate them"

@@ -332,7 +332,7 @@ def test_alt_has_three_read_outs(which, tmp_path):
     }
     torch.testing.assert_close(found, ways[which], **CLOSE)
     wrong = states[-1] if which == "m18" else states[-2]
-    assert (tokens - wrong).abs().max() > 0.01, "the readouts of layers can be told apart"
+    assert (tokens - wrong).abs().max() > 0.01, "the readouts of layers differ"
 
 
 @pytest.mark.parametrize("segments", [1, 2], ids=["XLM-R", "LaBSE"])

@@ -265,7 +265,9 @@ def test_a_pooled_vector_that_a_base_wants_and_a_module_has_not(
     check(world, case, draw, lambda: on_sdxl(world, xl_folder))
 
 
-def test_a_gated_encoder_says_how_to_get_access(world: World, gated: str, draw: Callable[..., Tensor]) -> None:
+def test_the_error_for_a_gated_encoder_explains_how_to_get_access(
+    world: World, gated: str, draw: Callable[..., Tensor]
+) -> None:
     said = f"`far-xlmr` is gated: accept its terms at {gated}/org/xlmr, then `hf auth login`, then"
     case = Case(far_encoder, Unreachable, (said,), "`hub pull far-xlmr`")
     check(world, case, draw, lambda: world.pipe.load_adapter(far_encoder(world)))

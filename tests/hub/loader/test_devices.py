@@ -58,7 +58,7 @@ def test_tensors_on_several_devices_are_refused(gpu: torch.device, second: torch
 
 
 @pytest.mark.parametrize("family", ["stable-diffusion-xl", "pixart", "flux"])
-def test_a_pipeline_on_a_device_draws_as_on_the_cpu(
+def test_a_pipeline_on_a_device_generates_the_same_as_on_the_cpu(
     family: str, load: Any, draw: Any, gpu: torch.device, tmp_path: Path
 ) -> None:
     base, encoder = save_base(family, tmp_path / family), save_encoder(tmp_path / "encoder")

@@ -235,7 +235,7 @@ def module_for(make_module: Callable[..., Path], digest: str) -> Path:
     )
 
 
-def test_a_module_finds_its_encoder_by_digest_and_draws(
+def test_a_module_finds_its_encoder_by_digest_and_works(
     world: World, index: Path, base_folder: Path, make_module: Callable[..., Path], draw: Callable[..., Any]
 ) -> None:
     path = save_wheel(index, CONTENT)

@@ -18,7 +18,7 @@ def kinds(model: nn.Module) -> set[str]:
     return {type(layer.weight).__name__ for layer in model.modules() if isinstance(layer, nn.Linear)}
 
 
-def test_without_its_library_one_line_says_which_extra(
+def test_without_its_library_one_line_names_the_extra(
     load: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hub.weights.quantisation.find_spec", lambda _: None)

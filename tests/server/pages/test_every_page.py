@@ -163,7 +163,7 @@ def test_a_page_suits_every_reader(tab: Callable[[str], Page], made: dict[str, s
 
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("address", ["/?text=yorba", "/linguahub/pea-many/scores", "/try", "/login"])
-def test_what_has_the_focus_is_seen(tab: Callable[[str], Page], address: str, width: int):
+def test_the_focused_element_is_visible(tab: Callable[[str], Page], address: str, width: int):
     page = tab("visitor")
     page.set_viewport_size({"width": width, "height": 844})
     page.goto(address)

@@ -81,7 +81,7 @@ def test_a_file_asked_for_as_a_folder_and_the_reverse_lead_to_each_other(browser
     assert browser.get("/ada/pages/tree/absent/data").status_code == 404
 
 
-def test_the_commit_that_a_client_prints_shows_what_it_changed(browser, hub):
+def test_the_commit_that_a_client_prints_shows_its_changes(browser, hub):
     made = change(hub, {"README.md": b"# Hello again\n", "new.txt": b"1"}, "Greet <again>\n\nWith a reason.")
     page = browser.get(f"/ada/pages/commit/{made.id[:40]}").text
     assert "Greet &lt;again&gt;" in page

@@ -66,6 +66,6 @@ def test_a_single_file_is_refused_with_the_call_that_makes_a_folder(hub: LocalHu
         find_base("here/model.safetensors", hub)
 
 
-def test_a_name_that_means_nothing_is_refused_before_torch_is_needed(hub: LocalHub):
+def test_an_unknown_name_is_refused_before_torch_is_needed(hub: LocalHub):
     with pytest.raises(UnknownBase, match="Did you mean `tiny-sd`"):
         check_names(hub, base="tiny sdd")

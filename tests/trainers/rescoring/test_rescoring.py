@@ -97,7 +97,7 @@ def test_a_copy_with_a_better_number_is_disputed_and_ranks_by_its_measured_score
     assert best(hub, "eve/token-kd-yo") == [("reproduced", value), ("disputed", 0.9999)]
 
 
-def test_what_cannot_be_repeated_is_said_before_anything_is_loaded(hub: LocalHub, pushed: Path) -> None:
+def test_scores_that_cannot_be_repeated_are_reported_before_anything_is_loaded(hub: LocalHub, pushed: Path) -> None:
     with pytest.raises(InvalidRequest, match=r"no such score that can be repeated.*hub evaluate token-kd-yo --push"):
         run(rescore, "token-kd-yo", "--lang", "sw")
     with pytest.raises(InvalidRequest, match="no such score"):

@@ -35,7 +35,7 @@ def test_the_map_shows_raw_translated_and_best_module_with_intervals(hub):
     assert "emoji-generation/combinations r_precision_at_1" in others
 
 
-def test_a_base_without_measurements_gets_the_command_its_cost_and_what_is_reported(hub):
+def test_a_base_without_measurements_gets_the_command_its_cost_and_reported_scores(hub):
     code, out, _ = hub("parity", "--base", "SD XL", "--lang", "zh")
     assert code == 0
     assert "No parity of `sdxl` is known here." in out
@@ -55,7 +55,7 @@ def test_all_bases_with_parities_are_shown_and_the_others_counted(hub):
     assert measured == ["linguahub/emoji-sd", "linguahub/emoji-dit"]
 
 
-def test_advice_loads_what_transfers_and_says_what_the_study_advises(hub):
+def test_advice_recommends_a_module_that_transfers_and_shows_the_study_s_advice(hub):
     code, out, _ = hub("recommend", "--lang", "yo", "--base", "emoji-sd", "--need", "culture")
     assert code == 0
     assert out.startswith("Load `memory-")
@@ -113,7 +113,7 @@ def test_a_run_record_is_found_by_the_id_of_a_leaderboard(hub):
     assert f"hub rescore mulan-yo --score {entry['id']}" in out
 
 
-def test_a_comparison_shows_facts_and_marks_what_is_better_beyond_its_interval(hub):
+def test_a_comparison_shows_facts_and_marks_scores_that_are_better_beyond_their_intervals(hub):
     code, out, _ = hub("compare", "memory-yo", "mulan-yo", "--metric", "r_precision_at_1")
     assert code == 0
     lines = {line.split("  ")[0].strip(): line for line in out.splitlines()}

@@ -12,7 +12,7 @@ def shown(kind: str, name: str) -> dict[str, str]:
     return dict(requirements(read_card(ROOT / "cards" / kind / name, ArtifactName("linguahub", name))))
 
 
-def test_show_says_whether_a_licence_allows_commercial_use_and_where_another_licence_is() -> None:
+def test_show_prints_whether_a_licence_allows_commercial_use_and_where_another_licence_is() -> None:
     assert shown("bases", "flux1-dev")["commercial"] == (
         "not allowed, flux-1-dev-non-commercial-license, "
         "https://huggingface.co/black-forest-labs/FLUX.1-dev/blob/main/LICENSE.md"

@@ -61,7 +61,7 @@ def test_two_browsers_with_the_same_form_get_different_tokens(browse, hub):
     assert len(secrets) == 2
 
 
-def test_what_was_typed_stays_in_the_form_when_it_is_refused(browser, hub):
+def test_the_form_keeps_the_typed_values_when_it_is_refused(browser, hub):
     browser.enter(hub)
     page = browser.send("/settings/tokens", "/settings/tokens", {**FIELDS, "repo": "a b"}).text
     assert 'value="laptop"' in page and 'value="a b"' in page

@@ -104,7 +104,7 @@ def test_a_visitor_signs_up_forgets_the_password_and_gets_a_link(page: Page, bro
     expect(page.get_by_role("heading", level=1)).to_have_text("zoe")
 
 
-def test_a_double_click_sends_a_form_once_and_an_expired_session_keeps_what_was_typed(
+def test_a_double_click_sends_a_form_once_and_an_expired_session_keeps_the_typed_text(
     browser: Browser, hub, endpoint: str
 ):
     with a_page(browser, endpoint) as page:

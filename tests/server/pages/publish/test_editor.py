@@ -149,7 +149,7 @@ def test_a_commit_in_between_is_a_conflict_that_shows_both_and_loses_nothing(ada
     assert (over.status_code, read().decode()) == (303, mine)
 
 
-def test_a_commit_of_other_files_says_that_the_card_is_the_same(ada, hub):
+def test_a_commit_of_other_files_is_reported_with_an_unchanged_card(ada, hub):
     page = ada.get(EDIT)
     save_elsewhere(hub, b"words", "notes.txt")
     conflict = save(ada, CARD.format("By Ada."), page)
@@ -208,7 +208,7 @@ def test_only_the_card_of_a_branch_can_be_edited(ada, hub):
     assert (kept.status_code, typed(kept)) == (404, "typed")
 
 
-def test_nothing_is_saved_on_top_of_what_the_artifact_never_had(ada, hub):
+def test_nothing_is_saved_on_top_of_an_unknown_revision(ada, hub):
     before = hub.registry.head(NAME)
     for parent in ("", "main", "0" * 64, "x" * 64, "../" * 40):
         assert save(ada, CARD.format("s"), parent=parent).status_code in {400, 412}

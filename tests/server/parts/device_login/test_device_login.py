@@ -33,7 +33,7 @@ def poll(client, codes, client_id="hf"):
     return response.status_code, response.json()
 
 
-def test_an_authorized_code_gives_a_working_token(browser, hub):
+def test_an_authorized_code_returns_a_working_token(browser, hub):
     codes = ask(browser.client)
     assert re.fullmatch(r"[B-Z]{4}-[B-Z]{4}", codes["user_code"])
     assert codes["verification_uri"] == "http://hub.example/device"
@@ -65,7 +65,7 @@ def test_an_authorized_code_gives_a_working_token(browser, hub):
     ]
 
 
-def test_a_denied_code_gives_no_token(browser, hub):
+def test_a_denied_code_returns_no_token(browser, hub):
     codes = ask(browser.client)
     browser.enter(hub)
     page = f"/device?user_code={codes['user_code'].lower()}"

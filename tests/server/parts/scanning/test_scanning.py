@@ -265,7 +265,7 @@ def test_a_blob_is_scanned_once_and_again_with_newer_scanners(hub, allowed, craf
     assert scan.scanner == "picklescan 99"
 
 
-def test_a_scanner_that_hangs_or_crashes_gives_no_clean_verdict(hub, tmp_path, monkeypatch):
+def test_a_scanner_that_hangs_or_crashes_returns_no_clean_verdict(hub, tmp_path, monkeypatch):
     from hub.records import File
 
     digest, size = hub.store.put(b"x")

@@ -48,7 +48,7 @@ def test_stored_files_pass_verification(hub: LocalHub, api: HfApi, repo: str):
     assert file.digest.hex == hashlib.sha256(content).hexdigest()
 
 
-def test_a_registry_that_was_lost_comes_back_with_what_was_private_and_all_branches(
+def test_a_lost_registry_is_rebuilt_with_visibility_and_all_branches(
     hub: LocalHub, api: HfApi, repo: str, tmp_path: Path
 ):
     api.upload_file(path_or_fileobj=b"x", path_in_repo="a.txt", repo_id=repo)

@@ -104,7 +104,7 @@ def test_a_revision_cannot_be_chosen_because_scores_are_those_of_the_current_one
         ("adapter", "the weights of `bare` are not published"),
     ],
 )
-def test_what_has_only_a_card_is_refused_with_the_next_command(
+def test_an_artifact_with_only_a_card_is_refused_with_the_next_command(
     name: str, message: str, hub: LocalHub, tmp_path: Path
 ) -> None:
     card = Card(

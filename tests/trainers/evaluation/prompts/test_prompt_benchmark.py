@@ -105,9 +105,7 @@ def measured(
     return {score.metric.replace("one-hot@01234567", "judge"): score for score in scores}
 
 
-def test_a_base_that_draws_everything_reaches_the_ceiling_and_full_parity(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_perfect_base_reaches_the_ceiling_and_full_parity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = measured(published.mg18(tmp_path), Drawing("yo", "en"), monkeypatch=monkeypatch)
     assert found["r_precision_at_1[judge]"].value == found["judge_ceiling_r_precision_at_1[judge]"].value == 1
     assert found["parity_r_precision_at_1[judge]"].value == found["parity_clip_score[judge]"].value == 1

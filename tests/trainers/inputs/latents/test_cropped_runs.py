@@ -147,7 +147,7 @@ def test_the_forecast_has_the_disk_of_all_crops_and_the_memory_of_the_largest_bu
         ("mulan", ("--corpus", "toy"), "the corpus `toy` does not provide the sizes of its images"),
     ],
 )
-def test_what_makes_no_sense_is_refused_before_anything_is_opened(
+def test_invalid_requests_are_refused_before_anything_is_opened(
     method: str, more: tuple[str, ...], message: str, asked: Callable[..., tuple[str, ...]], tmp_path: Path
 ) -> None:
     with pytest.raises(HubError, match=message) as caught:

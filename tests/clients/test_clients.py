@@ -1,4 +1,4 @@
-"""Every version of Hugging Face's client does what docs/reference/clients.md says."""
+"""Every version of Hugging Face's client behaves as documented in docs/reference/clients.md."""
 
 from __future__ import annotations
 

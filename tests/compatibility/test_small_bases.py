@@ -1,4 +1,4 @@
-"""Every family draws through a module, with a small random base of the real classes."""
+"""Every family works with a module, on a small random base of the real classes."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tests.builders import ROOT
 
 
 def groups_in_code():
-    """Groups that a file calls its own, `GROUP = "hub.…"`, or asks for: `advertised("hub.…")`."""
+    """Groups that a file calls its own, `GROUP = "hub.…"`, or looks up: `advertised("hub.…")`."""
     for file in [path for package in ("hub", "trainers", "server") for path in sorted((ROOT / package).rglob("*.py"))]:
         text = file.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(text)) if '"hub.' in text else ():

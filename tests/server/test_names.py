@@ -1,4 +1,4 @@
-"""Pages and API take the names of bases that people write, and say which module a name such as `mulan-fr` gives."""
+"""Pages and API accept the common names of bases, and show which module a name such as `mulan-fr` refers to."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def contract(start: str) -> dict[str, Any]:
 
 
 def training_packages() -> set[str]:
-    """Return what is below `evaluation` in the layers of trainers."""
+    """Return the layers below `evaluation` in trainers."""
     layers = [layer.split(" | ") for layer in contract("the lab is a guest of the trainers")["layers"]]
     place = next(place for place, layer in enumerate(layers) if "evaluation" in layer)
     return {name for layer in layers[place + 1 :] for name in layer} - {"defaults"}

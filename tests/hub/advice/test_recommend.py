@@ -1,4 +1,4 @@
-"""Recommendations: only what can draw, the most trusted first, and how to train what is missing."""
+"""Recommendations: only usable modules, the most trusted first, and how to train a missing one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def on_sdxl(value, **changes):
 
 @pytest.fixture
 def ask(registry, tmp_path):
-    """Return a function that records artifacts and asks about Yoruba on `sdxl`."""
+    """Return a function that records artifacts and requests advice for Yoruba on `sdxl`."""
     store, recorded = open_store(tmp_path / "store"), set[str]()
 
     def asked(*artifacts, reproduced=False, **changes):

@@ -1,4 +1,4 @@
-"""Flow matching through frozen bases: what is trained through is what their pipelines generate with."""
+"""Flow matching through frozen bases: training uses the same predictions as their pipelines."""
 
 from __future__ import annotations
 

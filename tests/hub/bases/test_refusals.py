@@ -1,4 +1,4 @@
-"""What a base cannot do is refused in one line, before anything runs."""
+"""Unsupported requests to a base are refused in one line, before anything runs."""
 
 from __future__ import annotations
 

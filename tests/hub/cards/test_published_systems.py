@@ -1,4 +1,4 @@
-"""Every published system that the project knows has a card that says where it is, what it fits and what it needs."""
+"""Every published system has a card with its source, bases and requirements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The curated cards hold the numbers that the study behind this project prints, cell by cell, and say which of them are doubted."""
+"""The curated cards contain the numbers of the study behind this project, cell by cell, and mark the disputed ones."""
 
 from __future__ import annotations
 

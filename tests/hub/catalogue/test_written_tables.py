@@ -1,4 +1,4 @@
-"""The tables of methods and benchmarks say what trainers has, for a server without it."""
+"""The tables of methods and benchmarks, for a server without trainers, agree with trainers."""
 
 from __future__ import annotations
 

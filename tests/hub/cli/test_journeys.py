@@ -1,4 +1,4 @@
-"""What a person does with `hub`, one command after the other, and what happens when it cannot be done."""
+"""Journeys of a user with `hub`, command by command, and their errors."""
 
 from __future__ import annotations
 

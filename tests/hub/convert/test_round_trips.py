@@ -1,4 +1,4 @@
-"""Every published layout comes in and goes out again, byte for byte."""
+"""Every published layout is imported and exported again, byte for byte."""
 
 from __future__ import annotations
 

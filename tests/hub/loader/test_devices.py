@@ -1,4 +1,4 @@
-"""Parts of a pipeline may be on any device: what a module computes is always where its consumer is, and in the type of the load.
+"""Parts of a pipeline can be on any device: the output of a module is always on the device of its consumer, and in the data type of the load.
 
 The devices are imitated, and refuse operands that are elsewhere (`tests.builders.imitated_device`).
 """

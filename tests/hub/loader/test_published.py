@@ -1,4 +1,4 @@
-"""What the README says of a published adapter, on small files of the same layout: pull, fetch the halves, draw."""
+"""The README's example of a published adapter, with small files of the same layout: pull, fetch the halves, generate."""
 
 from __future__ import annotations
 

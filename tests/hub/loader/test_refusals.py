@@ -1,4 +1,4 @@
-"""What cannot be composed is refused in one line, before any weight is read where that is possible."""
+"""Impossible compositions are refused in one line, before any weight is read if possible."""
 
 from __future__ import annotations
 

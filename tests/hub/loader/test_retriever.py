@@ -1,4 +1,4 @@
-"""`load_retriever` reads every dual encoder of transformers alike, and every module that brings texts beside its images."""
+"""`load_retriever` supports every dual encoder of transformers, and every module that brings texts beside its images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Hugging Face's cache holds is compared with the digests that it is named by: one clear line, and a command that mends it."""
+"""Files in Hugging Face's cache are compared with the digests in their names: one clear line, and a command that fixes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A phrase memory: what it compares, and that the languages' means are subtracted."""
+"""A phrase memory: its comparisons, and the subtraction of the languages' means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A base in 8 or 4 bits: what excludes it, what it leaves alone, and diffusers' own configurations beside it."""
+"""A base in 8 or 4 bits: conflicting options, layers that are not quantised, and diffusers' own configurations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing in a file is executed; what is not a tensor is dropped or refused."""
+"""Nothing in a file is executed; entries other than tensors are dropped or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds on every page, in a real browser: axe finds nothing, the page fits its screen, nothing moves, little is sent, the security policy is
+"""Requirements for every page, in a real browser: axe finds nothing, the page fits its screen, nothing moves, little is sent, the security policy is
 kept.
 
 A page is loaded once, on a phone in light colours, and then changed to wider windows and dark colours.

@@ -1,4 +1,4 @@
-"""Links to artifacts and languages have an image of their own on other sites."""
+"""Links to artifacts and languages have a preview image on other sites."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The language of a page: what the visitor has chosen, else what the browser asks for, else English."""
+"""The language of a page: the visitor's choice, else the browser's preference, else English."""
 
 from __future__ import annotations
 

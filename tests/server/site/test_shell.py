@@ -1,4 +1,4 @@
-"""What every page has: navigation, static files under hashed names, compression, previews of links."""
+"""Common parts of every page: navigation, static files under hashed names, compression, previews of links."""
 
 from __future__ import annotations
 

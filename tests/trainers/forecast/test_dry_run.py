@@ -1,4 +1,4 @@
-"""`hub train --dry-run` says what a run takes, from configurations alone, and a small run takes that."""
+"""`hub train --dry-run` estimates the resources of a run from configurations alone, and a small run takes as much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A forecast of a run that draws latents from the posterior counts both its mean and its deviation."""
+"""A forecast of a run that samples latents from the posterior counts both its mean and its deviation."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def _learn(name: str, features: FeatureDataset, folder: Path, parts: int) -> dic
 
 
 def prepare(set_item: Callable[..., None] = operator.setitem, set_attribute: Callable[..., None] = setattr) -> None:
-    """Let this process find the corpus `toy`, and draw sample images in few steps."""
+    """Let this process find the corpus `toy`, and generate sample images in few steps."""
     set_item(CORPORA, "toy", "tests.trainers.conftest:ToyCorpus")
     set_attribute(generate_samples, "STEPS", 5)
 

@@ -1,4 +1,4 @@
-"""What each method does with each family of bases: it trains two steps, or is refused for a reason that the page gives.
+"""Behaviour of each method with each family of bases: it trains two steps, or is refused for the reason on the page.
 
 `python -m tests.trainers.methods.families` writes docs/train/families.md; `test_families.py` checks every cell.
 """

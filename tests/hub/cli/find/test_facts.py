@@ -1,4 +1,4 @@
-"""What `hub show` says of a card's terms."""
+"""The terms of a card in `hub show`."""
 
 from __future__ import annotations
 

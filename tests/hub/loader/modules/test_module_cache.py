@@ -1,4 +1,4 @@
-"""Residents within a budget of bytes: who leaves, who comes back, and what the log says."""
+"""Modules within a budget of bytes: evictions, reloads and log entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people type, and what they find first, among the bundled cards."""
+"""Typical search texts, and their first result among the bundled cards."""
 
 from __future__ import annotations
 

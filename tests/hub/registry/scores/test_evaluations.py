@@ -1,4 +1,4 @@
-"""What scores are worth, on each database: only what this hub has measured on a revision is reproduced, and nothing inherits it."""
+"""Provenance of scores, on each database: only scores that this hub has measured on a revision are reproduced, and they are not inherited."""
 
 from __future__ import annotations
 

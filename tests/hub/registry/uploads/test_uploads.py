@@ -1,4 +1,4 @@
-"""What counts against a quota before it is committed."""
+"""Uploads count against a quota before they are committed."""
 
 from __future__ import annotations
 

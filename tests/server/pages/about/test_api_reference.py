@@ -1,4 +1,4 @@
-"""/api: the reference of the API lists what the OpenAPI document describes."""
+"""/api: the API reference lists the contents of the OpenAPI document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The editor of a card saves one commit, and never loses what was typed. Without JavaScript, as browsers submit forms."""
+"""The editor of a card saves one commit, and never loses typed text. Without JavaScript, as browsers submit forms."""
 
 from __future__ import annotations
 

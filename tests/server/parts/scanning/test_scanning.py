@@ -89,7 +89,7 @@ def work(hub):
 
 
 def verdict_of(path, content, folder):
-    """Return the verdict about a file, as given by the program of the scanners without a process of its own."""
+    """Return the verdict about a file, from the program of the scanners without a separate process."""
     file = folder / path
     file.write_bytes(content)
     with file.open("rb") as opened:

@@ -1,6 +1,5 @@
-"""What a server has stored is complete, and enough to rebuild a lost registry.
-
-Each test has a hub of its own: what it reads would otherwise grow with everything that other tests store.
+"""The stored state of a server is complete, and enough to rebuild a lost registry. Each test has its own hub;
+otherwise the state would grow with the other tests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`hub evaluate --engine ray` computes what is missing on a cluster, here one of this machine, and returns the scores of one process."""
+"""`hub evaluate --engine ray` computes missing results on a cluster, here one of this machine, and returns the scores of one process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`hub evaluate --benchmark efficiency` on tiny models. What it measures is not asserted: it depends on the machine and its load."""
+"""`hub evaluate --benchmark efficiency` on tiny models. The measured values are not asserted, because they depend on the machine and its load."""
 
 from __future__ import annotations
 

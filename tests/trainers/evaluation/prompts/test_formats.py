@@ -1,4 +1,4 @@
-"""Published prompts are read as they were published, and what is missing or doubled in them is said in one line."""
+"""Published prompts are read as they were published, and missing or duplicate data are reported in one line."""
 
 from __future__ import annotations
 

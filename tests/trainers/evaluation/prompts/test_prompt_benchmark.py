@@ -26,7 +26,7 @@ WIDTH = 8
 
 
 class OneHot:
-    """A dual encoder that reads what `Drawing` draws: the place of a word in an image's first pixel, or the place of its colour."""
+    """A dual encoder that reads the images of `Drawing`: the place of a word in an image's first pixel, or the place of its colour."""
 
     width = WIDTH
     processor = None
@@ -59,7 +59,7 @@ def nearest(image: Image.Image) -> str:
 
 
 class Drawing:
-    """A pipeline that draws the words it knows, in the languages it reads, and something else otherwise."""
+    """A pipeline whose images show the known words, in its languages, and something else otherwise."""
 
     device = torch.device("cpu")
 
@@ -90,7 +90,7 @@ def measured(
     count: int = 0,
     **choice: Any,
 ) -> dict[str, Score]:
-    """Evaluate with a judge that reads what the pipeline draws; return the scores by metric without the judge."""
+    """Evaluate with a judge that reads the images of the pipeline; return the scores by metric without the judge."""
     judge = ClipJudge("one-hot", "0123456789abcdef", OneHot())  # type: ignore[arg-type]
     monkeypatch.setattr(ClipJudge, "open", lambda *_: judge)
     benchmark = get_benchmark(name)

@@ -1,4 +1,4 @@
-"""The splits of the data set `emoji` mean what its card says."""
+"""The splits of the data set `emoji` are as described in its card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The committed bases of the lab draw what English prompts say, as unmodified diffusers pipelines."""
+"""The committed bases of the lab generate images of English prompts, as unmodified diffusers pipelines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cells of the study measure."""
+"""Measurements of the study's cells."""
 
 from __future__ import annotations
 

@@ -24,11 +24,11 @@ class Stream:
     length: int | None = None
     """Number of tokens; None for any."""
     layers: int = 1
-    """Hidden layers of the encoder, as an axis of its own."""
+    """Hidden layers of the encoder, as a separate axis."""
     mask: bool = False
     """Whether the denoiser distinguishes tokens from padding."""
     optional: bool = False
-    """Whether a module may leave it to the base."""
+    """Whether a module can leave it to the base."""
 
     @property
     def channels(self) -> int:
@@ -49,7 +49,7 @@ class Conditioning:
     mask: bool = False
     """Whether the denoiser distinguishes tokens from padding."""
     layers: int = 1
-    """Hidden layers of the encoder, as an axis of its own."""
+    """Hidden layers of the encoder, as a separate axis."""
     packing: str = PACKINGS[0]
     """The form in which the denoiser takes a batch: one of `PACKINGS`. The loader converts it, so it never decides a fit."""
     streams: tuple[Stream, ...] = ()

@@ -83,7 +83,7 @@ def field_of(embeddings: Embeddings, name: str) -> Any:
 
 
 def further_streams(values: Mapping[str, Any]) -> tuple[Embeddings, ...]:
-    """Return the further streams of the values that a base gives."""
+    """Return the further streams of the values that a base returns."""
     tokens = [name for name in values if name.startswith("streams.") and name.endswith(".tokens_BLC")]
     return tuple(
         Embeddings(values[name], mask_BL=values.get(name.replace("tokens_BLC", "mask_BL"))) for name in sorted(tokens)

@@ -64,7 +64,7 @@ class InvalidRequest(HubError):
 
 
 class Unknown(InvalidRequest):
-    """Nothing has this name."""
+    """No object has this name."""
 
     status = 404
     noun = "thing"

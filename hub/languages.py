@@ -1,4 +1,4 @@
-"""Parse and name languages, as BCP-47 tags, and tell the scripts of languages and texts.
+"""Parse and name languages, as BCP-47 tags, and find the scripts of languages and texts.
 
 langcodes takes about 40 ms to load its tables, so functions import it when they need it.
 """
@@ -90,7 +90,7 @@ def autonym(tag: str) -> str:
 
 
 def covers(tag: str, wanted: str) -> bool:
-    """Return whether a module for `tag` serves a reader of `wanted`: the same language in the same script.
+    """Return whether a module for `tag` can be used for `wanted`: the same language in the same script.
 
     `pt` covers `pt-BR` and `no` covers `nb`; `zh` (Simplified) does not cover `zh-Hant`. `mul` covers only itself.
     """

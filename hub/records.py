@@ -25,13 +25,13 @@ class Provenance(StrEnum):
     """The origin of a score, the most trusted first."""
 
     REPRODUCED = "reproduced"
-    """Measured by this hub on the bytes of this revision. No card and no request can say so; see `hub.publish.reproduce`."""
+    """Measured by this hub on the bytes of this revision. No card and no request can claim this; see `hub.publish.reproduce`."""
     SELF_REPORTED = "self-reported"
     """Measured by the owner, as the card says; `source` is the run record."""
     REPORTED = "reported"
     """Published by a third party; `source` names them."""
     DISPUTED = "disputed"
-    """Claimed and doubted; `reason` says why."""
+    """Claimed but doubted, for the given `reason`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +190,7 @@ class Signature:
         """The result as text."""
         if self.verified:
             return f"signed by {self.account}, {self.method} {self.signer}"
-        return f"{f'says it is signed by {self.signer}; ' if self.signer else ''}not verified: {self.reason}"
+        return f"{f'claims to be signed by {self.signer}; ' if self.signer else ''}not verified: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +216,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """What permissions depend on. It is one row, while an artifact with hundreds of scores takes milliseconds to read."""
+    """The properties that permissions depend on. It is one row, while an artifact with hundreds of scores takes milliseconds to read."""
 
     name: ArtifactName
     kind: str
@@ -325,7 +325,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandIn:
-    """The `module`, as `owner/name`, that a `name` such as `mulan-yo` gives for a `base` without a module of that name."""
+    """The `module`, as `owner/name`, that a `name` such as `mulan-yo` refers to on a `base` without a module of that name."""
 
     name: str
     language: str
@@ -339,7 +339,7 @@ class StandIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """What the text of a query was understood as: a language's tag, other facets, and words. Empty fields were not in it."""
+    """Interpretation of a query's text: a language's tag, other facets, and words. Fields that do not occur in it are empty."""
 
     language: str = ""
     base: str = ""
@@ -363,7 +363,7 @@ class Page:
     stand_ins: tuple[StandIn, ...] = ()
     """Multilingual modules that also read the requested language; see `hub.registry.names.stand_ins`."""
     meaning: Meaning | None = None
-    """How the text was understood; None if it was searched for word by word."""
+    """Interpretation of the text; None if it was searched for word by word."""
     correction: str = ""
     """If nothing matches, a text that is spelled like the one of the query and has matches."""
     without: dict[str, int] = field(default_factory=dict)

@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 STOP_S = 5.0
-"""How long the end of the server waits for a thread, in seconds. The thread does not keep the process alive."""
+"""Seconds that the stopping server waits for a thread. The thread does not keep the process alive."""
 
 
 class Background(ABC):
-    """A thread that is started once and asked to stop once."""
+    """A thread that is started once and stopped once."""
 
     name: ClassVar[str]
     """Name of the thread."""

@@ -108,7 +108,7 @@ def serve(
 
 
 def _first_administrator(hub: LocalHub) -> list[str]:
-    """Create an administrator on the first start, and return the lines that tell its token, once."""
+    """Create an administrator on the first start, and return the lines that show its token, once."""
     if any(each.is_admin for each in hub.accounts.all()):
         return []
     from hub.registry.accounts.permissions import Actor

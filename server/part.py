@@ -30,7 +30,7 @@ class Component:
     name: str
     works: bool
     detail: str = ""
-    """What else everybody may know, in the language of the page."""
+    """Further public information, in the language of the page."""
     problem: str = ""
     """The message of an error, in English."""
 

@@ -158,7 +158,7 @@ OF_DATASETS = tuple(
     for each in OWN_API
     if _ONE in each.path
 )
-"""The same routes with the names of data sets. They are matched first, and document nothing that the others do not."""
+"""The same routes with the names of data sets. They are matched first, and are not documented separately."""
 
 _PAGES = (
     RouteSpec("GET", "/", browse),

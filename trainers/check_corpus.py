@@ -17,14 +17,14 @@ def check_images(plan: Plan, corpus: Corpus) -> None:
     if corpus.has_images:
         if plan.cropping is not None and not isinstance(corpus, Croppable):
             raise InvalidRequest(
-                f"the corpus `{corpus.name}` does not tell the sizes of its images: omit `center_crop`, `random_crops`, `random_flip` "
+                f"the corpus `{corpus.name}` does not provide the sizes of its images: omit `center_crop`, `random_crops`, `random_flip` "
                 "and `aspect_buckets`, or give your images as a folder or shards."
             )
         return
     if needing := [phase.name for phase in plan.phases if IMAGES.intersection(phase.needs)]:
         others = [name for name in METHODS if not any(IMAGES.intersection(p.needs) for p in get_plan(name).phases)]
         raise InvalidRequest(
-            f"`{plan.name}` needs images in its phase `{needing[0]}`, and `{corpus.name}` has texts alone: name its images with "
+            f"`{plan.name}` needs images in its phase `{needing[0]}`, and `{corpus.name}` has only texts: name its images with "
             f"`--image-column`, leave the phase out in a recipe file, or train {', '.join(others[:-1])} or {others[-1]}."
         )
 

@@ -1,4 +1,4 @@
-"""Check that the positions which a prompt rule drops are those of its prefix in the tokens of an encoder.
+"""Check that the positions dropped by a prompt rule are those of its prefix in the tokens of an encoder.
 
 Shape letters: L tokens of a text.
 """

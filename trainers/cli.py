@@ -116,11 +116,11 @@ def train(
         bool,
         typer.Option(
             "--dry-run",
-            help="Only print what the run would take: memory, disk, steps, device-hours and money. No weights are needed.",
+            help="Only estimate the memory, disk space, steps, device-hours and cost of the run. No weights are needed.",
         ),
     ] = False,
     pairs: Annotated[
-        int, typer.Option(min=0, help="Pairs of image and text to plan for with --dry-run (0 = those of the corpus).")
+        int, typer.Option(min=0, help="Number of image-text pairs to assume with --dry-run (0 = those of the corpus).")
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

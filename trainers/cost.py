@@ -1,4 +1,4 @@
-"""What a run will cost, said before it starts: steps, images of the evaluation, and time as measured by earlier runs here."""
+"""Estimate the cost of a run before it starts: steps, images of the evaluation, and time as measured by earlier runs here."""
 
 from __future__ import annotations
 

@@ -222,7 +222,7 @@ Data: the `seen` split of `{trained.corpus.name}` ({trained_on}), without any he
 
 
 def _story(trained: RunResult) -> str:
-    """Return what the phases that ran did, in their order and with their settings, and what the plan says of any of them."""
+    """Return the descriptions of the phases that ran, in order and with their settings, and of the plan."""
     clauses = [each.description.format(**settings_of(each)) for each in trained.plan.phases if each.description]
     told = ", then ".join(clauses)
     return " ".join(

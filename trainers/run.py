@@ -65,7 +65,7 @@ READOUT = "last_hidden_state"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What to train. A stopped run resumes exactly when it is given the same request."""
+    """A training request. A stopped run resumes exactly if the request is the same."""
 
     method: str
     base: str
@@ -150,11 +150,11 @@ def train_module(
 
     `on_ready` is called by the main process before anything expensive, with the inputs and the name of the device.
 
-    A resumed run whose request has more steps than before gives them to its last phase, also if that is finished. The process group
-    stays open for the evaluation: see `close_process_group`.
+    If the request of a resumed run has more steps than before, they are added to its last phase, even if that is finished. The
+    process group stays open for the evaluation: see `close_process_group`.
 
-    Raises `UnknownMethod`, `UnknownBase`, `UnknownCorpus`, and `InvalidRequest` for languages without texts, or if there
-    is no run to resume, it used different settings, or `folder` has a run and neither `resume` nor `overwrite` is set.
+    Raises `UnknownMethod`, `UnknownBase`, `UnknownCorpus`, and `InvalidRequest` for languages without texts, or if there is no run
+    to resume, it used different settings, or `folder` has a run and neither `resume` nor `overwrite` is set.
     """
     accelerator = open_accelerator("no", request.device)
     check_folder(folder, resume=resume, overwrite=overwrite)
@@ -308,7 +308,7 @@ def prepare(
 
 
 def _samples_latents(plan: Plan, base: Any) -> bool:
-    """Return whether latents are drawn from the autoencoder's posterior. Raises `InvalidRequest`, and `DoesNotFit` if it has none."""
+    """Return whether latents are sampled from the autoencoder's posterior. Raises `InvalidRequest`, and `DoesNotFit` if it has none."""
     if plan.sample_latents and not base.has_posterior:
         raise DoesNotFit(
             f"the autoencoder of this base ({base.family}) has one latent for each image and no posterior: omit `sample_latents`."

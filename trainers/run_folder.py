@@ -19,7 +19,7 @@ EARLIER = "earlier"
 
 @dataclass(frozen=True, slots=True)
 class EarlierRun:
-    """A run that a longer one continues. Its learning rate followed the schedule of its own length."""
+    """A run that a longer one continues. Its learning rate followed the schedule for its own length."""
 
     steps: int | None
     """As in its request."""

@@ -139,7 +139,7 @@ def _evaluate_together(
     with ExitStack() as stack:
         if not (
             folder / CARD_FILE
-        ).is_file():  # This machine has a run folder of its own. All processes hold the same weights.
+        ).is_file():  # This machine has a separate run folder. All processes hold the same weights.
             folder = Path(stack.enter_context(TemporaryDirectory())) / folder.name
             _write(trained, folder, cost)
         subject = subjects.trained_subject(trained, folder.name, folder, hub)

@@ -1,4 +1,4 @@
-"""Operations on what people may do without an administrator."""
+"""Operations on the account policy: what people can do without an administrator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PATH = "/admin/account-policy"
 
 
 class ShowAccountPolicy(Operation[AccountPolicy]):
-    """Show whether visitors may sign up, and whether users may create organisations."""
+    """Show whether visitors can sign up, and whether users can create organisations."""
 
     path, errors = _PATH, ()
 
@@ -24,11 +24,11 @@ class ShowAccountPolicy(Operation[AccountPolicy]):
 
 
 class SetAccountPolicy(Operation[AccountPolicy]):
-    """Set what people may do without an administrator. `null` leaves a part as it is."""
+    """Set what people can do without an administrator. `null` keeps a setting."""
 
     method, path, errors = "PUT", _PATH, ()
-    sign_up: Annotated[bool | None, {"description": "Whether visitors may create an account."}] = None
-    organisations: Annotated[bool | None, {"description": "Whether users may create organisations."}] = None
+    sign_up: Annotated[bool | None, {"description": "Whether visitors can create an account."}] = None
+    organisations: Annotated[bool | None, {"description": "Whether users can create organisations."}] = None
 
     def run(self, hub: LocalHub, actor: Actor) -> AccountPolicy:
         known = account_policy(hub.registry.database)

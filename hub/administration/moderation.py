@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hub.local import LocalHub
     from hub.registry.accounts.permissions import Actor
 
-_Reason = Annotated[str, {"description": "Why, for the owner and the other administrators.", "maxLength": 500}]
+_Reason = Annotated[str, {"description": "Reason, shown to the owner and the other administrators.", "maxLength": 500}]
 _Limit = Annotated[int, {"minimum": 1, "maximum": MAX_LINES}]
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FilePolicy:
-    """The files that an owner may publish."""
+    """The files that an owner can publish."""
 
     owner: str
     """Empty for the server, whose policy applies to all other owners."""
@@ -50,7 +50,7 @@ class ListFilePolicies(Operation[list[FilePolicy]]):
 
 
 class SetFilePolicy(Operation[FilePolicy]):
-    """Set the file policy of an owner, or of the server. An empty `policy` of an owner is that of the server."""
+    """Set the file policy of an owner, or of the server. For an owner, an empty `policy` selects the server's."""
 
     method, path = "PUT", "/admin/file-policies"
     policy: Annotated[str, {"enum": ["", *POLICIES]}]

@@ -1,4 +1,4 @@
-"""Compare two to four artifacts: facts side by side, and the scores that answer the same question in the same way.
+"""Compare two to four artifacts: facts side by side, and comparable scores.
 
 Two scores are compared if metric, benchmark and digest, split, language, base, unit, direction, provenance and setting are the same.
 One of them is better only if its 95 % interval lies entirely beyond those of all others.
@@ -39,7 +39,7 @@ _DIFFERENCES = {
     "benchmark_digest": "data", "split": "split", "base": "base", "unit": "unit", "better": "direction",
     "provenance": "provenance", "setting": "sample size or machine",
 }  # fmt: skip
-"""What keeps scores of one metric, benchmark and language apart → its name in messages."""
+"""Property that distinguishes scores of one metric, benchmark and language → its name in messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class TrainedVariant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What an artifact is, fits and costs."""
+    """Facts about an artifact: its kind, bases and cost."""
 
     artifact: str
     kind: str
@@ -64,7 +64,7 @@ class Facts:
     trained_languages: tuple[str, ...]
     """Languages of its training prompts; empty if these are all of `languages`."""
     parameters: int | None
-    """Parameters of its own weights; None if neither the weights nor the card tell."""
+    """Parameters of its own weights; None if unknown from both weights and card."""
     size_bytes: int | None
     """Size of its files, or of its weights upstream; None if unknown."""
     license: str
@@ -72,12 +72,12 @@ class Facts:
     training: tuple[TrainedVariant, ...]
     """The training runs that its variants record."""
     costs: tuple[Score, ...]
-    """What its card and others state about its cost."""
+    """Scores of its cost, from its card and others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """What scores have in common if they can be compared, apart from the language."""
+    """The properties that comparable scores share, except for the language."""
 
     metric: str
     benchmark: str
@@ -106,7 +106,7 @@ class Row:
     translator: str
     """Name of the artifact that translated; empty without such a score."""
     best: int | None
-    """Position of the artifact whose interval is entirely better than all others; None if the intervals do not allow to say it."""
+    """Position of the artifact whose interval is entirely better than all others; None if there is none."""
     verdict: str
 
 
@@ -123,7 +123,7 @@ class Comparison:
     incomparable: int
     """Scores that only one of them has."""
     differences: tuple[str, ...]
-    """What keeps scores of the same metric, benchmark and language apart: `split`, `base` …"""
+    """Properties that distinguish scores of the same metric, benchmark and language: `split`, `base` …"""
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -138,7 +138,7 @@ def compare(
 ) -> Comparison:
     """Compare artifacts. `front_matters` are those of their cards, in the same order.
 
-    Raises InvalidRequest for a wrong number of artifacts, or for one that is given twice.
+    Raises InvalidRequest for a wrong number of artifacts, or for a repeated one.
     """
     check_names([str(each.name) for each in artifacts])
     twice = [

@@ -1,7 +1,7 @@
-"""What the best scores of a leaderboard cost to train, and which of them are on the Pareto front of quality against cost.
+"""Find the training costs of a leaderboard's best scores, and the Pareto front of quality against cost.
 
-The cost is the time of the training run that a variant's config.json records. Times of different devices cannot be compared, and
-scores in different languages are not those of one choice, so a front has one device and one language.
+The cost is the time of the training run that a variant's config.json records. Times of different devices cannot be compared, nor
+can scores in different languages, so a front has one device and one language.
 """
 
 from __future__ import annotations

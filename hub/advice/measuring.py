@@ -18,7 +18,7 @@ VIDEO = frozenset({"video", "text-to-video"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasurementPlan:
-    """How to measure what a base makes of prompts in a language."""
+    """How to measure a base with prompts in a language."""
 
     command: str
     images: int

@@ -50,7 +50,7 @@ def estimate_memory(
 
 
 def parameters_of(artifact: Artifact, registry: Registry, store: BlobStore) -> int | None:
-    """Return the number of parameters: of the weights that are here, else as the card states it; None if neither says."""
+    """Return the number of parameters: of the stored weights, else as stated in the card; None if unknown."""
     return artifact.total_parameters or stated_parameters(front_matter_of(artifact, registry, store))
 
 

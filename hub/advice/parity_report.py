@@ -20,7 +20,7 @@ MAX_BASES = 200
 MAX_MODULES = 20
 """Modules of a base whose reported scores are listed."""
 EXAMPLE = "yo"
-"""The language of an example command, where none was asked for."""
+"""The language of an example command if none was requested."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class ParityReport:
     base: Artifact
     parities: ParityMap
     missing: tuple[str, ...]
-    """Languages that were asked for, or that modules exist for, without any parity."""
+    """Requested languages, or those with modules, that have no parity."""
     reported: tuple[Reported, ...]
     measure: MeasurementPlan | None
     """For the first missing language, or as an example; None if no benchmark judges what the base makes."""

@@ -1,4 +1,4 @@
-"""Find the modules that draw prompts of a language on a base, and rank them by what is known about them."""
+"""Find the modules that can be used for a language on a base, and rank them by the evidence about them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ MAX_SIMILAR = 5
 """Bases with the same conditioning whose modules are looked at, too."""
 _UNPUBLISHED = "its weights are not published"
 _SEEN = "seen"
-"""The split of prompts that a module was trained on: any other one says more."""
+"""The split of prompts that a module was trained on; other splits are more informative."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InLanguage:
-    """What is known about a module in one language."""
+    """The scores of a module in one language, and its unknowns."""
 
     language: str
     zero_shot: bool
@@ -56,7 +56,7 @@ class Ready:
     memory: Memory
     why: tuple[str, ...]
     unknown: tuple[str, ...]
-    """What was not measured or stated."""
+    """Values that were not measured or stated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ def find_ready(
     max_vram: float | None,
     readers: tuple[str, ...] | None,
 ) -> tuple[list[Ready], list[Excluded]]:
-    """Return the modules that draw at least one of `languages` on `base`, the best first, and those that were left out.
+    """Return the modules that support at least one of `languages` on `base`, best first, and those that were left out.
 
     A module that reads a language zero-shot is left out if one that was trained on it fits. `max_vram`: gigabytes for all weights.
     """
@@ -149,7 +149,7 @@ def _candidates(
 
 
 def _problem(module: Artifact, fit: Fit) -> str:
-    """Return why a module cannot draw on the base; empty if it can."""
+    """Return why a module cannot be used on the base; empty if it can."""
     if not fit.fits:
         return "; ".join(fit.reasons)
     return "" if is_published(module) else _UNPUBLISHED

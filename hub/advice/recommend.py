@@ -24,7 +24,7 @@ MAX_SHOWN = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What to draw, and within which limits."""
+    """The languages and base to recommend for, with limits."""
 
     languages: tuple[str, ...]
     """Tags, as `hub.languages.parse_language` returns them."""
@@ -112,7 +112,7 @@ def _applied(question: Question) -> tuple[Criterion, ...]:
 def check(question: Question) -> None:
     """Raise InvalidRequest for a question that cannot be answered."""
     if not question.languages:
-        raise InvalidRequest("which language? Name at least one, such as `--lang yo`.")
+        raise InvalidRequest("missing --lang: name at least one language, for example `--lang yo`.")
     if len(question.languages) > MAX_LANGUAGES:
         raise InvalidRequest(f"{len(question.languages)} languages at once: ask about at most {MAX_LANGUAGES}.")
     for name in ("budget", "max_vram", "price_per_hour"):
@@ -139,9 +139,11 @@ def _sentences(
         )
         said.append(f"Load `{name}` for {languages} on {on}{note}{reason}.")
     if missing:
-        said.append(f"No module that draws on {on} was trained on {_listed(missing)}.")
+        said.append(f"No module for {on} was trained on {_listed(missing)}.")
     elif ready and len(ready[0].languages) < len(question.languages):
-        said.append("No single module serves all of these languages: load one for each, `load_pipeline` takes a list.")
+        said.append(
+            "No single module supports all of these languages: load one for each; `load_pipeline` takes a list."
+        )
     if not training:
         said.append(f"`hub train` has no method for {on}.")
         return said
@@ -149,7 +151,7 @@ def _sentences(
     if missing or not ready:
         if best.within_budget is False:
             said.append(
-                f"Every method with a known cost is above ${question.budget:,.0f}; the cheapest that is listed first is `{best.method}`."
+                f"Every method with a known cost is above ${question.budget:,.0f}; the first in the list is `{best.method}`."
             )
         said.append(f"Train one with `{best.command}`: {_about(best, question)}.")
     return said
@@ -161,9 +163,9 @@ def _about(training: Training, question: Question) -> str:
         hours = training.device_seconds / 3600
         minutes = max(1, round(training.device_seconds / 60))
         time = f"{hours:,.1f} hours" if hours >= 1 else f"{minutes} minute{'s' * (minutes > 1)}"
-        parts.append(f"about {time} of one {training.device}")
+        parts.append(f"about {time} on one {training.device}")
     if training.dollars is not None:
-        parts.append(f"${training.dollars:,.2f} at ${question.price_per_hour:g} an hour")
+        parts.append(f"${training.dollars:,.2f} at ${question.price_per_hour:g} per hour")
     if training.evidence is not None:
         known = training.evidence
         parts.append(f"median {known.metric} {known.median:.3g} on {known.benchmark}/{known.split} with `{known.base}`")

@@ -11,7 +11,7 @@ from typing import Any
 ACCELERATOR, FLOPS = "H100 SXM", 989e12 * 0.2
 """The accelerator that costs are stated for, and its operations per second: a fifth of its peak, as `hub train --dry-run` assumes."""
 PRICE_PER_HOUR = 2.0
-"""Dollars per hour of an accelerator, unless told otherwise. An assumption, and said wherever it is used."""
+"""Default dollars per hour of an accelerator. This is an assumption, which is shown wherever it is used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Method:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one image, or one training run, costs."""
+    """The cost of one image or one training run."""
 
     teraflop: float | None
     """Operations, in 10¹²; None if only the time was measured."""
@@ -91,7 +91,7 @@ def _criterion(entry: dict[str, Any]) -> Criterion:
 
 @cache
 def methods() -> tuple[Method, ...]:
-    """Return the methods whose modules draw."""
+    """Return the methods whose modules generate images."""
     everything = tuple(families())
     return tuple(
         Method(name=name, **{**each, "fits": everything if each["fits"] == "all" else tuple(each["fits"])})

@@ -1,4 +1,4 @@
-"""Say which methods would train a module for a base, at what cost, with which command, and what speaks for each."""
+"""List the methods that can train a module for a base, with cost, command and arguments for each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hub.registry.scores.parity_map import ParityQuery, Trial, place_of, trials_
 from hub.store import BlobStore
 
 LAB = "emoji-sd"
-"""The base whose measurements are told where there are none for the base in question."""
+"""The base whose measurements are reported if the requested base has none."""
 MAX_RUNS = 10
 """Modules of a method whose training time is read."""
 _SEEN = "seen"
@@ -77,7 +77,7 @@ def ways_to_train(
     """
     family = family_of(base.name.name)
     if not family:
-        reason = f"`{base.name.name}` is of no family that `hub train` trains for; `hub train METHOD --dry-run` decides"
+        reason = f"`{base.name.name}` is of a family that is not listed for `hub train`; check with `hub train METHOD --dry-run`"
         return [], {each.name: reason for each in methods()}
     evidence = evidence_on(registry, base.name.name) or evidence_on(registry, LAB)
     fitting = [each for each in methods() if family in each.fits]
@@ -87,7 +87,7 @@ def ways_to_train(
         if each not in fitting
     }
     refused |= {
-        name: "it retrieves images and cannot draw"
+        name: "it retrieves images and cannot generate them"
         for each in applied
         for name in each.methods
         if name.startswith("mclip")
@@ -111,7 +111,7 @@ def ways_to_train(
 
 
 def _order(training: Training, wanted: set[str]) -> tuple[object, ...]:
-    """Order by budget, an unknown cost after one within it, then by what was asked for, by what was measured, and by cost."""
+    """Order by budget (unknown costs after those within it), then by the requested criteria, by measurements, and by cost."""
     return (
         _BUDGETS.index(training.within_budget), not wanted & set(training.study), training.evidence is None,
         -(training.evidence.median if training.evidence else 0), training.device_seconds or float("inf"), training.method,
@@ -154,7 +154,7 @@ def _medians(registry: Registry, base: str, trial: Trial, provenance: Provenance
 
 
 def training_cost(registry: Registry, store: BlobStore, method: str, base: str) -> Cost | None:
-    """Return the cost of training: counted ones of the table, else the median of runs that modules of this base tell of."""
+    """Return the cost of training: counted in the table, else the median of the runs recorded by modules of this base."""
     if (known := costs().get((method, base))) is not None:
         return known
     page = registry.find(
@@ -189,9 +189,9 @@ def _unknown(method: str, base: str, evidence: dict[str, Evidence], cost: Cost |
     found = []
     known = evidence.get(method)
     if known is None:
-        found.append(f"what it reaches on `{base}`")
+        found.append(f"its scores on `{base}`")
     elif known.base != base:
-        found.append(f"what it reaches on `{base}`: measured on `{known.base}` alone, which is small")
+        found.append(f"its scores on `{base}`: it was only measured on `{known.base}`, which is small")
     if cost is None:
-        found.append("its cost: `--dry-run` counts it")
+        found.append("its cost, which `--dry-run` estimates")
     return found

@@ -96,7 +96,7 @@ class Also:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reads:
-    """Where the configuration files of a family say what its denoiser reads.
+    """Where the configuration files of a family describe the inputs of its denoiser.
 
     A number is a constant or a key: `caption_channels` of the denoiser, `text_encoder_2:projection_dim` of another component,
     `text_encoder:text_config.hidden_size` inside a mapping, `caption_channels.0` inside a list, `layers[]` for the length of a
@@ -171,7 +171,7 @@ class Family:
     denoiser: str = "transformer"
     """Folder and component that reads the conditioning: `unet` or `transformer`."""
     reads: ClassVar[Reads]
-    """Where configuration files say what the denoiser reads."""
+    """Where configuration files describe the inputs of the denoiser."""
     mixin: ClassVar[type[LanguageMixin]]
     """Passes embeddings to the pipelines."""
     frozen: ClassVar[type[Any]]
@@ -202,7 +202,7 @@ def family_of(folder: Path, *, what: str = "") -> Family:
     known = ", ".join(sorted({each.name for each in families()}))
     reason = f" ({REFUSED[name]})" if name in REFUSED else ""
     raise DoesNotFit(
-        f"`{what or folder.name}` is a `{name}`, which takes no language modules here{reason}; supported families: {known}. "
+        f"`{what or folder.name}` is a `{name}`, which does not support language modules{reason}; supported families: {known}. "
         "A family is a file like hub/bases/families/sana.py, or an entry point: see docs/tutorials/add-a-base-family.md."
     )
 
@@ -242,7 +242,7 @@ def pipeline_class_of(folder: Path) -> str:
 def missing_components(folder: Path) -> dict[str, None]:
     """Return the components of the diffusers pipeline in `folder` that were saved as None, such as a T5 left out to save memory.
 
-    diffusers asks for those that are not optional to be passed as None. Raises like `family_of`.
+    diffusers requires those that are not optional to be passed as None. Raises like `family_of`.
     """
     index = read_json(folder / "model_index.json")
     return {

@@ -28,7 +28,7 @@ _SHIFTS = {"base_seq_len": "base_image_seq_len", "max_seq_len": "max_image_seq_l
 
 
 class FrozenFlow(FrozenBase):
-    """A transformer that predicts velocity. A family's class says how its transformer is called, and what differs below."""
+    """A transformer that predicts velocity. A family's class defines how it is called, and overrides the methods below where it differs."""
 
     density: ClassVar[str] = "none"
     """Density of noise levels before the shift, as diffusers' `weighting_scheme` calls it: `none` is uniform."""

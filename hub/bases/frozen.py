@@ -34,9 +34,9 @@ class FrozenBase:
     takes_words: ClassVar[bool] = False
     """Whether its text encoder takes new words: diffusers' textual inversions."""
     has_cross_attention: ClassVar[bool] = False
-    """Whether the image reads the text in layers of its own, `attn2`."""
+    """Whether the image reads the text in separate layers, `attn2`."""
     compares_attention: ClassVar[bool] = True
-    """Whether what the image reads in an attention layer can be told apart from the text."""
+    """Whether the image's outputs of an attention layer can be separated from the text's."""
     takes_any_shape: ClassVar[bool] = False
     """Whether `predict` takes latents of any height and width, with the conditions of their size."""
 
@@ -97,7 +97,7 @@ class FrozenBase:
         family, name = family_of(folder), pipeline_class_of(folder)
         if name not in family.trained_classes:
             known = ", ".join(sorted(each for one in families() for each in one.trained_classes))
-            raise DoesNotFit(f"`{folder.name}` is a {name}, and training supports bases of class {known}.")
+            raise DoesNotFit(f"`{folder.name}` is a {name}, but training only supports bases of class {known}.")
         return family, getattr(diffusers, name)
 
     @property
@@ -266,7 +266,7 @@ class FrozenBase:
             return torch.cat([mean_BKHW, self._scale(found.mean + found.std) - mean_BKHW], dim=1)
 
     has_posterior = True
-    """Whether the autoencoder gives a distribution of latents and not a single one."""
+    """Whether the autoencoder returns a distribution of latents instead of a single one."""
 
     def _pixels(self, images_B3HW: Tensor, *, resize: bool = True) -> Tensor:
         """Return uint8 images as pixels (B, 3, H, W) in −1…1, resized to the base's size or as they are."""

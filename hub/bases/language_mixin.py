@@ -104,7 +104,7 @@ class LanguageMixin:
     Empty if `encode_prompt` takes no embeddings; then `_finish` returns what it would have returned.
     """
     shares_negative: ClassVar[bool] = True
-    """Whether one negative prompt may serve all prompts of a list."""
+    """Whether one negative prompt can be used for all prompts of a list."""
     takes_finished: ClassVar[bool] = False
     """Whether the base uses embeddings unchanged; otherwise it casts them and repeats them per image, as its own."""
     encodes_apart: ClassVar[bool] = False
@@ -255,7 +255,9 @@ class LanguageMixin:
     def encoded(cls, answer: Any) -> Embeddings:
         """Return the embeddings of the prompts, tokens (B, L, C), from what `encode_prompt` returned."""
         answers = answer if isinstance(answer, tuple) else (answer,)
-        given = answers[: len(cls.gives)]  # What follows belongs to guidance, such as pooled negative embeddings.
+        given = answers[
+            : len(cls.gives)
+        ]  # The remaining values belong to guidance, such as pooled negative embeddings.
         return cls.embeddings({name: each for name, each in zip(cls.gives, given, strict=True) if name})
 
     @classmethod

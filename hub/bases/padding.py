@@ -1,4 +1,4 @@
-"""Mixins for pipelines that pad embeddings in a way of their own.
+"""Mixins for pipelines with special padding of embeddings.
 
 Shape letters: B batch, L tokens, C conditioning width.
 """

@@ -29,5 +29,5 @@ class Patch:
     def move(self, device: torch.device) -> None:
         """Move tensors that are kept outside of the base's modules to `device`, with the pipeline.
 
-        It saves memory alone: a patch that computes, or gives weights to the base, asks for their device when it does so.
+        This only saves memory: a patch that computes, or passes weights to the base, looks up their device when it does so.
         """

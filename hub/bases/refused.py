@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _WRITTEN = "a language model writes the image's tokens from the prompt itself, and embeddings hold only the quoted text"
 _JOINT = "its prompt encoder takes no embeddings: it returns those of prompts and negative prompts joined"
-_PRIOR = "its prior reads prompts with an encoder of its own, outside `encode_prompt`"
+_PRIOR = "its prior reads prompts with its own encoder, outside `encode_prompt`"
 _INNER = "it calls other pipelines, which encode prompts themselves"
 _ONNX = "it runs ONNX files, not torch modules"
 _OLD = "diffusers has deprecated it"

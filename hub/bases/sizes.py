@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 SIDE = 1024
-"""Side in pixels where no setting says it: Qwen-Image, whose pipeline draws 1024 × 1024 by default."""
+"""Side in pixels if no setting defines it: Qwen-Image, whose pipeline generates 1024 × 1024 by default."""
 _BLOCKS = ("block_out_channels", "encoder_block_out_channels", "dim_mult")
 """Settings of autoencoders with one entry for each size of their feature maps."""
 

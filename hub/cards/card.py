@@ -45,7 +45,7 @@ class Card:
     gated: bool = False
     """Whether its terms must be accepted upstream before downloading."""
     terms: Terms = Terms()
-    """What it states about its licence besides the identifier."""
+    """Terms of its licence besides the identifier."""
     owner: str = ""
     """Owner of a curated card, if not `linguahub`."""
     aliases: tuple[str, ...] = ()

@@ -23,7 +23,7 @@ PLAIN_KINDS = {"base", DATASET}
 def describe(folder: Path, name: ArtifactName, card: Card | None = None) -> Artifact:
     """Return the artifact in `folder`, from its card, unless that was read already, and variants.
 
-    Its name is among the data sets if the card says so. Raises InvalidCard.
+    It is a data set if the card says so. Raises InvalidCard.
     """
     card = card or read_card(folder, name)
     name = dataclasses.replace(name, is_dataset=card.kind == DATASET)

@@ -57,10 +57,10 @@ _FORBIDDEN = frozenset({"deepfloyd-if-license", "fair-noncommercial-research-lic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a card says about its licence besides the identifier."""
+    """Terms of a card's licence besides the identifier."""
 
     commercial_use: str = ""
-    """A key of `COMMERCIAL_USE`, where the identifier does not tell or tells it wrongly; empty if the card states none."""
+    """A key of `COMMERCIAL_USE`, if it does not follow correctly from the identifier; empty if the card states none."""
     name: str = ""
     """`license_name`, for the licence `other`."""
     link: str = ""
@@ -84,7 +84,7 @@ def terms_of(front_matter: Mapping[str, Any]) -> Terms:
 
 
 def commercial_use_of(license: str) -> str:
-    """Return the key of `COMMERCIAL_USE` that follows from a licence, or an empty string if its identifier does not tell.
+    """Return the key of `COMMERCIAL_USE` that follows from a licence, or an empty string if it does not follow from the identifier.
 
     Of several licences that all apply, the strictest counts.
     """

@@ -74,7 +74,7 @@ def from_result(result: EvalResult) -> tuple[Score | None, list[str]]:
     ]
     word = fields.get("provenance", Provenance.REPORTED.value)
     if word == Provenance.REPRODUCED:
-        problems.append(f"{where}: a card cannot say `reproduced`, only this hub's own evaluation does: write `measured`")
+        problems.append(f"{where}: a card cannot claim `reproduced`, which only this hub's own evaluation can: write `measured`")
     elif str(word) not in _WORDS:
         problems.append(f"{where}: provenance {word!r} is not one of measured, reported, disputed")
     fields["provenance"] = _WORDS.get(str(word))

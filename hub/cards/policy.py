@@ -15,7 +15,7 @@ from hub.weights.header import SUFFIX, weights_problem
 SAFETENSORS_ONLY, SCAN, ANY = "safetensors-only", "scan", "any"
 POLICIES = {
     SAFETENSORS_ONLY: "no pickles, archives and programs",
-    SCAN: "pickles and archives are stored, marked and scanned, and never loaded; no programs",
+    SCAN: "pickles and archives are stored, marked and scanned, but never loaded; no programs",
     ANY: "all files",
 }
 """Each policy, and the files that it accepts. Files that can run code are scanned and marked under all of them."""
@@ -103,7 +103,7 @@ def file_problem(path: str, opened: BinaryIO, size_bytes: int, *, policy: str) -
 
 
 def sample_problem(path: str, start: bytes, *, policy: str) -> str | None:
-    """Return why a file that begins with `start` cannot be published under `path`, or None if that cannot be told yet."""
+    """Return why a file that begins with `start` cannot be published under `path`, or None if that is not known yet."""
     is_open = start[8:9] == b"{"  # It can still be safetensors, which only the whole header shows.
     return None if is_open else _refusal(path, kind_of_start(start[:START_BYTES]), policy)
 

@@ -16,7 +16,7 @@ _SHARES = re.compile(
     r"((?!parity_|english_drop_)(.+_)?(r_precision|recall)_at_\d+(_mean)?|mean_recall(_mean)?|text_accuracy|text_similarity|"
     r"culture_score|pixel_nearest_at_\d+)(\[.*\])?"
 )
-"""Metrics that are shares, whoever computes them, with or without a judge. Parity can be above 1, and a drop below 0."""
+"""Metrics that are shares, with or without a judge. Parity can be above 1, and a drop below 0."""
 _WHOLE = {"": 1.0, "1": 1.0, "%": 100.0}
 """Unit → the value of everything."""
 

@@ -18,7 +18,7 @@ _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_VALUES = 100_000
 """Maximum number of values: a few lines of YAML aliases can expand to billions."""
 MAX_DEPTH = 100
-"""Maximum nesting: what reads the values afterwards may do so recursively."""
+"""Maximum nesting: later code can read the values recursively."""
 MAX_DIGITS = 18
 """Maximum length of a whole number: databases and JSON store 64 bits."""
 _TAG = "tag:yaml.org,2002:"

@@ -1,4 +1,4 @@
-"""One line of a list of artifacts: what tells them apart, with the score that lists show."""
+"""One line of a list of artifacts: distinguishing facts and the headline score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of bases: their parts and signatures, the modules that fit, parities, and what training for them costs."""
+"""Facts about bases: their parts and signatures, the modules that fit, parities, and training costs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class BaseFacts:
     parameters: dict[str, int]
     """Part of the pipeline → number of parameters, as its card states it."""
     memory_bytes: int | None
-    """Memory of all weights in fp16; None if neither card nor weights tell."""
+    """Memory of all weights in fp16; None if unknown from both card and weights."""
     tags: tuple[str, ...]
     aliases: tuple[str, ...]
     """Other names, by which it is found."""
@@ -76,7 +76,7 @@ class BaseFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingCost:
-    """What one image, or one training run, costs on a base."""
+    """The cost of one image or one training run on a base."""
 
     what: str
     """`image`, or the method of a run."""
@@ -104,14 +104,14 @@ class BasePage:
     similar: tuple[str, ...]
     """Other bases that take the same embeddings, so that their modules fit this one by shape."""
     parity: dict[str, Any]
-    """Its parities by language, as `/api/v1/parity` returns them without a base; `measure` says how to measure one."""
+    """Its parities by language, as `/api/v1/parity` returns them without a base; `measure` describes how to measure one."""
     costs: tuple[TrainingCost, ...]
 
 
 def list_bases(
     registry: Registry, store: BlobStore, readers: tuple[str, ...] | None
 ) -> tuple[tuple[BaseFacts, ...], int]:
-    """Return the bases that `readers` may see, by name, at most MAX_BASES, and the number of all."""
+    """Return the bases that `readers` can see, by name, at most MAX_BASES, and the number of all."""
     page = registry.find(Query(kind=_BASE, sort="name", limit=MAX_BASES, readers=readers, scores="best"))
     return _facts_of(registry, store, page.items, readers), page.total
 

@@ -1,4 +1,4 @@
-"""What is known of benchmarks: what they measure and how, and which scores there are."""
+"""Facts about benchmarks: their protocols and scores."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class BenchmarkFacts:
     measures: str
     """In words; empty for a benchmark that `hub evaluate` does not have."""
     subject: str
-    """What is measured: `pipeline`, `encoder` or `retriever`."""
+    """Type of subject: `pipeline`, `encoder` or `retriever`."""
     protocol: str
     languages: str
     """In words."""
     splits: tuple[str, ...]
     """The default first."""
     n: int | None
-    """Prompts or queries of a language, unless another number is asked for; 0 means all; None if unknown."""
+    """Prompts or queries of a language, by default; 0 means all; None if unknown."""
     dataset: str
     """The data set here that it reads; empty if its data are elsewhere."""
     package: str
@@ -73,9 +73,9 @@ class BenchmarkPage:
 
     benchmark: BenchmarkFacts
     metrics: tuple[MetricMeaning, ...]
-    """Those that it computes, most important first."""
+    """Metrics that it computes, most important first."""
     scored: tuple[ScoredMetric, ...]
-    """Those with scores here."""
+    """Metrics with scores here."""
     digests: tuple[str, ...]
     """Digests of the data that scores were measured on."""
     scored_languages: tuple[str, ...]
@@ -129,7 +129,7 @@ def as_body(page: BenchmarkPage) -> dict[str, Any]:
 
 
 def _headline(scored: Sequence[ScoredMetric]) -> ScoredMetric | None:
-    """Return the metric that says most about an artifact: one of HEADLINES if there is one, else the one with the most scores."""
+    """Return the most informative metric: one of HEADLINES if available, else the one with the most scores."""
 
     def place(each: ScoredMetric) -> tuple[int, int]:
         plain = each.metric.partition("[")[0]

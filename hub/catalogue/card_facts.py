@@ -1,4 +1,4 @@
-"""Read what the card of a base says beyond its record: the sizes of its parts, its text encoders, its terms of use."""
+"""Read facts from the card of a base that its record lacks: sizes of its parts, text encoders, terms of use."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ENCODERS = re.compile(r"^\|\s*text encoders?\s*\|\s*([^|\n]+?)\s*\|\s*$", re.MU
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardFacts:
-    """What a card says."""
+    """Facts from a card."""
 
     parameters: dict[str, int] = field(default_factory=dict)
     """Part of the pipeline → number of its parameters."""
@@ -45,7 +45,7 @@ _lock = Lock()
 
 
 def facts_of_cards(registry: Registry, store: BlobStore, artifacts: Sequence[Artifact]) -> dict[str, CardFacts]:
-    """Map revisions to what their cards say. A revision without a card has empty facts."""
+    """Map revisions to the facts in their cards. A revision without a card has empty facts."""
     cards = find_in_revisions(registry.database, [each.revision for each in artifacts if each.revision], FILE)
     return {revision: _facts(store, file) for revision, file in cards.items()}
 

@@ -33,7 +33,7 @@ class DatasetFacts:
 
 
 def list_datasets(registry: Registry, readers: tuple[str, ...] | None) -> tuple[tuple[DatasetFacts, ...], int]:
-    """Return the data sets that `readers` may see, the most downloaded first, at most MAX_DATASETS, and the number of all."""
+    """Return the data sets that `readers` can see, the most downloaded first, at most MAX_DATASETS, and the number of all."""
     page = registry.find(Query(kind=DATASET, sort="downloads", limit=MAX_DATASETS, readers=readers, scores="best"))
     return tuple(_facts(registry, each) for each in page.items), page.total
 

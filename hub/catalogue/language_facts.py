@@ -1,4 +1,4 @@
-"""What is known of languages: their artifacts, and how well the best module of any base reads them."""
+"""Facts about languages: their artifacts, and the best parity on any base."""
 
 from __future__ import annotations
 

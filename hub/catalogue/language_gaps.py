@@ -1,4 +1,4 @@
-"""What is missing for a language: bases without a module, benchmarks without a score, and what it costs to train a module."""
+"""Gaps of a language: bases without a module, benchmarks without a score, and the cost of training a module."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_CHECKED = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageGaps:
-    """What is missing for a language."""
+    """Gaps of a language."""
 
     bases: tuple[ArtifactName, ...]
     """Bases that `hub train` trains for and that no module for the language is made for, those with the most modules first."""

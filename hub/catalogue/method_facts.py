@@ -1,4 +1,4 @@
-"""What is known of training methods: how they train, what that costs, and what their modules reach."""
+"""Facts about training methods: how they train, their costs, and the scores of their modules."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class TrainingPhase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodCost:
-    """What training for one base costs."""
+    """The cost of training for one base."""
 
     base: str
     device_seconds: float
@@ -59,7 +59,7 @@ class MethodCost:
     dollars: float | None
     steps: int
     source: str
-    """What counted or measured it."""
+    """Source of the count or measurement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +69,13 @@ class MethodFacts:
     name: str
     title: str
     says: str
-    """What it does."""
+    """Description."""
     trains: bool
     """Whether `hub train` has it here."""
     package: str
     """The package that adds it; empty if it comes with linguahub."""
     draws: bool | None
-    """Whether its modules draw; False if they retrieve, None if unknown."""
+    """Whether its modules generate images; False if they retrieve, None if unknown."""
     needs: str
     """`images` or `texts`; empty if unknown."""
     data: str
@@ -87,7 +87,7 @@ class MethodFacts:
     artifacts: int
     """Number of artifacts trained with it."""
     evidence: Evidence | None
-    """What its modules reach on the lab's base, in the same ranking for all methods."""
+    """Scores of its modules on the lab's base, in the same ranking for all methods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,16 +98,16 @@ class MethodPage:
     chain: tuple[ChainPart, ...]
     """In the order in which a prompt passes them."""
     compares: str
-    """What the loss compares."""
+    """The quantities that the loss compares."""
     meets: tuple[str, ...]
     """Parts of the chain whose outputs the loss reads."""
     side: tuple[ChainPart, ...]
-    """What is on the other side of the loss: an input without a state, and the parts that it passes; empty if it is the data alone."""
+    """The other side of the loss: an input without a state, and the parts that it passes; empty if it is the data alone."""
     output: str
-    """What the chain gives: `image`, or what a retriever or an encoder gives."""
+    """Output of the chain: `image`, or the output of a retriever or an encoder."""
     phases: tuple[TrainingPhase, ...]
     letters: str
-    """What the letters of the formulas mean."""
+    """Meaning of the letters in the formulas."""
     paper: str
     arxiv: str
     commands: tuple[str, ...]

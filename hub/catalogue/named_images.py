@@ -69,7 +69,7 @@ class NamedImage:
     meaning: str
     """Its English name."""
     split: str
-    """`seen` in training, or a split that is kept for evaluation."""
+    """`seen` in training, or a split that is reserved for evaluation."""
     role: str
     group: str
     subgroup: str

@@ -1,4 +1,4 @@
-"""What is known of an owner: a user, an organisation, or a name that only artifacts have."""
+"""Facts about an owner: a user, an organisation, or a name that only occurs in artifacts."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Owner:
     """Language → number of artifacts."""
     artifacts: tuple[OwnedKind, ...]
     newest: tuple[ArtifactLine, ...]
-    """Those that were updated last."""
+    """The most recently updated artifacts."""
 
 
 def find_owner(registry: Registry, accounts: Accounts, name: str, readers: tuple[str, ...] | None) -> Owner:

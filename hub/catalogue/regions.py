@@ -1,6 +1,6 @@
-"""Tell in which region of the world most readers of a language live, according to CLDR.
+"""Find the region of the world where most readers of a language live, according to CLDR.
 
-CLDR knows the country where a language is most likely read, and the regions of the United Nations (M49) that contain each country.
+CLDR lists the country where a language is most likely read, and the regions of the United Nations (M49) that contain each country.
 Both tables come with langcodes and language_data.
 """
 

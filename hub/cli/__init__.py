@@ -88,7 +88,7 @@ def _quiet_libraries() -> None:
 
 
 def _warn(show: Callable[..., None], message: Warning | str, category: type[Warning], *rest: Any) -> None:
-    """Print linguahub's warnings on one line, like errors, and others only if Python's `-W` or PYTHONWARNINGS asks for them."""
+    """Print linguahub's warnings on one line, like errors, and others only if requested with Python's `-W` or PYTHONWARNINGS."""
     if category.__module__.partition(".")[0] in OWN_PACKAGES:
         print(f"hub: {message}", file=sys.stderr)
     elif sys.warnoptions:

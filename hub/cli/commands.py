@@ -96,7 +96,7 @@ class Argument(TyperArgument):
 
 @cache
 def as_command(name: str, target: Callable[..., Any] | typer.Typer) -> Any:
-    """Return a function or a Typer application as a command called `name`. To build it takes milliseconds, and `hub` asks twice."""
+    """Return a function or a Typer application as a command called `name`. Building it takes milliseconds, and `hub` needs it twice."""
     if isinstance(target, typer.Typer):
         command = typer.main.get_command(target)
     else:

@@ -72,7 +72,7 @@ def convert(
     if not base:
         width, pooled_width = reading.conditioning["width"], reading.conditioning["pooled_width"]
         raise InvalidRequest(
-            f"cannot tell which base `{what}` is for: its token width is {width}, its pooled width {pooled_width or 'none'}. "
+            f"cannot determine the base of `{what}`: its token width is {width}, its pooled width {pooled_width or 'none'}. "
             "Name the base with --base."
         )
     vocabulary = _tokenizer_folder(source, tokenizer, what) if reading.own_encoder else None

@@ -57,7 +57,7 @@ class JoinedEncoder:
         lengths = [answer.tokens_BLE.shape[1] for answer in answers]
         if len(set(lengths)) > 1:
             raise DoesNotFit(
-                f"joined encoders must give equally many tokens, and these give {lengths}: choose their `readout` in the "
+                f"joined encoders must give the same number of tokens, but these give {lengths}: choose their `readout` in the "
                 "module's config.json."
             )
         mask_BL = torch.stack([answer.mask_BL.to(self.device) for answer in answers]).any(dim=0)

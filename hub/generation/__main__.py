@@ -100,7 +100,7 @@ class Worker:
 
 
 def _explain(error: Exception) -> tuple[str, str]:
-    """Return what a visitor is told and what is logged: an error of this installation may name folders of this machine."""
+    """Return the message for the visitor and for the log: an error of this installation can name folders of this machine."""
     if isinstance(error, OutOfMemory) or (
         isinstance(error, HubError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
     ):
@@ -129,7 +129,7 @@ def _quiet_libraries() -> None:
 
 
 def main() -> None:
-    """Serve requests on the original standard output; what libraries print goes to standard error."""
+    """Serve requests on the original standard output; output of libraries goes to standard error."""
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     source = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open as long as the process

@@ -36,7 +36,7 @@ class Drawn:
     png: bytes | None
     """A PNG file whose text fields say how it was generated; None if the module cannot be used for this prompt."""
     text: str
-    """What a translation module made of the prompt; why there is no image; else empty."""
+    """The output of a translation module, or the reason why there is no image; else empty."""
     seconds: float
 
 
@@ -48,7 +48,7 @@ class _Loaded:
 
 
 class Pipelines:
-    """Loaded pipelines by base, with the modules that requests have asked for."""
+    """Loaded pipelines by base, with the modules that requests have used."""
 
     def __init__(self, hub: LocalHub) -> None:
         self._hub = hub

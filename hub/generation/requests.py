@@ -21,7 +21,7 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
-    """One prompt, drawn by a base in several columns from the same noise."""
+    """One prompt, from which a base generates several columns of images with the same noise."""
 
     prompt: str
     language: str

@@ -65,7 +65,7 @@ def generate_images(
         languages = [prompt.language or None for prompt in batch]
         readers = pipe.readers([prompt.text for prompt in batch], language=languages if any(languages) else None)
         made: dict[int, Image.Image] = {}
-        # What the base reads is padded beside a longer module, so it gets a call of its own.
+        # Prompts that the base reads would be padded beside a longer module, so they get a separate call.
         for by_base in (True, False):
             places = [place for place, each in enumerate(readers) if (set(each) <= {""}) is by_base]
             made |= zip(

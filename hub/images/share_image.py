@@ -20,7 +20,7 @@ _MARGIN, _BAND, _DOT, _SAMPLE = 64, 40, 6, 400
 def draw_share_image(title: str, words: str, facts: str = "", sample: bytes = b"") -> bytes:
     """Return a PNG of `SIZE`. `title` and `words` are wrapped, `facts` are a line below them.
 
-    `sample` is an image of a model that is drawn beside them; one that cannot be decoded is left out.
+    `sample` is a generated image to show beside them; if it cannot be decoded, it is left out.
     """
     sheet = Image.new("RGB", SIZE, _PAPER)
     draw = ImageDraw.Draw(sheet)

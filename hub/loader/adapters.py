@@ -1,8 +1,8 @@
 """The methods of every loaded pipeline that add, switch and remove language modules.
 
 Modules also stay when diffusers builds another pipeline from the parts of a loaded one: `from_pipe` of any class,
-`AutoPipelineForImage2Image.from_pipe`, `Other(**pipe.components)`. All of these pass the denoiser to `register_modules`, which looks up
-whose it is. diffusers has no other place that knows both pipelines.
+`AutoPipelineForImage2Image.from_pipe`, `Other(**pipe.components)`. All of these pass the denoiser to `register_modules`, which
+looks up its pipeline. diffusers has no other place where both pipelines are known.
 """
 
 from __future__ import annotations
@@ -147,7 +147,9 @@ class Adapters:
 
     def _prompt_encoder_or_raise(self) -> PromptEncoder:
         if self._prompt_encoder is None:
-            raise DoesNotFit("this pipeline takes no language modules, because it was not created by `load_pipeline`.")
+            raise DoesNotFit(
+                "this pipeline does not support language modules, because it was not created by `load_pipeline`."
+            )
         return self._prompt_encoder
 
     def _loras(self) -> dict[str, list[str]]:

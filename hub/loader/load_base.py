@@ -21,7 +21,7 @@ from hub.weights.quantisation import check_quantisation, compute_dtype, quantise
 from hub.weights.strict import stored_dtype
 
 _REPLACED = ("add_embedding",)
-"""Parts of a denoiser that modules may replace (MuLan's on SDXL), and which are therefore not quantised."""
+"""Parts of a denoiser that modules can replace (MuLan's on SDXL), and that are therefore not quantised."""
 
 
 def load_base(

@@ -54,7 +54,7 @@ class ModuleReader:
     ) -> None:
         """Keep the settings; `given` are folders of encoders, `tokenizers` the loaded ones by folder."""
         self.device = device
-        """Where modules are while nothing is encoded: the device of the load, then of `pipe.to` and offloading."""
+        """Device of modules while nothing is encoded: that of the load, then of `pipe.to` and offloading."""
         self.encoders = Encoders()
         self._sources = sources
         self._pipe = pipe

@@ -1,4 +1,4 @@
-"""Find a base that is a single file, as Civitai and older tools have it. Its configuration is that of the base with the same layout.
+"""Find a base that is a single file, as distributed by Civitai and older tools. It uses the configuration of the base with the same layout.
 
 diffusers recognises the layout by the names and shapes of the tensors, which the header lists, and converts them
 (`diffusers/loaders/single_file_utils.py`).

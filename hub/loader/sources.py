@@ -47,7 +47,7 @@ class ModuleSource:
     is_folder: bool = False
     """Whether it was given as a folder, not by name."""
     artifact: str = ""
-    """`owner/name` of the artifact; empty for a folder. A stand-in has the name that was asked for, and the artifact that it is."""
+    """`owner/name` of the artifact; empty for a folder. A stand-in has the requested name, and the artifact that it refers to."""
 
     @property
     def short_name(self) -> str:
@@ -128,7 +128,7 @@ class Sources:
             found = replace(_choose(known, folder, base, variant), is_folder=_folder(name) is not None)
         if _folder(name) is None:
             found = replace(found, artifact=str(artifact.name))
-        # A module for all languages reads the one that was asked for: the base keeps its own.
+        # A module for all languages reads the requested one: the base keeps its own.
         return replace(found, config=replace(found.config, languages=(language,))) if language else found
 
     def _bases(self, base: BaseSource, variant: str | None) -> list[str]:

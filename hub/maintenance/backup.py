@@ -88,7 +88,7 @@ def restore(folder: Path, database: Database, store: BlobStore) -> int:
         name = str(json.loads((folder / RECORD_FILE).read_bytes())["database"])
     except (OSError, ValueError, LookupError) as error:
         raise InvalidRequest(
-            f"{folder} is not a complete backup: it has no valid {RECORD_FILE}. Make one with `hub backup`."
+            f"{folder} is not a complete backup: it has no valid {RECORD_FILE}. Create one with `hub backup`."
         ) from error
     if name != database.backup_name:
         raise InvalidRequest(f"{folder} contains {name}, which {database.address} cannot restore: check DATABASE_URL.")

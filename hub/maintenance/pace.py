@@ -29,7 +29,7 @@ class Pace:
         self._stopped = stopped or threading.Event()
         self._on_progress = on_progress
         self._next = time.monotonic()
-        """When the next bytes may be read."""
+        """Time at which the next bytes can be read."""
 
     def __call__(self, size_bytes: int) -> None:
         """Sleep as long as reading `size_bytes` takes at the rate. Raises Stopped."""

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from hub.store import BlobStore
 
 _EMPTY = Digest(hashlib.sha256(b"").hexdigest())
-"""A blob that is asked for, whether or not it exists."""
+"""A blob to request, whether or not it exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What a server needs to answer requests."""
+    """The services that a server needs to answer requests."""
 
     database: bool
     store: bool

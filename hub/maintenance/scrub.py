@@ -28,7 +28,7 @@ LEASE_S = 300.0
 """Seconds after which another process continues the pass of one that has ended. A running one renews its lease after a tenth."""
 _SETTING = "scrub"
 _OPENING_BYTES = 64 << 10
-"""What opening a blob counts as, so that many small blobs in a bucket do not mean thousands of requests a second."""
+"""Bytes that opening a blob counts as, so that many small blobs in a bucket do not cause thousands of requests per second."""
 _log = logging.getLogger("server.scrub")
 
 
@@ -58,7 +58,7 @@ def scrub(database: Database, store: BlobStore, megabytes_per_s: float, stopped:
         for digest in sorted(each for each in store.digests() if each.hex > claimed.after):
             pass_.add(digest, is_damaged=_is_damaged(store, digest, pace))
         for digest in store.reexamine():
-            _log.info("blob %s is right after all and is served again", digest)
+            _log.info("blob %s is intact after all and is served again", digest)
         pass_.finish()
     finally:
         pass_.save(lease_s=0.0)

@@ -49,7 +49,7 @@ Measure them with `hub evaluate {name} --push`.
 
 
 def attributes_of_new(*, is_dataset: bool) -> bytes:
-    """Return the `.gitattributes` of a new model or data set: binary files are kept by Git LFS."""
+    """Return the `.gitattributes` of a new model or data set: binary files are stored by Git LFS."""
     patterns = (*_LFS, *_MEDIA) if is_dataset else _LFS
     return "".join(f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in patterns).encode()
 

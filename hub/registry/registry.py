@@ -90,7 +90,7 @@ class Registry:
         """Return a page of the artifacts that match `query`, with total and facet counts. Raises InvalidRequest.
 
         `query.base` may be any name of the base, and `query.text` may contain names of bases, languages and methods. The first page
-        of a search for a name such as `mulan-fr` has its stand-ins, and one without results says what to change.
+        of a search for a name such as `mulan-fr` has its stand-ins, and one without results suggests changes.
         """
         bases = tuple(name for base in split_values(query.base) for name in self.base_names(base))
 
@@ -102,7 +102,7 @@ class Registry:
         return self._replica.search(search) if self._replica is not None else search(self.database)
 
     def stand_ins(self, name: str, base: str = "", readers: tuple[str, ...] | None = None) -> tuple[StandIn, ...]:
-        """Return the multilingual modules that a name such as `mulan-yo` gives for bases it is not made for, or only for `base`."""
+        """Return the multilingual modules that a name such as `mulan-yo` refers to on bases it is not made for, or only on `base`."""
         return find_stand_ins(self.database, name, self.owner, self.base_names(base) if base else (), readers)
 
     def base_named(self, name: str) -> str:
@@ -126,7 +126,7 @@ class Registry:
     def revision(self, name: str | ArtifactName, revision: str = "main", *, with_files: bool = True) -> Revision:
         """Return a revision by id, at least 7 of its digits, number, ref, or an id that a part knows, such as a git commit's.
 
-        A branch or alias gives its newest revision that is not yanked. All others are pins, and can give a yanked revision.
+        A branch or alias resolves to its newest revision that is not yanked. All others are pins, and can resolve to a yanked revision.
         `with_files=False` is much faster: `hub.registry.artifacts.files` finds single ones. Raises UnknownArtifact,
         UnknownRevision, AllYanked.
         """
@@ -216,8 +216,8 @@ class Registry:
     ) -> Revision:
         """Yank a revision, or undo it, and return it; see `hub.publish.commit.yank`.
 
-        `current`: the revision that `main` gives afterwards, and the artifact as it describes it; None leaves the description as it
-        is. `actor` and `reason` are for the audit log.
+        `current`: the revision that `main` resolves to afterwards, and the artifact as it describes it; None keeps
+        the description. `actor` and `reason` are for the audit log.
         """
         from hub.registry.artifacts import record as writing
 

@@ -77,7 +77,7 @@ class Description:
     mirror: MirrorOrigin | None = None
     """The origin of a mirrored artifact."""
     stand_ins: tuple[StandIn, ...] = ()
-    """The multilingual modules that its name gives for other bases."""
+    """The multilingual modules that its name refers to on other bases."""
 
 
 class Endpoint:
@@ -183,7 +183,7 @@ class Endpoint:
             except (OSError, HTTPException) as error:
                 reason = getattr(error, "reason", error)
                 raise Unreachable(
-                    f"{self.address} does not answer ({reason}). Check the URL and whether the server is running."
+                    f"{self.address} does not respond ({reason}). Check the URL and whether the server is running."
                 ) from error
         raise Unreachable(f"{self.address} redirects in a loop for `{path}`.")
 

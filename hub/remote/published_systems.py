@@ -146,7 +146,7 @@ def _check_reachable(upstream: Upstream, endpoint: str | None) -> None:
         socket.create_connection((address.hostname, address.port or 443), timeout=TIMEOUT_S).close()
     except OSError as error:
         raise Unreachable(
-            _unreachable(upstream, f"{address.hostname} does not answer ({error.strerror or error})")
+            _unreachable(upstream, f"{address.hostname} does not respond ({error.strerror or error})")
         ) from error
 
 

@@ -59,7 +59,7 @@ def unreachable(what: str, repository: str, error: Exception | None = None) -> U
     if error is None or isinstance(error, LocalEntryNotFoundError) or not is_online():
         return Unreachable(
             f"`{what}` is not on this machine{part}: {repository} is not in {constants.HF_HUB_CACHE}, and "
-            f"{constants.ENDPOINT} {'is disabled by HF_HUB_OFFLINE' if constants.HF_HUB_OFFLINE else 'does not answer'}. "
+            f"{constants.ENDPOINT} {'is disabled by HF_HUB_OFFLINE' if constants.HF_HUB_OFFLINE else 'does not respond'}. "
             f"Fetch it with a network connection: `{pull}`."
         )
     reason = str(error).strip().partition("\n")[0].rstrip(".")

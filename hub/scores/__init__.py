@@ -1,1 +1,1 @@
-"""What can be said of scores alone: what a metric is about, what may be compared, and which parities scores contain."""
+"""Facts that follow from scores alone: the type of a metric, comparability, and parities."""

@@ -28,7 +28,7 @@ _ENGLISH = "en"
 
 
 class Source(StrEnum):
-    """What reads the prompt."""
+    """The reader of the prompt."""
 
     RAW = "raw"
     """The base alone."""

@@ -13,10 +13,10 @@ _MACHINE_METRICS = ("latency_", "peak_memory", "throughput_")
 
 
 def setting_of(score: Score, machine: str = "") -> str:
-    """Return the setting of a score. `machine`: where a published score was measured; otherwise the source says it.
+    """Return the setting of a score. `machine`: where a published score was measured; otherwise it is read from the source.
 
-    Times and memory depend on the machine, which is the end of a run record. A paper is the end of its own source: what one paper
-    reports is compared, as if it had one machine.
+    Times and memory depend on the machine, which is the end of a run record. A paper is the end of its own source: the
+    figures of one paper are compared as if from one machine.
     """
     if score.unit in _MACHINE_UNITS or score.metric.startswith(_MACHINE_METRICS):
         return machine or score.source.rpartition("; ")[2]

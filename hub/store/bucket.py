@@ -38,7 +38,7 @@ _BUFFER_BYTES = 4 << 20
 
 
 class BucketStore(CheckedStore):
-    """A BlobStore in a bucket. Any number of machines may use it at once. `AWS_…` variables give the keys and the endpoint."""
+    """A BlobStore in a bucket. Any number of machines can use it at once. `AWS_…` variables configure the keys and the endpoint."""
 
     is_local = False
 

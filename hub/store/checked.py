@@ -1,8 +1,10 @@
-"""What all stores share: a blob is compared with its digest, and set aside if it is damaged.
+"""The code that all stores share: a blob is compared with its digest, and set aside if it is damaged.
 
-A store only names bytes, moves them and tells what it knows about them; see the methods at the end of `CheckedStore`. Damaged bytes
-are moved out of the blobs. From then on the blob does not exist, for this process and all others, until the right bytes are put:
-nothing serves it, and every upload of it is accepted. The moved bytes are kept, because a reader may have been wrong about them.
+A store only names bytes, moves them and returns facts about them; see the methods at the end of `CheckedStore`.
+
+Damaged bytes are moved out of the blobs. From then on the blob does not exist, for this process and all others, until the right
+bytes are stored: nothing serves it, and every upload of it is accepted. The moved bytes are kept, because a reader may have been
+wrong about them.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ CHECKED_BYTES = 1 << 20
 cost a reader that needs a header or a range more than its bytes. Cards, configurations and what commits contain are smaller."""
 CHUNK_BYTES = 1 << 20
 UNREADABLE = "unreadable"
-"""What `hash_file` returns instead of a digest if bytes cannot be read."""
+"""Returned by `hash_file` instead of a digest if bytes cannot be read."""
 _HASHED_BYTES = 256 << 10
 """Bytes that are hashed at a time: they stay in the processor's cache."""
 _MAX_VERIFIED = 100_000
@@ -41,7 +43,7 @@ _log = logging.getLogger("hub.store")
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a store knows about a blob without reading it."""
+    """Facts about a blob that are available without reading it."""
 
     size_bytes: int
     age_s: float
@@ -287,7 +289,7 @@ class CheckedStore(ABC):
         raise NotImplementedError
 
     def _read_at_once(self, digest: Digest) -> bytes | None:  # noqa: ARG002 - for stores to override
-        """Return the bytes of a small blob without asking for its size first; None for others, and where asking costs nothing."""
+        """Return the bytes of a small blob without asking for its size first; None for others, and if the size costs nothing to look up."""
         return None
 
     @abstractmethod

@@ -340,7 +340,7 @@ class FolderStore(CheckedStore):
             aside.parent.mkdir(mode=0o700, exist_ok=True)
             file.rename(aside)
             if not is_list and stamp_of(aside.stat()) != stamp:
-                # Put again since it was read: move it back, unless that happened once more.
+                # Put again since it was read: move it back, unless that happened again.
                 with suppress(FileExistsError):
                     file.hardlink_to(aside)
                 aside.unlink()

@@ -1,4 +1,4 @@
-"""Where the bytes of a blob are in a folder store: in a file of its own, or in ranges of others."""
+"""Where the bytes of a blob are in a folder store: in its own file, or in ranges of others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BLOBS, XORBS, COMPOSED = "blobs", "xorbs", "composed"
 
 @dataclass(frozen=True, slots=True)
 class ListedPart:
-    """A line of a list: a range of a blob that has a file of its own."""
+    """A line of a list: a range of a blob that has its own file."""
 
     digest: Digest
     start: int
@@ -110,7 +110,7 @@ class Places:
 
 
 def part_list(pieces: list[Piece]) -> bytes:
-    """Return the text of a list of parts, from pieces of blobs that have files of their own. Raises UnknownFile."""
+    """Return the text of a list of parts, from pieces of blobs that have their own files. Raises UnknownFile."""
     sizes = dict[Path, int]()
     for path in {piece.path for piece in pieces}:
         if (status := _status(path)) is None:

@@ -17,7 +17,7 @@ from hub.names import Digest
 
 CHUNK_BYTES = 1 << 20
 _WRITEBACK_BYTES = 16 << 20
-"""Number of bytes after which the kernel is told to start writing them, so that little is left to sync at the end."""
+"""Number of bytes after which the kernel starts writing them, so that little is left to sync at the end."""
 _MAX_GATHERED = 512
 """Chunks that are written at once at most; Linux allows 1,024."""
 

@@ -50,7 +50,7 @@ def read_chunks(opened: BinaryIO, pace: Callable[[int], None] | None = None) -> 
     try:
         from hub.xet.xorb import unpack
     except ImportError as error:
-        raise MissingExtra("serve", "reading what was uploaded by Xet") from error
+        raise MissingExtra("serve", "reading files uploaded by Xet") from error
     chunks = _read_table(opened)
     opened.seek(0)
     position = 0

@@ -2,7 +2,7 @@
 
 Encoders place a word near its translations, once the mean of each language is subtracted. So a text is compared with every phrase
 of the memory, and the nearest phrase is what the base's own text encoder reads. A text that the module never saw still lands near
-its meaning, whereas a network that maps states to embeddings learns its training texts by heart. In the field's terms it is a
+its meaning, whereas a network that maps states to embeddings memorizes its training texts. In the field's terms it is a
 retrieval-augmented adapter: keys are encoder states of English phrases, values are the phrases.
 
 Several encoders may be searched together: each compares texts with phrases by itself, and their similarities are added.
@@ -25,7 +25,7 @@ SHARPNESS = 4.0
 
 
 class Aligner(nn.Module):
-    """z + MLP(z), W → H → W, which starts as the identity, so that training begins with what the encoder knows."""
+    """z + MLP(z), W → H → W, which starts as the identity, so that training starts from the encoder's own similarities."""
 
     def __init__(self, width: int, hidden_width: int) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class PhraseMemory(nn.Module):
     def centre(self, states_BE: Tensor) -> list[Tensor]:
         """Subtract the mean of each text's language, (B, E) → normalised (B, W) for each encoder.
 
-        The language is not asked for: the means are mixed by how near they are, so that texts in languages without a mean, and
+        The language is not needed: the means are mixed by their distance, so that texts in languages without a mean, and
         in several languages, get one between those of the nearest.
         """
         apart_BGE = (states_BE[:, None] - self.means_GE) / self.deviations_E

@@ -1,10 +1,10 @@
-"""Two rules: where a tensor lives, and in which type.
+"""Two rules for the device and data type of tensors.
 
-Place: whatever computes asks, at that moment, where its consumer is: the denoiser's states, the weights of a layer, the device of the
-call. Nothing is remembered from loading, because offloading, `pipe.to` and `device_map` move parts at any time.
+Device: each computation looks up, when it runs, the device of its consumer: the denoiser's states, the weights of a layer, the
+device of the call. Nothing is remembered from loading, because offloading, `pipe.to` and `device_map` move parts at any time.
 
 Type: weights have the type of the load (`working_dtype` of the loader), except those that their class keeps in float32, and buffers
-that are computed and not stored, such as rotary frequencies.
+that are computed rather than stored, such as rotary frequencies.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def is_same(device: torch.device, wanted: torch.device) -> bool:
 
 
 def is_kept_in_float32(model: nn.Module, dtype: torch.dtype | None) -> Callable[[str], bool]:
-    """Return a function that tells, by its name, whether a weight of `model` stays in float32 when the rest is in `dtype`.
+    """Return a function that decides, by name, whether a weight of `model` stays in float32 when the rest is in `dtype`.
 
     transformers and diffusers list such weights: float16 is too narrow for the second projection of T5's feed-forward layers.
     """

@@ -1,4 +1,4 @@
-"""Tell by its bytes what a file is: safetensors, or something that can run code. Loading, importing, pushing and the server all ask here.
+"""Recognise the kind of a file by its bytes: safetensors, or something that can run code.
 
 A safetensors file begins with the length of its header, whose first bytes can be those of a pickle: 640 is `80 02`. So its structure
 decides: a header that is JSON and accounts for every byte cannot be a pickle, whatever its length.
@@ -22,11 +22,11 @@ _PROGRAMS = (
     b"\x7fELF", b"\0asm", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe",
 )  # fmt: skip
 _PROTOCOLS = range(2, 6)
-"""Pickles of older protocols have no mark of their own."""
+"""Pickles of older protocols have no distinctive mark."""
 
 
 def file_kind(opened: BinaryIO, size_bytes: int) -> str:
-    """Return what the first bytes of a file say: `safetensors`, `pickle`, `archive`, `program`, or empty for anything else.
+    """Return the kind of a file, from its first bytes: `safetensors`, `pickle`, `archive`, `program`, or empty for anything else.
 
     A file is safetensors if all of it is, so nothing else can pass for one. `opened` is left at its start.
     """
@@ -41,7 +41,7 @@ def file_kind(opened: BinaryIO, size_bytes: int) -> str:
 
 
 def kind_of_start(start: bytes) -> str:
-    """Return what the first bytes say if they are not those of safetensors: `pickle`, `archive`, `program`, or empty."""
+    """Return the kind of a file that is not safetensors, from its first bytes: `pickle`, `archive`, `program`, or empty."""
     if start[:1] == b"\x80" and start[1:2] and start[1] in _PROTOCOLS and (not start[2:] or start[2] in _opcodes()):
         return PICKLE
     if start.startswith(_ARCHIVES) or start[257:262] == b"ustar":

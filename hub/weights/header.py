@@ -25,7 +25,7 @@ _BITS = {
     "U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64, "C64": 64,
     "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
-"""Bits of one number, by safetensors' name of its type. Later versions have more; their sizes are what the header says."""
+"""Bits of one number, by safetensors' name of its type. Later versions have more; their sizes are taken from the header."""
 _DTYPE = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
 
 
@@ -62,7 +62,7 @@ def read_header(opened: BinaryIO) -> dict[str, Any]:
 
 
 def tensors_in(opened: BinaryIO) -> tuple[StoredTensor, ...]:
-    """Return names, types and shapes of all tensors of a file, sorted by name; nothing for other files."""
+    """Return names, types and shapes of all tensors of a file, sorted by name; empty for other files."""
     try:
         listed = [
             StoredTensor(name, str(entry["dtype"]), tuple(int(length) for length in entry["shape"]))

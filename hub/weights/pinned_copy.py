@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 BUFFER_BYTES = 64 << 20
-"""Large enough that the start of a copy costs nothing in comparison: 2.6 ms at the 25 GB/s of PCIe 4."""
+"""Large enough that starting a copy is negligible in comparison: 2.6 ms at the 25 GB/s of PCIe 4."""
 BUFFERS = 2
 _LOG = logging.getLogger(__name__)
 TensorLocation = tuple[int, tuple[int, ...], torch.dtype]
@@ -26,7 +26,7 @@ TensorLocation = tuple[int, tuple[int, ...], torch.dtype]
 
 
 class PinnedRing:
-    """Buffers that are filled and copied to `device` in turn. Call `wait` at the end."""
+    """Buffers that are alternately filled and copied to `device`. Call `wait` at the end."""
 
     def __init__(self, device: torch.device, buffer_bytes: int = BUFFER_BYTES, buffers: int = BUFFERS) -> None:
         self.device = device

@@ -1,6 +1,6 @@
 """Read the tensors of an untrusted file without executing any code in it.
 
-The structure tells the format: safetensors, torch's archive, or torch's older stream of pickles. Pickles are read by torch's
+The structure determines the format: safetensors, torch's archive, or torch's older stream of pickles. Pickles are read by torch's
 `weights_only` unpickler. Published fairseq checkpoints hold configuration objects beside their tensors: a short list of
 such names is replaced by an empty stand-in that drops its state. Every other name is refused.
 """
@@ -65,7 +65,7 @@ class Contents:
     container: str
     """`safetensors`, `torch` or `fairseq`."""
     left: tuple[str, ...] = ()
-    """What lies beside the weights: settings, the optimizer's state."""
+    """Entries beside the weights: settings, the optimizer's state."""
     prefix: str = ""
     """Prefix of every key in the file: `module.` if a wrapper for several devices was saved."""
 

@@ -76,8 +76,8 @@ class BenchmarkBody(Body):
     """A benchmark with its metrics and its best artifacts."""
 
     benchmark: BenchmarkFacts
-    metrics: list[MetricMeaning] = Field(description="Those that it computes, most important first.")
-    scored: list[ScoredMetric] = Field(description="Those with scores here.")
+    metrics: list[MetricMeaning] = Field(description="Metrics that it computes, most important first.")
+    scored: list[ScoredMetric] = Field(description="Metrics with scores here.")
     digests: list[str] = Field(description="Digests of the data that scores were measured on.")
     scored_languages: list[str] = Field(description="Languages with a score of `headline`.")
     boards: list[RankingBody] = Field(description="The largest rankings of `headline`, with their best entries.")
@@ -101,7 +101,7 @@ class DatasetRowBody(Body):
     concept: str = Field(description="Id of the image in the data set.", examples=["1f418"])
     name: str = Field(examples=["giwa"])
     meaning: str = Field(description="The English name.", examples=["elephant"])
-    split: str = Field(description="`seen` in training, or a split that is kept for evaluation.")
+    split: str = Field(description="`seen` in training, or a split that is reserved for evaluation.")
     role: str
     group: str
     subgroup: str

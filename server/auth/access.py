@@ -139,7 +139,7 @@ def get_by_any_name(hub: LocalHub, name: str, request: Request, *, is_dataset: b
 
 
 def stand_ins_of(hub: LocalHub, artifact: Artifact, request: Request) -> tuple[StandIn, ...]:
-    """Return the multilingual modules that the name of a module gives for other bases, of those that the caller can see."""
+    """Return the multilingual modules that the name of a module refers to on other bases, of those that the caller can see."""
     if artifact.kind not in MODULES:
         return ()
     return hub.registry.stand_ins(artifact.name.name, readers=caller_of(request, hub).readers())

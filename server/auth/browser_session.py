@@ -81,7 +81,7 @@ def is_csrf_token(request: Request, hub: LocalHub, given: str) -> bool:
 
 
 def is_from_own_page(request: Request) -> bool:
-    """Return whether the browser says that a page of this server has sent the request, or an old one says nothing."""
+    """Return whether a page of this server has sent the request, according to the browser; also if an old browser does not say."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     own = {None, f"{request.url.scheme}://{request.url.netloc}"}
     return site == "same-origin" if site is not None else origin in own

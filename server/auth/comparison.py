@@ -18,7 +18,7 @@ from server.http.card import front_matter_of
 def compare_named(request: Request, hub: LocalHub, names: Sequence[str]) -> Comparison:
     """Compare the artifacts with these names, which may be former names and other names of bases.
 
-    Raises InvalidRequest for a wrong number of names or an artifact that is given twice, UnknownArtifact, also for one that the
+    Raises InvalidRequest for a wrong number of names or a repeated artifact, UnknownArtifact, also for one that the
     caller cannot see.
     """
     check_names(names)

@@ -131,6 +131,6 @@ def account_in(session: BrowserSession | None) -> Account:
 
 
 def require_own_page(request: Request) -> None:
-    """Raise Forbidden if the browser says that another site has sent the form."""
+    """Raise Forbidden if another site has sent the form, according to the browser."""
     if not is_from_own_page(request):
         raise Forbidden("this form was sent from another site: use the page of this server.")

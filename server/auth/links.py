@@ -1,8 +1,9 @@
 """Links that transfer bytes for a credential without carrying it: to Git LFS, Xet and their clients.
 
-A link names the token or the browser session, and the repository that it was made for. What both may do is looked up again at every
-use, so that a link ends when the token is revoked or expires, the session ends, its account is removed, a role is taken away, access
-to a gated repository is rejected, or the repository becomes private, is renamed or deleted. All of these answer like an expired link.
+A link names the token or the browser session, and the repository that it was made for. The permissions of both are looked up again
+at every use, so that a link ends when the token is revoked or expires, the session ends, its account is removed, a role is taken
+away, access to a gated repository is rejected, or the repository becomes private, is renamed or deleted. All of these answer like
+an expired link.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def upload_seconds(size_bytes: int) -> int:
 def sign_link(
     hub: LocalHub, purpose: str, caller: Caller, artifact: Repository, seconds: int = LINK_SECONDS, **claims: Any
 ) -> str:
-    """Sign `claims` for `purpose`, for as long as the caller's token or session may do this with the artifact, at most `seconds`."""
+    """Sign `claims` for `purpose`, for as long as the caller's token or session permits this for the artifact, at most `seconds`."""
     token = caller.token.id if caller.token else 0
     means = {"token": token, **({"session": caller.session_id} if caller.session_id else {})}
     return sign(hub, purpose, seconds, **means, artifact=str(artifact.name), **claims)

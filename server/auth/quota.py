@@ -26,7 +26,7 @@ def has_quota(hub: LocalHub, name: ArtifactName) -> bool:
 def require_room(hub: LocalHub, name: ArtifactName, sizes: Mapping[Digest, int], *, unknown_bytes: int = 0) -> None:
     """Raise OverQuota if these blobs would exceed the quota of the owner of `name`, DiskFull if they exceed the free space.
 
-    Everything that was uploaded for the owner counts, committed or not. `unknown_bytes` is the size of files whose digests are not
+    All uploads for the owner count, committed or not. `unknown_bytes` is the size of files whose digests are not
     known yet: they may be among the uploads without a commit.
     """
     room = hub.store.free_bytes()
@@ -77,7 +77,7 @@ def _room_left(
     wanted = max(uploaded, unknown_bytes)
     if used + wanted > quota_bytes:
         raise OverQuota(
-            f"`{owner.name}` has a quota of {quota_bytes} bytes, uses {used} and would add {wanted}, with uploads that no commit "
+            f"`{owner.name}` has a quota of {quota_bytes} bytes, uses {used} and would add {wanted}, including uploads that no commit "
             "contains yet: delete files or ask an administrator."
         )
     return quota_bytes - used - wanted

@@ -1,6 +1,6 @@
 """HTTP connections with limits of the size and time of headers, which uvicorn leaves to a proxy in front of it.
 
-Without them, a client that sends its headers slowly holds a connection for ever, and one that never ends them fills the memory.
+Without them, a client that sends its headers slowly holds a connection forever, and one that never ends them fills the memory.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Send files with `sendfile` in a thread: on its way through Python and the event loop, each byte would be copied three times.
 
-A thread sends for as long as the client keeps up, so that waiting for the disk delays nothing else. Otherwise the event loop waits for
-the client, so that slow clients need no threads.
+A thread sends for as long as the client keeps up, so that waiting for the disk does not delay other work. Otherwise the event loop
+waits for the client, so that slow clients need no threads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_THREADS = 64
 """Downloads that are sent at the same time by a process; others take turns."""
 _TURN_S = 0.1
 _PATIENCE_MS = 10
-"""How long a thread waits for the client before the event loop does."""
+"""Seconds that a thread waits for the client before the event loop takes over."""
 
 Find = Callable[[int], tuple[int, int, int]]
 """Returns file descriptor, offset and number of bytes from a position on; see `OpenPieces.find`."""
@@ -37,7 +37,7 @@ def _limiter() -> CapacityLimiter:
 
 
 class DirectSender:
-    """Sends a part of a response on the socket of a connection, which the event loop does not write meanwhile."""
+    """Sends a part of a response on the socket of a connection, to which the event loop does not write in the meantime."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._loop = asyncio.get_running_loop()

@@ -49,7 +49,7 @@ _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*:|//|/|#", re.IGNORECASE)
 
 
 class CardCache(Generic[T]):
-    """What was computed from cards, by digest: the most recently used up to a total size."""
+    """Values computed from cards, by digest: the most recently used ones, up to a total size."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[Digest, tuple[T, int]] = OrderedDict()
@@ -217,7 +217,7 @@ def _block(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
 
 
 def _head_cell(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
-    """Render a cell of a table's head; an empty one as an ordinary cell, because it is the heading of nothing."""
+    """Render a cell of a table's head; an empty one as an ordinary cell, because it is not a heading."""
     if not tokens[index + 1].content.strip():
         tokens[index].tag = tokens[index + 2].tag = "td"
     return _block(self, tokens, index, options, env)

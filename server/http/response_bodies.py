@@ -73,7 +73,7 @@ class ArtifactBody(Body):
     updated_at: datetime | None
     private: bool
     gated: str = Field(description="`auto`, `manual` or empty.")
-    allow_unsafe_files: bool = Field(description="Whether an administrator has allowed files that may run code.")
+    allow_unsafe_files: bool = Field(description="Whether an administrator has allowed files that can run code.")
     likes: int
     trending: float = Field(description="Downloads and likes, weighted by recency: for sorting, not for display.")
     weights: dict[str, dict[str, int]] = Field(
@@ -108,7 +108,7 @@ class SearchBody(Body):
         "module of this name is made for. Only on the first page."
     )
     meaning: Meaning | None = Field(
-        description="What `text` was understood as; null if it was searched for word by word, as text in double quotes is."
+        description="Interpretation of `text`; null if it was searched for word by word, like text in double quotes."
     )
     correction: str = Field(
         description="If nothing matches, a text that is spelled like `text` and has matches; else empty."

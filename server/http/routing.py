@@ -78,7 +78,7 @@ class StrictRequest(Request):
     """A request whose JSON can be stored and sent again."""
 
     async def json(self) -> Any:
-        """Return the body as parsed by `hub.strict_json`. Raises HTTPException 400: FastAPI hides what other errors say."""
+        """Return the body as parsed by `hub.strict_json`. Raises HTTPException 400, because FastAPI hides the messages of other errors."""
         try:
             return parse_json(await self.body())
         except ValueError as error:

@@ -42,7 +42,7 @@ _ERRORS = {
         "'../x' is not a path inside a repository: use `folder/file`, without `..`.",
     ),
     429: ("Too many requests.", "too many requests: try again in 12 s."),
-    501: ("Not supported by this server.", "jobs are not served here."),
+    501: ("Not supported by this server.", "jobs are not supported."),
     503: ("Not ready: the database or the store does not respond.", "the store does not respond."),
 }
 

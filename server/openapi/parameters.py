@@ -40,7 +40,7 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 def _artifact(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:  # noqa: ARG001 - for the document
-    """Return the artifact in the path: a model, or the data set if there is no such model or the path says so. To read, a base may be
+    """Return the artifact in the path: a model, or the data set if there is no such model or the path names it. To read, a base may be
     named by its repository upstream.
 
     Raises UnknownArtifact, also if the caller cannot see it.

@@ -35,7 +35,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a status means, and its content."""
+    """Meaning and content of a status."""
 
     status: str
     description: str

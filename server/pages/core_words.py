@@ -1,4 +1,7 @@
-"""Words of records and of HTTP that pages show translated: `{{ artifact.kind | translated }}`. Listed here, because `hub` marks nothing."""
+"""Words of records and of HTTP that pages show translated: `{{ artifact.kind | translated }}`.
+
+They are listed here because `hub` does not mark texts for translation.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +41,9 @@ NOUNS = (
     gettext_noop("benchmark"),
     gettext_noop("words"),
 )
-"""What a name can be of, and what a search text was understood as, besides kinds."""
+"""Types of names, and interpretations of a search text, besides kinds."""
 REPORT_REASONS = (
-    gettext_noop("Malware, or a file that attacks those who load it"),
+    gettext_noop("Malware, or a file that attacks users who load it"),
     gettext_noop("Licence or copyright"),
     gettext_noop("Wrong scores"),
     gettext_noop("Abuse, or personal data"),
@@ -78,7 +81,7 @@ REPORT_STATES = (
 )
 FILE_POLICIES = (
     gettext_noop("no pickles, archives and programs"),
-    gettext_noop("pickles and archives are stored, marked and scanned, and never loaded; no programs"),
+    gettext_noop("pickles and archives are stored, marked and scanned, but never loaded; no programs"),
     gettext_noop("all files"),
 )
 STATUSES = (

@@ -20,7 +20,7 @@ _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
 def install(app: FastAPI) -> None:
-    """Add the documentation to `app` if it is built; `app.state.has_documentation` says whether it is."""
+    """Add the documentation to `app` if it is built; `app.state.has_documentation` is true if so."""
     folder = find_site()
     app.state.has_documentation = folder is not None
     if folder is not None:
@@ -36,7 +36,7 @@ def find_site(environment: Mapping[str, str] | None = None) -> Path | None:
 
 
 class Documentation(StaticFiles):
-    """The files of the site, with a security policy that allows the theme's own scripts and nothing external."""
+    """The files of the site, with a security policy that allows the theme's own scripts but nothing external."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(directory=folder, html=True)

@@ -23,7 +23,7 @@ _SPELLINGS = {"fid": "FID", "kid": "KID", "cmmd": "CMMD", "clip": "CLIP", "ocr":
 """Spelling of words in metric names that differs from the code."""
 _MEANINGS = {
     Provenance.REPRODUCED: gettext_noop("Measured by this hub on the files of this revision"),
-    Provenance.SELF_REPORTED: gettext_noop("Measured by the owner, as the card says; not reproduced here"),
+    Provenance.SELF_REPORTED: gettext_noop("Measured by the owner according to the card; not reproduced here"),
     Provenance.REPORTED: gettext_noop("Reported by a third party, not reproduced here"),
     Provenance.DISPUTED: gettext_noop("Claimed and disputed"),
 }

@@ -42,7 +42,7 @@ def render(
     headers = {
         "Cache-Control": "private, no-cache" if visitor else "no-cache",
         "Content-Language": locale_of(request.scope).tag,
-        "Referrer-Policy": "same-origin",  # So that browsers say which page a form is on: to this server alone.
+        "Referrer-Policy": "same-origin",  # So that browsers send the page of a form to this server, but to no other.
         "Vary": "Accept, Accept-Language, Cookie",
         **(headers or {}),
     }

@@ -1,1 +1,1 @@
-"""What all pages share: navigation, static files, compression, and the files that browsers and robots ask for."""
+"""The common parts of all pages: navigation, static files, compression, and files that browsers and robots request."""

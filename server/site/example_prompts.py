@@ -25,11 +25,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """What a page offers for one language."""
+    """Examples and letters that a page offers for one language."""
 
     prompts: tuple[Example, ...] = ()
     keys: tuple[str, ...] = ()
-    """Letters and tone marks that a keyboard may lack."""
+    """Letters and tone marks that a keyboard might lack."""
 
 
 def examples_of(language: str) -> Examples:

@@ -1,7 +1,7 @@
-"""GET /fonts/NAME: fonts of scripts that some machines lack. They are those with which images are labelled (`hub.images`).
+"""GET /fonts/NAME: fonts of scripts that some machines lack.
 
-`static/fonts.css` says for which letters a browser needs one. It loads a font only if a page has such letters and no font of the system has
-them, so most visitors load none.
+The same fonts are used for labels of images (`hub.images`). `static/fonts.css` lists the letters for which a browser needs one. It
+loads a font only if a page has such letters and no font of the system has them, so most visitors load none.
 """
 
 from __future__ import annotations

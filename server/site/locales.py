@@ -1,4 +1,4 @@
-"""Choose the language of the pages: the visitor's choice, which a cookie keeps, else what the browser asks for, else English."""
+"""Choose the language of the pages: the visitor's choice, stored in a cookie, else the browser's preference, else English."""
 
 from __future__ import annotations
 

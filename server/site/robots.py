@@ -26,11 +26,11 @@ Disallow: /*/resolve/
 Disallow: /*/raw/
 Disallow: /*?*offset=
 """
-"""Search engines may read the pages. Files are large, and pages of results are endless."""
+"""Search engines can read the pages, but not files, which are large, nor pages of results, which are endless."""
 
 
 def robots(request: Request) -> Response:
-    """Say what robots may read, and where the sitemap is."""
+    """Return the paths that robots can read, and the address of the sitemap."""
     return PlainTextResponse(f"{_ROBOTS}Sitemap: {absolute(request, '/sitemap.xml')}\n", headers=_A_DAY)
 
 

@@ -36,7 +36,7 @@ class HashedFiles(StaticFiles):
         self._folder = folder
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Return a file or 304. An old name gives the file of today, so that a page from before an update still has its style."""
+        """Return a file or 304. An old name returns the current file, so that a page from before an update still has its style."""
         found = _HASHED.match(path)
         response = await super().get_response(found[1] + found[3] if found else path, scope)
         is_current = found is not None and found[2] == _digest(self._folder / (found[1] + found[3]))

@@ -1,4 +1,4 @@
-"""Translate the texts of pages with the gettext catalogues of `server/locales`; docs/internals/translations.md says how to add texts.
+"""Translate the texts of pages with the gettext catalogues of `server/locales`; docs/internals/translations.md explains how to add texts.
 
 The functions have the names that `pybabel extract` looks for. A text without a translation stays English.
 """
@@ -36,7 +36,7 @@ def gettext_noop(message: str) -> str:
 
 
 def look_up(text: str) -> str:
-    """Return the translation of a word as it is, unchanged if there is none: of a constant, or of a value that may be anything."""
+    """Return the translation of a word, unchanged if there is none: of a constant, or of an arbitrary value."""
     return _translations().gettext(text) if text else ""  # The entry of "" is the head of the catalogue.
 
 
@@ -87,7 +87,7 @@ def _translations() -> NullTranslations:
 
 @cache
 def _catalogue(tag: str) -> _Catalogue:
-    """Read a catalogue when its language is first used, so that nothing needs to be compiled and English costs nothing."""
+    """Read a catalogue when its language is first used, so that no compilation is needed and English has no cost."""
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
 

@@ -1,4 +1,4 @@
-"""Whoever opens a blob passes its size if the registry has it, because the size of a large blob is all that reading checks."""
+"""Code that opens a blob passes its size if the registry has it, because reading only checks the size of a large blob."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ def a_hub(path: Path, cards: Path | None = None) -> LocalHub:
 
 
 def delete_registry(home: Path) -> None:
-    """Delete the registry, as users may at any time: it is rebuilt from the cards and the store."""
+    """Delete the registry, as users can at any time: it is rebuilt from the cards and the store."""
     for file in home.glob("registry.db*"):
         file.unlink()
 

@@ -44,7 +44,7 @@ class _Start(ctypes.Structure):
 
 
 class _Backend:
-    """What torch asks the module of a device for."""
+    """The functions that torch calls in the module of a device."""
 
     def is_initialized(self) -> bool:
         return True

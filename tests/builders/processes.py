@@ -18,7 +18,7 @@ def running(
 ) -> Iterator[subprocess.Popen[Any]]:
     """Start a process and kill it at the end of the block, or with `is_asked` send SIGTERM before.
 
-    `Popen` as a context manager would wait for ever if the block raises, also if the block was interrupted by the time limit.
+    `Popen` as a context manager would wait forever if the block raises, also if the block was interrupted by the time limit.
     """
     process = subprocess.Popen(command, **options)
     try:

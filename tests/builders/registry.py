@@ -33,7 +33,7 @@ def a_revision(name="local/mulan-yo", digit="1", parent="", days=0):
 
 
 def fill(registry, *artifacts, reproduced=True):
-    """Record artifacts. What they report of themselves is reproduced, too, as if this hub had measured it."""
+    """Record artifacts. Their self-reported scores are also reproduced, as if this hub had measured them."""
     for number, artifact in enumerate(artifacts):
         put(registry, artifact, f"{number:x}", reproduced=reproduced)
 
@@ -57,7 +57,7 @@ def claims_of(artifact):
 
 
 def reproduce_claims(hub, name):
-    """Record what the current revision reports of itself as reproduced, as `hub rescore` does when everything agrees."""
+    """Record the self-reported scores of the current revision as reproduced, as `hub rescore` does when everything agrees."""
     artifact = hub.registry.get(name)
     return record_reproduced(
         artifact.name, artifact.revision, claims_of(artifact), hub.registry, hub.store, Actor("test")

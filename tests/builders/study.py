@@ -1,4 +1,4 @@
-"""Work folders of the study whose cells are invented: as many prompts as asked for, with hits that depend on the subject's name."""
+"""Work folders of the study with invented cells: as many prompts as requested, with hits that depend on the subject's name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every version of Hugging Face's client does what docs/reference/clients.md says."""
+"""Every version of Hugging Face's client behaves as documented in docs/reference/clients.md."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_client_does_what_the_page_says(service: Service, version: str):
+def test_a_client_behaves_as_documented_on_the_page(service: Service, version: str):
     found = column(service, version)
     shown = {cell: value for cell, value in parse(PAGE.read_text(encoding="utf-8")).items() if cell.column == version}
     assert found == shown, "run `python -m tests.clients`"
 
 
 @pytest.mark.slow
-def test_the_libraries_do_what_the_page_says(service: Service):
+def test_the_libraries_behave_as_documented_on_the_page(service: Service):
     found = library_cells(service)
     shown = {cell: value for cell, value in parse(PAGE.read_text(encoding="utf-8")).items() if cell.column == COLUMN}
     assert found == shown, "run `python -m tests.clients`"
@@ -37,7 +37,7 @@ def test_the_libraries_do_what_the_page_says(service: Service):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not HAS_NODE, reason="needs Node and npm: `make programs` installs them")
-def test_the_javascript_client_does_what_the_page_says(service: Service):
+def test_the_javascript_client_behaves_as_documented_on_the_page(service: Service):
     found = javascript_cells(service)
     shown = {cell: value for cell, value in parse(PAGE.read_text(encoding="utf-8")).items() if cell.group == JAVASCRIPT}
     assert found == shown, "run `python -m tests.clients`"

@@ -74,7 +74,7 @@ class Case:
         return self.loaded[1]
 
     def copied(self) -> Any:
-        """Return a copy of `pipe` with its own parts and modules, for checks that change them; it encodes each prompt anew."""
+        """Return a copy of `pipe` with its own parts and modules, for checks that change them; it encodes each prompt again."""
         made = copy.deepcopy(self.pipe)
         made._prompt_encoder._embeddings.clear()
         return made

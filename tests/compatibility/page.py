@@ -16,7 +16,7 @@ This page lists which features of diffusers pipelines work with a language modul
 small random base of the real classes: the image differs from the base's own, and `encode_prompt` returns what the module computes. In
 8 and 4 bits, the denoiser is smaller and generates nearly the same image, and a module gets the output of transformers' quantised
 encoder (`load_pipeline(…, quantisation="8bit", encoder_quantisation="4bit")`; see
-[which layers are not quantised](../use/memory.md#8-and-4-bits)). `python -m tests.compatibility` writes this page. A number links to the
+[which layers are not quantised](../use/memory.md#8-bit-and-4-bit-weights)). `python -m tests.compatibility` writes this page. A number links to the
 reason or a note.
 
 """
@@ -24,10 +24,10 @@ reason or a note.
 
 _SMALL = """## Every family
 
-One row for each family with a small random base. Each route is a test in `tests/compatibility/test_small_bases.py`: a module draws through
-it, and the result differs from the base's own. Without modules, the first route gives what diffusers gives, bit by bit. A batch mixes
-prompts of a module and of the base if the denoiser reads a mask, or zeros as padding; otherwise all prompts of a call need equally many
-tokens, or the call is refused. `python -m tests.compatibility.coverage` lists the pipelines of diffusers that no family has, and why.
+One row for each family with a small random base. Each route is a test in `tests/compatibility/test_small_bases.py`: a module is
+used with it, and the result differs from the base's own. Without modules, the result of the first route equals that of diffusers, bit for
+bit. A batch can mix prompts of a module and of the base if the denoiser reads a mask, or zeros as padding; otherwise all prompts of a
+call need the same number of tokens. `python -m tests.compatibility.coverage` lists the pipelines of diffusers without a family, with the reason.
 
 """
 

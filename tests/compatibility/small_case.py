@@ -113,7 +113,7 @@ class SmallCase:
         return torch.from_numpy(np.asarray(next(getattr(answer, name) for name in names if hasattr(answer, name))))
 
     def differs(self, pipe: Any, prompt: str | Sequence[str] = PROMPT, **settings: Any) -> Tensor:
-        """Return what the base draws alone, after checking that each row, of `shape`, differs with the module."""
+        """Return the images of the base alone, after checking that each row, of `shape`, differs with the module."""
         language, shape = settings.pop("language", None), settings.pop("shape", self.small.shape)
         through = self.draw(pipe, prompt, language=language, **settings)
         pipe.set_adapters([])

@@ -1,4 +1,4 @@
-"""Every family draws through a module, with a small random base of the real classes."""
+"""Every family works with a module, on a small random base of the real classes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from tests.compatibility.small_case import OTHER, PROMPT, SmallCase
 
 
 @pytest.mark.parametrize("family", SMALL)
-def test_a_module_draws_and_without_it_the_image_is_the_base_s_own(family: str, cases: dict[str, SmallCase]) -> None:
+def test_a_module_changes_the_image_and_without_it_the_image_is_the_base_s_own(
+    family: str, cases: dict[str, SmallCase]
+) -> None:
     case = cases[family]
     alone = case.differs(case.pipe)
     plain = case.shrunk(
@@ -74,9 +76,7 @@ ROUTES = [(family, route) for family, small in SMALL.items() for route in small.
 
 
 @pytest.mark.parametrize(("family", "route"), ROUTES, ids=[f"{family}: {route}" for family, route in ROUTES])
-def test_other_pipelines_of_the_family_draw_through_the_module(
-    family: str, route: str, cases: dict[str, SmallCase]
-) -> None:
+def test_other_pipelines_of_the_family_use_the_module(family: str, route: str, cases: dict[str, SmallCase]) -> None:
     case = cases[family]
     name, components, settings = SMALL[family].routes[route](case.pipe)
     made = case.shrunk(case.pipe.into(getattr(diffusers, name), **components))

@@ -1,4 +1,4 @@
-"""What a base reads beside a module's embeddings: its own glyphs, its own images, and the padding that it has learnt."""
+"""Inputs of a base beside a module's embeddings: its own glyphs, its own images, and the padding that it has learnt."""
 
 from __future__ import annotations
 

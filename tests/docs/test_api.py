@@ -1,4 +1,4 @@
-"""docs/reference/api.md is what the OpenAPI document says."""
+"""docs/reference/api.md matches the OpenAPI document."""
 
 from __future__ import annotations
 

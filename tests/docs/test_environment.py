@@ -16,7 +16,7 @@ OWN_PART = PAGE.partition("## Hugging Face")[0]
 
 
 def read_in(file: Path) -> Iterator[str]:
-    """Names that `file` asks the environment for: `environ["X"]`, `environment.get("X")`, `getenv("X")`."""
+    """Names of environment variables that `file` reads: `environ["X"]`, `environment.get("X")`, `getenv("X")`."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Subscript):
             owner, key = node.value, node.slice

@@ -1,4 +1,4 @@
-"""The examples of the tutorials are packages that a process of its own finds; `test_tutorials` runs their code."""
+"""The examples of the tutorials are packages that a separate process finds; `test_tutorials` runs their code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/reference/cli.md is what the commands say themselves."""
+"""docs/reference/cli.md matches the help of the commands."""
 
 from __future__ import annotations
 

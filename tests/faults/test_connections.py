@@ -65,7 +65,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-def test_an_upload_that_is_cut_off_leaves_nothing_and_can_be_repeated(hub, endpoint, link):
+def test_an_upload_that_is_cut_off_leaves_nothing_behind_and_can_be_repeated(hub, endpoint, link):
     address = link(CONTENT)
     for sent in (0, 1, len(CONTENT) // 2, len(CONTENT) - 1):
         begin(endpoint, address, CONTENT, sent).close()

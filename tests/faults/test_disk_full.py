@@ -92,7 +92,7 @@ def test_an_upload_that_cannot_fit_is_refused_before_it_is_sent_and_succeeds_whe
     assert Path(api.hf_hub_download(repo, "model.safetensors", cache_dir=disk.folder / "cache")).read_bytes() == content
 
 
-def test_a_transfer_that_finds_the_disk_full_half_way_leaves_nothing(api, hub, disk):
+def test_a_transfer_that_finds_the_disk_full_midway_leaves_nothing_behind(api, hub, disk):
     repo = api.create_repo("ada/half").repo_id
     content = weights(2 * ROOM_MB)
     wanted = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content)}

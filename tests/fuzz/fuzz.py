@@ -1,4 +1,4 @@
-"""Send hostile requests to a real server, and report what no client may cause: errors of the server, tracebacks, lost connections."""
+"""Send hostile requests to a real server, and report faults that no client may cause: server errors, tracebacks, lost connections."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MALFORMED = b"Invalid HTTP request received."
 
 @dataclass
 class Report:
-    """What was sent, and what went wrong."""
+    """The sent requests, and the faults that they caused."""
 
     requests: int = 0
     seconds: float = 0.0
@@ -129,7 +129,7 @@ def _send(client: Client, sent: Sent, kind: str, report: Report, shown: str, wor
 
 
 def _open_pages(client: Client, world: World, report: Report) -> None:
-    """Read everything that repositories show: what was accepted must not make a page fail."""
+    """Read all pages of repositories: accepted content must not make a page fail."""
     headers = {"authorization": f"Bearer {world.tokens['ada']}"}
     for name in (*REPOSITORIES, *(f"datasets/{each}" for each in DATASETS)):
         api = name if name.startswith("datasets/") else f"models/{name}"
@@ -232,7 +232,7 @@ def _in_header(value: str) -> str:
 
 
 def _is_one_line(headers: dict[str, str]) -> bool:
-    """Return whether the error is told in a header of printable ASCII. Its absence is right for answers to git and forms."""
+    """Return whether the error is in a header of printable ASCII. Responses to git and forms have no such header."""
     shown = headers.get("x-error-message")
     return shown is None or (0 < len(shown) <= 500 and shown.isascii() and shown.isprintable())
 

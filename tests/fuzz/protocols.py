@@ -56,7 +56,7 @@ def digest_of(content: bytes) -> str:
 
 
 def content_of(chance: Chance) -> bytes:
-    """Return what the upload of this word sends, so that a later request can send or commit it."""
+    """Return the content of the upload of this word, so that a later request can send or commit it."""
     return f"upload {chance.randrange(3)} ".encode() * 40
 
 

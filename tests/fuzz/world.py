@@ -1,4 +1,4 @@
-"""What the requests are about: accounts, repositories, and what earlier responses said."""
+"""The objects of the requests: accounts, repositories, and data from earlier responses."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_a_deleted_registry_is_rebuilt_from_the_store(home, tmp_path, request):
         assert hub.registry.find(Query(language="yo")).total == 1
 
 
-def test_a_backup_is_restored_elsewhere_and_says_when_it_cannot_be(home, tmp_path, request):
+def test_a_backup_is_restored_elsewhere_or_refused_with_the_reason(home, tmp_path, request):
     with LocalHub.open(home) as hub:
         revision = publish(a_folder(tmp_path / "mulan-yo"), NAME, hub.registry, hub.store)
         hub.registry.count_download(NAME)

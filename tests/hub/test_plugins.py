@@ -13,7 +13,7 @@ from tests.builders import ROOT
 
 
 def groups_in_code():
-    """Groups that a file calls its own, `GROUP = "hub.…"`, or asks for: `advertised("hub.…")`."""
+    """Groups that a file calls its own, `GROUP = "hub.…"`, or looks up: `advertised("hub.…")`."""
     for file in [path for package in ("hub", "trainers", "server") for path in sorted((ROOT / package).rglob("*.py"))]:
         text = file.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(text)) if '"hub.' in text else ():
@@ -70,7 +70,7 @@ def test_an_unknown_name_offers_near_ones(package):
         plugins.load("hub.kinds", "nothing")
 
 
-def test_what_comes_with_the_project_is_found_before_what_packages_add(package):
+def test_entries_of_the_project_are_found_before_those_of_packages(package):
     own = {"proverbs": "pathlib:Path"}
     assert plugins.load("hub.methods", "proverbs", own) is Path
     assert plugins.names("hub.kinds", own) == ["proverbs"]

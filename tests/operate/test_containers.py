@@ -76,7 +76,7 @@ def test_images_are_pinned_and_the_server_runs_without_rights(compose, instructi
         assert compose["services"][name]["cap_drop"] == ["ALL"]
 
 
-def test_what_is_copied_exists_and_reaches_the_builder(instructions):
+def test_copied_files_exist_and_reach_the_builder(instructions):
     ignore = (DEPLOY / "Containerfile.dockerignore").read_text(encoding="utf-8").split()
     for line in values(instructions, "COPY"):
         if line.startswith("--from"):

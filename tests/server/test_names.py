@@ -1,4 +1,4 @@
-"""Pages and API take the names of bases that people write, and say which module a name such as `mulan-fr` gives."""
+"""Pages and API accept the common names of bases, and show which module a name such as `mulan-fr` refers to."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_an_artifact_is_found_by_any_name_of_a_base(client: TestClient):
     assert client.get("/api/models/runwayml/stable-diffusion-v1-5").status_code in {401, 404}, "another hub's protocol"
 
 
-def test_an_artifact_says_what_its_name_gives_on_other_bases(client: TestClient):
+def test_an_artifact_shows_the_stand_ins_of_its_name_on_other_bases(client: TestClient):
     body = client.get("/api/v1/artifacts/linguahub/mulan-yo").json()
     assert {each["base"]: each["module"] for each in body["stand_ins"]} == {
         "sd15": "linguahub/mulan-sd15-aesthetic", "sd21": "linguahub/mulan-sd21-aesthetic", "sdxl": "linguahub/mulan-sdxl-aesthetic",
@@ -51,6 +51,6 @@ def test_a_name_that_no_artifact_has_leads_to_its_modules(client: TestClient):
     assert client.get("/mulan-xx", headers=HTML).status_code == 404
 
 
-def test_a_list_for_a_language_says_which_modules_never_saw_it(client: TestClient):
+def test_a_list_for_a_language_marks_modules_that_were_not_trained_on_it(client: TestClient):
     page = client.get("/", params={"lang": "fr", "base": "sdxl"}, headers=HTML).text
     assert ZERO_SHOT.removeprefix("z") in page

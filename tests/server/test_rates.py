@@ -181,7 +181,7 @@ def redis_server(port: int = 0):
 
 
 def client_of(hub, rates: Rates) -> TestClient:
-    """Return a client of an application of its own, as of another process or machine."""
+    """Return a client of a separate application, as of another process or machine."""
     return TestClient(create_app(hub, rates=rates), client=("192.0.2.1", 5))
 
 

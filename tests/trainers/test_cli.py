@@ -178,7 +178,7 @@ def test_a_recipe_of_another_method_is_refused(hub: LocalHub) -> None:
         run(train, "pea", "--recipe", "mulan-sd15", "--lang", "yo", "--device", "cpu")
 
 
-def test_the_same_request_gives_the_same_bytes(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_same_request_writes_the_same_bytes(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     weights = []
     for name in ("first", "second"):
         outcome = json_of(capsys, train, "mulan", "--lang", "yo", *TINY, "--no-evaluate", "--name", name)

@@ -118,7 +118,7 @@ def test_distillation_also_compares_the_pooled_embedding(xl: FeatureDataset) -> 
 
 
 @pytest.mark.parametrize("method", ["mulan", "pea"])
-def test_every_weight_of_the_sdxl_variants_is_trained_and_nothing_of_the_base(method: str, xl: FeatureDataset) -> None:
+def test_every_weight_of_the_sdxl_variants_is_trained_and_none_of_the_base(method: str, xl: FeatureDataset) -> None:
     made = {"mulan": Denoising, "pea": HybridDistillation}[method]
     module = module_of(method, xl)
     made(module, xl).loss(some_draw()).total.backward()

@@ -99,7 +99,7 @@ def test_a_run_is_never_removed_unless_it_is_to_be_overwritten(
     assert finished.stat().st_mtime_ns > before
 
 
-def test_the_whole_cost_is_said_beforehand_and_with_times_once_they_are_known(
+def test_the_total_cost_is_printed_beforehand_and_with_times_once_they_are_known(
     hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
@@ -152,7 +152,7 @@ def test_a_finished_run_is_continued_with_more_steps_of_its_last_phase(
         run(train, *arguments, "--steps", "5", "--resume")
 
 
-def test_a_card_says_whether_a_run_was_stopped_before_it_was_continued(tmp_path: Path) -> None:
+def test_a_card_states_whether_a_run_was_stopped_before_it_was_continued(tmp_path: Path) -> None:
     from trainers.run_folder import EarlierRun, earlier_runs
 
     (tmp_path / "order.json").write_text(json.dumps({"steps": 9, "schedule": [[4, 1], [5, 1]], "earlier": []}))

@@ -115,7 +115,7 @@ def launch(hub: LocalHub, base_folder: Path, encoder_folder: Path) -> Callable[.
 
 
 @pytest.mark.slow
-def test_two_processes_divide_caches_and_images_and_get_what_one_gets(
+def test_two_processes_divide_caches_and_images_and_get_the_same_results_as_one(
     tmp_path: Path, launch: Callable[..., str], monkeypatch: pytest.MonkeyPatch, hub: LocalHub, base_folder: Path, encoder_folder: Path
 ) -> None:  # fmt: skip
     shared, own = tmp_path / "shared", tmp_path / "own"

@@ -23,7 +23,7 @@ def contract(start: str) -> dict[str, Any]:
 
 
 def training_packages() -> set[str]:
-    """Return what is below `evaluation` in the layers of trainers."""
+    """Return the layers below `evaluation` in trainers."""
     layers = [layer.split(" | ") for layer in contract("the lab is a guest of the trainers")["layers"]]
     place = next(place for place, layer in enumerate(layers) if "evaluation" in layer)
     return {name for layer in layers[place + 1 :] for name in layer} - {"defaults"}
@@ -36,7 +36,7 @@ def test_the_import_contract_covers_every_package_that_trains() -> None:
     assert {"loop", "methods", "inputs", "corpora", "samples", "run"} <= training_packages()
 
 
-def test_code_that_trains_asks_a_corpus_for_no_prompts_but_those_it_was_trained_on() -> None:
+def test_training_code_only_reads_the_training_prompts_of_a_corpus() -> None:
     asked = set()
     for name in training_packages() - {"corpora"}:  # Corpora define these functions.
         place = ROOT / "trainers" / name

@@ -78,13 +78,15 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Random seed for choosing prompts and noise.")] = 0,
     steps: Steps = 0,
     guidance: Guidance = None,
-    force: Annotated[bool, typer.Option("--force", help="Compute FID of too few images; the metric says so.")] = False,
-    keep: Annotated[Path | None, typer.Option(help="Folder in which the images of published prompts are kept.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Compute FID even with too few images, and mark the metric.")
+    ] = False,
+    keep: Annotated[Path | None, typer.Option(help="Folder for keeping the images of published benchmarks.")] = None,
     price_per_hour: Annotated[
         float | None, typer.Option(min=0, help="Price of one device in dollars per hour, for the costs of efficiency.")
     ] = None,
     translator: Annotated[
-        str, typer.Option(help="Module that translates prompts to English, whose latency efficiency compares.")
+        str, typer.Option(help="Module that translates prompts to English, to compare its latency in `efficiency`.")
     ] = "",
     device: Device = "",
     engine: Annotated[

@@ -39,7 +39,7 @@ class CaptionedCorpus:
     base_splits: tuple[str, ...] = ("seen", HELD_OUT)
 
     def __init__(self, place: str, columns: Columns, side: int, folder: Path | None = None) -> None:
-        """Index all rows; images are read when they are asked for. `side` is in pixels.
+        """Index all rows; images are read when they are needed. `side` is in pixels.
 
         `place` is a folder, a file or a dataset `owner/name`; commands in cards name it as given. The index is written to `folder`, by
         default that of the caches.
@@ -124,7 +124,7 @@ class CaptionedCorpus:
         return self._stack(concepts, squares, (self._side, self._side))
 
     def sizes(self, concepts: Sequence[str]) -> Sizes:
-        """Return height and width (N, 2) of the images as their files' headers tell; 0 of unreadable ones. Raises as `images`."""
+        """Return height and width (N, 2) of the images from their files' headers; 0 for unreadable ones. Raises as `images`."""
         path = self._index.path.with_suffix(".sizes.npy")
         sizes_N2 = open_sizes(path, len(self._index), self._read_start)
         rows_N = np.concatenate([np.zeros(0, np.int64), *(self._rows_of(some) for some in in_slices(concepts))])

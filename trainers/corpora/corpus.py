@@ -27,7 +27,7 @@ class Example:
     weight: float = 1.0
     """Sampling weight, relative to the other examples of its language."""
     native: bool = False
-    """Whether it is not a translation of its meaning, which may be empty: losses that compare it with English leave it out."""
+    """Whether it is not a translation of its meaning, which may be empty: losses that compare it with English skip it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +91,13 @@ class Corpus(Protocol):
 
     @property
     def unreadable(self) -> Collection[str]:
-        """Concepts whose images were found unreadable when they were asked for; they are not trained on."""
+        """Concepts whose images turned out unreadable; they are not trained on."""
         ...
 
     def examples(self, language: str) -> Sequence[Example]:
         """Return all examples to train on in a language, without any held-out text; may be empty.
 
-        Of a large corpus they are `ExampleRows`, which training reads without making an object of each.
+        For a large corpus, they are `ExampleRows`, which training reads without creating an object for each.
         """
         ...
 
@@ -116,7 +116,7 @@ class Corpus(Protocol):
 
 @runtime_checkable
 class Croppable(Protocol):
-    """A corpus that knows the sizes of its images, and cuts crops out of them."""
+    """A corpus that provides the sizes and crops of its images."""
 
     def sizes(self, concepts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int32]]:
         """Return height and width (N, 2) in pixels of the images of the concepts; 0 of unreadable ones."""

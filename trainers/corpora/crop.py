@@ -13,11 +13,11 @@ from PIL import Image, UnidentifiedImageError
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 UNREADABLE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""What Pillow raises for a damaged file."""
+"""Exceptions that Pillow raises for a damaged file."""
 
 
 class Crop(NamedTuple):
-    """How an image is resized, and what is cut out of it; all in pixels."""
+    """How an image is resized and cropped, in pixels."""
 
     resized: tuple[int, int]
     """Height and width of the whole image before it is cut."""

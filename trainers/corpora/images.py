@@ -52,6 +52,6 @@ class UnreadableImages:
         return frozenset(json.loads(line) for line in self._path.read_text().splitlines())
 
     def add(self, keys: Sequence[str]) -> None:
-        """Add keys, each on a line of its own."""
+        """Add keys, each on a separate line."""
         with self._path.open("a") as file:
             file.write("".join(f"{json.dumps(key)}\n" for key in keys))

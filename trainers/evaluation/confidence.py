@@ -18,7 +18,7 @@ Z_95 = 1.959963984540054
 RESAMPLES = 1000
 """Resamples of a bootstrap interval."""
 _AT_ONCE = 1 << 22
-"""Indices that are drawn at a time: 32 MB."""
+"""Number of indices to sample at a time: 32 MB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class DataFolder:
     """The files of a benchmark, in any sub-folders."""
 
     def __init__(self, benchmark: str, folder: Path, layout: str) -> None:
-        """`layout` says in a message which files are expected."""
+        """`layout` describes the expected files in messages."""
         self.benchmark, self.folder, self.layout = benchmark, folder, layout
 
     @cached_property

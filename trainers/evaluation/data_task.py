@@ -1,4 +1,4 @@
-"""What a published benchmark is asked: its data, one language and split, and the options that such benchmarks take."""
+"""The task of a published benchmark: its data, one language and split, and the options that such benchmarks take."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class DataTask:
     """One language and split of a published benchmark."""
 
     data: Any
-    """What the benchmark's `open` returned."""
+    """The return value of the benchmark's `open`."""
     split: str
     language: str
     hub: LocalHub
@@ -115,7 +115,7 @@ class DataTask:
     seed: int = 0
     quiet: bool = False
     logs: ResultLogs | None = None
-    """Where results are kept as they are computed; None keeps them in memory."""
+    """Log in which results are stored as they are computed; None keeps them in memory."""
 
     def options(self) -> list[tuple[object, ...]]:
         """Return the command-line options that repeat the run."""

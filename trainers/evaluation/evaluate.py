@@ -60,7 +60,7 @@ class EvaluationRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedEvaluation:
-    """What `hub evaluate NAME` runs, with all data opened and no model loaded."""
+    """The evaluation of `hub evaluate NAME`, with all data opened and no model loaded."""
 
     artifact: Artifact
     base: str
@@ -74,16 +74,16 @@ class PreparedEvaluation:
     seed: int
 
     def check_divided(self) -> None:
-        """Raise `InvalidRequest` for a benchmark that does not say what it computes, before anything is loaded."""
+        """Raise `InvalidRequest` for a benchmark that does not list its computations, before anything is loaded."""
         for name in (name for request in self.lab for name in request.benchmarks):
             _divided(get_benchmark(name))
         for opened, _ in self.published:
             _divided(opened.benchmark)
 
     def works(self, subject: EvaluationSubject, hub: LocalHub, logs: ResultLogs) -> list[Work]:
-        """Return what benchmarks compute for each prompt, caption or image, in a fixed order.
+        """Return the computations of benchmarks for each prompt, caption or image, in a fixed order.
 
-        Raises `InvalidRequest` for a benchmark that does not say so.
+        Raises `InvalidRequest` for a benchmark that does not list them.
         """
         works: list[Work] = []
         if self.corpus is not None:
@@ -234,7 +234,7 @@ def benchmark_of(artifact: Artifact) -> str:
 
 
 def _divided(benchmark: Benchmark | DataBenchmark) -> DividedBenchmark:
-    """Return the benchmark. Raises `InvalidRequest` if it does not say what it computes."""
+    """Return the benchmark. Raises `InvalidRequest` if it does not list its computations."""
     if not isinstance(benchmark, DividedBenchmark):
         raise InvalidRequest(f"`{benchmark.name}` cannot be divided among workers: use --engine local.")
     return benchmark
@@ -355,7 +355,7 @@ def _base_scores(evaluator: GenerationEvaluator, plain: EvaluationSubject, task:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(
         f".{os.getpid()}.part"
-    )  # Every process writes it: machines may have caches of their own.
+    )  # Every process writes it, because machines can have separate caches.
     unfinished.write_text(json.dumps([asdict(score) for score in scores]))
     unfinished.replace(path)
     return scores

@@ -72,7 +72,7 @@ class EvaluationTask:
     translated: bool = False
     """Whether to use the English meanings of the prompts instead, for an upper bound on the same concepts."""
     logs: ResultLogs | None = None
-    """Where results are kept as they are computed; None keeps them in memory."""
+    """Log in which results are stored as they are computed; None keeps them in memory."""
 
     def log(self, subject: EvaluationSubject, *parts: object) -> ResultLog:
         """Return the log of results that depend on the subject, the corpus, this machine and `parts`."""
@@ -86,7 +86,7 @@ class EvaluationTask:
         Raises `InvalidRequest` for an unknown split, or one that is empty in this language.
         """
         if self.split not in self.corpus.base_splits:
-            raise InvalidRequest(f"no split is called `{self.split}`. Available: {', '.join(self.corpus.base_splits)}.")
+            raise InvalidRequest(f"unknown split `{self.split}`. Available: {', '.join(self.corpus.base_splits)}.")
         found = self.corpus.prompts(self.language, self.split)
         if not found:
             raise InvalidRequest(
@@ -133,7 +133,7 @@ class Benchmark(Protocol):
 
 @runtime_checkable
 class OptionsBenchmark(Protocol):
-    """A benchmark on a corpus that takes options of its own, and another number of prompts without `--n`."""
+    """A benchmark on a corpus with its own options and default number of prompts."""
 
     default_count: int
 
@@ -144,7 +144,7 @@ class OptionsBenchmark(Protocol):
 
 @runtime_checkable
 class DataBenchmark(Protocol):
-    """A published benchmark, with data of its own. One object evaluates all languages of a run, and may remember results."""
+    """A published benchmark, with its own data. One object evaluates all languages of a run, and can cache results."""
 
     name: str
     needs: str
@@ -171,7 +171,7 @@ class DataBenchmark(Protocol):
 
 @runtime_checkable
 class DividedBenchmark(Protocol):
-    """A benchmark that says what it computes for each prompt, caption or image, so that workers can divide it."""
+    """A benchmark that lists its computations for each prompt, caption or image, so that workers can divide them."""
 
     def works(self, subject: EvaluationSubject, task: Any) -> list[Work]:
         """Return what `evaluate` computes. Raises `InvalidRequest`."""

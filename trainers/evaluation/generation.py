@@ -42,7 +42,7 @@ BATCH_SIZE, PIXELS = 64, 4 << 20
 CHUNK = 128
 """Images of the gallery in memory at a time."""
 DEFAULT_SIDE = 1024
-"""Side of images, in pixels, if a pipeline's configuration does not say."""
+"""Default side of images in pixels, if a pipeline's configuration does not define it."""
 JUDGE = "linguahub/emoji-judge"
 RANKS = (1, 5, 10)
 
@@ -120,7 +120,7 @@ class GenerationEvaluator:
 
 
 class FewStepsEvaluator(GenerationEvaluator):
-    """The same with the denoising steps of the study: a benchmark of its own, because images of another sampler do not compare."""
+    """The same with the denoising steps of the study: a separate benchmark, because images of different samplers are not comparable."""
 
     name = "emoji-generation-8-steps"
     steps = 8
@@ -192,7 +192,7 @@ def batch_size_of(pipeline: Any) -> int:
 
 
 def side_of(pipeline: Any) -> int:
-    """Return the side of a pipeline's images in pixels, or `DEFAULT_SIDE` if its configuration does not say."""
+    """Return the side of a pipeline's images in pixels, or `DEFAULT_SIDE` if its configuration does not define it."""
     denoiser = getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
     size = getattr(getattr(denoiser, "config", None), "sample_size", None)
     factor = getattr(pipeline, "vae_scale_factor", None)

@@ -46,9 +46,7 @@ def open_published(
         folder = local_folder(choice.place)
         for split in splits or benchmark.splits[:1]:
             if split not in benchmark.splits:
-                raise InvalidRequest(
-                    f"`{name}` has no split called `{split}`. Available: {', '.join(benchmark.splits)}."
-                )
+                raise InvalidRequest(f"`{name}` has no split `{split}`. Available: {', '.join(benchmark.splits)}.")
             opened.append(OpenedBenchmark(benchmark, split, benchmark.open(folder, split)))
     return opened
 

@@ -41,7 +41,7 @@ class Counted:
     """The work and the memory of a piece of training."""
 
     peak_bytes: int
-    """Most bytes at once of tensors that were made meanwhile: activations, their gradients and what operations need for themselves."""
+    """Peak bytes of tensors created during the step: activations, their gradients and temporary memory of operations."""
     flops: int
     """Operations in products of matrices, convolutions and attention; a multiplication and an addition are two."""
 

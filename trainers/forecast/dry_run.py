@@ -51,7 +51,7 @@ def forecast_run(
 ) -> Forecast:
     """Return the forecast of a run, for a GPU unless the request names the CPU.
 
-    `name` and `out` are those of `train_and_publish`. `pairs`: pairs to plan for; 0 opens the corpus. `prompts`: evaluation prompts
+    `name` and `out` are those of `train_and_publish`. `pairs`: number of pairs to assume; 0 opens the corpus. `prompts`: evaluation prompts
     per language and split.
     Raises the errors of `train_module` that do not depend on weights or on the machine.
     """

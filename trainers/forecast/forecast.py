@@ -1,4 +1,4 @@
-"""What a run takes: stages with their memory and operations, disk, host memory, and what would be refused."""
+"""The resources of a run: stages with their memory and operations, disk, host memory, and problems."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Stage:
         return sum(self.resident.values()) + self.activations.peak_bytes + CONTEXT
 
     def fits(self, memory_bytes: int, parts: int, *, recompute: bool) -> bool:
-        """Return whether the stage fits into a device with its batches in `parts`, and activations recomputed as asked or as now."""
+        """Return whether the stage fits into a device with its batches in `parts`, and activations recomputed as requested or as now."""
         if self.batch_size % parts:
             return False
         tried = self.other if recompute and self.other is not None and self.other.recomputed else self.activations
@@ -53,7 +53,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a run takes."""
+    """The resources of a run."""
 
     title: str
     texts: int

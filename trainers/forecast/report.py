@@ -27,12 +27,12 @@ def as_text(forecast: Forecast) -> str:
         "",
         f"Host memory: {gigabytes(forecast.host_bytes)} ({_parts(forecast.host)}).",
         f"Disk: {gigabytes(sum(forecast.disk.values()))} of caches ({_parts(forecast.disk)}); {gigabytes(forecast.free_disk)} free.",
-        f"Work: {forecast.flops:.3g} operations; evaluation: up to {forecast.images:,} images beside it.",
+        f"Work: {forecast.flops:.3g} operations; evaluation: up to {forecast.images:,} images in addition.",
         "",
         *_table(["ACCELERATOR", "MEMORY", "HOURS", "PRICE", "NEEDS"], _accelerators(forecast)),
-        f"Hours are of one device, at {UTILISATION:.0%} of its peak in bf16: an assumption, measured by your first run.",
+        f"Hours are of one device, at an assumed {UTILISATION:.0%} of its peak in bf16; your first run measures the true speed.",
     ]
-    lines += [f"Would be refused: {each}" for each in forecast.refused]
+    lines += [f"Would fail: {each}" for each in forecast.refused]
     return "\n".join(lines)
 
 

@@ -71,7 +71,7 @@ def _check_folder_name(found: BaseSource, digest: str, hub: LocalHub) -> None:
     )
     if not is_same:
         raise InvalidRequest(
-            f"the folder `{found.name}` has the name of the base `{registered.name}` and other weights: its module would claim to be for "
+            f"the folder `{found.name}` has the name of the base `{registered.name}` but other weights: its module would claim to be for "
             f"that base. Rename the folder, or train for the base itself with `--base {registered.name}`."
         )
 
@@ -98,7 +98,7 @@ def image_side(folder: Path) -> int:
     """Return the side of a base's images in pixels.
 
     It is the side of the denoiser's latents times the autoencoder's factor, or the input size of a dual encoder.
-    Raises `DoesNotFit` if the configurations do not say.
+    Raises `DoesNotFit` if the configurations do not define it.
     """
     if (folder / "config.json").is_file() and "vision_config" in (found := read_json(folder / "config.json")):
         return int(found["vision_config"]["image_size"])

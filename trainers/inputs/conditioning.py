@@ -16,7 +16,7 @@ from trainers.inputs.features import FeatureDataset
 def apply_module(module: nn.Module, features: FeatureDataset, rows_B: Tensor) -> Embeddings:
     """Return module(encoder(text)) of the texts `rows_B` (B,): embeddings (B, L, C), pooled (B, P) and mask (B, L).
 
-    Empty prompts and pooled embeddings become zero or the base's own, as the prompt rules say. Raises `DoesNotFit` if
+    Empty prompts and pooled embeddings become zero or the base's own, depending on the prompt rules. Raises `DoesNotFit` if
     empty prompts must be the base's own but the module outputs another number of tokens.
     """
     states_BLE, mask_BL = features.encoder_states(rows_B)

@@ -32,7 +32,7 @@ SHARD_BYTES, SHARD_ROWS = 128 << 20, 4096
 DETAILS = "cache.json"
 ADVICE = "free some space, or set HUB_HOME to a folder you can write."
 POLL_SECONDS = 0.2
-"""How often a process looks whether a shard that another one computes is finished."""
+"""Interval at which a process checks whether a shard that another one computes is finished."""
 
 
 def key_of(*parts: object) -> str:
@@ -89,8 +89,9 @@ class FeatureCache:
     def load(self) -> ShardedRows:
         """Compute the missing shards together with the other processes, and return all rows.
 
-        A process takes the shards that are its own first, then those that others have left, and waits for what they are computing. So
-        processes that share the folder divide the work, processes on machines with folders of their own fill each folder, and none
+        A process first computes its own shards, then those that others have left, and waits for shards in progress.
+        So processes that share the folder divide the work, processes on machines with separate folders fill each
+        folder, and none
         waits for a process that has stopped.
 
         Raises `OutOfMemory`, and `Unreachable` if the cache cannot be written.
@@ -141,7 +142,7 @@ class FeatureCache:
                     advance(self._count(shard))
                 else:
                     self._write(shard, advance)
-                lock.unlink(missing_ok=True)  # It locks nothing that is left to do.
+                lock.unlink(missing_ok=True)  # It does not lock shards that are still to do.
         except Timeout:
             return False
         return True
@@ -170,7 +171,7 @@ class FeatureCache:
         return min(self.shard_rows, self.shape[0] - shard * self.shard_rows)
 
     def _is_finished(self, shard: int) -> bool:
-        """Return whether the file of a shard is whole: a copy of a cache may have been interrupted."""
+        """Return whether the file of a shard is complete: a copy of a cache may have been interrupted."""
         try:
             rows = open_shard(self.path(shard))
         except (OSError, ValueError):

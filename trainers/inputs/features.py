@@ -62,7 +62,7 @@ class FeatureDataset:
     translated_weights_N: Tensor
     """The same for losses that compare a text with its meaning: 0 for native texts."""
     native_N: Tensor
-    """Whether a text is native (N,): no translation of its meaning, which may be empty."""
+    """Whether a text is native (N,): not a translation of its meaning, which may be empty."""
     meaning_N: Tensor
     """Index of each text's meaning (N,)."""
     english_M: Sequence[str]
@@ -77,15 +77,15 @@ class FeatureDataset:
     corpus: Corpus
     store: Store
     prompt_rules: PromptRules
-    """How texts reach the encoder. Row 0 follows the rule of negative prompts, whose place it takes in guidance."""
+    """How texts reach the encoder. Row 0 follows the rule of negative prompts, which it replaces in guidance."""
     sentence_encoder: JoinedEncoder | None = None
     """The encoders of a plan that reads one state per text."""
     vision: DualEncoder | None = None
     """The dual encoder for images beside a text-to-image base; not needed if the base is a dual encoder."""
     sample_latents: bool = False
-    """Whether the autoencoder's posterior is cached, and latents are drawn from it, instead of its mean."""
+    """Whether the autoencoder's posterior is cached, and latents are sampled from it, instead of its mean."""
     cropping: Cropping | None = None
-    """How images are cropped for the denoiser; None for one crop from the middle, in the shape of the base."""
+    """How images are cropped for the denoiser; None for one center crop, in the shape of the base."""
 
     def fill(self, needs: Sequence[str]) -> None:
         """Compute the named features: `states`, `teacher`, `latents`, `captions`, `images`, `sentences`."""
@@ -110,7 +110,7 @@ class FeatureDataset:
         return {need: sum(cache.size_bytes for cache in self.caches(need)) for need in needs}
 
     def prefetch(self, rows_B: Tensor) -> None:
-        """Start to read what the last step read, for the texts `rows_B` (B,) of the next one and the empty text.
+        """Start to read the same features as in the last step, for the texts `rows_B` (B,) of the next one and the empty text.
 
         Does nothing on a CPU, which has no idle core for it: a batch takes 0.1 ms to read, and 0.6 ms to read in another thread.
         """
@@ -153,16 +153,16 @@ class FeatureDataset:
     def images(self, rows_B: Tensor, generator: torch.Generator | None = None) -> ImageBatch:
         """Return the latents (B, K, H, W) of the images of the texts `rows_B` (B,), and the sizes (B, 6) of those that are cropped.
 
-        `generator` chooses among several crops, and draws from posteriors: at each call, as `sample_latents` and `cropping` say.
+        At each call, `generator` chooses among several crops and samples from posteriors, depending on `sample_latents` and `cropping`.
         Without it they are the first crop and the mean. Raises `ValueError` for images of several buckets.
         """
         return self.image_latents.read(self.latent_rows, self.meaning_N[rows_B], generator)
 
     def latents(self, rows_B: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return the latents of `images`. Raises `DoesNotFit` with a cropping, whose sizes the denoiser must be told."""
+        """Return the latents of `images`. Raises `DoesNotFit` with a cropping, whose sizes must be passed to the denoiser."""
         if self.cropping is not None:
             raise DoesNotFit(
-                "this method tells the denoiser no sizes of images: omit `center_crop`, `random_crops`, `random_flip` and "
+                "this method does not pass image sizes to the denoiser: omit `center_crop`, `random_crops`, `random_flip` and "
                 "`aspect_buckets`."
             )
         return self.images(rows_B, generator).latents_BKHW

@@ -57,7 +57,7 @@ class MappedRows:
         if not self._was_read:
             return
         self._was_read = False
-        self._use_next()  # The batch that was asked for before is about to be read.
+        self._use_next()  # The previously requested batch is about to be read.
         self._reader = self._reader or ThreadPoolExecutor(1, "read-ahead")
         self._next = self._reader.submit(self._read, index_B.unique())
 

@@ -44,7 +44,7 @@ def example_weights(tags: Tags, weights_N: Weights, mixture: Mixture) -> Tensor:
     sums = np.bincount(codes_N, weights_N, size)
     drawn = np.bincount(codes_N[weights_N > 0], minlength=size)
     counts = {tag: int(count) for tag, count in zip(tags.names, drawn, strict=True) if count}
-    # With a share of its own English is apart; without one it is a language like the others, if it was asked for.
+    # With its own share, English is separate; without one, it is a language like the others, if requested.
     is_apart = "en" in counts and mixture.english_share > 0
     tempered = {tag: count ** (1 / mixture.temperature) for tag, count in counts.items() if tag != "en" or not is_apart}
     english = (mixture.english_share if tempered else 1.0) if is_apart else 0.0

@@ -1,7 +1,7 @@
 """Collect the phrases of a feature dataset: English parts of its meanings, and the texts that translate them.
 
 Texts and meanings are cut at their punctuation, so that a meaning such as `waving hand: dark skin tone` gives two phrases, and its
-translations, which are cut into equally many parts, translate one each. The loader cuts prompts in the same way.
+translations, which are cut into the same number of parts, translate one each. The loader cuts prompts in the same way.
 """
 
 from __future__ import annotations

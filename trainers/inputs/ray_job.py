@@ -27,7 +27,7 @@ Opening = Callable[[], tuple[FeatureDataset, Sequence[str]]]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a request needs: the bytes of each feature, and the shards that are missing."""
+    """The work of a request: the bytes of each feature, and the missing shards."""
 
     sizes: dict[str, int]
     missing: list[Shard]
@@ -93,7 +93,7 @@ class RayJob:
 
     @property
     def each(self) -> dict[str, Any]:
-        """What a worker takes."""
+        """Resources of a worker."""
         return {"num_gpus": 1} if self.kind == "GPU" else {"num_cpus": 1}
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -123,7 +123,7 @@ def cluster(what: str, *, on_cpu: bool, quiet: bool) -> Iterator[RayJob]:
     """
     if importlib.util.find_spec("ray") is None:
         raise MissingExtra("ray", what)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports to its authors unless it is told not to.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray sends usage statistics to its authors unless disabled.
     import ray
     import ray.data
 
@@ -154,5 +154,5 @@ def _one_line_errors() -> Iterator[None]:
             raise OutOfMemory("a Ray worker ran out of memory: start the cluster with fewer CPUs or GPUs.") from error
         reason = str(error).strip().splitlines()[-1]
         raise Unreachable(
-            f"the Ray job failed ({reason}): what is finished is kept, so run the command again."
+            f"the Ray job failed ({reason}): finished shards are kept, so run the command again to continue."
         ) from error

@@ -16,7 +16,7 @@ OPEN_SHARDS = 128
 
 
 def open_shard(path: Path) -> Rows:
-    """Map a shard into memory, read-only. Raises OSError or ValueError if it is missing or shorter than its header says."""
+    """Map a shard into memory, read-only. Raises OSError or ValueError if it is missing or shorter than its header states."""
     rows: Rows = np.lib.format.open_memmap(path, mode="r")
     return rows
 

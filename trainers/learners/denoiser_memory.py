@@ -37,7 +37,7 @@ def recompute_activations(base: Any, module: nn.Module, *, enabled: bool) -> Ite
     able = [each for each in denoisers if each._supports_gradient_checkpointing]  # noqa: SLF001 - has no public name
     if not able:
         raise InvalidRequest(
-            "`gradient_checkpointing` recomputes a denoiser's activations, and nothing here can do it: omit it."
+            "`gradient_checkpointing` recomputes a denoiser's activations, which this method does not support: omit it."
         )
     for each in able:
         each.enable_gradient_checkpointing()

@@ -45,7 +45,7 @@ class Learner(Protocol):
 
 
 MakeLearner = Callable[..., Learner]
-"""Takes `FrozenBase` and `TextEncoder`; keyword-only arguments are sizes that a recipe file's `module` may set."""
+"""Takes `FrozenBase` and `TextEncoder`; keyword-only arguments are sizes that a recipe file's `module` can set."""
 Settings = Callable[[int, FrozenBase], dict[str, Any]]
 """Takes the encoder's width and the base, and returns the settings of an architecture."""
 
@@ -72,7 +72,7 @@ class ModuleLearner:
 def make_module_learner(kind: str, architecture: str | Callable[[FrozenBase], str], settings: Settings) -> MakeLearner:
     """Return a factory of learners with one module of `hub.systems`, randomly initialised from torch's global seed.
 
-    `architecture` may depend on the base.
+    `architecture` can depend on the base.
     """
 
     def make(base: FrozenBase, encoder: TextEncoder, **sizes: Any) -> ModuleLearner:

@@ -1,4 +1,4 @@
-"""The base class of modules that encode texts themselves, from tokens to embeddings, and may have their own denoiser.
+"""The base class of modules that encode texts themselves, from tokens to embeddings, and can have their own denoiser.
 
 A module between encoder and base maps cached states. A `TextReader` instead receives texts as tokens, since the encoder
 itself is trained and its states cannot be cached.
@@ -44,7 +44,7 @@ class TextReader(nn.Module, ABC):
         """Return the trainable parts of the text encoder."""
 
     def denoiser_parts(self) -> Iterable[Part]:
-        """Return the trainable parts of the denoiser; nothing without one."""
+        """Return the trainable parts of the denoiser; empty without one."""
         return [] if self.denoiser is None else [self.denoiser]
 
     def predict(

@@ -136,7 +136,7 @@ def _with_lora(model: nn.Module, rank: int, layers: tuple[str, ...]) -> nn.Modul
     for parameter in _loras(shared):
         parameter.data = (
             parameter.data.float()
-        )  # peft gives it the type of the frozen layer, in 16 bits of which it would not learn
+        )  # peft gives it the data type of the frozen layer; in 16 bits it would not learn
     return shared
 
 

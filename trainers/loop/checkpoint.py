@@ -89,7 +89,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
 
 
 def gather_parts(parts: dict[str, Tensor], *, main: bool) -> dict[str, Tensor]:
-    """Gather sharded tensors in the `main` process; other processes return nothing. All processes must call it."""
+    """Gather sharded tensors in the `main` process; other processes return an empty mapping. All processes must call it."""
     tensors: dict[str, Tensor] = {}
     for name, part in parts.items():
         tensor = gather_whole(part)

@@ -21,7 +21,7 @@ from trainers.loop.sharding import is_sharded
 Value = TypeVar("Value")
 
 CACHING_TIMEOUT = timedelta(days=2)
-"""How long a process waits for the others. One of them may compute the caches of millions of texts; torch waits ten minutes."""
+"""Time that a process waits for the others. One of them might compute the caches of millions of texts; torch's default is ten minutes."""
 UNSUPPORTED = ("DEEPSPEED", "MEGATRON_LM", "TP")
 """Values of accelerate's `DistributedType` that the loop does not support."""
 
@@ -29,7 +29,7 @@ UNSUPPORTED = ("DEEPSPEED", "MEGATRON_LM", "TP")
 def open_accelerator(precision: str, device: str | None) -> Accelerator:
     """Return an accelerator for a precision and device; bf16 is only used if the device supports it.
 
-    Raises `InvalidRequest` if `--device`, `accelerate launch` or its configuration asks for something unavailable.
+    Raises `InvalidRequest` if `--device`, `accelerate launch` or its configuration requests something unavailable.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise InvalidRequest("there is no CUDA device: omit `--device`, or use `--device cpu`.")
@@ -100,7 +100,7 @@ def compute_on_all_ranks(compute: Callable[[int, int], Tensor], count: int, size
     """Return `compute(first, last)` of 0 to `count`, in batches of at most `size` rows that the processes divide among them.
 
     All processes return all rows, on the CPU. Batches are smaller than `size` if that occupies more processes. All compute equally
-    often, as sharded modules require: a process without a batch of its own repeats the last one.
+    often, as sharded modules require: a process without a batch repeats the last one.
     """
     rank, processes = process_place()
     size = max(1, min(size, -(-count // processes)))

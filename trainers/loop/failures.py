@@ -1,4 +1,4 @@
-"""Turn failures during training into errors of one line that say what to try; checkpoints are not affected."""
+"""Turn failures during training into one-line errors with a suggestion; checkpoints are not affected."""
 
 from __future__ import annotations
 

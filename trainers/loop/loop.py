@@ -43,7 +43,7 @@ class Run:
     """Wall time of training, summed over resumes."""
     device: str
     last_losses: dict[str, float]
-    """Mean of each loss over the last logged interval; empty if a resumed run had nothing left to do."""
+    """Mean of each loss over the last logged interval; empty if a resumed run was already complete."""
 
 
 def train(

@@ -25,7 +25,7 @@ def make_optimizer(module: nn.Module, recipe: Recipe) -> Optimizer:
     Raises `InvalidRequest` for an unknown optimiser.
     """
     if recipe.optimizer not in OPTIMIZERS:
-        raise InvalidRequest(f"no optimiser is called `{recipe.optimizer}`: a recipe takes {' or '.join(OPTIMIZERS)}.")
+        raise InvalidRequest(f"unknown optimiser `{recipe.optimizer}`: choose {' or '.join(OPTIMIZERS)}.")
     trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
     for_muon = _matrices(module) if recipe.optimizer == "muon" else set()
     adamw = [parameter for parameter in trainable if parameter not in for_muon]

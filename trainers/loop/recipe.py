@@ -48,10 +48,10 @@ class Recipe:
     sample_latents: bool = False
     """Draw an image's latents from the autoencoder's posterior at each step, as diffusers' training scripts do, instead of the mean."""
     center_crop: bool = False
-    """Crop images in the middle, as without any cropping, and tell the denoiser their true sizes, as diffusers' script for SDXL does.
-    Without any cropping it is told that all images are uncropped and of the base's size."""
+    """Use center crops, as without any cropping, and pass their true sizes to the denoiser, as diffusers' script for SDXL does.
+    Without any cropping, it gets the sizes of an uncropped image of the base's size."""
     random_crops: int = 0
-    """Random crops of each image that are encoded, of which a step draws one; their sizes and places are told. 0: none."""
+    """Number of random crops to encode for each image. A step samples one and passes its size and position to the denoiser. 0: none."""
     random_flip: bool = False
     """Mirror half of the crops; without `random_crops`, the one in the middle is encoded both ways."""
     aspect_buckets: bool = False

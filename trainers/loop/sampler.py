@@ -29,7 +29,7 @@ def global_generators(generator: torch.Generator, device: torch.device) -> Itera
     """Seed torch's global generators, which dropout uses, from `generator` inside the context."""
     seed = int(torch.randint(2**62, (1,), generator=generator))
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        # Not `torch.manual_seed`: it also asks devices that are absent, which keep a stack trace of every call, in milliseconds.
+        # Not `torch.manual_seed`: it also calls absent devices, which store a stack trace of every call and take milliseconds.
         torch.default_generator.manual_seed(seed)
         if device.type == "cuda":
             with torch.cuda.device(device):
@@ -40,7 +40,7 @@ def global_generators(generator: torch.Generator, device: torch.device) -> Itera
 def normal(shape: Sequence[int], generator: torch.Generator, device: torch.device) -> Tensor:
     """Return normal noise on `device`, a function of the state of the CPU generator `generator`.
 
-    A GPU draws it itself, from a seed that `generator` gives: on a CPU it takes 28 ms for 64 texts of 77 × 1024.
+    On a GPU, it is sampled there, from a seed of `generator`: on a CPU it takes 28 ms for 64 texts of 77 × 1024.
     """
     if device.type != "cuda":
         return torch.randn(tuple(shape), generator=generator).to(device, non_blocking=True)
@@ -81,7 +81,7 @@ class Sampler:
         self._drawn: dict[int, Tensor] = {}
 
     def draw(self, step: int) -> Tensor:
-        """Return the indices of batch `step`, (B,). The last two batches are remembered, since the next one is read ahead."""
+        """Return the indices of batch `step`, (B,). The last two batches are cached, since the next one is read ahead."""
         if step not in self._drawn:
             self._drawn = {**dict([*self._drawn.items()][-1:]), step: self._sample(step)}
         return self._drawn[step]
@@ -106,7 +106,7 @@ class GroupedSampler:
 
     A part is what all processes compute before they accumulate: the examples that a contrast compares.
 
-    With weights, the sum of a group's weights decides how often it is drawn, so that each example is drawn as often as without groups.
+    With weights, the sum of a group's weights decides how often it is sampled, so that each example is sampled as often as without groups.
     Without weights, every example is used once per epoch, and some twice to fill the last part of a group.
     """
 

@@ -31,7 +31,7 @@ class Shardable(Protocol):
 
 
 def is_requested(accelerator: Accelerator) -> bool:
-    """Return whether `accelerate launch` or its configuration asks for FSDP with more than one process.
+    """Return whether `accelerate launch` or its configuration requests FSDP with more than one process.
 
     On CPUs accelerate ignores the setting, so this reads the environment variable that it sets for its processes.
     """

@@ -37,7 +37,7 @@ class NoisyBatch(NamedTuple):
 
 
 def draw_noisy(features: FeatureDataset, draw: Draw, *, offset: float = 0.0) -> NoisyBatch:
-    """Return the latents of a draw's images at random noise levels; see `add_noise`."""
+    """Return the latents of a batch's images at random noise levels; see `add_noise`."""
     images = features.images(draw.indices_B, draw.generator)
     batch = add_noise(images.latents_BKHW, features.base, draw.generator, offset=offset)
     return batch._replace(sizes_B6=images.sizes_B6)

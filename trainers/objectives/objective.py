@@ -17,7 +17,7 @@ class Objective(Generic[Module]):
     """A `trainers.loop.method.Method` without its `loss`: samples the texts of a feature dataset by their weights."""
 
     compares_with_english: ClassVar[bool] = True
-    """Whether the loss reads the English meaning of a text; native texts are then left out, whose meaning may be empty."""
+    """Whether the loss reads the English meaning of a text; native texts, whose meaning can be empty, are then skipped."""
     keeps_denoiser: ClassVar[bool] = False
     """Whether the denoiser must be frozen, so that a learner whose option `denoiser` is true is refused."""
 

@@ -1,6 +1,6 @@
 """Align a phrase memory: InfoNCE (van den Oord et al. 2018) from a text's state to the key of its English phrase.
 
-Every phrase of the memory is a negative. Each encoder has a loss of its own, since each is searched by itself.
+Every phrase of the memory is a negative. Each encoder has its own loss, since each is searched separately.
 
 Shape letters: B batch, N texts, P phrases, E width of all encoders together, W width of one.
 """

@@ -25,9 +25,9 @@ OTHERS = "`mulan`, `pea`, `lora` or `memory`"
 
 
 def refuse_by_card(plan: Plan, base: str, hub: LocalHub, named: Collection[str] = ()) -> None:
-    """Raise the DoesNotFit of `fit_to_base` if the card of a registered base shows a misfit, so that it comes before a download.
+    """Raise the DoesNotFit of `fit_to_base` before a download, if the card of a registered base shows a misfit.
 
-    A card names its family in its tags. Without one, or for a base that is not registered, nothing is decided here.
+    A card names its family in its tags. Without one, or for a base that is not registered, this does nothing.
     """
     known = hub.registry.base_named(base)
     artifact = hub.registry.get(known) if known else None
@@ -58,7 +58,7 @@ def fit_to_base(plan: Plan, source: FrozenSource, named: Collection[str] = ()) -
 def check_vision(plan: Plan, vision: FrozenSource | None, base: str, hub: LocalHub) -> None:
     """Raise the DoesNotFit of a phase for whose `vision` the base's width is wrong, before the base's weights are looked for.
 
-    The width is that of the card of a registered base, or of the folder `base`; for another, nothing is decided here.
+    The width is that of the card of a registered base, or of the folder `base`; for other bases, this does nothing.
     """
     checks = [each for phase in plan.phases if (each := getattr(phase.objective, "check_vision", None)) is not None]
     if vision is None or not checks:

@@ -17,16 +17,16 @@ from trainers.loop.method import Method
 from trainers.loop.recipe import Recipe
 
 TEXTS = ("states", "teacher")
-"""What a phase on texts alone needs: encoder states, and the base's embeddings of the English meanings."""
+"""Features for a phase on texts alone: encoder states, and the base's embeddings of the English meanings."""
 THROUGH_DENOISER = ("states", "latents")
-"""What a phase through the denoiser needs; one step costs about as much as fifty steps on texts."""
+"""Features for a phase through the denoiser; one step costs about as much as fifty steps on texts."""
 DISTILLED_DENOISER = (*TEXTS, "latents")
 """The same for a phase that compares the denoiser with itself on the English meanings."""
 READER_TEXTS = ("teacher",)
 READER_THROUGH_DENOISER = ("latents",)
 """The same for a `TextReader`: its own encoder is trained, so its states cannot be cached."""
 PAIRS = ("states", "captions", "images")
-"""What a phase on texts and images needs: encoder states, and a dual encoder's features of captions and images."""
+"""Features for a phase on texts and images: encoder states, and a dual encoder's features of captions and images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Phase:
     """Whether it also trains for bases that read a mask. There, a module keeps the encoder's own number of tokens, so a phase that
     compares it with the base's tokens one by one is left out."""
     description: str = ""
-    """What the phase does, as a clause of the card's story; settings of the phase may stand in braces, as `{match}`."""
+    """Description of the phase, as a clause for the card; it can contain settings of the phase in braces, such as `{match}`."""
     optional: bool = False
     """Whether the phase runs only if a recipe file or `--set` names it."""
 
@@ -68,9 +68,9 @@ class Plan:
     """Tokens each text is padded or truncated to; None uses the base's length, for modules that map token by token."""
     phases: tuple[Phase, ...]
     description: str
-    """What is true of the training whichever phases run, for the card, which adds the descriptions of those that ran."""
+    """Description of the training for the card, independent of the phases; the descriptions of phases that ran are added."""
     summary: str = "a {architecture} between {encoder} and the frozen base"
-    """What the result is, for the card's summary."""
+    """Description of the result, for the card's summary."""
     frozen: str = "The base and the encoder `{encoder}` are frozen"
     """Which parts stayed frozen, for the card."""
     foundation: Foundation = PIPELINE
@@ -84,7 +84,7 @@ class Plan:
     reads_sentences: bool = False
     """Whether it reads one state per text, of one or several encoders. The learner is then made from the feature dataset."""
     keeps_base: bool = False
-    """Whether the learner only computes with the base and the encoder, whose weights may then be kept in fewer bits."""
+    """Whether the learner only computes with the base and the encoder, whose weights can then be stored in fewer bits."""
     encoder: str = ENCODER
     """The encoder it is trained on unless another is named; several are joined by `+`."""
     requires: tuple[str, str] | None = None
@@ -127,7 +127,7 @@ class Plan:
 
     @property
     def sample_latents(self) -> bool:
-        """Whether latents are drawn from the autoencoder's posterior. Raises `InvalidRequest` if phases that read latents differ."""
+        """Whether latents are sampled from the autoencoder's posterior. Raises `InvalidRequest` if phases that read latents differ."""
         wanted = {phase.recipe.sample_latents for phase in self.phases if "latents" in phase.needs}
         if len(wanted) > 1:
             raise InvalidRequest(

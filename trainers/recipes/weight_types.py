@@ -78,7 +78,7 @@ def weight_types(plan: Plan, device: torch.device, *, bf16: bool | None = None) 
 
 
 def stored_type(folder: Path) -> torch.dtype:
-    """Return the type of most weights in `folder`: of its first file, or as its config.json says if the weights are not here."""
+    """Return the type of most weights in `folder`: of its first file, or according to its config.json if the weights are not here."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         sizes: Counter[str] = Counter()
         with path.open("rb") as opened:

@@ -116,7 +116,7 @@ def rescore(
 
 @worker.command()
 def evaluate(
-    once: Annotated[bool, typer.Option("--once", help="Evaluate what waits now, then exit.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Evaluate the pending artifacts, then exit.")] = False,
     timeout: Annotated[float, typer.Option(min=1, help="Maximum seconds per artifact.")] = 1800.0,
     memory: Annotated[
         float, typer.Option(min=0, help="Maximum address space per artifact in GiB (0 = no limit, as CUDA needs).")
@@ -128,8 +128,8 @@ def evaluate(
 ) -> None:
     """Repeat the scores of pushed artifacts, and record them as reproduced.
 
-    Needs write access to the registry and the store of the hub. Each artifact is loaded in a process of its own, with limits and
-    without network tokens.
+    Needs write access to the registry and the store of the hub. Each artifact is loaded in a separate process, with
+    limits and without network tokens.
     """
     check_device(device, takes_index=True)
     stopped = threading.Event()
@@ -147,7 +147,7 @@ def evaluate(
 
 
 def _outcomes(artifact: Artifact, measured: Iterable[Score]) -> Iterable[dict[str, Any]]:
-    """Yield each measured score with what was claimed, and whether it agrees; null if nothing was claimed."""
+    """Yield each measured score with the claim, and whether it agrees; null without a claim."""
     from dataclasses import asdict
 
     from hub.records import Provenance

@@ -67,11 +67,9 @@ def evaluation_task(hub: LocalHub, limits: Limits, stopped: threading.Event) -> 
         except UnknownArtifact:
             return
         if artifact.revision != job.subject:
-            return  # A newer revision has a job of its own.
+            return  # A newer revision has its own job.
         if not any(map(is_curated, trials_of(artifact, hub))):
-            raise PermanentFailure(
-                f"no score of `{name}` is about a curated base: repeat one with `hub rescore {name}`."
-            )
+            raise PermanentFailure(f"no score of `{name}` is on a curated base: repeat one with `hub rescore {name}`.")
         request = Request(
             artifact=str(name), revision=job.subject, memory_bytes=limits.memory_bytes, prompts=limits.prompts,
             trials=limits.trials, device=limits.device,

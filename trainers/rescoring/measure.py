@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the child process measures, and within which limits."""
+    """The measurements and limits of the child process."""
 
     artifact: str
     revision: str

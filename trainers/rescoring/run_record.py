@@ -1,7 +1,7 @@
 """Read the command that a score was measured with from its run record. Torch is not imported here.
 
-A run record is text in a card, which its owner can change: what it says is compared with the score itself, and only `hub rescore`,
-which a person runs, follows it to data and judges.
+A run record is text in a card, which its owner can change: it is compared with the score itself, and only `hub
+rescore`, which is run by a person, uses its data and judges.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _options(words: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _contradiction(record: RunRecord, score: Score) -> str:
-    """Return what the command says otherwise than the score, or an empty string."""
+    """Return a contradiction between the command and the score, or an empty string."""
     wanted = {"--benchmark": score.benchmark, "--split": score.split, "--seed": str(score.seed or 0)}
     wanted |= {"--lang": score.language} if score.language else {}
     for name, value in wanted.items():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trainers.corpora.corpus import Corpus
     from trainers.evaluation.run_published import OpenedBenchmark
 
-NOT_HERE = "the data of the benchmark are not here"
+NOT_HERE = "the data of the benchmark is not available here"
 
 
 class Tasks:
@@ -67,7 +67,7 @@ class Tasks:
                 return f"{str(error).rstrip('.')}; --data names another folder"
         opened = self._published[key]
         if trial.language not in opened.data.languages or opened.data.digest(trial.language) != trial.digest:
-            return f"{NOT_HERE}: those of `{options.place}` have another digest"
+            return f"{NOT_HERE}: that of `{options.place}` has another digest"
         return opened.benchmark, self._task(trial, opened.data, options)
 
     def _task(self, trial: Trial, data: Any, options: DataOptions) -> Any:

@@ -51,7 +51,7 @@ def trials_of(
     """Return the runs that repeat the scores of a card, in its order; empty filters let everything pass.
 
     Left out are scores of third parties, of benchmarks and bases that this hub does not have, of the base alone, means over languages,
-    and costs: times depend on what else a machine does. `most` is the maximum number of prompts of a run; 0 means as many as claimed.
+    and costs: times depend on the load of a machine. `most` is the maximum number of prompts of a run; 0 means as many as claimed.
     """
     benchmarks, languages, splits = set(known_benchmarks()), set(languages), set(splits)
     found: dict[Trial, list[int]] = {}
@@ -80,7 +80,7 @@ def trials_of(
 
 
 def record_problems(artifact: Artifact, hub: LocalHub, trials: Iterable[Trial]) -> list[str]:
-    """Return a line for each way in which run records of the trials' scores cannot be true. Their scores are measured all the same."""
+    """Return a line for each implausible run record of the trials' scores. Their scores are measured nevertheless."""
     measured = {(each.benchmark, each.split, each.language) for each in trials}
     known = [each.id for each in hub.registry.revisions(artifact.name, with_files=False)]
     found: dict[str, list[str]] = {}

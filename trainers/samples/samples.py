@@ -29,7 +29,7 @@ COUNT = 5
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
-    """Which sample images to generate. They do not affect training, so a resumed run may change them."""
+    """Which sample images to generate. They do not affect training, so a resumed run can change them."""
 
     every: int = 0
     """Updates between two contact sheets of a phase; 0 generates none."""

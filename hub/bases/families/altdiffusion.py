@@ -39,7 +39,7 @@ class AltDiffusion(StableDiffusion):
 
 
 def __getattr__(name: str) -> Any:
-    """Return the text encoder's class, or the base class that tells diffusers how to load it from this module."""
+    """Return the text encoder's class, or the base class from which diffusers loads it through this module."""
     if name == ENCODER:
         from diffusers.pipelines.deprecated.alt_diffusion import modeling_roberta_series
 

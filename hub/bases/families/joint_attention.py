@@ -1,6 +1,7 @@
-"""Transformers that read one stream of token states beside the image's: FLUX.2, Chroma, Qwen-Image, CogView4 and their kin.
+"""Transformers that read one stream of token states beside the image's: FLUX.2, Chroma, Qwen-Image, CogView4 and similar.
 
-A row says what the denoiser reads, what `encode_prompt` returns, and whether pipelines encode negative prompts by a second call.
+A row describes the inputs of the denoiser, the outputs of `encode_prompt`, and whether pipelines encode negative prompts in a
+second call.
 """
 
 from __future__ import annotations

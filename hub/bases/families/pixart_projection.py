@@ -1,6 +1,6 @@
 """Let modules return states that skip PixArt's caption projection: states of the projected width pass through unchanged.
 
-Widths tell them apart (T5 gives 4096 channels, the transformer reads 1152), so precomputed embeddings stay valid whichever
+Widths distinguish them (T5 gives 4096 channels, the transformer reads 1152), so precomputed embeddings stay valid whichever
 module is active, and the base's own batches are unchanged.
 
 Shape letters: B batch, L tokens, T width of the base's text encoder, C conditioning width.
@@ -56,7 +56,7 @@ class CaptionProjectionSwap(Patch):
             if projection.linear_1.in_features == width:
                 raise DoesNotFit(
                     f"the caption projection of this base reads and gives states of width {width}, so a module's states cannot "
-                    "be told from the encoder's. Choose a base whose `caption_channels` differ from its width."
+                    "be distinguished from the encoder's. Choose a base whose `caption_channels` differ from its width."
                 )
             projection = self._transformer.caption_projection = PassingProjection(projection, width)
         self._projection: PassingProjection | None = projection

@@ -1,4 +1,4 @@
-"""Make a family from a row: for pipelines that take embeddings as they are, without rules of their own."""
+"""Create a family from a row, for pipelines that take embeddings unchanged, without special rules."""
 
 from __future__ import annotations
 

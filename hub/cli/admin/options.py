@@ -24,7 +24,7 @@ Endpoint = Annotated[
 """The option that every command has."""
 User = Annotated[str, typer.Argument(help="Name of the user.")]
 Owner = Annotated[str, typer.Argument(help="Name of a user or an organisation.")]
-Reason = Annotated[str, typer.Option(help="Why, for the owner and the other administrators.")]
+Reason = Annotated[str, typer.Option(help="Reason, shown to the owner and the other administrators.")]
 FullName = Annotated[str, typer.Option(help="Display name.", show_default=False)]
 
 

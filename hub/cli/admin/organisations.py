@@ -15,7 +15,7 @@ organisations = group("Manage organisations and their members.")
 
 @organisations.command("add")
 def add(
-    name: Annotated[str, Argument(help="Name; also the owner in the names of its artifacts.")],
+    name: Annotated[str, Argument(help="Name, which is also the owner part of its artifacts' names.")],
     full_name: FullName = "",
     endpoint: Endpoint = "",
 ) -> None:

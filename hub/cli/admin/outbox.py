@@ -12,7 +12,7 @@ from hub.cli.terminal import count
 
 
 def outbox(
-    retry: Annotated[bool, Option("--retry", help="Make all jobs due now, including those given up.")] = False,
+    retry: Annotated[bool, Option("--retry", help="Retry all jobs now, including failed ones.")] = False,
     task: Annotated[str, Option(help="With --retry: only jobs of this task.", show_default=False)] = "",
     limit: Annotated[int, Option(min=1, help="Maximum number of jobs, oldest first.")] = 1000,
     endpoint: Endpoint = "",

@@ -1,4 +1,4 @@
-"""`hub admin policy`: what people may do without an administrator."""
+"""`hub admin policy`: what people can do without an administrator."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from hub.cli.admin.options import Endpoint, lines, run
 def policy(
     sign_up: Annotated[
         bool | None,
-        Option("--sign-up/--no-sign-up", help="Whether visitors may create an account.", show_default=False),
+        Option("--sign-up/--no-sign-up", help="Whether visitors can create an account.", show_default=False),
     ] = None,
     organisations: Annotated[
         bool | None,
         Option(
-            "--organisations/--no-organisations", help="Whether users may create organisations.", show_default=False
+            "--organisations/--no-organisations", help="Whether users can create organisations.", show_default=False
         ),
     ] = None,
     endpoint: Endpoint = "",
 ) -> None:
-    """Set or show what people may do without an administrator. Both are off by default."""
+    """Show or set what people can do without an administrator. Both are off by default."""
     if sign_up is None and organisations is None:
         found = run(endpoint, ShowAccountPolicy())
     else:

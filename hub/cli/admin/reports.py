@@ -29,7 +29,7 @@ def list_reports(
 @reports.command("answer")
 def answer(
     number: Annotated[int, Argument(help="Number of the report, from `hub admin report list`.")],
-    text: Annotated[str, Argument(help="Answer, which the reporter reads.")] = "",
+    text: Annotated[str, Argument(help="Answer, shown to the reporter.")] = "",
     state: Annotated[str, Option(help=f"{', '.join(STATES)}.")] = "resolved",
     endpoint: Endpoint = "",
 ) -> None:

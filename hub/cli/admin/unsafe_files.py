@@ -1,4 +1,4 @@
-"""`hub admin file`: which files may be published, which malicious ones are served, and which are blocked."""
+"""`hub admin file`: which files can be published, which malicious ones are served, and which are blocked."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from hub.administration.unsafe_files import AllowFile, ListFilePolicies, ListMal
 from hub.cli.admin.options import Endpoint, Reason, group, lines, run
 from hub.errors import InvalidRequest
 
-files = group("Choose which files may be published, allow malicious ones, and block others.")
+files = group("Choose which files can be published, allow malicious ones, and block others.")
 
 
 @files.command("policy")
 def policy(
     policy: Annotated[
-        str, Argument(help="`safetensors-only`, `scan` or `any`; nothing to list the policies.", show_default=False)
+        str, Argument(help="`safetensors-only`, `scan` or `any` (default: list the policies).", show_default=False)
     ] = "",
     owner: Annotated[str, Option(help="User or organisation instead of the whole server.", show_default=False)] = "",
-    reset: Annotated[bool, Option("--reset", help="Let the owner have the server's policy again.")] = False,
+    reset: Annotated[bool, Option("--reset", help="Reset the owner to the server's policy.")] = False,
     endpoint: Endpoint = "",
 ) -> None:
     """Set or list the policies: which files the server, or one owner, accepts."""

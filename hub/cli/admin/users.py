@@ -23,7 +23,7 @@ users = group("Manage user accounts.")
 
 @users.command("add")
 def add(
-    name: Annotated[str, Argument(help="Name; also the owner in the names of the user's artifacts.")],
+    name: Annotated[str, Argument(help="Name, which is also the owner part of the user's artifacts' names.")],
     admin: Annotated[bool, Option("--admin", help="Grant administrator rights.")] = False,
     full_name: FullName = "",
     email: Annotated[str, Option(help="Email address.", show_default=False)] = "",
@@ -65,7 +65,7 @@ def reset_link(name: User, endpoint: Endpoint = "") -> None:
     made = run(endpoint, CreateResetLink(name=name))
     print(f"{endpoint.rstrip('/')}{made.path}")
     if not endpoint:
-        print("Put the address of your server before it, and send it to the user.", file=sys.stderr)
+        print("Prepend the address of your server, and send the link to the user.", file=sys.stderr)
 
 
 @users.command("set-admin")

@@ -29,8 +29,8 @@ def compare(
 ) -> None:
     """Compare two to four artifacts: facts, and scores with 95 % confidence intervals.
 
-    Only scores are compared that have metric, benchmark, digest, split, language, base, unit, provenance and class of sample size in
-    common. One is better (*) where its interval lies entirely beyond those of all others.
+    Scores are compared only if they share metric, benchmark, digest, split, language, base, unit, provenance and
+    class of sample size. A score is marked as better (*) if its interval lies entirely beyond all others.
     """
     found = _remote(endpoint, names) if endpoint else _local(names)
     rows = [each for each in found["rows"] if metric in {"", each["metric"]}]
@@ -83,7 +83,7 @@ def _print_scores(found: dict[str, Any], rows: list[dict[str, Any]], metric: str
             cells,
             drop=("PROVENANCE", "ENGLISH PROMPTS", "ON"),
         )  # fmt: skip
-        print("\n* better: its interval lies entirely beyond those of all others.")
+        print("\n* better: its interval lies entirely beyond all others.")
     else:
         print(f"They have no comparable scores{f' of {metric}' if metric else ''}.")
     if found["incomparable"]:

@@ -33,7 +33,7 @@ def parity(
     as_object: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """Show which share of its English score a base reaches in each language: alone, after translation, and through the best module.
+    """Show the share of its English score that a base reaches in each language: alone, after translation, and through the best module.
 
     One map has one metric, benchmark, digest, split and class of sample size, and 95 % intervals. What is missing comes with the
     command that measures it.
@@ -92,7 +92,9 @@ def _print_base(found: dict[str, Any]) -> None:
         print(f"No parity of `{name}` is known here.")
     splits = sorted({f"{each['benchmark']}/{each['split']} {each['metric']}" for each in found["other_trials"]})
     if splits:
-        print(f"\nAlso measured, not comparable: {_short_list(splits)}. Choose with --benchmark, --split and --metric.")
+        print(
+            f"\nAlso measured, but not comparable: {_short_list(splits)}. Choose with --benchmark, --split and --metric."
+        )
     if found["reported"]:
         print("\nReported elsewhere. They are not parities, because the base's English score is not known:")
         rows = [
@@ -109,10 +111,10 @@ def _print_base(found: dict[str, Any]) -> None:
 def print_measurement(measure: dict[str, Any] | None) -> None:
     """Print the command that measures a parity, and its cost."""
     if measure is None:
-        print("No benchmark here judges what this base makes.")
+        print("No benchmark here can evaluate this base.")
         return
     seconds = measure["device_seconds"]
-    cost = f"about {seconds / 60:,.0f} minutes of one {measure['device']}" if seconds is not None else "cost not known"
+    cost = f"about {seconds / 60:,.0f} minutes on one {measure['device']}" if seconds is not None else "cost not known"
     price = f", ${measure['dollars']:,.2f}" if measure["dollars"] is not None else ""
     print(f"Measure it on one device ({measure['images']} images, {cost}{price}):\n  {measure['command']}")
 

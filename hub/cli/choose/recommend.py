@@ -18,7 +18,7 @@ def recommend(
     budget: Annotated[float | None, Option(help="Dollars for training.", show_default=False)] = None,
     need: Annotated[
         list[str] | None,
-        Option(help="What matters: budget, many-languages, culture, one-language or prototype.", show_default=False),
+        Option(help="Priority: budget, many-languages, culture, one-language or prototype.", show_default=False),
     ] = None,
     max_vram: Annotated[
         float | None, Option(help="Gigabytes of device memory for all weights.", show_default=False)
@@ -29,8 +29,8 @@ def recommend(
 ) -> None:
     """Recommend a module to load for languages on a base, and a method to train one where none exists.
 
-    Modules that cannot draw with the base are left out. The others are ranked by what this hub has reproduced, then by what their
-    owners report, then by what others report.
+    Modules that do not work with the base are left out. The others are ranked by scores that this hub has
+    reproduced, then by scores that their owners report, then by scores that others report.
     """
     from hub.advice.recommend import Question, check
     from hub.advice.recommend import as_json as advice_as_json

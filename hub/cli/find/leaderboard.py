@@ -40,8 +40,8 @@ def leaderboard(
     """List the best scores of a metric on a benchmark, with 95 % confidence intervals.
 
     Scores that cannot be compared, because data, split, unit, class of sample size or machine differ, are in separate rankings. The rank
-    of an entry is one more than the number of entries whose interval is entirely better. Without a metric, list the benchmarks and
-    metrics that artifacts have scores of.
+    of an entry is one more than the number of entries whose interval is entirely better. Without a metric, list the
+    benchmarks and metrics that have scores.
     """
     if provenance not in list(Provenance):
         raise InvalidRequest(f"unknown provenance `{provenance}`: choose one of {', '.join(Provenance)}.")

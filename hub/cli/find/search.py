@@ -73,7 +73,7 @@ def search(
     as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """Search for artifacts, best scores first: those that this hub has reproduced."""
+    """Search for artifacts. Those with the best scores reproduced by this hub come first."""
     text = " ".join(words or [])
     if sort not in ORDERS:
         raise InvalidRequest(f"unknown sort order `{sort}`: choose one of {', '.join(ORDERS)}.")
@@ -198,7 +198,7 @@ def _row(artifact: Artifact, language: str) -> tuple[str, ...]:
 
 
 def in_short(values: tuple[str, ...], wanted: str = "", *, most: int = MAX_LANGUAGES) -> str:
-    """Format languages or bases as `yo, sw` or `yo + 104 more`, with the one that is `wanted` first."""
+    """Format languages or bases as `yo, sw` or `yo + 104 more`, with the `wanted` one first."""
     if len(values) <= most:
         return ", ".join(values) or "–"
     first = wanted if wanted in values else values[0]

@@ -99,7 +99,7 @@ def show(
 
 
 def _stand_ins_of(name: str, revision: str, endpoint: str) -> tuple[StandIn, ...]:
-    """Return the modules that a name without an artifact gives; none for a revision, which no stand-in has."""
+    """Return the modules that a name without an artifact refers to; none for a revision, which stand-ins do not have."""
     if revision != "main":
         return ()
     with finder(endpoint) as find:

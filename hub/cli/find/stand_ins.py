@@ -1,4 +1,4 @@
-"""Print stand-ins: the modules that a name such as `mulan-fr` gives for bases without a module of that name."""
+"""Print stand-ins: the modules that a name such as `mulan-fr` refers to on bases without a module of that name."""
 
 from __future__ import annotations
 

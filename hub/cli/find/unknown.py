@@ -1,4 +1,4 @@
-"""Refuse filters with a value that nothing has."""
+"""Refuse filters with an unknown value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MEANT = {"lora": "delta", "loras": "delta", "checkpoint": "base", "pipeline": "
 
 
 def check_filters(query: Query, find: Find) -> None:
-    """Raise the Unknown error of the first filter whose value nothing has, with similar values. Call it for an empty result."""
+    """Raise the Unknown error of the first filter with an unknown value, with similar values. Call it for an empty result."""
     known = Known(find)
     kinds = {*KINDS, PLAIN, *advertised("hub.kinds")}
     for kind in split_values(query.kind):

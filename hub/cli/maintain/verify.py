@@ -25,7 +25,7 @@ def verify(
         Option("--from", help="Another store or the folder of a backup, as a source for --repair. Repeatable."),
     ] = None,
     rate: Annotated[
-        float, Option(min=0, help="Megabytes to read per second, so that a busy server stays fast; 0: no limit.")
+        float, Option(min=0, help="Maximum megabytes to read per second, to keep a busy server fast (0 = no limit).")
     ] = 0,
     endpoint: Annotated[str, Option(help="URL of a hub with the same artifacts, as a source for --repair.")] = "",
     cache: Annotated[bool, Option("--cache", help="Check NAME's upstream files in Hugging Face's cache.")] = False,
@@ -52,7 +52,7 @@ def verify(
     if (copies or endpoint) and not repair:
         raise InvalidRequest("--from and --endpoint are sources of --repair: add `--repair`, or leave them out.")
     for each in copies or ():
-        if "://" not in each and not Path(each).is_dir():  # Told before the store is read, which can take hours.
+        if "://" not in each and not Path(each).is_dir():  # Checked before the store is read, which can take hours.
             raise InvalidRequest(
                 f"`{each[:200]}` is not a folder: name a store, or the folder that `hub backup` wrote."
             )

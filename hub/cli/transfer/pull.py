@@ -36,9 +36,7 @@ def pull(
 ) -> None:
     """Download an artifact and print the folder with its files."""
     if source and endpoint:
-        raise InvalidRequest(
-            "--source selects where a card's weights come from, and --endpoint has them: give one of them."
-        )
+        raise InvalidRequest("--source and --endpoint both select where the weights come from: use one of them.")
     if source and revision != "main":
         raise InvalidRequest("--source fetches the weights that the current card names: leave --revision out.")
     if to is not None and to.exists():
@@ -156,7 +154,7 @@ def _remove_damaged(hub: LocalHub, artifact: Artifact) -> None:
     damaged = list(faults(cached(upstream.repository, upstream.revision), stamps, rehash=True))
     if damaged and not is_online():
         raise Unreachable(
-            f"{damaged[0]}, and the hub that has `{artifact.name.name}` does not answer: "
+            f"{damaged[0]}, and the hub that has `{artifact.name.name}` does not respond: "
             f"run `hub pull {artifact.name.name}` with a network connection."
         )
     for fault in damaged:

@@ -29,7 +29,7 @@ def generate(
     base: Annotated[
         str,
         Option(
-            help="Name, folder or file of the base, or repository (default: what the adapter was made for, or emoji-sd).",
+            help="Name, folder, file or repository of the base (default: the adapter's base, or emoji-sd).",
             show_default=False,
         ),
     ] = "",

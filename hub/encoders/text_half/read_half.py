@@ -1,6 +1,6 @@
 """Read the tensors of the text half from the files that hold them, and nothing else.
 
-The index of a sharded repository, `model.safetensors.index.json`, says which file holds which tensor. Files without a
+The index of a sharded repository, `model.safetensors.index.json`, lists the file of each tensor. Files without a
 tensor of the half may be missing.
 """
 

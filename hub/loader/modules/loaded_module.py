@@ -58,7 +58,7 @@ class LoadedModule:
         return sum(bytes_of(each) for each in own if each is not None) + self.patch_bytes
 
     def length(self, rule: PromptRule) -> int:
-        """Return the number of tokens it gives for a prompt under `rule`."""
+        """Return the number of tokens that it returns for a prompt under `rule`."""
         return self.config.variant.conditioning.length or rule.kept
 
 
@@ -103,7 +103,7 @@ def join_encoders(shared: tuple[SharedEncoder, ...], config: ModuleConfig) -> Te
 def working_dtype(dtype: torch.dtype | None, device: torch.device, weights: Path, *, what: str) -> torch.dtype:
     """Return `dtype`, or by default the stored type, or float32 on a CPU, where half precision is slower.
 
-    `device` is that of `load_pipeline`, for modules that arrive later as well: those of one pipeline follow one rule.
+    `device` is that of `load_pipeline`, also for modules that are loaded later: all modules of a pipeline follow the same rule.
     """
     if dtype is not None:
         return dtype

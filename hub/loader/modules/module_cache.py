@@ -45,7 +45,7 @@ class RegisteredModule:
 
 
 class ModuleCache(Mapping[str, LoadedModule]):
-    """The loaded modules by name. It also knows the evicted ones."""
+    """The loaded modules by name, including evicted ones."""
 
     def __init__(self, budget: int | None = None) -> None:
         self._budget = budget

@@ -23,7 +23,7 @@ DELTAS = ("lora", "weights")
 
 @dataclass(frozen=True, slots=True)
 class PromptRule:
-    """How a prompt is given to the encoder."""
+    """How a prompt is passed to the encoder."""
 
     length: int
     """Tokens given to the encoder, padded or truncated, before positions are dropped."""

@@ -1,9 +1,9 @@
 """Read prompts as English phrases of a memory, for the base's own text encoder.
 
-A prompt is cut at its punctuation, and its parts are read as their nearest phrases, so that a prompt may combine what the memory knows
-apart. Some names contain punctuation themselves: parts that are nearer to a phrase together are read together.
-What was read is English text, so it can be shown (`pipe.translations`), and the base's own encoder turns it into embeddings that the
-denoiser was trained on.
+A prompt is cut at its punctuation, and its parts are read as their nearest phrases, so that a prompt can combine phrases that the
+memory only knows separately. Some names contain punctuation themselves: parts that are nearer to a phrase together are read
+together. The result is English text, so it can be shown (`pipe.translations`), and the base's own encoder turns it into embeddings
+that the denoiser was trained on.
 
 Shape letters: B texts, P phrases, E width of all encoders together.
 """

@@ -121,7 +121,7 @@ class PromptEncoder:
         return [patch.adapter for patch in patches if isinstance(patch, LowRank | EncoderLora)]
 
     def move(self, device: torch.device) -> None:
-        """Move everything to `device`, where modules then are while nothing is encoded."""
+        """Move everything to `device`, where modules stay while nothing is encoded."""
         with self._lock:
             self._reader.device = device
             self._module_cache.move(device)
@@ -282,7 +282,7 @@ def _check_exclusive(readers: Sequence[RegisteredModule | None]) -> None:
 
 
 def _key(piece: Piece, is_negative: bool) -> Key | None:
-    """Return the cache key; None for what the base's own encoder reads, because that may change."""
+    """Return the cache key; None for prompts that the base's own encoder reads, because that can change."""
     if piece.reader is None or not piece.reader.has_module:
         return None
     config = piece.reader.config
@@ -300,5 +300,5 @@ def _check_one_length(lines: Sequence[Line], encoded: Sequence[Embeddings]) -> N
     if len(lengths) > 1:
         found = " and ".join(f"{length} from {reader}" for length, reader in lengths.items())
         raise DoesNotFit(
-            f"all prompts of one call need equally many tokens, and these have {found}: use separate calls."
+            f"all prompts of one call need the same number of tokens, but these have {found}: use separate calls."
         )

@@ -8,7 +8,7 @@ from hub.errors import InvalidCard, InvalidRequest
 from hub.records import Artifact
 
 MAX_UNKNOWN = 20
-"""Unknown bases that are told. Finding similar names takes milliseconds each."""
+"""Maximum number of unknown bases to report. Finding similar names takes milliseconds each."""
 Find = Callable[[str], Artifact]
 """Finds an artifact on the hub that is published to, as far as the publisher can see it."""
 

@@ -1,4 +1,4 @@
-"""Check a folder before it is pushed, and tell all its mistakes at once: files, card, variants, and bases that do not exist."""
+"""Check a folder before it is pushed, and report all its mistakes at once: files, card, variants, and bases that do not exist."""
 
 from __future__ import annotations
 

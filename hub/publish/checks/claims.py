@@ -19,7 +19,7 @@ _REVISION = re.compile(rf"\brevision ([0-9a-f]{{12,{COMMIT_DIGITS}}})[0-9a-f]*\b
 def check_claims(artifact: Artifact, files: Iterable[File], registry: Registry) -> None:
     """Raise InvalidCard if a self-reported score names a revision whose weights are not those of `files`.
 
-    Only revisions of this artifact and of public ones are looked up, so that nothing is told about private ones. A revision that
+    Only revisions of this artifact and of public ones are looked up, so that nothing is revealed about private ones. A revision that
     this hub does not know proves nothing, and the score stays the owner's claim.
     """
     claims = {

@@ -1,4 +1,4 @@
-"""How many files a revision may have, how long those that describe it may be, and which these are."""
+"""Maximum number of files in a revision, maximum size of the files that describe it, and their names."""
 
 from __future__ import annotations
 

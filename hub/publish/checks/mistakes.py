@@ -27,7 +27,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """What is wrong in a file, and what to do about it."""
+    """A mistake in a file, and how to fix it."""
 
     file: str
     """Path in the folder; empty for the folder as a whole."""
@@ -55,7 +55,7 @@ def _shortened(text: str) -> str:
 
 
 def is_ours(text: str) -> bool:
-    """Return whether a card has our part of the front matter, or cannot be read, so that nothing can be said."""
+    """Return whether a card has our part of the front matter, or cannot be read, so that this is unknown."""
     try:
         return NAMESPACE in split_front_matter(text)[0]
     except InvalidCard:
@@ -127,6 +127,6 @@ def lines_of(text: str, *, first_line: int = 1) -> dict[Place, int]:
 
 
 def _line_of(place: Place, lines: dict[Place, int]) -> int:
-    """Return the line of the innermost value on the way to `place` that is there; 1 if nothing of it is."""
+    """Return the line of the innermost existing value on the path to `place`; 1 if none exists."""
     found = (lines.get(place[:length], 0) for length in range(len(place), 0, -1))
     return next(filter(None, found), 1)

@@ -1,4 +1,4 @@
-"""Which files an artifact may have: the policy of the server or of its owner, or an exception. See docs/publish/trust.md."""
+"""Which files an artifact can have: the policy of the server or of its owner, or an exception. See docs/publish/trust.md."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def file_policy(database: Database, owner: str, *, allow_unsafe_files: bool = Fa
 
 
 def file_policies(database: Database) -> dict[str, str]:
-    """Map the owners that have a policy of their own, and the server as the empty owner, to their policies."""
+    """Map the owners with their own policy, and the server as the empty owner, to their policies."""
     question = "SELECT name, value FROM settings WHERE name LIKE :pattern AND value <> '' ORDER BY name"
     rows = database.rows(question, {"pattern": f"{_SETTING}:%"})
     server = find_setting(database, _SETTING) or SCAN
@@ -34,7 +34,7 @@ def file_policies(database: Database) -> dict[str, str]:
 
 
 def set_file_policy(database: Database, owner: str, policy: str, actor: Actor) -> None:
-    """Set the policy of an owner, or of the server if `owner` is empty; an empty policy of an owner is that of the server.
+    """Set the policy of an owner, or of the server if `owner` is empty; for an owner, an empty policy selects the server's.
 
     Raises InvalidRequest for an unknown policy.
     """
@@ -53,7 +53,7 @@ def way_out(name: ArtifactName, policy: str) -> str:
 
 
 def has_scanner() -> bool:
-    """Return whether files are scanned here. If not, those that need it are accepted only where an administrator says `any`."""
+    """Return whether files are scanned here. If not, files that need scanning are only accepted under the policy `any`."""
     return any(each.scans_files for each in parts())
 
 

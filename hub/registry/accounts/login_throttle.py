@@ -34,7 +34,7 @@ def count_attempt(database: Database, limits: list[AttemptLimit]) -> None:
     """Count one attempt against each limit, before the password or code is checked.
 
     Counting first means that a hundred simultaneous attempts are a hundred attempts. Raises `RateLimited` when a limit is
-    exceeded; the caller must then check nothing.
+    exceeded; the caller must then not check the password or code.
     """
     now = utc_now()
     waits = [wait for limit in limits if (wait := _count(database, limit, now)) is not None]

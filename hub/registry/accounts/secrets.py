@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PREFIX = "hf_lh_"
 """Lets people and secret scanners recognise a token. Hugging Face's JavaScript client refuses tokens that do not start with `hf_`."""
 PREFIXES = (PREFIX, "lh_")
-"""Those of all tokens that were ever issued."""
+"""Prefixes of all tokens that were ever issued."""
 MIN_LENGTH = 10
 """Minimum length of a password in characters. NIST SP 800-63B requires at least eight."""
 MAX_LENGTH = 1024

@@ -34,7 +34,7 @@ _used: dict[tuple[str, bytes], int] = {}
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """The former name of a deleted or moved artifact. Only those who may create in its namespace can use it again."""
+    """The former name of a deleted or moved artifact. Only accounts that can create artifacts in its namespace can use it again."""
 
     name: str
     moved_to: str
@@ -118,7 +118,7 @@ def change_settings(database: Database, name: ArtifactName, actor: Actor, **sett
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """What an artifact was before its settings changed."""
+    """The settings of an artifact before they changed."""
 
     id: int
     was_private: bool

@@ -108,7 +108,7 @@ class Database(ABC):
         """Run one statement and commit."""
 
     def execute_unless_busy(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
-        """Run one statement and commit, but not if that would wait for another writer: for what readers may leave out."""
+        """Run one statement and commit, but not if that would wait for another writer: for optional writes of readers."""
         self.execute(sql, values)
 
     @abstractmethod

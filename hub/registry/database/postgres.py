@@ -111,7 +111,7 @@ class PostgresDatabase(Database):
         return f"{column} = ANY(CAST(:{name} AS {array}))", {name: list(values)}
 
     def in_turn(self, first: str, second: str) -> str:
-        """See `Database.in_turn`. For a condition of its own, PostgreSQL would read each row; for a scalar query, it does so last."""
+        """See `Database.in_turn`. For a plain condition, PostgreSQL would read each row; for a scalar query, it does so last."""
         row = f"SELECT 1 FROM artifacts AS own WHERE own.id = artifacts.id AND {second} LIMIT 1"  # noqa: S608 - a condition
         return f"{first} AND ({row}) IS NOT NULL"
 
@@ -140,7 +140,7 @@ class PostgresDatabase(Database):
         found: Sequence[int],
         artifacts: int,  # noqa: ARG002 - the planner knows it.
     ) -> float:
-        """See `Database.estimate`: what the planner expects, and at least as if all matches were as dense as the first ones."""
+        """See `Database.estimate`: the planner's estimate, but at least as many as if all matches were as dense as the first ones."""
         plan = self.rows(
             "EXPLAIN SELECT 1 FROM artifacts WHERE search @@ CAST(:query AS tsquery)",
             {"query": _tsquery(words, facets)},

@@ -1,1 +1,1 @@
-"""How people get an account and lose it: sign-up, profiles, reset links, organisations of their own, and lists of accounts."""
+"""Creation and management of accounts: sign-up, profiles, reset links, organisations of users, and lists of accounts."""

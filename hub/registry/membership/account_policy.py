@@ -1,4 +1,4 @@
-"""What people may do without an administrator: sign up, and create organisations. Both are off by default."""
+"""What people can do without an administrator: sign up, and create organisations. Both are off by default."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _SETTINGS = {"sign_up": "sign-up", "organisations": "user-organisations"}
 
 @dataclass(frozen=True, slots=True)
 class AccountPolicy:
-    """What people may do without an administrator."""
+    """What people can do without an administrator."""
 
     sign_up: bool
-    """Whether visitors may create an account."""
+    """Whether visitors can create an account."""
     organisations: bool
-    """Whether users may create organisations."""
+    """Whether users can create organisations."""
 
 
 def account_policy(database: Database) -> AccountPolicy:
@@ -31,7 +31,7 @@ def account_policy(database: Database) -> AccountPolicy:
 
 
 def set_account_policy(database: Database, policy: AccountPolicy, actor: Actor) -> None:
-    """Change the policy. What stays as it is writes nothing."""
+    """Change the policy. Unchanged settings write nothing."""
     known = account_policy(database)
     for field, name in _SETTINGS.items():
         if (value := getattr(policy, field)) != getattr(known, field):

@@ -21,8 +21,8 @@ _OFFICIAL = {
 def require_free_name(database: Database, name: str, local_owner: str) -> None:
     """Raise InvalidName or Conflict unless a new account may have this name.
 
-    An owner can have artifacts without an account: those of the cards, of the machine, of a mirror, and removed ones. Whoever had the
-    name could change them.
+    An owner can have artifacts without an account: those of the cards, of the machine, of a mirror, and removed ones. An
+    account with that name could change them.
     """
     key = check_owner(name).lower()
     if key in _OFFICIAL:

@@ -22,7 +22,7 @@ MAX_BY_ADDRESS, MAX_IN_ALL = 10, 200
 def require_open(database: Database) -> None:
     """Raise Forbidden unless visitors may sign up."""
     if not account_policy(database).sign_up:
-        raise Forbidden("this server does not let visitors create accounts: ask an administrator for one.")
+        raise Forbidden("visitors cannot create accounts on this server: ask an administrator for one.")
 
 
 def sign_up(database: Database, name: str, password: str, address: str, *, full_name: str, local_owner: str) -> Account:

@@ -25,7 +25,7 @@ def create_organisation(
     Raises Forbidden if the policy allows it to administrators only, InvalidName, InvalidRequest, and Conflict if the name is taken.
     """
     if not (user.is_admin or account_policy(database).organisations):
-        raise Forbidden("only administrators of this server create organisations: ask one of them.")
+        raise Forbidden("only administrators of this server can create organisations: ask one of them.")
     accounts = Accounts(database)
     administered = [each for each, role in accounts.organisations(user) if role == "admin"]
     if known := next((each for each in administered if each.key == name.lower()), None):

@@ -92,7 +92,7 @@ def check_reason(reason: str) -> str:
     """Return the reason for hiding or blocking something, as one line. Raises InvalidRequest."""
     reason = " ".join(plain_text(reason, MAX_REASON, "the reason").split())
     if not reason:
-        raise InvalidRequest("the reason is missing: say why, for the owner and the other administrators.")
+        raise InvalidRequest("the reason is missing: give one for the owner and the other administrators.")
     return reason
 
 

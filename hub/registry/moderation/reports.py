@@ -1,4 +1,4 @@
-"""Reports: an account tells the administrators what is wrong with an artifact, and they answer."""
+"""Reports: an account reports a problem of an artifact to the administrators, and they answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
 REASONS = {
-    "malware": "Malware, or a file that attacks those who load it",
+    "malware": "Malware, or a file that attacks users who load it",
     "licence": "Licence or copyright",
     "scores": "Wrong scores",
     "abuse": "Abuse, or personal data",
@@ -83,7 +83,7 @@ def add_report(
         raise InvalidRequest(f"unknown reason {reason[:40]!r}: choose one of {', '.join(REASONS)}.")
     text = plain_text(text, MAX_TEXT, "the report")
     if not text:
-        raise InvalidRequest("the report is empty: say what is wrong, and where.")
+        raise InvalidRequest("the report is empty: describe what is wrong, and where.")
     forget_old_attempts(database)
     count_attempt(database, [AttemptLimit(f"report by {account.key}", MAX_REPORTS)])
     with database.transaction() as session:

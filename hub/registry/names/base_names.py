@@ -67,7 +67,7 @@ def known_bases(database: Database, owner: str) -> list[BaseNames]:
 
 
 def find_base_names(database: Database, name: str, owner: str) -> BaseNames | None:
-    """Return the base that people call `name`; None if no card says so. A card's own name comes before other cards' aliases."""
+    """Return the base with the name or alias `name`; None if there is none. A card's own name comes before other cards' aliases."""
     squeezed = squeeze(name) if len(name) <= MAX_NAME else ""
     if not squeezed:
         return None

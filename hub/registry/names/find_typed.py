@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def find_typed(database: Database, query: Query, owner: str, base_names: Sequence[str]) -> Page:
-    """Return a page of the artifacts that match what the text of `query` means, or else its words.
+    """Return a page of the artifacts that match the interpretation of the text of `query`, or else its words.
 
-    `base_names`: the names of `query.base`. The first page has the stand-ins of a name such as `mulan-fr`. A page without results says
-    what to change. Raises InvalidRequest.
+    `base_names`: the names of `query.base`. The first page has the stand-ins of a name such as `mulan-fr`. A page
+    without results suggests changes. Raises InvalidRequest.
     """
     if not query.text.strip():
         page = find(database, query, base_names=base_names)

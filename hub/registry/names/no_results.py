@@ -1,4 +1,4 @@
-"""Help with a search that finds nothing: a text that is spelled like it, and the criteria that leave nothing over."""
+"""Help with a search without results: a similarly spelled text, and the criteria to remove."""
 
 # ruff: noqa: S608 - only constants are put into SQL here.
 from __future__ import annotations
@@ -25,7 +25,7 @@ CRITERIA = ("text", "language", "kind", "base", "method", "license", "owner", "m
 """Fields of a query that can be left out."""
 _OF_METRIC = {"metric": "", "benchmark": "", "split": "", "min_value": None, "max_value": None, "sort": "score"}
 _METHOD, _BASE = "mulan", "emoji-sd"
-"""What is trained if a query names no method or base."""
+"""Defaults if a query names no method or base."""
 MAX_READ = 500
 """Maximum number of artifacts, the most downloaded ones, whose words a misspelt one is compared with."""
 MAX_CORRECTED = 4
@@ -74,7 +74,7 @@ def correct(database: Database, query: Query, owner: str, find: Find) -> str:
 
 
 def training_command(query: Query, page: Page) -> str:
-    """Return the command that trains what `query` asks for; empty if it asks for no language, or for several."""
+    """Return the command that trains a module for `query`; empty unless it names exactly one language."""
     meaning = page.meaning or Meaning()
     language, base, method = (getattr(query, name) or getattr(meaning, name) for name in ("language", "base", "method"))
     if not language or language == MULTILINGUAL or "," in language + base + method:

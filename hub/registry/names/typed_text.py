@@ -31,7 +31,7 @@ _FILLERS = frozenset({
     "a", "an", "and", "are", "as", "be", "can", "for", "from", "i", "in", "is", "it", "model", "models", "module", "modules", "my", "need",
     "no", "of", "on", "or", "so", "that", "the", "to", "want", "which", "with",
 })  # fmt: skip
-"""Words that say nothing in a query that has others. Some are tags of languages, too."""
+"""Words to ignore in a query that has others. Some are also tags of languages."""
 _KIND_NAMES = {"dataset": ("data set", "data sets"), "delta": ("delta weights",)}
 
 
@@ -65,20 +65,20 @@ def read_vocabulary(database: Database, owner: str) -> Vocabulary:
 
 @dataclass(slots=True)
 class _Found:
-    """What the phrases of a text were recognised as so far."""
+    """The phrases of a text that were recognised so far."""
 
     meaning: Meaning = field(default_factory=Meaning)
     alternatives: list[tuple[str, ...]] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     base: BaseNames | None = None
     is_asked: bool = False
-    """Whether the text names the language that is asked for anyway."""
+    """Whether the text names the language that is already requested."""
 
 
 def understand(text: str, vocabulary: Vocabulary, language: str = "") -> tuple[Reading, Meaning | None]:
-    """Return how to search for a text, and what it was understood as; None if it was not understood as anything but words.
+    """Return how to search for a text, and its interpretation; None if it consists of words only.
 
-    `language`: the one that is asked for anyway. Others in the text are words then.
+    `language`: one that is already requested; then other languages in the text are words.
     """
     if len(text) > 2 and text[0] == text[-1] == '"':
         return read_literally(text[1:-1]), None

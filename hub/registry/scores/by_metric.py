@@ -38,7 +38,7 @@ _OVERREAD = 2
 
 @dataclass(frozen=True, slots=True)
 class MetricFilter:
-    """The scores that a query asks for."""
+    """The scores that a query selects."""
 
     ranges: tuple[str, ...]
     """SQL conditions on a row of `scores`, of which one must hold besides `limits`: each is a prefix of an index by value."""
@@ -88,7 +88,7 @@ class MetricFilter:
 def metric_filter(
     database: Database, query: Query, tags: Sequence[str], ranking: Ranking | None = None
 ) -> MetricFilter:
-    """Return the scores that `query` asks for. `tags`: the languages that match its language; empty for all.
+    """Return the scores that `query` selects. `tags`: the languages that match its language; empty for all.
 
     `ranking`: the only one whose scores count, as an order by value needs.
     """
@@ -156,7 +156,7 @@ def measured_with(database: Database, readers: tuple[str, ...] | None) -> list[t
 def scales(database: Database, readers: tuple[str, ...] | None) -> list[tuple[str, str, str, str]]:
     """Return benchmarks, metrics, provenances and splits that artifacts can be compared by, among scores that `readers` may see.
 
-    Only the metrics that say how well a module does; see `hub.registry.index.ranking`.
+    Only metrics of quality; see `hub.registry.index.ranking`.
     """
     found: dict[tuple[str, str, str, str], None] = {}
     for metric, provenance in product(HEADLINES, _COMPARED):

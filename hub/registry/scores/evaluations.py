@@ -37,8 +37,8 @@ TOLERANCE = 0.05
 def agrees(claim: Score | ScoreRow, found: Score | EvaluationRow) -> bool:
     """Return whether the claimed value lies in the interval that this hub found, or within TOLERANCE if there is none.
 
-    The claim's own interval is not asked: it is as wide as its author wishes. Without an interval, values of different sample
-    sizes cannot be compared, because a Fréchet distance falls with n, so nothing speaks against the claim.
+    The claim's own interval is ignored, because its author can make it arbitrarily wide. Without an interval, values of different sample
+    sizes cannot be compared, because a Fréchet distance falls with n, so the claim is not contradicted.
     """
     if found.low is not None and found.high is not None:
         return found.low <= claim.value <= found.high

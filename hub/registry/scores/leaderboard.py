@@ -55,7 +55,7 @@ class LeaderboardEntry:
     """One entry of a ranking."""
 
     rank: int
-    """1, and the number of entries whose intervals are entirely better: entries that overlap are not ranked apart."""
+    """1 plus the number of entries whose intervals are entirely better: entries that overlap share a rank."""
     artifact: ArtifactName
     method: str
     author: str

@@ -35,7 +35,7 @@ _COMMON_SPLIT = "seen"
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Trial:
-    """What all parities of one map have in common."""
+    """The properties that all parities of one map share."""
 
     metric: str
     """With the judge: `r_precision_at_1[judge@1f0c22ab]`."""

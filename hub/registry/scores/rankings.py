@@ -1,6 +1,6 @@
 """Decide which scores may be ranked together, and find the rankings that a metric has.
 
-Two values are only compared if they answer the same question in the same way: metric (with its judge), benchmark and digest, split,
+Two values are only compared if all of these are equal: metric (with its judge), benchmark and digest, split,
 unit, direction, provenance and *setting* (`hub.scores.setting`). The setting is stored with each score, so that a ranking is one
 range of an index, in the order of the values.
 """
@@ -27,7 +27,7 @@ JOINED = "JOIN artifacts ON artifacts.id = scores.artifact_id"
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Ranking:
-    """What the scores of a metric and a provenance have in common if they may be ranked together."""
+    """The properties that scores of a metric and a provenance must share to be ranked together."""
 
     benchmark: str
     benchmark_digest: str

@@ -29,7 +29,7 @@ def question_of(score: Score | ScoreRow | EvaluationRow) -> tuple[str, ...]:
 
 
 def without_repeated(scores: Sequence[Score]) -> tuple[Score, ...]:
-    """Leave out what an owner claims and this hub has reproduced: the reproduced score says it better."""
+    """Leave out an owner's claims that this hub has reproduced, in favour of the reproduced scores."""
     found = {question_of(score) for score in scores if score.provenance is Provenance.REPRODUCED}
     return tuple(
         score for score in scores if score.provenance is not Provenance.SELF_REPORTED or question_of(score) not in found

@@ -1,4 +1,4 @@
-"""Say which benchmarks have scores, with which metrics, data and languages.
+"""List the benchmarks with scores, and their metrics, data and languages.
 
 An index lists scores by benchmark, metric and language. It is read from each distinct value to the next, so the cost grows with what is
 listed and not with the number of scores. Where private artifacts exist, each value is listed only if `readers` may see a score with it.
@@ -40,7 +40,7 @@ class ScoredMetric:
     provenances: tuple[str, ...]
     """The most trusted first."""
     rankings: tuple[Ranking, ...]
-    """What may be compared: data, splits and numbers of prompts."""
+    """Properties of comparable scores: data, splits and numbers of prompts."""
     scores: int
     """At most COUNTED."""
 
@@ -102,7 +102,7 @@ def benchmarks_in_language(database: Database, language: str, readers: tuple[str
 
 
 def _hidden(database: Database, readers: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Return `readers` if there are private artifacts, from whose scores the listed ones must be told apart."""
+    """Return `readers` if there are private artifacts, whose scores must be excluded."""
     has_private = bool(database.rows("SELECT 1 FROM artifacts WHERE private = TRUE LIMIT 1"))
     return readers if has_private else None
 

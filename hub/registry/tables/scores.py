@@ -51,7 +51,7 @@ class ScoreRow(Table):
     low: Mapped[float | None]
     high: Mapped[float | None]
     setting: Mapped[str] = mapped_column(default="", server_default="")
-    """What else must be equal in one ranking: see `hub.registry.scores.rankings.setting_of`."""
+    """Further property that must be equal in one ranking: see `hub.registry.scores.rankings.setting_of`."""
     ranking: Mapped[float]
     """Lower is better; see `hub.registry.index.ranking`."""
     author: Mapped[str] = mapped_column(default="", server_default="")

@@ -114,11 +114,11 @@ def file_sizes(database: Database, name: ArtifactName, digests: Sequence[str]) -
 
 
 def uncommitted_bytes(database: Database, owner: str, wanted: Mapping[Digest, int], *, raw_bytes: int = 0) -> int:
-    """Return the size in bytes of what was uploaded for an owner and is in none of its artifacts, with `wanted` blobs added.
+    """Return the size in bytes of uploads for an owner that are in none of its artifacts, with `wanted` blobs added.
 
     Parts and xorbs, of which `raw_bytes` are about to arrive, are the material of whole files: they count as far as they are larger
     than all files that were uploaded. So nothing counts twice when a file is assembled or an upload is repeated, and parts that are never
-    assembled count all the same.
+    assembled count nevertheless.
     """
     values = {"owner": owner.lower(), "since": _retained_since()}
     recent = "SELECT DISTINCT digest, size_bytes FROM uploads WHERE owner = :owner AND at >= :since AND"

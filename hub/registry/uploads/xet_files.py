@@ -48,7 +48,7 @@ def store_file(database: Database, store: BlobStore, caller: Caller, file: SentF
     if file_hash(hashed) != file.hash:
         raise InvalidSource("the chunks in this shard do not match the hash of its file: upload it again.")
     try:
-        if file.sha256 is None:  # Only the hashes of the xorbs tell whether the bytes are right.
+        if file.sha256 is None:  # Only the hashes of the xorbs show whether the bytes are right.
             for xorb, _ in xorbs.values():
                 store.confirm(xorb)
         digest = store.compose([_part(xorb, run) for xorb, chunks in parts for run in _runs(chunks)], file.sha256)

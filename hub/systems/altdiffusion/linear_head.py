@@ -1,4 +1,4 @@
-"""AltDiffusion's head: one linear map from every state of a text encoder to what the denoiser reads.
+"""AltDiffusion's head: one linear map from every state of a text encoder to the input of the denoiser.
 
 Key names are those of `RobertaSeriesModelWithTransformation` in diffusers and FlagAI (Ye et al., AAAI 2024, arXiv
 2308.09991). Published encoders have two readouts, and a wrong one silently degrades images: m2 and m9 map the last

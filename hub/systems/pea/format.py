@@ -1,7 +1,7 @@
 """PEA-Diffusion's adapters for SD 1.5, SDXL, FLUX.1 and SD 3: `.bin` files of three repositories of `OPPOer`.
 
 Keys and shapes are those of `MLP` in PEA-Diffusion's scripts and model cards (Ma et al., ECCV 2024, arXiv 2311.17086). Depth and
-hidden width are inferred from the shapes: scripts and files disagree about them. Widths tell which side of `fc` is pooled:
+hidden width are inferred from the shapes: scripts and files disagree about them. Widths show which side of `fc` is pooled:
 in every base a pooled vector is narrower than a token.
 """
 

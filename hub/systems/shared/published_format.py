@@ -74,7 +74,7 @@ class Format(ABC):
     container: ClassVar[str] = "torch"
     """Upstream's container: `torch`, a pickled state dict; `fairseq`, a pickle of sections; or `safetensors`."""
     anchors: ClassVar[tuple[str, ...]]
-    """Required keys, whose shapes tell the sizes."""
+    """Required keys, whose shapes determine the sizes."""
     keys: ClassVar[str]
     """Regular expression for all keys of such a file."""
     optional: ClassVar[str] = r"(?!)"

@@ -22,7 +22,7 @@ class ReportsBody(Body):
 
 
 class NewReport(BaseModel):
-    """What is wrong with an artifact."""
+    """A problem of an artifact."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"reason": "licence", "text": "the images are not free"}]}
@@ -30,7 +30,7 @@ class NewReport(BaseModel):
 
     reason: Literal["malware", "licence", "scores", "abuse", "other"]
     text: Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)] = Field(
-        description="What is wrong, and where, as plain text."
+        description="Description of what is wrong, and where, as plain text."
     )
 
 

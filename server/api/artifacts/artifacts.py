@@ -120,7 +120,7 @@ class ArtifactDetailsBody(ArtifactBody):
     scans: dict[str, ScanBody] = Field(description="Scans by path, of files that can run code.")
     downloads_by_day: list[DayBody] = Field(description=f"The last {DAYS} days, oldest first.")
     stand_ins: list[StandIn] = Field(
-        description="The multilingual modules that its name gives for bases that it is not made for."
+        description="The multilingual modules that its name refers to on bases that it is not made for."
     )
 
 

@@ -58,7 +58,8 @@ class CompareBody(Body):
     rows: list[ComparedRowBody]
     incomparable: int = Field(description="Scores that only one artifact has.")
     differences: list[str] = Field(
-        description="What keeps scores of the same metric, benchmark and language apart.", examples=[["split"]]
+        description="Properties that distinguish scores of the same metric, benchmark and language.",
+        examples=[["split"]],
     )
 
 

@@ -33,7 +33,7 @@ class LeaderboardEntryBody(Body):
 
 
 class RankingBody(Body):
-    """Scores that may be compared, the best value first."""
+    """Comparable scores, the best value first."""
 
     benchmark: str
     benchmark_digest: str

@@ -51,14 +51,14 @@ class ParityMapBody(Body):
 
     base: str
     trial: Trial | None = Field(description="What all its parities have in common; null if nothing is known.")
-    other_trials: list[Trial] = Field(description="Further trials, which are not comparable with this one.")
+    other_trials: list[Trial] = Field(description="Other trials, which are not comparable with this one.")
     rows: list[ParityRowBody]
     missing: list[str] = Field(description="With `base`: languages without a parity.")
     reported: list[Reported] = Field(
         description="With `base`: reported scores that are not parities, because the base's English score is not known.",
     )
     measure: MeasurementPlan | None = Field(
-        description="With `base`: the command that measures what is missing on one device, and its cost."
+        description="With `base`: the command that measures missing languages on one device, and its cost."
     )
 
 

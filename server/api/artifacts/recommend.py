@@ -19,19 +19,21 @@ from server.openapi.parameters import Language, Word
 
 
 class ReadyModuleBody(Body):
-    """A module that draws with the base and can be loaded now."""
+    """A module that works with the base and can be loaded now."""
 
     artifact: str = Field(examples=["linguahub/mulan-yo"])
     kind: str
     method: str
-    made_for_it: bool = Field(description="Whether it was made for this base, not for one with the same conditioning.")
+    made_for_it: bool = Field(
+        description="Whether it was made for this base rather than for one with the same conditioning."
+    )
     languages: list[InLanguage]
     memory_gigabytes: float = Field(
         description="Memory of the weights of base, encoder and module, without activations."
     )
-    dtype: str = Field(description="The type in which they take it: `fp16`, `8bit` or `4bit`.")
+    dtype: str = Field(description="The data type that this refers to: `fp16`, `8bit` or `4bit`.")
     why: list[str]
-    unknown: list[str] = Field(description="What was not measured or stated.")
+    unknown: list[str] = Field(description="Values that were not measured or stated.")
     load: str = Field(examples=['load_pipeline("emoji-sd", adapter="mulan-yo")'])
 
 
@@ -46,7 +48,7 @@ class CriterionBody(Body):
 
 
 class RecommendBody(Body):
-    """What to load, and what to train."""
+    """Modules to load, and ways to train one."""
 
     base: str
     languages: list[str]
@@ -75,7 +77,7 @@ def get_recommendation(
     budget: Annotated[float | None, Query(gt=0, lt=1e12, description="Dollars for training.", examples=[1000])] = None,
     need: Annotated[
         list[Word] | None,
-        Query(max_length=5, description="What matters: a criterion of the study.", examples=[["culture"]]),
+        Query(max_length=5, description="Priority: a criterion of the study.", examples=[["culture"]]),
     ] = None,
     max_vram: Annotated[
         float | None, Query(gt=0, lt=1e12, description="Gigabytes of device memory for all weights.", examples=[24])
@@ -86,8 +88,8 @@ def get_recommendation(
 ) -> Response:
     """Recommend a module to load for languages on a base, and a method to train one where none exists.
 
-    Modules that cannot draw with the base are left out. The others are ranked by what this hub has reproduced, then by what their
-    owners report, then by what others report.
+    Modules that do not work with the base are left out. The others are ranked by scores that this hub has
+    reproduced, then by scores that their owners report, then by scores that others report.
 
     Raises UnknownBase, InvalidRequest.
     """

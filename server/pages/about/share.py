@@ -77,7 +77,7 @@ def _sample(hub: LocalHub, examples: Sequence[Example]) -> bytes:
 
 
 def _answer(request: Request, hub: LocalHub, image: bytes) -> Response:
-    """Return a PNG with its ETag, or 304 if the client has it. Shared caches keep only what everybody may see."""
+    """Return a PNG with its ETag, or 304 if the client has it. Shared caches only keep public images."""
     is_public = caller_of(request, hub).account is None
     etag = f'"{hashlib.sha256(image).hexdigest()[:32]}"'
     headers = {

@@ -25,7 +25,7 @@ from server.site.translation import gettext, ngettext
 async def show_status(request: Request, hub: Hub) -> Response:
     """Show whether database, store and optional parts respond; with status 503 if the server cannot answer requests."""
     found = await run_in_threadpool(readiness, hub.registry, hub.store)
-    # Without a database nothing is known of the visitor.
+    # Without a database, the visitor is unknown.
     is_administrator = found.database and (await run_in_threadpool(caller_of, request, hub)).may_change_server
     context = {
         "is_ready": found.is_ready,

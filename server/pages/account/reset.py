@@ -57,7 +57,7 @@ def _page(request: Request, hub: LocalHub, secret: str, *, problem: HubError | N
         "secret": secret,
         "problem": problem,
         "min_length": MIN_LENGTH,
-        "here": "",  # The address is secret, and no link may repeat it.
+        "here": "",  # The address is secret, so no link can repeat it.
     }
     status = problem.status if problem else 200
     page = render("account/reset.html", context, request=request, status=status, headers=_HEADERS)

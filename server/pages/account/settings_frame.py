@@ -1,4 +1,4 @@
-"""What the tabs of /settings share: the head, the tabs, notes after a change, and the problem with what was sent."""
+"""The common parts of the tabs of /settings: header, tabs, notes after a change, and problems with a form."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _NOTES = {
     "member": gettext_noop("The members were changed."),
     "left": gettext_noop("You left the organisation."),
     "answered": gettext_noop("The request was answered."),
-    "reported": gettext_noop("Thank you: the administrators of this server will read your report, and answer here."),
+    "reported": gettext_noop("Thank you. The administrators of this server will read your report and answer it here."),
 }
-"""Value of `?done` → what the page says."""
+"""Value of `?done` → note on the page."""
 MAX_NUMBER = 18
 """Digits of the number of a token, session or report."""
 
@@ -71,7 +71,7 @@ def account_page(
 
 
 def done(path: str, note: str) -> Response:
-    """Redirect to a tab that says what was done, so that reloading it does nothing twice."""
+    """Redirect to a tab with a note, so that reloading it does not repeat the change."""
     return RedirectResponse(f"{path}?done={note}", SEE_OTHER)
 
 

@@ -1,4 +1,4 @@
-"""What the pages below /administration share: only administrators see them; the head, the tabs, and notes after a change."""
+"""The common parts of the pages below /administration, which only administrators see: header, tabs, and notes after a change."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ _NOTES = {
     "saved": gettext_noop("Saved."),
     "added": gettext_noop("The account was created."),
     "removed": gettext_noop("The user was disabled: tokens, sessions, password and memberships have ended."),
-    "restored": gettext_noop("The user was restored. Make a reset link, so that they can log in."),
+    "restored": gettext_noop("The user was restored. Create a reset link so that they can log in."),
     "retried": gettext_noop("The jobs are due now."),
     "allowed": gettext_noop("Downloads of the file are allowed."),
-    "blocked": gettext_noop("The file is not served any more."),
+    "blocked": gettext_noop("The file is no longer served."),
     "unblocked": gettext_noop("The file is served again."),
     "hidden": gettext_noop("The artifact is hidden."),
-    "shown": gettext_noop("The artifact is not hidden any more."),
+    "shown": gettext_noop("The artifact is no longer hidden."),
     "answered": gettext_noop("The answer was saved."),
 }
-"""Value of `?done` → what the page says."""
+"""Value of `?done` → note on the page."""
 
 
 def _administrator(session: BrowserSession | None) -> BrowserSession:
     if session is None or not session.caller.may_change_server:
-        raise Forbidden("only administrators of this server see these pages: log in as one.")
+        raise Forbidden("only administrators of this server can see these pages: log in as one.")
     return session
 
 
@@ -94,5 +94,5 @@ def administration_page(
 
 
 def done(path: str, note: str) -> Response:
-    """Redirect to a page that says what was done, so that reloading it does nothing twice."""
+    """Redirect to a page with a note, so that reloading it does not repeat the change."""
     return RedirectResponse(f"{path}{'&' if '?' in path else '?'}done={note}", SEE_OTHER)

@@ -1,4 +1,4 @@
-"""/administration: whether the parts of the server work, and what people may do without an administrator."""
+"""/administration: the health of the server's parts, and what people can do without an administrator."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def show_health(request: Request, hub: Hub, session: AdministratorSession) -> Re
 
 
 def change_policy(request: Request, hub: Hub, form: AdministratorForm) -> Response:
-    """Change what people may do without an administrator, and which files the server accepts. Raises InvalidRequest."""
+    """Change what people can do without an administrator, and which files the server accepts. Raises InvalidRequest."""
     actor = actor_in(request, form)
     allowed = {field: form.get(field) == "yes" for field in ("sign_up", "organisations")}
     SetAccountPolicy(**allowed).run(hub, actor)

@@ -35,7 +35,7 @@ def change_yank(request: Request, hub: Hub, form: SignedInForm, artifact: Visibl
     if len(reason) > MAX_REASON:
         raise InvalidRequest(f"the reason has {len(reason)} characters: use at most {MAX_REASON}.")
     if is_yanked and not reason:
-        raise InvalidRequest("the reason is missing: go back and say why this revision should not be used.")
+        raise InvalidRequest("the reason is missing: go back and explain why this revision should not be used.")
     actor = actor_of(request, caller)
     yank(artifact, form.get("revision"), hub.registry, hub.store, actor, yanked=is_yanked, reason=reason)
     return RedirectResponse(view_path(artifact, "commits", "main"), SEE_OTHER)

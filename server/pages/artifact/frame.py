@@ -1,4 +1,4 @@
-"""What all pages of an artifact share: its canonical address, the shown revision, tabs, like button and access request."""
+"""The common parts of all pages of an artifact: its canonical address, the shown revision, tabs, like button and access request."""
 
 from __future__ import annotations
 

@@ -21,14 +21,14 @@ VISIBILITIES = {
     "private": gettext_noop("Only the owner and members of the organisation can see it"),
 }
 GATES = {
-    "": gettext_noop("Everyone who sees it can download files"),
-    "auto": gettext_noop("People must request access, and get it at once"),
-    "manual": gettext_noop("People must request access, and an administrator of the artifact decides"),
+    "": gettext_noop("Everyone who can see it can download files"),
+    "auto": gettext_noop("Users must request access, which is granted automatically"),
+    "manual": gettext_noop("Users must request access, which an administrator of the artifact grants or rejects"),
 }
 
 
 def show_settings(request: Request, hub: Hub, _session: SignedIn, artifact: AdministeredArtifact) -> Response:
-    """Show the settings to those who may change them. Raises LoginRequired, Forbidden."""
+    """Show the settings to users who can change them. Raises LoginRequired, Forbidden."""
     context = {
         "visibilities": VISIBILITIES,
         "gates": GATES,

@@ -30,7 +30,7 @@ _LABELS = {"split": gettext_noop("Split"), "role": gettext_noop("Role"), "group"
 
 
 def show_viewer(request: Request, hub: Hub) -> Response:
-    """Show a page of the images. A wrong filter is said above the form, with what was typed still in it."""
+    """Show a page of the images. An invalid filter is reported above the form, which keeps the typed values."""
     artifact = find_shown(request, hub)
     if isinstance(artifact, Response):
         return artifact

@@ -29,7 +29,7 @@ class Choice:
 
     value: str
     count: int | None
-    """Number of results with it; None if it is chosen and nothing has it."""
+    """Number of results with it; None if it is chosen and has no results."""
     url: str
     chosen: bool
     language: formatting.LanguageName | None
@@ -48,7 +48,7 @@ class Facet:
 def facets_of(request: Request, hub: LocalHub, page: Page, query: Query) -> list[Facet]:
     """Return the facets of a search.
 
-    The counts of a facet that has a chosen value are those without it: they tell what adding another value gives.
+    If a facet has a chosen value, its counts are those without it: they show the results of adding another value.
     """
     found = []
     for facet, (parameter, heading) in FACETS.items():

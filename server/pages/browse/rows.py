@@ -21,7 +21,7 @@ SHOWN_BASES = 2
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the list says about an artifact."""
+    """An artifact as shown in the list."""
 
     artifact: Artifact
     url: str
@@ -36,7 +36,7 @@ class Row:
     """The worst verdict on files that can run code; None if it may have no such files."""
     score: Score | None
     zero_shot: str
-    """What is known of a module that was not trained on the requested language."""
+    """Note on a module that was not trained on the requested language."""
 
 
 def rows_of(hub: LocalHub, page: Page, query: Query) -> list[Row]:

@@ -19,13 +19,13 @@ from server.site.translation import gettext_noop
 
 LISTING = Listing(gettext_noop("All benchmarks"), "/benchmarks")
 _GROUPS = {
-    "pipeline": gettext_noop("What is drawn"),
-    "retriever": gettext_noop("What is retrieved"),
+    "pipeline": gettext_noop("Text to image"),
+    "retriever": gettext_noop("Retrieval"),
     "encoder": gettext_noop("Encoders and costs"),
     "package": gettext_noop("From other packages"),
-    "": gettext_noop("Named by scores alone"),
+    "": gettext_noop("Only named in scores"),
 }
-"""What is measured → heading, in this order."""
+"""Type of subject → heading, in this order."""
 
 
 def show_benchmarks(request: Request, hub: Hub) -> Response:

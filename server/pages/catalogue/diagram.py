@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hub.catalogue.method_facts import ChainPart, MethodPage
 
 WIDTH, HEIGHT = 158, 60
-"""Of a box, in the units of the drawing."""
+"""Size of a box, in the units of the diagram."""
 GAP = 30
 """Between two boxes of a line."""
 LINE = 16
@@ -44,7 +44,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """A drawing in its own units."""
+    """A diagram in its own units."""
 
     width: float
     height: float
@@ -54,7 +54,7 @@ class Diagram:
 
 
 def wide(page: MethodPage) -> Diagram:
-    """Return the drawing from left to right: the chain, the loss below it, and what it compares with below that."""
+    """Return the diagram from left to right: the chain, the loss below it, and the other side of the loss below that."""
     chain, meets = _chain(page), _meets(page)
     step = WIDTH + GAP
     boxes = [_box(each, number * step, 0) for number, each in enumerate(chain)]
@@ -84,7 +84,7 @@ def wide(page: MethodPage) -> Diagram:
 
 
 def tall(page: MethodPage) -> Diagram:
-    """Return the drawing from top to bottom: the chain, the loss to its right, and what it compares with below the loss."""
+    """Return the diagram from top to bottom: the chain, the loss to its right, and the other side of the loss below it."""
     chain, meets = _chain(page), _meets(page)
     step, right = HEIGHT + GAP * 0.7, WIDTH + GAP
     boxes = [_box(each, 0, number * step) for number, each in enumerate(chain)]
@@ -104,7 +104,7 @@ def tall(page: MethodPage) -> Diagram:
 
 
 def in_words(page: MethodPage) -> str:
-    """Return the chain as text, for those who do not see the drawing."""
+    """Return the chain as text, for screen readers."""
     parts = [f"{_name(each)}{f' ({_STATES[each.state]})' if each.state else ''}" for each in _chain(page)]
     return f"{' → '.join(parts)}. The loss compares {page.compares}."
 

@@ -24,7 +24,7 @@ LISTING = Listing(gettext_noop("All methods"), "/methods")
 
 
 def show_methods(request: Request, hub: Hub) -> Response:
-    """Show the methods of `hub train`, those that draw first, and the methods that only artifacts name."""
+    """Show the methods of `hub train`, those for image generation first, and the methods that only artifacts name."""
     methods = list_methods(hub.registry, caller_of(request, hub).readers())
     evidence = next((each.evidence for each in methods if each.evidence), None)
     context = {

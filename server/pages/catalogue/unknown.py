@@ -1,4 +1,4 @@
-"""The page for a name that nothing has: the nearest names, and the list of all."""
+"""The page for an unknown name: the nearest names, and the list of all."""
 
 from __future__ import annotations
 

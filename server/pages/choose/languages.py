@@ -37,7 +37,7 @@ IMAGES = 6
 SEARCHED = 5
 """Modules, the best ones, whose cards are searched for images."""
 MIN_GROUP = 3
-"""Minimum number of languages of a script that has a group of its own."""
+"""Minimum number of languages of a script with a separate group."""
 OTHERS = gettext_noop("Other scripts")
 NO_REGION = gettext_noop("Without a region")
 _GROUPINGS = ("region", "script")

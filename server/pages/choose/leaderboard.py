@@ -23,7 +23,7 @@ _LONGEST = 200
 
 
 def show_leaderboard(request: Request, hub: Hub) -> Response:
-    """Show the rankings, or a choice of benchmarks and metrics. A wrong filter is said beside the form."""
+    """Show the rankings, or a choice of benchmarks and metrics. An invalid filter is reported beside the form."""
     readers = caller_of(request, hub).readers()
     # Rankings of all splits are on one page.
     choices = list(dict.fromkeys(each[:3] for each in measured_with(hub.registry.database, readers)))

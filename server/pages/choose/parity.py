@@ -14,7 +14,7 @@ from server.auth.caller import caller_of
 from server.pages.rendering import render
 
 LEVELS = 5
-"""Shades of the map: `--level-0` is nothing, `--level-5` is English."""
+"""Shades of the map: `--level-0` is zero, `--level-5` is English."""
 _LONGEST = 200
 
 

@@ -1,4 +1,4 @@
-"""/recommend: a form that says what to load, or to train, for languages on a base."""
+"""/recommend: a form for recommendations of what to load or train for languages on a base."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _LONGEST = 200
 
 
 def show_comparison(request: Request, hub: Hub) -> Response:
-    """Show the comparison, or say what is missing or wrong beside the form, which keeps what was typed."""
+    """Show the comparison, or report missing or invalid values beside the form, which keeps them."""
     typed = [each.strip()[:_LONGEST] for each in request.query_params.getlist(PARAMETER) if each.strip()]
     context: dict[str, Any] = {
         "typed": typed,

@@ -29,7 +29,7 @@ class Prompt:
 
 
 def same_prompts(request: Request, hub: LocalHub, artifacts: Sequence[Artifact]) -> list[Prompt]:
-    """Return the prompts that at least two artifacts show an image of, drawn with the same parameters, seed included."""
+    """Return the prompts that at least two artifacts show an image of, generated with the same parameters, including the seed."""
     found: dict[tuple[str, str, str], dict[int, Example]] = {}
     for number, artifact in enumerate(artifacts):
         for each in visible_examples(request, hub, artifact):

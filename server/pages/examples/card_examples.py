@@ -2,7 +2,7 @@
 
 An entry has a prompt, `text`, the path of an image, `output.url`, and `parameters` such as the seed. Two more keys are ours:
 `without.url` is the image of the same prompt and seed without the module, and `language` the tag of the prompt. Only files of the same
-revision are shown: addresses of other hosts would tell them who reads the page.
+revision are shown: addresses of other hosts would reveal the page's readers to them.
 """
 
 from __future__ import annotations

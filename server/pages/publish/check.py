@@ -33,7 +33,7 @@ from server.pages.publish.targets import find_target, parse_target
 MAX_FILES = 2000
 """Files of one upload. More are for `hf upload-large-folder`, which makes several commits."""
 MAX_BYTES = MAX_BODY * 3 // 4
-"""What the page sends of all files together, in bytes as they are encoded: within the limit of a body."""
+"""Maximum encoded bytes that the page sends for all files together, within the limit of a body."""
 _MAX_STATED = 200
 _TOO_LONG = 4096
 
@@ -107,7 +107,7 @@ def _card_mistakes(
 ) -> list[Mistake]:
     """Return the mistakes of the card and the variants as they will be: those of the artifact, replaced by those of the folder."""
     name = target or ArtifactName("this", "folder")
-    if FILE in sent - texts.keys():  # Too long to be sent: `file_mistakes` tells its size.
+    if FILE in sent - texts.keys():  # Too long to be sent: `file_mistakes` reports its size.
         return []
     readers = caller.readers()
     if artifact is not None and not any(is_described_by(path) for path in sent):

@@ -42,13 +42,13 @@ from server.site.translation import gettext, gettext_noop, ngettext
 MAX_CHARACTERS = 500_000
 """Longest card that can be edited here. Each character takes up to nine bytes in a form."""
 _MAX_MESSAGE = 500
-_LOGGED_OUT = gettext_noop("You were logged out: log in, check your text, then save it again.")
+_LOGGED_OUT = gettext_noop("You were logged out. Log in, check your text, then save it again.")
 _NEW_LINE = "\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What was typed into the form."""
+    """The typed values of the form."""
 
     text: str
     message: str
@@ -111,7 +111,7 @@ def _submit(request: Request, hub: LocalHub, revision: str, path: str, fields: d
     if wants_json:
         return _preview(request, hub, artifact, head, draft)
     if not is_valid:
-        problem = _Refused(gettext("This form had expired: check your text, then save it again."))
+        problem = _Refused(gettext("This form has expired. Check your text, then save it again."))
         return _page(request, hub, artifact, revision, head, draft, problem=problem)
     if "preview" in fields:
         return _page(request, hub, artifact, revision, head, draft, is_preview=True)
@@ -140,7 +140,7 @@ def _save(request: Request, hub: LocalHub, artifact: Artifact, branch: str, draf
         )
     parent = over or draft.parent
     if len(parent) != 64:
-        raise _Refused(gettext("This form is incomplete: check your text, then save it again."))
+        raise _Refused(gettext("This form is incomplete. Check your text, then save it again."))
     base = find_files(hub.registry.database, parent, [FILE]).get(FILE)
     digest, size = hub.store.put(_encoded(draft.text, hub, base))
     record_uploads(hub.registry.database, caller, {digest: size}, owner=artifact.name.owner)
@@ -199,7 +199,7 @@ def _page(
         "draft": draft,
         "preview": shown,
         "is_whole": is_whole,
-        # A new card has nothing but gaps, which the author knows.
+        # A new card only has gaps, which the author knows.
         "mistakes": [] if is_new and request.method == "GET" else mistakes,
         "problem": _said(problem),
         "conflict": conflict,
@@ -224,7 +224,7 @@ def _said(problem: HubError | None) -> str:
 
 
 def _kept(request: Request, hub: LocalHub, draft: Draft, problem: HubError) -> Response:
-    """Show only the text and why it was not saved: the author may no longer see the artifact."""
+    """Show only the text and why it was not saved: the author might no longer be permitted to see the artifact."""
     csrf_token, secret = new_csrf_token(request, hub)
     is_out = browser_session_of(request, hub) is None
     path = request.url.path
@@ -256,7 +256,7 @@ def _text(hub: LocalHub, artifact: Artifact, head: Revision) -> str:
 def _check_length(text: str) -> None:
     if len(text) > MAX_CHARACTERS:
         raise InvalidRequest(
-            f"{FILE} has {len(text)} characters, and this page edits up to {MAX_CHARACTERS}: shorten it, or upload it with `hf upload`."
+            f"{FILE} has {len(text)} characters, but this page edits at most {MAX_CHARACTERS}: shorten it, or upload it with `hf upload`."
         )
 
 

@@ -1,4 +1,4 @@
-"""Where a caller may publish: owners, and the artifact that a form names."""
+"""Where a caller can publish: owners, and the artifact that a form names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from server.auth.caller import account_of, require_create, require_write
 
 
 def owners_of(hub: LocalHub, caller: Caller) -> list[str]:
-    """Return the names under which the caller may create artifacts: its own first, then those of its organisations."""
+    """Return the names under which the caller can create artifacts: its own first, then those of its organisations."""
     account = account_of(caller)
     names = [account.name, *sorted(each.name for each, _ in hub.accounts.organisations(account))]
     return [each for each in names if caller.may_create(ArtifactName(each, "any"))]

@@ -142,7 +142,7 @@ def _write_inline(tokens: Sequence[Token], folder: Path, documentation: str) -> 
 
 
 def _address(target: str, folder: Path, documentation: str) -> str:
-    """Return the address of a link; empty if nothing is served there."""
+    """Return the address of a link; empty if it is not served."""
     path, mark, anchor = target.partition("#")
     if not path or _ABSOLUTE.match(target):
         return target
@@ -172,7 +172,7 @@ def _image(token: Token, folder: Path) -> str:
 
 
 def _box_tables(tokens: Sequence[Token], title: str) -> Iterator[Token]:
-    """Yield the tokens with each table in a box of its own, which scrolls, and with the headings of its rows and columns marked."""
+    """Yield the tokens with each table in a separate box, which scrolls, and with the headings of its rows and columns marked."""
     heading, number = title, 0
     for at, token in enumerate(tokens):
         if token.type == "section_open":

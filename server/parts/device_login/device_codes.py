@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from server.parts.device_login.tables import DeviceRow
 
 LIFETIME = timedelta(minutes=15)
-"""How long a code can be used."""
+"""Time during which a code can be used."""
 INTERVAL_S = 2
 """Seconds between two polls; a poll that comes sooner adds SLOW_DOWN_S. RFC 8628 leaves the first to the server."""
 SLOW_DOWN_S = 5

@@ -32,13 +32,13 @@ _MAX_LOGINS = 60
 """Logins that one IP address can start within the window of `hub.registry.accounts.login_throttle`."""
 _DESCRIPTIONS = {
     "authorization_pending": "not authorized yet: keep polling.",
-    "slow_down": "polled too often: wait five seconds longer between requests.",
+    "slow_down": "polled too often: increase the interval between requests by five seconds.",
     "expired_token": "the code has expired: start again.",
     "access_denied": "the user denied access.",
     "invalid_grant": "the code or refresh token is invalid, used or expired: log in again.",
 }
 _NO_EXCHANGE = (
-    "trusted publishing is not served here: set HF_TOKEN to a token from `hub admin token create NAME --role write "
+    "trusted publishing is not supported: set HF_TOKEN to a token from `hub admin token create NAME --role write "
     "--repo OWNER/NAME`."
 )
 

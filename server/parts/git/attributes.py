@@ -18,7 +18,7 @@ _FILTERED, _PLAIN = "filter=lfs diff=lfs merge=lfs", "!filter !diff !merge"
 def attributes(files: Iterable[File], own: bytes = b"") -> bytes:
     """Return `.gitattributes` for a revision. The author's own lines, `own`, come first: in git the last match wins."""
     long = sorted(file.path for file in files if is_text_name(file.path) and not in_git(file))
-    lines = ["# Written by the server: short texts are in git, everything else is kept by Git LFS."]
+    lines = ["# Written by the server: short texts are in git, everything else is stored by Git LFS."]
     lines += [f"* -text {_FILTERED}"]
     lines += [f"{pattern} {_PLAIN}" for pattern in (*(f"*{suffix}" for suffix in TEXT_SUFFIXES), *TEXT_NAMES)]
     lines += [f"{_pattern(path)} {_FILTERED}" for path in long]

@@ -21,7 +21,7 @@ _REALM = 'Basic realm="a token of this server as the password", charset="UTF-8"'
 def git_error(
     request: Request, status: int, message: str, headers: dict[str, str], error: HubError | None
 ) -> Response | None:
-    """Return an error in the format of git or git-lfs, a 401 where credentials may help; None for all other clients."""
+    """Return an error in the format of git or git-lfs, a 401 if credentials could help; None for all other clients."""
     path = request.url.path
     is_lfs = "/info/lfs/" in path
     # Hugging Face's clients use the LFS URLs, too, but expect their own error format.

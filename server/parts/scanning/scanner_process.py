@@ -104,7 +104,7 @@ def _scan_itself(opened: BinaryIO, name: str, file: str = "") -> dict[str, dict[
     """Return the reports of both scanners about all bytes of a file as one pickle.
 
     `modelaudit-picklescan` takes any bytes for a pickle, so arrays and ZIP archives are kept from it. `pickle.load` ends at the first byte
-    of a ZIP archive, which asks for an object of the program that loads it.
+    of a ZIP archive, which requests an object from the program that loads it.
     """
     opened.seek(0)
     start = opened.read(_START_BYTES)
@@ -177,7 +177,7 @@ def _scan_each(
 
 
 class _Budget:
-    """What may still be read of an archive."""
+    """Remaining limits for reading an archive."""
 
     def __init__(self) -> None:
         self.members = MAX_MEMBERS

@@ -44,7 +44,7 @@ class UnknownJob(InvalidRequest):
 
 
 class TryRequest(BaseModel):
-    """A prompt, and what draws it."""
+    """A prompt, and the base and modules to use."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -57,7 +57,7 @@ class TryRequest(BaseModel):
         description="`name` or `name@revision`, one image each.",
         examples=[["mulan-yo"]],
     )
-    raw: bool = Field(default=True, description="Whether the base alone draws the prompt, too.")
+    raw: bool = Field(default=True, description="Whether to generate an image with the base alone, too.")
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
 
 
@@ -71,7 +71,9 @@ class TryColumnBody(Body):
     steps: int
     done: bool
     image: str | None = Field(description="Path of the PNG file, whose text fields say how it was generated.")
-    text: str = Field(description="The translation that was drawn, or why there is no image; usually empty.")
+    text: str = Field(
+        description="The translation that was used as the prompt, or the reason if there is no image; usually empty."
+    )
     seconds: float | None
 
 

@@ -166,9 +166,9 @@ def _missing_encoder(hub: LocalHub, caller: Caller, variant: Variant) -> str:
         try:
             encoder = hub.registry.get(pin.name, caller.readers())
         except (UnknownArtifact, InvalidRequest):
-            return f"its text encoder `{pin.name}` is not here"
+            return f"its text encoder `{pin.name}` is not available here"
         if not encoder.weights_digest:
-            return f"its text encoder is not here: an administrator can run `{encoder.pull_command}`"
+            return f"its text encoder is not available here: an administrator can run `{encoder.pull_command}`"
         if problem := encoder_problem(pin, encoder):
             return problem
     return ""

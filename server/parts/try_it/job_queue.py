@@ -29,7 +29,7 @@ _log = logging.getLogger("server.try")
 
 
 class JobQueue:
-    """Waiting and running jobs. `run` starts as many workers as the settings say."""
+    """Waiting and running jobs. `run` starts as many workers as configured."""
 
     def __init__(self, settings: Settings, command: Sequence[str] = COMMAND) -> None:
         self._settings = settings
@@ -40,7 +40,7 @@ class JobQueue:
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._workers = [_Worker(self, settings, command) for _ in range(settings.workers)]
         self.unavailable = ""
-        """Why no process can generate images, if one has said so."""
+        """Reason why no process can generate images, if one has reported it."""
 
     async def run(self) -> None:
         """Work on jobs until this task is cancelled; then end all processes."""
@@ -93,7 +93,7 @@ class JobQueue:
         return self._waiting.index(job) if job in self._waiting else 0
 
     def cancel(self, job: Job) -> None:
-        """Cancel a job. One that runs is asked to stop; its process is replaced if it does not."""
+        """Cancel a job. A running one is stopped; if it does not stop, its process is replaced."""
         if job in self._waiting:
             self._waiting.remove(job)
             self._touch_waiting()
@@ -177,7 +177,7 @@ class _Worker:
         try:
             async with asyncio.timeout(self._settings.seconds):
                 process = await self.start()
-                if job.is_finished:  # Cancelled before there was a process to tell.
+                if job.is_finished:  # Cancelled before a process was assigned.
                     return
                 process.send({"job": job.id, "request": job.request.to_json()})
                 async for event in process.events():

@@ -34,7 +34,7 @@ class TryIt(ServerPart):
         self._settings = configured_settings()
 
     def beside(self) -> AbstractContextManager[object]:
-        """Run the queue, and tell the processes of the server where it is."""
+        """Run the queue, and pass its address to the processes of the server."""
         from server.parts.try_it.service import running_service
 
         os.environ["HUB_TRY_SOCKET"] = str(self._running.enter_context(running_service(self._settings)))

@@ -32,7 +32,7 @@ class GenerationProcess:
 
     @classmethod
     async def start(cls, command: Sequence[str] = COMMAND) -> GenerationProcess:
-        """Start a process. In a session of its own it does not receive the terminal's Ctrl-C: it ends with its standard input."""
+        """Start a process. It has its own session, so it does not receive the terminal's Ctrl-C; it ends with its standard input."""
         pipe = asyncio.subprocess.PIPE
         return cls(
             await asyncio.create_subprocess_exec(
@@ -51,7 +51,7 @@ class GenerationProcess:
         return "\n".join(self._errors)
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send a message. A process that has ended is noticed by whoever reads its events."""
+        """Send a message. If the process has ended, the reader of its events notices."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(message).encode() + b"\n")
 

@@ -59,7 +59,7 @@ class _Service:
             asyncio.run(self._serve())
         except asyncio.CancelledError:
             pass
-        except Exception:  # noqa: BLE001 - the server goes on without images
+        except Exception:  # noqa: BLE001 - the server continues without images
             _log.exception("the queue of the page /try has ended")
         finally:
             self.started.set()

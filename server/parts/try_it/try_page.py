@@ -49,7 +49,7 @@ _MODULE = "adapter:"
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What the form contains, unchecked."""
+    """The contents of the form, unchecked."""
 
     prompt: str = ""
     language: str = ""
@@ -94,12 +94,12 @@ class Typed:
 
 
 async def show_try(request: Request, hub: Hub) -> Response:
-    """Show the form, filled as the address says."""
+    """Show the form, filled from the address."""
     return await _page(request, hub, Typed.from_query(request))
 
 
 async def show_job(request: Request, hub: Hub, job: Segment) -> Response:
-    """Show a job. One that was dropped leaves the form, filled as the address says."""
+    """Show a job. One that was dropped leaves the form, filled from the address."""
     try:
         found = await get_try(request, job)
     except UnknownJob as error:
@@ -165,7 +165,7 @@ async def _page(
         "problem": problem,
         "unavailable": str(missing or "") or unavailable or (NO_BASE if base is None else ""),
         "device": device,
-        # The script starts what a shared link describes, but not what is still being typed. A crawler starts nothing.
+        # The script starts the job of a shared link, but not of a prompt that is still being typed. A crawler starts nothing.
         "starts": "adapter" in query and "draft" not in query and bool(typed.prompt) and not (job or problem),
     }
     page = render("try.html", context, request=request, status=problem.status if problem else 200, headers=FORM_HEADERS)

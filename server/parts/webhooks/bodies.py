@@ -132,7 +132,7 @@ def change(
 
 def _check_url(hub: LocalHub, body: WebhookIn, url: str | None) -> None:
     if isinstance(body, ClientWebhookIn) and body.jobSourceId is not None:
-        raise NotServed("jobs are not served here: set the `url` of the webhook.")
+        raise NotServed("jobs are not supported: set the `url` of the webhook.")
     if url is not None:
         read_destination(url, allowed_hosts(hub.registry.database))
 

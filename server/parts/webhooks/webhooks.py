@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EVERYTHING = "everything"
 KINDS = ("model", "dataset", "user", "org", EVERYTHING)
-"""What can be watched, as on the Hugging Face Hub; `everything` is an addition for administrators."""
+"""Targets that can be watched, as on the Hugging Face Hub; `everything` is an addition for administrators."""
 DOMAINS = ("repo", "repo.content", "repo.config", "score", "discussion")
 """Scopes of events. `repo` includes `repo.*`; `discussion` is accepted but unused, because this server has no discussions."""
 MAX_WEBHOOKS = 20

@@ -40,7 +40,7 @@ async def resolve_file(request: Request, hub: Hub, revision: Segment, path: Segm
     """Return the file at `path`, or ranges of it, with the header `X-Repo-Commit`, which Hugging Face clients need."""
     respond = partial(_respond, request, hub, revision, path)
     # Clients request thousands of files at once. Threads that wait for Python's lock take as much processor time again as the request,
-    # which waits for nothing where registry and blobs are files of this machine.
+    # which does not block if registry and blobs are files of this machine.
     return respond() if hub.is_local else await run_in_threadpool(respond)
 
 

@@ -53,7 +53,7 @@ class LfsBatch(BaseModel):
 def plan_transfers(
     request: Request, hub: Hub, _page: PageCall, repository: VisibleRepository, body: LfsBatch
 ) -> Response:
-    """Return a link for each object, nothing for one that is already stored, or an error."""
+    """Return for each object a link, no link if it is already stored, or an error."""
     caller = caller_of(request, hub)
     if body.hash_algo not in _SHA256:
         error = _error(409, f"objects are identified by sha256, not {body.hash_algo[:40]!r}.")

@@ -109,7 +109,7 @@ def _lines(content: bytes) -> Iterator[str]:
 
 
 def _compile(pattern: str) -> re.Pattern[str] | None:
-    """Return the regular expression of a pattern; None for one that matches nothing."""
+    """Return the regular expression of a pattern; None if it cannot match anything."""
     segments = pattern.removeprefix("/").split("/")
     if not all(segments) or len(pattern) > _MAX_PATTERN:
         return None

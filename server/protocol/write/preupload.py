@@ -104,14 +104,14 @@ def plan_upload(
 
 
 def _refused(hub: LocalHub, repository: Repository, candidates: list[Candidate]) -> dict[str, str]:
-    """Map the paths that the policy refuses to the reasons, as far as names and first bytes tell; the commit looks at everything."""
+    """Map the paths that the policy refuses to the reasons, as far as names and first bytes show; the commit checks everything."""
     policy = policy_of(repository, hub.registry)
     problems = {each.path: sample_problem(each.path, each.start, policy=policy) for each in candidates}
     return {path: problem for path, problem in problems.items() if problem}
 
 
 def _read(hub: LocalHub, files: dict[str, File], path: str) -> bytes:
-    """Return a small file of the repository; nothing if it is missing, damaged or too large to be read."""
+    """Return a small file of the repository; empty if it is missing, damaged or too large."""
     file = files.get(path)
     if file is None or file.size_bytes > MAX_BYTES:
         return b""

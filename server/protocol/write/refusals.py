@@ -1,7 +1,7 @@
-"""Recognise clients that repeat a refused upload without end.
+"""Recognise clients that retry a refused upload endlessly.
 
-`upload_large_folder` of huggingface_hub before 2.0 puts the files of a refused request back and sends them again at once, for ever. It
-shows the error each time, and stops only if it is told to leave the files out.
+`upload_large_folder` of huggingface_hub before 2.0 puts the files of a refused request back and sends them again
+immediately, forever. It shows the error each time, and only stops if the response tells it to skip the files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MAX_REMEMBERED = 10_000
 
 
 class Refusals:
-    """When which account was last refused which files."""
+    """The files last refused to each account, with the time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

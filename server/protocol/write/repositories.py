@@ -61,7 +61,7 @@ class RepositorySettings(Visibility):
 def create_repository(request: Request, hub: Hub, _page: PageCall, body: NewRepository) -> Response:
     """Create an empty repository; 409 with its URL if it exists. Raises Unauthenticated, Forbidden, NotServed.
 
-    The name of a deleted or renamed one is free to those who may create in its namespace.
+    The name of a deleted or renamed one can be used by anyone who can create repositories in its namespace.
     """
     caller = caller_of(request, hub)
     name = _name(body, account_of(caller).name)
@@ -121,7 +121,7 @@ def _administered(request: Request, hub: LocalHub, name: ArtifactName) -> Reposi
 def is_dataset_kind(kind: Kind | None) -> bool:
     """Return whether a request is about data sets; None means models. Raises NotServed."""
     if kind in {"space", "kernel"}:
-        raise NotServed(f"{kind}s are not served here: this server has models and datasets.")
+        raise NotServed(f"{kind}s are not supported: this server only has models and datasets.")
     return kind == "dataset"
 
 

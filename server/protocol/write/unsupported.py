@@ -27,19 +27,19 @@ register_url_convertor("unserved", Unserved())
 def refuse_group(request: Request) -> Response:
     """Refuse requests for spaces, jobs, papers and so on. Raises NotServed."""
     group = request.url.path.split("/")[2]
-    raise NotServed(f"{group.replace('_', ' ')} are not served here: this server has models and datasets.")
+    raise NotServed(f"{group.replace('_', ' ')} are not supported: this server only has models and datasets.")
 
 
 def refuse_address(request: Request) -> Response:
     """Refuse requests to other paths of these features. Raises NotServed."""
     parts = request.url.path.strip("/").split("/")
     what = next((each for each in parts if each in {*GROUPS, "leaderboard", "xet-read-token", "uploads"}), parts[0])
-    raise NotServed(f"{what} are not served here: this server has models and datasets.")
+    raise NotServed(f"{what} are not supported: this server only has models and datasets.")
 
 
 def refuse_discussions() -> Response:
     """Refuse discussions and pull requests. Raises NotServed."""
-    raise NotServed("discussions and pull requests are not served here: commit to a branch instead.")
+    raise NotServed("discussions and pull requests are not supported: commit to a branch instead.")
 
 
 def list_harnesses() -> Response:

@@ -71,7 +71,7 @@ def _unet(base_folder: Path) -> Any:
 def make_change(
     make_module: Callable[..., Path], base_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Path]:
-    """Return a function that builds a module with a change of the given kind."""
+    """Return a function that builds a module with a change of a given kind."""
 
     def make(kind: str) -> Path:
         folder = make_module(f"{kind}-yo")

@@ -68,7 +68,7 @@ ONE_BLOCK: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Base:
-    """How to build a family's small base, and what its module must return."""
+    """How to build a family's small base, and the required output of its module."""
 
     make: Callable[[CLIPTokenizer], Any]
     architecture: str

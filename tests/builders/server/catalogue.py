@@ -40,8 +40,8 @@ def _home(request: pytest.FixtureRequest, folder: Path) -> Home:
 def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
     """Yield a hub on SQLite, or also on PostgreSQL for a test module that is marked with ON_BOTH.
 
-    `ada/yo` has two revisions and fits two of three bases; `ada/claims` has a good score that a paper reports. What both report of
-    themselves is reproduced."""
+    `ada/yo` has two revisions and fits two of three bases; `ada/claims` has a good score that a paper reports. The
+    self-reported scores of both are reproduced."""
     folder = tmp_path_factory.mktemp("hub")
     with LocalHub.open(_home(request, folder)) as opened:
         for name in ("ada", "bob"):

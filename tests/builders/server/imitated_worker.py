@@ -1,4 +1,4 @@
-"""A generation process that speaks the protocol of `hub.generation` without torch. The prompt says what it does.
+"""A generation process that speaks the protocol of `hub.generation` without torch. The prompt selects its behaviour.
 
 `crash` ends it, `hang` makes it deaf, `slow` works until it is cancelled, `fail` reports an error, `refuse` lacks libraries; every other
 prompt gets an image after two steps. `python imitated_worker.py refuse` cannot generate at all.

@@ -143,7 +143,7 @@ class Journey:
         self._note("sign_up.create_account", lambda: visitor.send("/signup", "/signup", {"name": "iris", **typed}))
 
     def organise(self):
-        """What a user does in the settings: profile, organisations, sessions and access requests."""
+        """A user's journey in the settings: profile, organisations, sessions and access requests."""
         ada, at = self.browse(), "/settings/organisations"
         ada.log_in()
         send = lambda action, **fields: ada.send("/settings", action, fields)  # noqa: E731

@@ -1,4 +1,4 @@
-"""Count the images that an evaluation draws, and find what it keeps while it runs."""
+"""Count the images that an evaluation generates, and find its stored results while it runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trainers.evaluation.prompts import image_results
 def draw_pairs(
     patch: Callable[..., None], drawn: list[str], stop: Callable[[], object] = lambda: None, after: int = 99
 ) -> None:
-    """Let images be drawn two at a time, list their prompts, and call `stop` once `after` were drawn."""
+    """Generate images two at a time, list their prompts, and call `stop` after `after` of them."""
     draw = generation.draw_images
 
     def draw_and_count(pipeline: Any, prompts: Sequence[Any], **settings: Any) -> torch.Tensor:

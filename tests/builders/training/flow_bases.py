@@ -1,4 +1,4 @@
-"""Save the small random bases that are trained by flow matching, at the size that their own settings say."""
+"""Save the small random bases that are trained by flow matching, at the size of their own settings."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def _characters(replaced: Mapping[str, str]) -> bytes:
 
 
 def _quantise(random: np.random.Generator, shape: tuple[int, ...]) -> tuple[bytes, NDArray[np.float32]]:
-    """Return random blocks of Q4_0 and their numbers, one by one as the format says."""
+    """Return random blocks of Q4_0 and their numbers, one by one according to the format."""
     blocks = int(np.prod(shape)) // 32
     scales = random.uniform(0.01, 0.05, blocks).astype("<f2")
     numbers = random.integers(0, 16, (blocks, 32))

@@ -23,7 +23,7 @@ def refused(run: Run, calls: Calls) -> None:
         assert response is not None, f"{method}: {error!r}"
         assert response.status_code == 501, f"{method}: {response.status_code} {response.text[:200]}"
         assert response.headers["x-error-code"] == "NotImplemented", method
-        assert "not served here" in response.json()["error"], f"{method}: {error}"
+        assert "not supported" in response.json()["error"], f"{method}: {error}"
     if not tried:
         raise Absent("calls huggingface.co, regardless of `HF_ENDPOINT`")
 

@@ -35,5 +35,5 @@ def test_every_class_of_a_family_is_in_diffusers() -> None:
 
 def test_a_class_that_cannot_take_embeddings_is_refused_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "model_index.json").write_text('{"_class_name": "OmniGenPipeline"}')
-    with pytest.raises(DoesNotFit, match=r"takes no language modules here \(its transformer reads the tokens"):
+    with pytest.raises(DoesNotFit, match=r"does not support language modules \(its transformer reads the tokens"):
         family_of(tmp_path)

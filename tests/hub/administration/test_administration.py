@@ -146,7 +146,7 @@ def test_malicious_files_are_listed_allowed_and_blocked_again(admin, hub):
     assert [each.action for each in admin.run(ListAudit(subject=digest, limit=2))] == ["file.block", "file.allow"]
 
 
-def test_the_audit_log_says_who_did_it_with_which_token(admin):
+def test_the_audit_log_records_the_account_and_the_token(admin):
     admin.run(AddUser(name="ada"))
     [entry] = admin.run(ListAudit(subject="ada", limit=10))
     assert (entry.actor, entry.token, entry.action, entry.detail) == ("root", "root's", "user.add", {"is_admin": False})

@@ -1,4 +1,4 @@
-"""Recommendations: only what can draw, the most trusted first, and how to train what is missing."""
+"""Recommendations: only usable modules, the most trusted first, and how to train a missing one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def on_sdxl(value, **changes):
 
 @pytest.fixture
 def ask(registry, tmp_path):
-    """Return a function that records artifacts and asks about Yoruba on `sdxl`."""
+    """Return a function that records artifacts and requests advice for Yoruba on `sdxl`."""
     store, recorded = open_store(tmp_path / "store"), set[str]()
 
     def asked(*artifacts, reproduced=False, **changes):
@@ -82,7 +82,7 @@ def test_prompts_that_were_not_trained_on_decide_before_those_that_were(ask):
     assert names(advice) == ["transfers", "learnt-by-heart"]
 
 
-def test_what_cannot_draw_on_the_base_is_left_out_with_the_reason(ask):
+def test_modules_that_do_not_work_on_the_base_are_left_out_with_the_reason(ask):
     advice = ask(
         a_module("linguahub/narrow", reads=Conditioning(width=512, length=77)),
         replace(a_module("linguahub/unpublished"), weights_digest=""),
@@ -135,7 +135,7 @@ def test_one_module_for_all_languages_comes_before_one_for_some(ask):
     assert advice.ready[1].unknown == ("it is not made for Swahili",)
 
 
-def test_where_nothing_exists_the_methods_that_train_are_listed_with_cost_and_line(ask):
+def test_without_a_module_the_methods_that_can_train_one_are_listed_with_cost_and_command(ask):
     advice = ask(languages=("ha",), budget=1000.0, needs=("culture",))
     best = advice.training[0]
     assert best.command == (
@@ -159,16 +159,16 @@ def test_a_cost_above_the_budget_comes_last(ask):
     assert advice.training[-1].within_budget is False
 
 
-def test_mclip_is_never_a_way_to_draw(ask):
+def test_mclip_is_never_recommended_for_generating_images(ask):
     advice = ask(languages=("ha", "sw", "yo", "hi", "zh", "ar", "fr", "am", "th", "ig"), needs=("many-languages",))
     assert "mclip" not in {each.method for each in advice.training}
-    assert advice.refused["mclip"] == "it retrieves images and cannot draw"
+    assert advice.refused["mclip"] == "it retrieves images and cannot generate them"
 
 
 @pytest.mark.parametrize(
     ("asked", "error"),
     [
-        ({"languages": ()}, "which language"), ({"languages": ("yo",) * 21}, "21 languages at once"),
+        ({"languages": ()}, "missing --lang"), ({"languages": ("yo",) * 21}, "21 languages at once"),
         ({"budget": -1.0}, "`budget` is -1"), ({"max_vram": 0.0}, "`max_vram` is 0"), ({"needs": ("speed",)}, "unknown need `speed`"),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The tables of advice say what the tests of `hub train` say, and name what exists."""
+"""The tables of advice agree with the tests of `hub train`, and only contain existing names."""
 
 from __future__ import annotations
 

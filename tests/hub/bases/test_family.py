@@ -48,7 +48,7 @@ def test_a_folder_that_is_not_a_base_is_refused(folder: Path) -> None:
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "NoPipeline"}))
     with pytest.raises(
         DoesNotFit,
-        match="`NoPipeline`, which takes no language modules here; supported families: allegro, altdiffusion, .*A family is a file",
+        match="`NoPipeline`, which does not support language modules; supported families: allegro, altdiffusion, .*A family is a file",
     ):
         conditioning_of(folder)
     (folder / "model_index.json").write_text("[")
@@ -63,7 +63,9 @@ CLASSES = [(family, name) for family in families() for name in family.pipeline_c
 
 
 @pytest.mark.parametrize(("family", "name"), CLASSES, ids=[name for _, name in CLASSES])
-def test_every_pipeline_of_a_family_asks_for_prompts_in_one_way(family: Family, name: str, tmp_path: Path) -> None:
+def test_every_pipeline_of_a_family_calls_encode_prompt_in_the_same_way(
+    family: Family, name: str, tmp_path: Path
+) -> None:
     made = family.with_language(getattr(diffusers, name))
     theirs = inspect.signature(getattr(diffusers, name).encode_prompt).parameters
     ours = dict(inspect.signature(made.encode_prompt).parameters)
@@ -78,7 +80,7 @@ def test_every_pipeline_of_a_family_asks_for_prompts_in_one_way(family: Family, 
 def test_a_base_that_plans_its_image_before_encoding_prompts_is_refused_with_the_reason(folder: Path) -> None:
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "GlmImagePipeline"}))
     with pytest.raises(
-        DoesNotFit, match="takes no language modules here \\(a language model writes the image's tokens"
+        DoesNotFit, match="does not support language modules \\(a language model writes the image's tokens"
     ):
         conditioning_of(folder)
 
@@ -129,10 +131,10 @@ sys.exit("hub.bases.families.flux" in sys.modules or "hub.bases.families.stable_
     assert subprocess.run([sys.executable, "-c", script], check=False, timeout=300).returncode == 0
 
 
-def test_training_refuses_a_base_of_a_family_that_does_not_say_how(tmp_path: Path) -> None:
+def test_training_refuses_a_base_of_a_family_without_training_support(tmp_path: Path) -> None:
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "KolorsPipeline"}))
     with pytest.raises(
-        DoesNotFit, match="is a KolorsPipeline, and training supports bases of class AuraFlowPipeline, Chroma"
+        DoesNotFit, match="is a KolorsPipeline, but training only supports bases of class AuraFlowPipeline, Chroma"
     ):
         FrozenBase.open(tmp_path, torch.device("cpu"))
 
@@ -179,7 +181,7 @@ def test_pixarts_conditioning_is_that_behind_its_caption_projection(tmp_path: Pa
         ("SanaPipeline", {"caption_channels": 2304}, Conditioning(width=2304, mask=True)),
     ],
 )  # fmt: skip
-def test_transformers_say_their_conditioning_in_their_configuration(
+def test_the_conditioning_of_transformers_is_read_from_their_configuration(
     tmp_path: Path, name: str, config: dict[str, int], expected: Conditioning
 ) -> None:
     (tmp_path / "transformer").mkdir()

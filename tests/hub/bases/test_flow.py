@@ -1,4 +1,4 @@
-"""Flow matching through frozen bases: what is trained through is what their pipelines generate with."""
+"""Flow matching through frozen bases: training uses the same predictions as their pipelines."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_noise_levels_of_stable_diffusion_3_are_logit_normal(tmp_path: Path) -> 
     assert logits.std() == pytest.approx(1.0, abs=0.1)
 
 
-def test_a_scheduler_of_flow_sigmas_gives_its_shift_and_another_one_is_refused(tmp_path: Path) -> None:
+def test_the_shift_of_a_scheduler_with_flow_sigmas_is_used_and_another_scheduler_is_refused(tmp_path: Path) -> None:
     import json
 
     from hub.errors import DoesNotFit

@@ -1,4 +1,4 @@
-"""A base saved without one of its components, such as Stable Diffusion 3 without T5, loads and trains without being told."""
+"""A base saved without one of its components, such as Stable Diffusion 3 without T5, loads and trains without further options."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def draw(pipe: StableDiffusion3Pipeline, prompt: str = "a cat") -> np.ndarray:
     return images
 
 
-def test_what_was_saved_as_none_is_missing(folder: Path) -> None:
+def test_a_component_that_was_saved_as_none_is_missing(folder: Path) -> None:
     assert {"text_encoder_3", "tokenizer_3"} <= missing_components(folder).keys()
     assert not {"text_encoder", "vae", "transformer", "_class_name"} & missing_components(folder).keys()
 
 
-def test_a_base_without_t5_draws_what_diffusers_draws(folder: Path) -> None:
+def test_a_base_without_t5_generates_the_images_of_diffusers(folder: Path) -> None:
     plain = StableDiffusion3Pipeline.from_pretrained(folder, text_encoder_3=None, tokenizer_3=None)
     assert np.array_equal(draw(load_pipeline(folder)), draw(plain))
 
 
-def test_a_module_draws_with_a_base_without_t5(folder: Path, tmp_path: Path) -> None:
+def test_a_module_works_with_a_base_without_t5(folder: Path, tmp_path: Path) -> None:
     encoder = save_encoder(tmp_path / "tiny-xlmr")
     module = save_module(FAMILY, tmp_path / "mulan-yo", encoder)
     pipe = load_pipeline(folder, module, encoder=encoder, module_variant=FAMILY)

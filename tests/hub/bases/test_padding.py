@@ -16,7 +16,7 @@ class _Denoiser:
 
 
 class _Pipeline:
-    """Only what the mixin asks of a pipeline."""
+    """Only the attributes of a pipeline that the mixin uses."""
 
     transformer = _Denoiser()
 

@@ -1,4 +1,4 @@
-"""What a base cannot do is refused in one line, before anything runs."""
+"""Unsupported requests to a base are refused in one line, before anything runs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_tokenizer_without_the_chat_template_that_a_base_needs_is_named(folder
         {"_class_name": "StableDiffusionPipeline", "unet": ["own_unet", "OwnUNet"]},
     ],
 )
-def test_a_base_with_code_of_its_own_is_refused(index: dict[str, object], tmp_path: Path) -> None:
+def test_a_base_with_its_own_code_is_refused(index: dict[str, object], tmp_path: Path) -> None:
     (tmp_path / "unet").mkdir()
     (tmp_path / "unet" / "own_unet.py").write_text("raise SystemExit('it ran')")
     (tmp_path / "model_index.json").write_text(json.dumps(index))
@@ -104,5 +104,5 @@ def test_a_conditioning_survives_json_and_old_ones_still_read() -> None:
         ({"streams": ["glyphs"]}, "mapping"),
     ],
 )
-def test_a_conditioning_that_says_nothing_sensible_is_refused(changes: dict[str, object], problem: str) -> None:
+def test_an_invalid_conditioning_is_refused(changes: dict[str, object], problem: str) -> None:
     assert any(problem in each for each in conditioning_problems({"width": 16, **changes}))

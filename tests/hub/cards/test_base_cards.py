@@ -1,4 +1,4 @@
-"""The card of a base says what its family reads, so that search and the loader agree on which modules fit."""
+"""The card of a base agrees with its family, so that search and the loader agree on which modules fit."""
 
 from __future__ import annotations
 

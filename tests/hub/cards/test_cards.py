@@ -60,7 +60,7 @@ def test_a_card_read_back_is_the_card_that_was_written(tmp_path):
     assert read_card(tmp_path, NAME) == card
 
 
-def test_writing_what_was_read_changes_no_byte(tmp_path):
+def test_writing_a_card_that_was_read_changes_no_byte(tmp_path):
     write_card(a_card(scores=SCORES), tmp_path)
     before = (tmp_path / "README.md").read_bytes()
     write_card(read_card(tmp_path, NAME), tmp_path)
@@ -106,7 +106,7 @@ def test_measured_in_a_card_is_self_reported_and_reproduced_is_refused(tmp_path)
     assert "provenance: measured" in text
     assert [score.provenance for score in read_card(tmp_path, NAME).scores] == [Provenance.SELF_REPORTED]
     (tmp_path / "README.md").write_text(text.replace("provenance: measured", "provenance: reproduced"))
-    with pytest.raises(InvalidCard, match="a card cannot say `reproduced`"):
+    with pytest.raises(InvalidCard, match="a card cannot claim `reproduced`"):
         read_card(tmp_path, NAME)
 
 
@@ -265,7 +265,7 @@ def test_several_licences_make_a_round_trip(tmp_path):
     assert read_card(tmp_path, NAME).license == "Unicode-3.0 AND OFL-1.1"
 
 
-def test_a_variant_says_what_it_was_made_for(tmp_path):
+def test_a_variant_names_its_base_and_encoder(tmp_path):
     variant = read_variant(a_folder(tmp_path / "a") / "emoji-sd")
     assert variant.folder == "emoji-sd"
     assert variant.base == Pin(name="linguahub/emoji-sd", digest=BASE_DIGEST)

@@ -1,4 +1,4 @@
-"""Every published system that the project knows has a card that says where it is, what it fits and what it needs."""
+"""Every published system has a card with its source, bases and requirements."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_no_curated_card_is_left_out(hub: LocalHub) -> None:
 
 
 @pytest.mark.parametrize("artifact", PUBLISHED, indirect=True)
-def test_a_published_system_says_where_it_is_under_which_licence_for_which_languages(artifact: Artifact) -> None:
+def test_a_published_system_has_its_source_licence_and_languages(artifact: Artifact) -> None:
     assert artifact.upstream
     for upstream in artifact.upstream:
         assert upstream.repository.count("/") == 1
@@ -77,13 +77,13 @@ def test_an_unknown_licence_is_reported(artifact: Artifact) -> None:
 
 
 @pytest.mark.parametrize("artifact", PUBLISHED, indirect=True)
-def test_a_licence_of_its_own_has_a_name(artifact: Artifact) -> None:
+def test_a_custom_licence_has_a_name(artifact: Artifact) -> None:
     card = read_card(_folder(artifact), artifact.name)
     assert bool(card.terms.name) is ("other" in card.license.split(" AND "))
 
 
 @pytest.mark.parametrize("artifact", [*ADAPTERS, *PROJECTORS], indirect=True)
-def test_a_published_module_says_what_it_fits(artifact: Artifact, hub: LocalHub) -> None:
+def test_a_published_module_names_its_base(artifact: Artifact, hub: LocalHub) -> None:
     assert artifact.bases
     assert artifact.method
     for base in artifact.bases:
@@ -93,7 +93,7 @@ def test_a_published_module_says_what_it_fits(artifact: Artifact, hub: LocalHub)
 
 
 @pytest.mark.parametrize("artifact", BASES, indirect=True)
-def test_a_base_says_what_it_reads_and_how_much_memory_it_takes(artifact: Artifact) -> None:
+def test_a_base_has_its_conditioning_and_memory(artifact: Artifact) -> None:
     assert artifact.kind == "base"
     assert artifact.conditioning is not None
     card = read_card(_folder(artifact), artifact.name)
@@ -104,7 +104,7 @@ def test_a_base_says_what_it_reads_and_how_much_memory_it_takes(artifact: Artifa
 
 
 @pytest.mark.parametrize("artifact", [*ENCODERS, *MCLIPS], indirect=True)
-def test_an_encoder_says_how_much_of_it_is_read(artifact: Artifact) -> None:
+def test_an_encoder_has_the_size_of_its_text_half(artifact: Artifact) -> None:
     assert artifact.kind == ("projector" if artifact.name.name in MCLIPS else "encoder")
     assert read_card(_folder(artifact), artifact.name).parameters
 

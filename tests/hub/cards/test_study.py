@@ -1,4 +1,4 @@
-"""The curated cards hold the numbers that the study behind this project prints, cell by cell, and say which of them are doubted."""
+"""The curated cards contain the numbers of the study behind this project, cell by cell, and mark the disputed ones."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_every_cell_of_the_tables_is_listed_once():
         assert all(tuple(row) == columns for row in rows.values())
 
 
-def test_a_cell_without_a_score_says_why():
+def test_a_cell_without_a_score_has_a_reason():
     without = [cell for cell in CELLS if not cell["card"]]
     assert all(cell["reason"] for cell in without)
     tables = {cell["printed"] for cell in without if cell["table"] in GRIDS}
@@ -97,7 +97,7 @@ def test_a_doubted_cell_is_disputed_with_the_verdict_and_the_reason(published):
                 assert score.reason == (f"{cell['verdict']}: {cell['reason']}" if is_doubted else "")
 
 
-def test_the_cards_quote_the_study_for_nothing_else(published):
+def test_the_cards_quote_the_study_only_for_its_cells(published):
     quoted = sorted(score.source for scores in published.values() for score in scores if TITLE in score.source)
     assert len(quoted) == sum(bool(cell["card"]) for cell in CELLS)
     assert len(set(quoted)) == len(quoted)
@@ -131,7 +131,7 @@ def test_mclips_own_protocol_and_the_standard_one_are_different_benchmarks(publi
         assert all(benchmark.endswith("-mclip") is is_mclip for benchmark in recalls), name
 
 
-def test_what_others_published_about_one_metric_of_a_benchmark_has_one_direction_and_quality_has_one_unit(published):
+def test_published_scores_of_one_metric_of_a_benchmark_have_one_direction_and_quality_has_one_unit(published):
     scales = defaultdict(set)
     for scores in published.values():
         for score in scores:

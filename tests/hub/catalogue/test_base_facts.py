@@ -16,7 +16,7 @@ def hub():
         yield opened
 
 
-def test_the_list_has_every_base_with_what_its_card_says(hub):
+def test_the_list_has_every_base_with_the_facts_of_its_card(hub):
     bases, total = list_bases(hub.registry, hub.store, ())
     assert total == len(bases) == hub.registry.find(Query(kind="base", limit=0)).total
     known = {each.short: each for each in bases}

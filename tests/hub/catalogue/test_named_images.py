@@ -78,7 +78,7 @@ def test_only_curated_data_sets_of_these_tables_are_browsable(tables):
         assert not is_browsable(hub.registry, hub.registry.get("linguahub/emoji-sd"))
 
 
-def test_tables_of_another_format_are_refused_and_leave_nothing(tmp_path, monkeypatch):
+def test_tables_of_another_format_are_refused_and_leave_nothing_behind(tmp_path, monkeypatch):
     with LocalHub.open() as hub:
         dataset = hub.registry.get("datasets/linguahub/emoji")
         names = next(file for file in hub.registry.revision(dataset.name).files if file.path == "names.parquet")

@@ -28,7 +28,7 @@ def owner(hub, name, readers=()):
     return find_owner(hub.registry, hub.accounts, name, readers)
 
 
-def test_an_organisation_has_members_and_the_artifacts_that_a_reader_may_see(hub):
+def test_an_organisation_has_members_and_the_artifacts_that_a_reader_can_see(hub):
     found = owner(hub, "LAB")
     assert (found.name, found.full_name, found.kind) == ("lab", "The lab", "organisation")
     assert [(each.name, each.role) for each in found.members] == [("ada", "admin")]

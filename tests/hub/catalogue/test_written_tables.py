@@ -1,4 +1,4 @@
-"""The tables of methods and benchmarks say what trainers has, for a server without it."""
+"""The tables of methods and benchmarks, for a server without trainers, agree with trainers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_every_method_of_hub_train_is_written():
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_method_has_the_phases_of_its_plan_and_draws_if_the_advice_says_so(hub, name):
+def test_a_method_has_the_phases_of_its_plan_and_generates_images_if_the_advice_lists_it(hub, name):
     page, plan = method_page(hub.registry, hub.store, name, ()), get_plan(name)
     assert [(each.name, each.optional) for each in page.phases] == [(each.name, each.optional) for each in plan.phases]
     assert page.method.draws == (name in {each.name for each in methods()})

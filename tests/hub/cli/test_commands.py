@@ -33,7 +33,7 @@ def test_without_arguments_it_prints_its_help(hub):
     assert hub() == hub("--help")
 
 
-def test_a_command_that_cannot_be_imported_says_so_when_it_is_run_and_never_before(hub, advertise):
+def test_a_command_that_cannot_be_imported_reports_it_when_it_is_run_and_never_before(hub, advertise):
     advertise(greet="tests_of_another_package:greet")
     assert hub("search").code == 0
     answer = hub("greet", "--loudly", "you")

@@ -101,7 +101,7 @@ def as_(far: LocalHub, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]
     ],
     ids=" ".join,
 )  # fmt: skip
-def test_an_endpoint_says_what_its_own_installation_says(
+def test_an_endpoint_prints_the_same_as_its_own_installation(
     hub: Any, far: LocalHub, endpoint: str, command: tuple[str, ...]
 ):
     code, out, err = hub(*command, "--endpoint", endpoint)
@@ -317,7 +317,7 @@ def test_a_token_is_sent_only_to_the_endpoint(hub: Any, far: LocalHub, endpoint:
 
 
 @pytest.mark.parametrize("command", [("show",), ("pull",), ("diff", "1"), ("alias",), ("yank", "1", "--reason", "x")])
-def test_a_private_name_of_the_endpoint_is_said_not_to_exist(
+def test_a_private_name_of_the_endpoint_does_not_exist_for_others(
     hub: Any, far: LocalHub, endpoint: str, as_: Any, command: tuple[str, ...]
 ):
     name = ArtifactName("ada", "yo-hidden")

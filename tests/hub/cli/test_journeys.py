@@ -1,4 +1,4 @@
-"""What a person does with `hub`, one command after the other, and what happens when it cannot be done."""
+"""Journeys of a user with `hub`, command by command, and their errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.builders.artifacts import a_card, a_score
 from tests.builders.hub import delete_registry
 
 
-def test_what_was_pushed_is_found_shown_and_pulled_again(hub, folder, tmp_path):
+def test_a_pushed_artifact_is_found_shown_and_pulled_again(hub, folder, tmp_path):
     pushed = hub("push", folder, "--message", "First.")
     assert (pushed.code, pushed.err) == (0, "")
     assert pushed.out.startswith("ade/mulan-sw revision 1 (")
@@ -92,7 +92,7 @@ def test_show_tells_programs_everything(hub):
     assert shown["revisions"][0]["number"] == 1
 
 
-def test_bases_say_what_their_denoisers_read(hub):
+def test_bases_print_the_conditioning_of_their_denoisers(hub):
     assert "any × 8" in hub("bases").out
     (base,) = json.loads(hub("bases", "--json").out)
     assert base["conditioning"] == {"width": 8, "length": None, "pooled_width": None, "mask": False}
@@ -206,7 +206,7 @@ def test_a_wrong_card_is_refused_with_its_reason(hub, folder, old, new, message)
     assert answer.err.count("\n") == 1
 
 
-def test_what_is_not_there_is_refused_with_near_names(hub, tmp_path):
+def test_unknown_names_are_refused_with_similar_ones(hub, tmp_path):
     for arguments in (["show", "mulan-yp"], ["pull", "mulan-yp"]):
         answer = hub(*arguments)
         assert answer.code == 2
@@ -312,13 +312,13 @@ def doctors_word_on(hub, what):
     return next(finding for finding in findings if finding["what"] == what)
 
 
-def test_doctor_says_which_schema_the_registry_has_and_should_have(hub):
+def test_doctor_shows_which_schema_the_registry_has_and_should_have(hub):
     assert f"{HEAD}, expected {HEAD}" in hub("doctor").out
     found = doctors_word_on(hub, "schema")
     assert (found["state"], found["found"], found["expected"]) == ("ok", HEAD, HEAD)
 
 
-def test_doctor_says_that_the_registry_is_a_newer_linguahubs(hub, home):
+def test_doctor_reports_a_registry_of_a_newer_linguahub(hub, home):
     hub("index")
     with closing(sqlite3.connect(home / "registry.db")) as registry:
         registry.executescript("UPDATE alembic_version SET version_num = '0999'")

@@ -1,4 +1,4 @@
-"""Mistakes that need no tensor library are told before one is imported, and libraries do not write between the lines."""
+"""Mistakes that need no tensor library are reported before one is imported, and libraries do not print between the lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What imported files compute, against straightforward computations from their own keys."""
+"""Outputs of imported files, compared with straightforward computations from their own keys."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def layer_norm(w: Weights, name: str, x: Tensor) -> Tensor:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, hidden: Tensor | None = None) -> Tensor:
-    """Head by head; `hidden` (B, L) is true where nothing may look."""
+    """Head by head; `hidden` (B, L) is true for masked positions."""
     answers, part = [], q.shape[-1] // heads
     for head in range(heads):
         here = slice(head * part, (head + 1) * part)
@@ -332,7 +332,7 @@ def test_alt_has_three_read_outs(which, tmp_path):
     }
     torch.testing.assert_close(found, ways[which], **CLOSE)
     wrong = states[-1] if which == "m18" else states[-2]
-    assert (tokens - wrong).abs().max() > 0.01, "the readouts of layers can be told apart"
+    assert (tokens - wrong).abs().max() > 0.01, "the readouts of layers differ"
 
 
 @pytest.mark.parametrize("segments", [1, 2], ids=["XLM-R", "LaBSE"])

@@ -1,4 +1,4 @@
-"""Every published layout comes in and goes out again, byte for byte."""
+"""Every published layout is imported and exported again, byte for byte."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_missing_a_superfluous_and_a_misshapen_tensor_are_all_named(published,
 
 @pytest.mark.parametrize("published", [named("mulan"), named("ella"), named("mclip")], ids=lambda each: each.name)
 @pytest.mark.parametrize("change", ["cut", "extended"])
-def test_a_cut_and_an_extended_file_are_damaged_and_leave_nothing(published, change, tmp_path):
+def test_a_truncated_and_an_extended_file_are_damaged_and_leave_nothing_behind(published, change, tmp_path):
     source, _ = write(published, tmp_path / "from")
     content = source.read_bytes()
     source.write_bytes(content[: len(content) * 2 // 3] if change == "cut" else content + b"more")
@@ -128,7 +128,7 @@ def test_a_cut_and_an_extended_file_are_damaged_and_leave_nothing(published, cha
     assert not (tmp_path / "variant").exists()
 
 
-def test_a_file_without_what_tells_its_sizes_is_compared_with_the_nearest_format(tmp_path):
+def test_a_file_without_the_keys_that_determine_its_sizes_is_compared_with_the_nearest_format(tmp_path):
     shapes = mulan(16)
     del shapes["queries"]
     torch.save(random(shapes | {"stranger": (2,)}), tmp_path / "file")
@@ -172,7 +172,7 @@ def test_an_encoder_in_the_file_needs_its_tokenizer(tmp_path):
     assert (tmp_path / "variant" / "encoder" / "tokenizer.json").is_file()
 
 
-def test_what_stays_behind_is_told(tmp_path):
+def test_tensors_that_are_not_converted_are_listed(tmp_path):
     _, _, found = imported(named("mclip"), tmp_path)
     assert "model.encoder.clip (2 tensors)" in found.left
     assert "model.encoder.xlmr (37 tensors)" in found.left

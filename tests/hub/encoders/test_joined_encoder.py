@@ -239,11 +239,11 @@ def test_widths_that_do_not_add_up_are_refused(
 
 def test_read_outs_of_several_lengths_cannot_be_joined(xlmr_folder: Path) -> None:
     whole = TextEncoder.from_folder(xlmr_folder)
-    with pytest.raises(DoesNotFit, match=r"equally many tokens, and these give \[12, 1\]"):
+    with pytest.raises(DoesNotFit, match=r"the same number of tokens, but these give \[12, 1\]"):
         JoinedEncoder((whole, whole.with_readout("mean"))).encode(["aja"], 12)
 
 
-def test_a_token_counts_when_any_encoder_says_so(xlmr_folder: Path, bert_folder: Path) -> None:
+def test_a_token_counts_if_any_encoder_counts_it(xlmr_folder: Path, bert_folder: Path) -> None:
     parts = TextEncoder.from_folder(xlmr_folder), TextEncoder.from_folder(bert_folder / "text_encoder")
     _, mask_BL = JoinedEncoder(parts).encode(["aja eye", "x"], 12)
     own = [part.encode(["aja eye", "x"], 12)[1] for part in parts]

@@ -122,7 +122,7 @@ def test_an_unknown_readout_is_refused_with_the_known_ones(folder: Path) -> None
         TextEncoder.from_folder(folder, readout="last")
 
 
-def test_nothing_in_an_encoder_learns(folder: Path) -> None:
+def test_no_weight_of_an_encoder_is_trained(folder: Path) -> None:
     encoder = TextEncoder.from_folder(folder)
     assert not any(parameter.requires_grad for parameter in encoder.model.parameters())
     assert not encoder.encode(["aja"], LENGTH)[0].requires_grad

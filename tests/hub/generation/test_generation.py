@@ -33,7 +33,7 @@ def ignore(column: int, steps: int, step: int) -> None:
     pass
 
 
-def test_each_column_is_drawn_from_the_same_request_and_records_how(local_hub: LocalHub):
+def test_each_column_is_generated_from_the_same_request_and_records_its_settings(local_hub: LocalHub):
     module = pinned(local_hub, "mulan-yo")
     steps: list[tuple[int, int, int]] = []
     request = a_request(local_hub, None, module)

@@ -1,4 +1,4 @@
-"""Every bad input that a module can bring to a pipeline is one line that names the next command, and the pipeline draws as before."""
+"""Every bad input that a module can bring to a pipeline is one line that names the next command, and the pipeline generates the same images as before."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Case(NamedTuple):
 
 @dataclasses.dataclass
 class World:
-    """A pipeline that reads through a module of its own, and what bad inputs are made of."""
+    """A pipeline with its own module, and the material of bad inputs."""
 
     pipe: Any
     hub: LocalHub
@@ -70,7 +70,7 @@ def world(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Callable[..., Any], make_module: Callable[..., Path],
     encoder_folder: Path, base_folder: Path, empty_registry: Path,
 ) -> Any:  # fmt: skip
-    """The pipeline has a module of its own already, which must go on reading."""
+    """The pipeline already has its own module, which must continue to read."""
     cache = tmp_path / "cache"
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
     monkeypatch.setattr("huggingface_hub.constants.HF_XET_CACHE", str(tmp_path / "xet-cache"))
@@ -265,7 +265,9 @@ def test_a_pooled_vector_that_a_base_wants_and_a_module_has_not(
     check(world, case, draw, lambda: on_sdxl(world, xl_folder))
 
 
-def test_a_gated_encoder_says_how_to_get_access(world: World, gated: str, draw: Callable[..., Tensor]) -> None:
+def test_the_error_for_a_gated_encoder_explains_how_to_get_access(
+    world: World, gated: str, draw: Callable[..., Tensor]
+) -> None:
     said = f"`far-xlmr` is gated: accept its terms at {gated}/org/xlmr, then `hf auth login`, then"
     case = Case(far_encoder, Unreachable, (said,), "`hub pull far-xlmr`")
     check(world, case, draw, lambda: world.pipe.load_adapter(far_encoder(world)))

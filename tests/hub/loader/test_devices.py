@@ -1,4 +1,4 @@
-"""Parts of a pipeline may be on any device: what a module computes is always where its consumer is, and in the type of the load.
+"""Parts of a pipeline can be on any device: the output of a module is always on the device of its consumer, and in the data type of the load.
 
 The devices are imitated, and refuse operands that are elsewhere (`tests.builders.imitated_device`).
 """
@@ -58,7 +58,7 @@ def test_tensors_on_several_devices_are_refused(gpu: torch.device, second: torch
 
 
 @pytest.mark.parametrize("family", ["stable-diffusion-xl", "pixart", "flux"])
-def test_a_pipeline_on_a_device_draws_as_on_the_cpu(
+def test_a_pipeline_on_a_device_generates_the_same_as_on_the_cpu(
     family: str, load: Any, draw: Any, gpu: torch.device, tmp_path: Path
 ) -> None:
     base, encoder = save_base(family, tmp_path / family), save_encoder(tmp_path / "encoder")

@@ -99,7 +99,7 @@ def load(hub: LocalHub) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("base", served.BASES)
-def test_a_module_for_one_language_is_fetched_and_draws_on_each_base_of_mulan(
+def test_a_module_for_one_language_is_fetched_and_works_on_each_base_of_mulan(
     base: str, load: Any, hub: LocalHub, caplog: Any
 ):
     with caplog.at_level(logging.INFO, logger="hub.loader.sources"):
@@ -117,7 +117,7 @@ def test_a_module_for_one_language_is_fetched_and_draws_on_each_base_of_mulan(
     assert "Convert mulanai/mulan-lang-adapter/" in hub.registry.revision(module.name).message
 
 
-def test_what_was_fetched_loads_without_a_network(load: Any, monkeypatch: pytest.MonkeyPatch):
+def test_a_fetched_module_loads_without_a_network(load: Any, monkeypatch: pytest.MonkeyPatch):
     load("sd15", "mulan-yo")
     load("eve/only-fp16")
     _ask(CLOSED, monkeypatch)
@@ -201,7 +201,7 @@ def test_a_name_without_a_module_for_the_base_is_refused_before_anything_is_fetc
         load("sdxl", "mulan-sd15-aesthetic")
 
 
-def test_the_command_draws_and_records_the_module_that_stood_in(
+def test_the_command_generates_an_image_and_records_the_module_that_stood_in(
     hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ):
     monkeypatch.setenv("HUB_HOME", str(hub.home.folder))

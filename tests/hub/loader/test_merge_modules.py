@@ -34,7 +34,7 @@ def test_linear_is_the_weighted_mean(make_module: Any, load: Any, tmp_path: Path
     assert torch.equal(tokens(pipe, "aja", language="sw"), tokens(pipe, "aja", language="yo"))
 
 
-def test_its_config_and_card_say_what_it_was_made_of(make_module: Any, tmp_path: Path) -> None:
+def test_its_config_and_card_list_the_merged_modules(make_module: Any, tmp_path: Path) -> None:
     parts = [make_module("mulan-yo"), make_module("mulan-sw", ("sw",), seed=3)]
     made = merge(parts, tmp_path / "both")
     config = json.loads((made / VARIANT / "config.json").read_text())
@@ -46,7 +46,7 @@ def test_its_config_and_card_say_what_it_was_made_of(make_module: Any, tmp_path:
     assert "`mulan-yo`, weight 0.5" in (made / "README.md").read_text()
 
 
-def test_ties_trims_elects_signs_and_averages_what_agrees() -> None:
+def test_ties_trims_elects_signs_and_averages_entries_that_agree() -> None:
     parent = {"w": torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0])}
     first = {"w": parent["w"] + torch.tensor([4.0, -3.0, 0.1, 2.0, 0.0])}
     second = {"w": parent["w"] + torch.tensor([2.0, 1.0, 0.2, -5.0, 0.0])}

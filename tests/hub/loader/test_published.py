@@ -1,4 +1,4 @@
-"""What the README says of a published adapter, on small files of the same layout: pull, fetch the halves, draw."""
+"""The README's example of a published adapter, with small files of the same layout: pull, fetch the halves, generate."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_mulan_is_pulled_and_generates_with_the_text_half_of_internvl(hub: Local
     assert image.shape == (1, 16, 16, 3)
 
 
-def test_a_pull_that_finds_nothing_leaves_nothing(hub: LocalHub, tmp_path: Path) -> None:
+def test_a_pull_without_a_result_leaves_nothing_behind(hub: LocalHub, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "cache" / "models--org--mulan" / "snapshots" / COMMIT)
     before = hub.registry.revisions("linguahub/far-mulan")
     from hub.errors import Unreachable

@@ -1,4 +1,4 @@
-"""What cannot be composed is refused in one line, before any weight is read where that is possible."""
+"""Impossible compositions are refused in one line, before any weight is read if possible."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_a_base_of_an_unknown_family_is_refused(load: Any, base_folder: Path, tm
     shutil.copytree(base_folder, other)
     index = json.loads((other / "model_index.json").read_text())
     (other / "model_index.json").write_text(json.dumps({**index, "_class_name": "KandinskyPipeline"}))
-    with pytest.raises(DoesNotFit, match="`other` is a `KandinskyPipeline`, which takes no language modules"):
+    with pytest.raises(DoesNotFit, match="`other` is a `KandinskyPipeline`, which does not support language modules"):
         load(base=other)
     with pytest.raises(DoesNotFit, match="has no pipeline `StableDiffusionXLPipeline`"):
         load(pipeline_class=StableDiffusionXLPipeline)

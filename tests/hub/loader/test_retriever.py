@@ -1,4 +1,4 @@
-"""`load_retriever` reads every dual encoder of transformers alike, and every module that brings texts beside its images."""
+"""`load_retriever` supports every dual encoder of transformers, and every module that brings texts beside its images."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_m_clip_reads_texts_beside_the_images_of_its_clip(own: bool, tmp_path: P
     assert retriever.search("aja", 1)[0].key == "abc"[best]
 
 
-def test_what_does_not_fit_is_one_line(tmp_path: Path) -> None:
+def test_a_misfit_is_one_line(tmp_path: Path) -> None:
     save_dual("CLIP", tmp_path / "dual")
     wide, _ = m_clip(tmp_path / "wide", "dual", own=True, feature_width=JOINT + 1)
     folder, _ = m_clip(tmp_path / "fits", "dual", own=True)

@@ -1,4 +1,4 @@
-"""A base may have two denoisers, as Wan 2.2: modules that only read prompts serve both, others are refused."""
+"""A base can have two denoisers, like Wan 2.2: modules that only read prompts work with both, others are refused."""
 
 from __future__ import annotations
 

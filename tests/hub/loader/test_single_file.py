@@ -64,7 +64,7 @@ def images(pipe: Any) -> torch.Tensor:
     return torch.from_numpy(pipe("dog", num_inference_steps=2, output_type="np", generator=generator).images)
 
 
-def test_a_checkpoint_draws_what_its_folder_draws(load: Any, base: Path, checkpoint: Path, offline: Path):
+def test_a_checkpoint_generates_the_same_as_its_folder(load: Any, base: Path, checkpoint: Path, offline: Path):
     seed(offline, REPOSITORY, base)
     expected = images(load(base))
     torch.testing.assert_close(images(load(checkpoint)), expected)

@@ -130,7 +130,7 @@ def test_an_older_revision_of_a_module_can_be_loaded(local_hub: Any, tmp_path: P
         ("", [], r"`mulan-far` cannot be loaded: read why with `hub show linguahub/mulan-far --card`"),
     ],
 )
-def test_a_card_without_weights_says_how_to_get_them(
+def test_the_error_for_a_card_without_weights_explains_how_to_get_them(
     method: str, upstream: list[Any], said: str, local_hub: Any, tmp_path: Path
 ) -> None:
     card = {
@@ -146,7 +146,9 @@ def test_a_card_without_weights_says_how_to_get_them(
         load_pipeline("tiny-sd", "mulan-far", hub=local_hub)
 
 
-def test_an_upstream_base_out_of_reach_says_so(local_hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_upstream_base_is_reported(
+    local_hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     conditioning = {"width": 768, "length": None, "pooled_width": None, "mask": False}
     upstream = [{"repository": "nobody/far-sd", "file": "model_index.json", "revision": "main"}]
     ours = {"kind": "base", "summary": "Elsewhere.", "conditioning": conditioning, "upstream": upstream}

@@ -81,7 +81,9 @@ def test_an_encoder_half_downloaded_is_refused_and_the_pipeline_stays(
     assert pipe.get_active_adapters() == []
 
 
-def test_a_gated_base_says_how_to_get_access(load: Callable[..., Any], hub: LocalHub, gated: str) -> None:
+def test_the_error_for_a_gated_base_explains_how_to_get_access(
+    load: Callable[..., Any], hub: LocalHub, gated: str
+) -> None:
     with pytest.raises(Unreachable) as caught:
         load(base="far-sd", hub=hub)
     assert str(caught.value) == (
@@ -96,7 +98,9 @@ class Narrow(StableDiffusionPipeline):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
 
-def test_a_device_without_room_says_what_would_fit(load: Callable[..., Any], base_folder: Path) -> None:
+def test_the_error_for_too_little_memory_names_options_that_would_fit(
+    load: Callable[..., Any], base_folder: Path
+) -> None:
     with pytest.raises(OutOfMemory) as caught:
         load(device="meta", pipeline_class=Narrow, dtype=torch.float32)
     parts = StableDiffusionPipeline.from_pretrained(base_folder).components
@@ -108,7 +112,7 @@ def test_a_device_without_room_says_what_would_fit(load: Callable[..., Any], bas
     assert f"`pipe.enable_model_cpu_offload()` takes {sizes[largest] / 1e6:.1f} MB, its {largest}" in text
 
 
-def test_an_encoder_without_room_says_which_quantisation_would_fit() -> None:
+def test_the_error_for_a_large_encoder_names_a_quantisation_that_would_fit() -> None:
     text = encoder_advice("internvl-14b-text", 6_680_883_200, 2 * 6_680_883_200, torch.device("cpu"))
     assert text == (
         'the text encoder `internvl-14b-text` takes 13.36 GB and does not fit cpu: `encoder_quantisation="8bit"` takes 6.68 GB, '
@@ -168,7 +172,7 @@ def test_a_module_trained_on_another_digest_of_the_base_is_refused(make_module: 
         check_fit(module, base)
 
 
-def test_a_language_without_a_module_says_who_reads_and_where_to_look(
+def test_the_error_for_a_language_without_a_module_lists_the_loaded_ones_and_the_search(
     load: Callable[..., Any], make_module: Any
 ) -> None:
     pipe = load(make_module("mulan-yo"))

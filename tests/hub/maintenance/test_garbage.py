@@ -181,7 +181,7 @@ def start():
         yield start
 
 
-def test_a_collector_killed_beside_a_writer_loses_nothing(tmp_path, start):
+def test_a_collector_killed_beside_a_writer_loses_no_blob(tmp_path, start):
     a_hub(tmp_path).close()
     writer = start(WRITER, tmp_path, 12)
     reader = threading.Thread(target=writer.communicate)

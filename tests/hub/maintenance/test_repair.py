@@ -1,4 +1,4 @@
-"""Every copy of a blob heals it."""
+"""Every copy of a blob restores it."""
 
 import pytest
 from huggingface_hub import constants

@@ -68,7 +68,7 @@ def test_a_deleted_registry_is_rebuilt_the_same(tmp_path, cards):
         assert verify(hub.registry, hub.store) == []
 
 
-def test_curated_cards_belong_to_linguahub_unless_they_say_otherwise(tmp_path, cards):
+def test_curated_cards_belong_to_linguahub_unless_they_name_another_owner(tmp_path, cards):
     with a_hub(tmp_path, cards) as hub:
         assert hub.registry.names() == ["linguahub/mulan-sw", "someone/mulan-hi"]
 
@@ -110,7 +110,7 @@ def test_a_card_with_its_former_content_is_its_former_revision(tmp_path, cards):
         assert everything(hub) == kept
 
 
-def test_what_was_built_on_a_card_stays_the_head_until_the_card_changes(tmp_path, cards):
+def test_a_revision_on_top_of_a_card_stays_the_head_until_the_card_changes(tmp_path, cards):
     folder = cards / "adapters" / "mulan-sw"
     name = ArtifactName("linguahub", "mulan-sw")
     with a_hub(tmp_path, cards) as hub:

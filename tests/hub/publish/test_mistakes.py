@@ -184,7 +184,7 @@ def test_a_header_that_was_not_sent_whole_is_left_to_the_commit():
     assert "its header would have" in texts([listed("m.safetensors", lie)])["m.safetensors"]
 
 
-def test_sizes_that_nothing_can_have_are_refused():
+def test_impossible_sizes_are_refused():
     assert "split it" in texts([ListedFile("m.safetensors", 10**15, WEIGHTS[:20])])["m.safetensors"]
     assert "shorten it" in texts([ListedFile("README.md", MAX_CARD + 1, b"---")])["README.md"]
 

@@ -101,7 +101,7 @@ def test_a_duplicate_starts_with_the_current_revision(hub, two):
     assert hub.registry.get(target).summary == "Honest."
 
 
-def test_a_rebuilt_registry_knows_what_was_yanked(hub, two, tmp_path):
+def test_a_rebuilt_registry_knows_the_yanked_revisions(hub, two, tmp_path):
     withdraw(hub)
     drain_outbox(hub.registry, hub.store)
     hub.close()

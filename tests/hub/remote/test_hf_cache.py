@@ -1,4 +1,4 @@
-"""What Hugging Face's cache holds is compared with the digests that it is named by: one clear line, and a command that mends it."""
+"""Files in Hugging Face's cache are compared with the digests in their names: one clear line, and a command that fixes it."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_verify_reads_everything_anew(world: World, capsys: pytest.CaptureFixtur
     assert "Fetch it again with `hub pull far-sd`." in told.err
 
 
-def test_verify_says_when_an_artifact_has_nothing_in_the_cache(
+def test_verify_reports_an_artifact_without_files_in_the_cache(
     world: World, tmp_path: Path, make_module: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     from tests.builders.models.tiny import push
@@ -208,7 +208,7 @@ def test_pull_takes_damaged_files_away_and_fetches_them_again(
     assert torch.equal(draw(load(world), "dog"), before)
 
 
-def test_a_download_that_was_broken_off_says_how_far_it_came(world: World, draw: Callable[..., Tensor]) -> None:
+def test_the_error_for_an_interrupted_download_shows_its_progress(world: World, draw: Callable[..., Tensor]) -> None:
     blob = (world.base / "vae/diffusion_pytorch_model.safetensors").resolve()
     blob.rename(blob.with_name(f"{blob.name}.incomplete"))
     (world.base / "vae/diffusion_pytorch_model.safetensors").unlink()

@@ -38,7 +38,7 @@ INDEX = "pytorch_model.bin.index.json"
 
 @pytest.fixture
 def settings(tmp_path: Path, encoder_folder: Path) -> Path:
-    """What a repository holds beside its weights: a tokenizer, so far."""
+    """Further files of a repository beside its weights: currently a tokenizer."""
     folder = tmp_path / "repository"
     folder.mkdir()
     for name in ("tokenizer.json", "tokenizer_config.json"):

@@ -95,7 +95,7 @@ def test_an_interrupted_transfer_is_resumed(tiny_hub, monkeypatch):
     assert 0 < int(asked.removeprefix("bytes=").rstrip("-")) <= 6_000_000
 
 
-def test_bytes_that_are_not_what_was_announced_are_refused_and_forgotten(tiny_hub, weights):
+def test_bytes_that_differ_from_the_announced_ones_are_refused_and_forgotten(tiny_hub, weights):
     tiny_hub.files["org/adapter/weights.bin"] = weights
     tiny_hub.announced["org/adapter/weights.bin"] = hashlib.sha256(b"others").hexdigest()
     with pytest.raises(DamagedFile, match="has the digest"):
@@ -112,7 +112,7 @@ def test_a_digest_in_the_card_is_held_against_the_bytes(tiny_hub, weights):
 
 
 @pytest.mark.parametrize(("share", "fits"), [(1.005, True), (0.995, True), (1.1, False)])
-def test_a_size_may_differ_as_much_as_listings_round(tiny_hub, weights, share, fits):
+def test_a_size_can_differ_by_the_rounding_of_listings(tiny_hub, weights, share, fits):
     tiny_hub.files["org/adapter/weights.bin"] = weights
     upstream = Upstream(repository="org/adapter", file="weights.bin", size_bytes=round(len(weights) * share))
     if fits:
@@ -122,7 +122,7 @@ def test_a_size_may_differ_as_much_as_listings_round(tiny_hub, weights, share, f
             remote.fetch(upstream, endpoint=tiny_hub.address)
 
 
-def test_an_unreachable_network_is_reported_at_once_and_leaves_nothing_behind(hub):
+def test_an_unreachable_network_is_reported_immediately_and_leaves_nothing_behind(hub):
     started = time.monotonic()
     with pytest.raises(Unreachable, match=r"org/adapter.*hf download org/adapter weights\.bin"):
         pull(hub, "http://127.0.0.1:9")

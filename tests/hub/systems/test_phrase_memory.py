@@ -1,4 +1,4 @@
-"""A phrase memory: what it compares, and that the languages' means are subtracted."""
+"""A phrase memory: its comparisons, and the subtraction of the languages' means."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def filled(
     return memory.eval(), english, other
 
 
-def test_an_untrained_aligner_returns_what_it_is_given() -> None:
+def test_an_untrained_aligner_returns_its_input() -> None:
     states = torch.randn(3, 6)
     assert torch.allclose(Aligner(6, 8)(states), F.normalize(states, dim=-1))
 
@@ -50,7 +50,7 @@ def test_similarities_are_those_of_the_formula() -> None:
     assert torch.allclose(memory(text)[0], expected, atol=1e-5)
 
 
-def test_an_encoder_counts_as_much_as_its_weight_says() -> None:
+def test_an_encoder_counts_by_its_weight() -> None:
     (even, english, _), (first, _, _) = filled(weights=(1.0, 1.0)), filled(weights=(3.0, 1.0))
     assert torch.allclose(first.scales_E, even.scales_E * torch.tensor([3.0, 1.0]))
     assert torch.allclose(first(english) - even(english), 2 * part_of(even, english), atol=1e-5)
@@ -82,7 +82,7 @@ def test_an_empty_memory_is_refused_in_one_line(settings: dict[str, object]) -> 
 
 
 @pytest.mark.parametrize("weight", [0.0, -1.0, float("inf"), float("nan")])
-def test_a_weight_that_orders_nothing_is_refused_in_one_line(weight: float) -> None:
+def test_an_invalid_weight_is_refused_in_one_line(weight: float) -> None:
     with pytest.raises(DoesNotFit, match="must be positive") as caught:
         build("phrase-memory", {"widths": [4], "phrases": 3, "languages": 2, "aligned_weight": weight})
     assert "\n" not in str(caught.value)

@@ -39,7 +39,7 @@ def dtypes(model: nn.Module) -> dict[str, torch.dtype]:
 
 @pytest.mark.parametrize("dtype", HALVES)
 @pytest.mark.parametrize("saved", [T5EncoderModel, T5ForConditionalGeneration])  # all of a file, and a half of it
-def test_what_transformers_keeps_in_float32_stays_in_it(saved: Any, dtype: torch.dtype, tmp_path: Path) -> None:
+def test_weights_that_transformers_keeps_in_float32_stay_in_it(saved: Any, dtype: torch.dtype, tmp_path: Path) -> None:
     t5(saved).save_pretrained(tmp_path)
     theirs = T5EncoderModel.from_pretrained(tmp_path, dtype=dtype)
     ours = TextEncoder.from_folder(tmp_path, dtype=dtype, tokenize=lambda *_: (torch.zeros(1, 4), torch.ones(1, 4)))

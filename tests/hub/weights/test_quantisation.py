@@ -1,4 +1,4 @@
-"""A base in 8 or 4 bits: what excludes it, what it leaves alone, and diffusers' own configurations beside it."""
+"""A base in 8 or 4 bits: conflicting options, layers that are not quantised, and diffusers' own configurations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def kinds(model: nn.Module) -> set[str]:
     return {type(layer.weight).__name__ for layer in model.modules() if isinstance(layer, nn.Linear)}
 
 
-def test_without_its_library_one_line_says_which_extra(
+def test_without_its_library_one_line_names_the_extra(
     load: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hub.weights.quantisation.find_spec", lambda _: None)

@@ -1,4 +1,4 @@
-"""Nothing in a file is executed; what is not a tensor is dropped or refused."""
+"""Nothing in a file is executed; entries other than tensors are dropped or refused."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_checkpoint_with_a_namespace_gives_its_tensors_and_drops_the_rest(arch
 
 @pytest.mark.parametrize("archive", [True, False], ids=["archive", "stream of pickles"])
 @pytest.mark.parametrize("where", ["beside the model", "inside the namespace", "in place of the namespace"])
-def test_what_would_run_is_refused_and_does_not_run(where, archive, tmp_path):
+def test_code_in_a_pickle_is_refused_and_does_not_run(where, archive, tmp_path):
     evil = Runs(tmp_path / "ran")
     state = {"model": MODEL, "args": argparse.Namespace(lr=evil if where == "inside the namespace" else 1)}
     if where == "beside the model":
@@ -102,7 +102,7 @@ def test_a_damaged_byte_in_a_tensor_is_found(tmp_path):
         read_contents(tmp_path / "file", what="a file")
 
 
-def test_a_file_that_is_not_there_and_one_that_is_nothing(tmp_path):
+def test_a_missing_file_and_one_of_unknown_format_are_refused(tmp_path):
     with pytest.raises(Unreachable, match="Check the path"):
         read_contents(tmp_path / "none", what="a file")
     (tmp_path / "text").write_text("hello")

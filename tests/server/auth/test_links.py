@@ -119,7 +119,7 @@ ENDINGS = {
 }  # fmt: skip
 
 
-def test_links_transfer_what_they_were_made_for(transfers):
+def test_links_transfer_the_bytes_that_they_were_created_for(transfers):
     found = statuses(transfers[1])
     assert found == {**dict.fromkeys(found, 200), "chunk": 404}
 

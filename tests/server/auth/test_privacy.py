@@ -163,7 +163,7 @@ def strangers(secrets):
     return [[{}, {}], secrets("bob"), secrets("bob", "read"), secrets("bob", artifact="ada/hidden-thing")]
 
 
-def test_near_names_are_those_that_the_caller_may_see(worlds, secrets):
+def test_similar_names_are_those_that_the_caller_can_see(worlds, secrets):
     (_, client), _ = worlds
     asked = "/api/models/ada/hidden-thin"
     ada, narrow = secrets("ada")[0], secrets("ada", "read", "ada/hidden-thing")[0]
@@ -174,7 +174,7 @@ def test_near_names_are_those_that_the_caller_may_see(worlds, secrets):
     assert "hidden-plan" not in client.get("/api/models/lab/hidden-plan", headers=narrow).text.partition("Did you")[2]
 
 
-def test_a_former_name_leads_those_to_the_new_one_who_may_see_it(worlds, secrets):
+def test_a_former_name_redirects_callers_who_can_see_the_new_one(worlds, secrets):
     (_, client), _ = worlds
     moved = client.get("/api/models/ada/old-name", headers=secrets("ada")[0])
     assert (moved.status_code, moved.headers["location"]) == (307, "/api/models/lab/new-secret")

@@ -1,4 +1,4 @@
-"""Every route, asked with every kind of credential for a public, a gated and a private repository.
+"""Every route, requested with every kind of credential for a public, a gated and a private repository.
 
 A route that is missing from `LEVELS` and `OTHERS` fails the first test: add it to the level of access that it needs.
 """

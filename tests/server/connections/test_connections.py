@@ -84,7 +84,7 @@ def test_headers_within_the_limit_are_read_whatever_pieces_they_come_in(address)
 @pytest.mark.parametrize(
     "header",
     [b"X-Long: " + b"x" * 10 * MAX_HEADER_BYTES + b"\r\n\r\n", b"X: y\r\n" * MAX_HEADER_BYTES + b"\r\n", b"x" * 10 * MAX_HEADER_BYTES],
-    ids=["one long header", "many headers", "a header without end"],
+    ids=["one long header", "many headers", "an endless header"],
 )  # fmt: skip
 def test_larger_headers_are_refused_and_the_connection_is_closed(address, header):
     with connected(address) as connection:

@@ -31,7 +31,7 @@ SHORT = LONG[:1000]
 
 
 async def receive(request: Request) -> Response:
-    """Return the digest of the body, or refuse it after the first piece; `direct` tells whether a thread received it."""
+    """Return the digest of the body, or refuse it after the first piece; `direct` is whether a thread received it."""
     with closing(BodyReader(request, len(LONG) + 10, at_most=True)) as body:
         is_direct = body._direct is not None
 

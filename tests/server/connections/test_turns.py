@@ -18,7 +18,7 @@ from tests.builders.serving import serving
 
 
 def run(*, are_limited: bool, slow: bool = False) -> list[str]:
-    """Return what two tasks say; the first one waits until the second one has begun if it is slow, else for other tasks to run."""
+    """Return the results of two tasks; the first one waits until the second one has begun if it is slow, else for other tasks to run."""
     said: list[str] = []
 
     async def first(taken: Turns, second_began: asyncio.Future[None]) -> None:

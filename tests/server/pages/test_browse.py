@@ -15,7 +15,7 @@ def test_a_facet_takes_several_values_and_counts_what_another_one_adds(client: T
     assert both.count('aria-label="Remove the filter') == 4
 
 
-def test_a_search_keeps_the_filters_and_says_how_it_was_understood(client: TestClient):
+def test_a_search_keeps_the_filters_and_shows_how_it_was_understood(client: TestClient):
     text = client.get("/?text=yoruba+emoji-sd&kind=adapter&sort=name").text
     assert '<input type="hidden" name="kind" value="adapter">' in text
     assert '<input type="hidden" name="sort" value="name">' in text
@@ -58,7 +58,7 @@ def test_an_artifact_with_images_shows_one_and_can_be_filtered_by(client: TestCl
     assert 0 < with_images["total"] < all_of_them["total"]
 
 
-def test_the_api_says_how_a_text_was_understood_and_what_to_change(client: TestClient):
+def test_the_api_returns_how_a_text_was_understood_and_what_to_change(client: TestClient):
     found = client.get("/api/v1/search", params={"text": "yoruba sd 1.5"}).json()
     assert (found["meaning"]["language"], found["meaning"]["base"]) == ("yo", "sd15")
     empty = client.get("/api/v1/search", params={"lang": "yo", "base": "taiyi-sd", "kind": "adapter"}).json()

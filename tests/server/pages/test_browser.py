@@ -23,7 +23,7 @@ WITH_AND_WITHOUT = pytest.mark.parametrize(
 
 @pytest.fixture
 def page(request: pytest.FixtureRequest, browser: Browser, endpoint: str) -> Iterator[Page]:
-    """Yield a page without JavaScript, or with it if a test says so."""
+    """Yield a page without JavaScript, or with it if a test requests it."""
     has_script = getattr(request, "param", False)
     with a_page(browser, endpoint, java_script_enabled=has_script, accept_downloads=True) as page:
         yield page

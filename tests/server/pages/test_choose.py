@@ -58,7 +58,7 @@ def test_the_filters_that_were_typed_stay_beside_a_message(client: TestClient):
     assert "<b>" not in response.text
 
 
-def test_a_leaderboard_without_scores_lists_what_there_is(client: TestClient):
+def test_a_leaderboard_without_scores_lists_the_benchmarks(client: TestClient):
     page = client.get("/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1&provenance=reproduced").text
     assert "No scores with these filters are reproduced." in page
     assert "R-precision@1 on emoji-generation, self-reported" in page
@@ -79,7 +79,7 @@ def test_the_parity_map_has_a_table_for_each_measured_base(client: TestClient):
 
 def test_a_base_without_parities_has_the_command_that_measures_them(client: TestClient):
     page = client.get("/parity?base=SDXL").text
-    assert "No parity of this base is known here." in page
+    assert "No parity of this base is known yet." in page
     assert "hub evaluate sdxl --benchmark corpus-prompts" in page
     assert client.get("/parity?base=sdxll").status_code == 404
 
@@ -133,17 +133,17 @@ def test_a_language_has_prompts_to_try_and_images_of_its_best_module_that_has_so
     assert 'class="pair"' not in client.get("/languages/fr").text
 
 
-def test_a_language_says_what_is_missing_and_what_it_costs_to_train_as_advice_does(client: TestClient):
+def test_a_language_shows_what_is_missing_and_the_cost_of_training_as_advice_does(client: TestClient):
     page = client.get("/languages/yo").text
     missing = page.partition('id="missing"')[2].partition("</section>")[0]
-    assert "No module for it on" in missing
+    assert "No module for this language on" in missing
     assert 'href="/benchmarks/multi30k"' in missing
     base = missing.partition("Train a module for ")[2].partition("<")[0]
     advised = client.get(f"/api/v1/recommend?language=yo&base={base}").json()["training"][0]
     assert f"<code>{advised['command']}</code>" in missing
     assert f'href="/methods/{advised["method"]}"' in missing
     assert advised["data"] in missing
-    assert f"{formatting.duration(advised['device_seconds'])} of one {advised['device']}" in missing
+    assert f"{formatting.duration(advised['device_seconds'])} on one {advised['device']}" in missing
     assert f"{formatting.dollars(advised['dollars'])} at $2" in missing
 
 
@@ -158,7 +158,7 @@ def test_an_unknown_language_is_not_found(client: TestClient):
     assert "Did you mean" in response.text
 
 
-def test_the_form_answers_and_keeps_what_was_typed(client: TestClient):
+def test_the_form_answers_and_keeps_the_typed_values(client: TestClient):
     page = client.get(
         "/recommend?language=Yor%C3%B9b%C3%A1,+Swahili&base=sdxl&budget=1000&max_vram=24&need=culture"
     ).text
@@ -173,7 +173,7 @@ def test_the_form_answers_and_keeps_what_was_typed(client: TestClient):
     [("language=yo&base=sdxll", "no base is called"), ("language=Yorubaa&base=sdxl", "no language is called"),
      ("language=yo&base=sdxl&budget=much", "is not a number"), ("language=yo&base=sdxl&need=speed", "unknown need")],
 )  # fmt: skip
-def test_a_wrong_question_is_said_beside_the_form(client: TestClient, asked: str, said: str):
+def test_an_invalid_question_is_reported_beside_the_form(client: TestClient, asked: str, said: str):
     response = client.get(f"/recommend?{asked}")
     assert response.status_code in {400, 404}
     assert said in response.text.lower().replace("&#34;", "")

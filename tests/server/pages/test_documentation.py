@@ -80,7 +80,7 @@ def test_the_policy_allows_the_inline_scripts_of_the_site_and_nothing_external(r
         "/etc/hostname",
     ],
 )
-def test_what_is_not_in_the_site_is_a_404(reader: TestClient, path: str):
+def test_a_page_outside_the_site_is_a_404(reader: TestClient, path: str):
     response = reader.get(f"/docs/{path}")
     assert response.status_code == 404
     assert "hidden words" not in response.text

@@ -1,4 +1,4 @@
-"""What holds on every page, in a real browser: axe finds nothing, the page fits its screen, nothing moves, little is sent, the security policy is
+"""Requirements for every page, in a real browser: axe finds nothing, the page fits its screen, nothing moves, little is sent, the security policy is
 kept.
 
 A page is loaded once, on a phone in light colours, and then changed to wider windows and dark colours.
@@ -163,7 +163,7 @@ def test_a_page_suits_every_reader(tab: Callable[[str], Page], made: dict[str, s
 
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("address", ["/?text=yorba", "/linguahub/pea-many/scores", "/try", "/login"])
-def test_what_has_the_focus_is_seen(tab: Callable[[str], Page], address: str, width: int):
+def test_the_focused_element_is_visible(tab: Callable[[str], Page], address: str, width: int):
     page = tab("visitor")
     page.set_viewport_size({"width": width, "height": 844})
     page.goto(address)

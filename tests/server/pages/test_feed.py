@@ -30,7 +30,7 @@ def test_a_feed_lists_the_artifacts_of_a_language_with_the_newest_first(client: 
     assert feed.findtext("a:updated", "", ATOM) == entries[0].findtext("a:updated", "", ATOM)
 
 
-def test_every_entry_has_what_the_standard_requires_and_a_link_that_works(client: TestClient):
+def test_every_entry_has_the_elements_of_the_standard_and_a_working_link(client: TestClient):
     for entry in read(client, "/feed.atom?owner=ada").findall("a:entry", ATOM):
         assert all(entry.findtext(f"a:{name}", "", ATOM) for name in ("id", "title", "updated", "author/a:name"))
         link = entry.find("a:link", ATOM)

@@ -48,7 +48,7 @@ def test_a_short_text_is_shown_as_text_and_never_as_markup(browser):
 
 def test_a_file_that_is_not_a_text_is_offered_for_download(browser):
     page = browser.get("/ada/pages/blob/main/a.parquet").text
-    assert "download it to see it" in page
+    assert "Download it to view it" in page
     assert re.search(r'href="/ada/pages/resolve/[0-9a-f]{40}/a.parquet" download', page)
 
 
@@ -81,7 +81,7 @@ def test_a_file_asked_for_as_a_folder_and_the_reverse_lead_to_each_other(browser
     assert browser.get("/ada/pages/tree/absent/data").status_code == 404
 
 
-def test_the_commit_that_a_client_prints_shows_what_it_changed(browser, hub):
+def test_the_commit_that_a_client_prints_shows_its_changes(browser, hub):
     made = change(hub, {"README.md": b"# Hello again\n", "new.txt": b"1"}, "Greet <again>\n\nWith a reason.")
     page = browser.get(f"/ada/pages/commit/{made.id[:40]}").text
     assert "Greet &lt;again&gt;" in page

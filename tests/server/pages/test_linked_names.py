@@ -45,7 +45,7 @@ def test_encoders_and_bases_are_links_to_their_pages(hub):
     assert '<th scope="row"><a href="/linguahub/emoji-sd">emoji-sd</a> <code' in text
 
 
-def test_a_private_encoder_is_a_link_for_those_who_may_see_it_only(hub):
+def test_a_private_encoder_is_only_a_link_for_users_who_can_see_it(hub):
     hub.accounts.add("ada", Actor("root"))
     record(hub, "1", "ada/secret", kind="encoder", encoder="", bases=(), private=True)
     record(hub, "3", "ada/module", encoder="ada/secret")

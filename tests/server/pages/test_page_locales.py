@@ -94,7 +94,7 @@ def test_numbers_and_dates_are_written_as_in_the_language(tag: str, share: str, 
         assert formatting.day(datetime(2026, 11, 3, 12, tzinfo=UTC)) == day
 
 
-def test_what_a_visitor_typed_is_neither_html_nor_a_format(client: TestClient):
+def test_typed_text_is_neither_html_nor_a_format(client: TestClient):
     for locale in LOCALES:
         text = page(client, "/?kind=%25%28x%29s%3Cb%3E&text=%25d", locale.tag)
         assert "<b>" not in text

@@ -91,7 +91,7 @@ def test_the_first_page_of_an_artifact_shows_images_usage_variants_and_its_best_
     ]
 
 
-def test_an_artifact_page_says_whether_its_licence_allows_commercial_use(page: str):
+def test_an_artifact_page_shows_whether_its_licence_allows_commercial_use(page: str):
     assert "<dt>Commercial use</dt><dd>allowed</dd>" in page
 
 

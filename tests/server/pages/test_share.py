@@ -1,4 +1,4 @@
-"""Links to artifacts and languages have an image of their own on other sites."""
+"""Links to artifacts and languages have a preview image on other sites."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _png(size: tuple[int, int], colour: str) -> bytes:
     return written.getvalue()
 
 
-def test_a_sample_is_drawn_beside_the_words():
+def test_a_sample_is_shown_beside_the_words():
     plain, sampled = draw_share_image("a", "b"), draw_share_image("a", "b", sample=_png((64, 48), "red"))
     assert _drawn(plain).size == SIZE
     assert (255, 0, 0) not in {colour for _, colour in _drawn(plain).getcolors(1 << 16)}

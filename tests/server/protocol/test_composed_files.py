@@ -132,7 +132,7 @@ def test_a_file_with_a_lost_xorb_is_reported_as_damaged_and_healed_by_its_client
     assert client.get(address, headers=headers).status_code == 410
     assert any(whole.hex in fault for fault in back_up(hub.registry, hub.store, tmp_path / "backup").faults)
     added = [CommitOperationAdd("first.parquet", first), CommitOperationAdd("second.parquet", uploaded)]
-    if loss == "missing":  # The shard tells it. Then the client sends all xorbs.
+    if loss == "missing":  # The shard reports it. Then the client sends all xorbs.
         with pytest.raises((RuntimeError, HfHubHTTPError, OSError)):
             api.create_commit(repo, added, commit_message="again")
     api.create_commit(repo, added, commit_message="again")

@@ -1,4 +1,4 @@
-"""Damaged bytes are never served, and every way to send the right ones again heals them. Runs on each kind of store."""
+"""Damaged bytes are never served, and every way to send the right ones again restores them. Runs on each kind of store."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_a_commit_on_top_of_damaged_bytes_is_refused_until_they_are_sent_again_o
 
 
 def xorbs(store: BlobStore) -> set[Digest]:
-    """Return the xorbs in the store; all blobs if it does not tell."""
+    """Return the xorbs in the store; all blobs if it cannot list them."""
     return set(store.xorbs() if isinstance(store, FolderStore) else store.digests())
 
 
@@ -183,7 +183,7 @@ def test_a_damaged_xorb_is_sent_again(api, repo, hub, large, is_found):
     assert get(api, repo, "second.parquet").content == longer
 
 
-def test_a_local_push_heals_what_it_publishes(hub, tmp_path, large):
+def test_a_local_push_restores_damaged_blobs_that_it_publishes(hub, tmp_path, large):
     folder = tmp_path / "pushed"
     folder.mkdir()
     card = "---\nlicense: mit\nlanguage: yo\nlinguahub:\n  kind: dataset\n  summary: a test\n---\nprose\n"

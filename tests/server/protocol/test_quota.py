@@ -1,4 +1,4 @@
-"""A quota counts what was uploaded, committed or not, and is checked before anything is stored."""
+"""A quota counts uploads, committed or not, and is checked before anything is stored."""
 
 from __future__ import annotations
 

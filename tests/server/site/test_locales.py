@@ -1,4 +1,4 @@
-"""The language of a page: what the visitor has chosen, else what the browser asks for, else English."""
+"""The language of a page: the visitor's choice, else the browser's preference, else English."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_browser_s_preferred_language_is_used(header: str, tag: str):
         "fr;q=" + "0" * 5000,
     ],
 )
-def test_an_invalid_header_gives_english(client: TestClient, header: str):
+def test_an_invalid_header_selects_english(client: TestClient, header: str):
     response = client.get("/", headers={**PAGE, "Accept-Language": header.encode("latin-1")})
     assert response.status_code == 200
     assert response.headers["Content-Language"] == "en"
@@ -139,7 +139,7 @@ def test_every_page_offers_all_languages_and_returns_to_itself(client: TestClien
     assert '<input type="hidden" name="next" value="/">' in page
 
 
-def test_pages_say_that_a_machine_has_translated_them_until_all_were_reviewed():
+def test_pages_show_a_note_on_machine_translation_until_all_texts_were_reviewed():
     assert not is_machine_made()
     for each in LOCALES:
         with speaking(each):

@@ -1,4 +1,4 @@
-"""What every page has: navigation, static files under hashed names, compression, previews of links."""
+"""Common parts of every page: navigation, static files under hashed names, compression, previews of links."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_files_of_artifacts_and_secrets_are_not_compressed(client: TestClient):
         ("", False),
     ],
 )
-def test_compression_follows_what_the_client_accepts(accepted: str, is_compressed: bool):
+def test_compression_follows_the_encodings_that_the_client_accepts(accepted: str, is_compressed: bool):
     app = Compression(Starlette(routes=[Route("/", PlainTextResponse("word " * 1000))]))
     response = TestClient(app).get("/", headers={"Accept-Encoding": accepted})
     assert (response.headers.get("Content-Encoding") == "gzip") is is_compressed

@@ -19,7 +19,7 @@ from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, mak
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_layout_gives_the_same_captions_and_images(layout: str, tmp_path: Path) -> None:
+def test_every_layout_has_the_same_captions_and_images(layout: str, tmp_path: Path) -> None:
     images = [image(number) for number in range(len(CAPTIONS))]
     corpus = opened(LAYOUTS[layout](tmp_path / "own", CAPTIONS, images))
     assert corpus.languages == ("en", "yo")
@@ -54,7 +54,7 @@ def test_a_folder_of_links_as_in_the_cache_of_hugging_face_is_read_like_any_othe
     assert torch.equal(found.images(concepts), expected.images(concepts))
 
 
-def test_nothing_held_out_is_trained_on_and_the_choice_does_not_change_when_rows_come(tmp_path: Path) -> None:
+def test_held_out_images_are_not_trained_on_and_the_choice_does_not_change_when_rows_are_added(tmp_path: Path) -> None:
     images = [image(number) for number in range(len(CAPTIONS))]
     whole = opened(as_folder(tmp_path / "own", CAPTIONS, images))
     held_out = {each.concept for each in whole.gallery("held-out")}

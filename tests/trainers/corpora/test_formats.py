@@ -1,4 +1,4 @@
-"""Rows of every format: no image is read before it is asked for, and what cannot be read is refused in one line."""
+"""Rows of every format: images are only read when they are needed, and unreadable files are refused in one line."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_list_of_addresses_is_refused_in_one_line_that_names_img2dataset(
         assert "\n" not in str(caught.value)
 
 
-def test_what_img2dataset_wrote_is_read_from_its_shards_and_not_from_the_tables_beside_them(tmp_path: Path) -> None:
+def test_a_dataset_of_img2dataset_is_read_from_its_shards_and_not_from_the_tables_beside_them(tmp_path: Path) -> None:
     place = as_shards(tmp_path / "own", [{**each, "url": "https://example.org"} for each in CAPTIONS], IMAGES)
     pq.write_table(pa.table({"url": ["https://example.org"], "caption_en": ["dog"]}), place / "00000.parquet")
     (place / "00000_stats.json").write_text("{}")

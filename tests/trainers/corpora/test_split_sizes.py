@@ -1,4 +1,4 @@
-"""What `hub.cards.score_rules` knows about splits, compared with the corpora, which the core does not import."""
+"""The split sizes in `hub.cards.score_rules`, compared with the corpora, which the core does not import."""
 
 from __future__ import annotations
 

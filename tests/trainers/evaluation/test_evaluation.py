@@ -116,7 +116,7 @@ def test_a_pipeline_that_generates_the_real_images_reaches_the_ceiling(corpus: A
     assert found["r_precision_at_1"].sample_size == 10
 
 
-def test_scores_are_the_modules_whatever_the_detector_says() -> None:
+def test_scores_are_the_modules_whatever_language_is_detected() -> None:
     asked = []
 
     class Asked:
@@ -196,7 +196,7 @@ def test_a_base_finds_its_own_names(corpus: Any, base_folder: Any) -> None:
     assert RetrievalEvaluator().evaluate(subject, question(corpus, None, language="en"))[0].value == 1
 
 
-def test_the_judge_gives_texts_of_length_one(judge_folder: Any) -> None:
+def test_the_judge_returns_embeddings_of_length_one(judge_folder: Any) -> None:
     judge = Judge.from_folder(judge_folder, "tiny-judge")
     assert judge.text_features(["dog", "cat"]).norm(dim=1).tolist() == pytest.approx([1, 1])
     assert judge.image_features(torch.rand(2, 3, 48, 48)).shape == (2, 12)

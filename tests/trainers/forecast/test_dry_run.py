@@ -1,4 +1,4 @@
-"""`hub train --dry-run` says what a run takes, from configurations alone, and a small run takes that."""
+"""`hub train --dry-run` estimates the resources of a run from configurations alone, and a small run takes as much."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_million_pairs_of_sdxl_need_at_most_24_gb_of_a_gpu_and_16_gb_of_the_ho
     assert per_image == pytest.approx(20.0 if method == "mulan" else 26.6, rel=0.02)
 
 
-def test_a_forecast_on_the_cpu_is_what_a_step_with_weights_does(
+def test_a_forecast_on_the_cpu_equals_a_step_with_weights(
     hub: LocalHub, features: FeatureDataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
     batch = 6

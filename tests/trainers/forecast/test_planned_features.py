@@ -33,7 +33,7 @@ def collected(count: int, folder: Path) -> FeatureDataset:
     return collect_features(corpus, Mixture(("yo",), 0.0), base, encoder, length=LENGTH, store=store)  # type: ignore[arg-type]
 
 
-def test_the_hosts_memory_for_texts_is_what_they_take_at_most(tmp_path: Path) -> None:
+def test_the_hosts_memory_for_texts_is_an_upper_bound(tmp_path: Path) -> None:
     collected(10, tmp_path / "few")  # What is imported and made once.
     tracemalloc.start()
     features = collected(20_000, tmp_path / "many")

@@ -1,4 +1,4 @@
-"""A forecast of a run that draws latents from the posterior counts both its mean and its deviation."""
+"""A forecast of a run that samples latents from the posterior counts both its mean and its deviation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainers.inputs.features import Store
 from trainers.inputs.mixture import Mixture, collect_features
 
 
-def test_planned_latents_of_a_posterior_have_twice_the_channels_and_are_drawn_in_the_base_s_shape(
+def test_planned_latents_of_a_posterior_have_twice_the_channels_and_are_sampled_in_the_base_s_shape(
     base: FrozenBase, encoder: TextEncoder, tmp_path: Path
 ) -> None:
     for sampled in (False, True):

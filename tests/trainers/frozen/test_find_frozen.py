@@ -33,7 +33,7 @@ def test_a_folder_with_the_name_of_another_base_is_refused(
     assert find_base(str(copy), hub).pin.digest == hub.registry.get("tiny-sd").weights_digest
     other = shutil.copytree(original("sd15"), tmp_path / "others" / "tiny-sd")
     with pytest.raises(
-        InvalidRequest, match=r"has the name of the base `linguahub/tiny-sd` and other weights: .*Rename"
+        InvalidRequest, match=r"has the name of the base `linguahub/tiny-sd` but other weights: .*Rename"
     ):
         find_base(str(other), hub)
     renamed = other.rename(tmp_path / "others" / "mine")
@@ -66,6 +66,6 @@ def test_a_single_file_is_refused_with_the_call_that_makes_a_folder(hub: LocalHu
         find_base("here/model.safetensors", hub)
 
 
-def test_a_name_that_means_nothing_is_refused_before_torch_is_needed(hub: LocalHub):
+def test_an_unknown_name_is_refused_before_torch_is_needed(hub: LocalHub):
     with pytest.raises(UnknownBase, match="Did you mean `tiny-sd`"):
         check_names(hub, base="tiny sdd")

@@ -33,7 +33,7 @@ def cache_in(folder: Path, compute: Callable[[int, int], Any], **other: Any) -> 
 
 
 class Model:
-    """Counts what it computes."""
+    """Counts its computations."""
 
     def __init__(self, *, stops_at: int = -1) -> None:
         self.calls: list[int] = []

@@ -1,4 +1,4 @@
-"""The feature dataset: which texts it draws, and what it pairs them with."""
+"""The feature dataset: the texts that it samples, and their pairs."""
 
 from __future__ import annotations
 

@@ -62,9 +62,7 @@ def test_a_phase_reads_the_features_it_names_and_no_model_that_made_them(
         assert read == set(phase.needs), phase.name
 
 
-def test_what_learns_stays_and_everything_else_that_reads_moves(
-    base_folder: Path, encoder_folder: Path, caches: Path
-) -> None:
+def test_trained_parts_stay_and_frozen_ones_move(base_folder: Path, encoder_folder: Path, caches: Path) -> None:
     features = opened(base_folder, encoder_folder, caches)
     text_encoder, vae = features.base.readers
     release(features, torch.nn.ModuleList([text_encoder]), META)

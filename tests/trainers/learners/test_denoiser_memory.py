@@ -60,7 +60,7 @@ def test_activations_that_are_computed_again_give_the_same_gradients(name: str, 
 
 def test_a_module_without_a_denoiser_cannot_compute_it_again() -> None:
     with (
-        pytest.raises(InvalidRequest, match="nothing here can do it"),
+        pytest.raises(InvalidRequest, match="which this method does not support"),
         recompute_activations(object(), torch.nn.Linear(1, 1), enabled=True),
     ):
         pass

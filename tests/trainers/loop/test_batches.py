@@ -122,7 +122,7 @@ def test_the_last_part_of_a_group_is_filled_from_the_group() -> None:
     assert {*drawn[[len({*groups[each].tolist()} & {1}) for each in drawn].index(1)].tolist()} == {5, 6}
 
 
-def test_two_processes_draw_what_one_draws() -> None:
+def test_two_processes_sample_the_same_as_one() -> None:
     groups, weights = torch.arange(40) % 3, torch.rand(40, generator=torch.Generator().manual_seed(0))
     one, two = (GroupedSampler(groups, weights, 8, seed=2, parts=1, processes=each) for each in (1, 2))
     for step in range(5):

@@ -86,7 +86,7 @@ def test_a_killed_and_resumed_run_ends_in_the_weights_of_an_uninterrupted_one(op
     assert not list((tmp_path / "broken").glob("*.part"))
 
 
-def test_a_checkpoint_holds_nothing_of_a_frozen_submodule(tmp_path: Path) -> None:
+def test_a_checkpoint_contains_nothing_of_a_frozen_submodule(tmp_path: Path) -> None:
     train(Regression(), RECIPE, tmp_path, quiet=True, checkpoint_every=12)
     found = checkpoint.find_newest(tmp_path)
     assert found is not None
@@ -124,7 +124,7 @@ def test_averaged_weights_are_removed_even_after_an_error() -> None:
     assert torch.equal(weights(method), before)
 
 
-def test_two_phases_may_differ_in_precision(tmp_path: Path) -> None:
+def test_two_phases_can_differ_in_precision(tmp_path: Path) -> None:
     method = Regression()
     for precision in ("no", "bf16", "no"):
         train(
@@ -173,7 +173,7 @@ class Exact(Regression):
         return Loss((self.module(x_B4) - x_B4).square().mean(), {})
 
 
-def test_a_batch_taken_in_parts_gives_the_losses_of_the_whole(tmp_path: Path) -> None:
+def test_a_batch_split_into_parts_has_the_losses_of_the_whole(tmp_path: Path) -> None:
     for name, parts in (("whole", 1), ("parts", 2)):
         train(Exact(), replace(RECIPE, accumulation=parts), tmp_path / name, quiet=True, log_every=1)
     # float32 sums in another order, twelve AdamW updates long.
@@ -255,7 +255,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_at_its_last_good_checkpoint(whe
         MemoryError(),
     ],
 )
-def test_a_step_that_does_not_fit_into_memory_says_how_many_examples_it_had(error: Exception, tmp_path: Path) -> None:
+def test_the_error_of_a_step_that_does_not_fit_into_memory_names_the_number_of_examples(
+    error: Exception, tmp_path: Path
+) -> None:
     class Large(Regression):
         def loss(self, draw: Draw) -> Loss:
             raise error
@@ -291,7 +293,7 @@ def test_a_full_disk_leaves_the_older_checkpoint_and_no_partial_file(tmp_path: P
     assert list(tmp_path.iterdir()) == [first]
 
 
-def test_a_checkpoint_of_another_recipe_is_refused_with_what_differs(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_recipe_is_refused_with_the_differences(tmp_path: Path) -> None:
     train(Regression(), RECIPE, tmp_path, quiet=True, checkpoint_every=12)
     with pytest.raises(InvalidRequest, match=r"another recipe \(learning_rate 0.01 → 0.02\)"):
         train(Regression(), replace(RECIPE, steps=20, learning_rate=2e-2), tmp_path, quiet=True)

@@ -92,5 +92,5 @@ def test_a_module_of_matrices_alone_needs_no_adamw() -> None:
 
 
 def test_an_unknown_optimiser_is_refused_in_one_line() -> None:
-    with pytest.raises(InvalidRequest, match="no optimiser is called `adan`: a recipe takes adamw or muon"):
+    with pytest.raises(InvalidRequest, match="unknown optimiser `adan`: choose adamw or muon"):
         make_optimizer(Reader(), replace(RECIPE, optimizer="adan"))

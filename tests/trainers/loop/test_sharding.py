@@ -81,7 +81,7 @@ def _learn(name: str, features: FeatureDataset, folder: Path, parts: int) -> dic
 
 
 def prepare(set_item: Callable[..., None] = operator.setitem, set_attribute: Callable[..., None] = setattr) -> None:
-    """Let this process find the corpus `toy`, and draw sample images in few steps."""
+    """Let this process find the corpus `toy`, and generate sample images in few steps."""
     set_item(CORPORA, "toy", "tests.trainers.conftest:ToyCorpus")
     set_attribute(generate_samples, "STEPS", 5)
 
@@ -181,7 +181,7 @@ def test_sharded_weights_are_published_whole_and_an_unshardable_module_is_refuse
         assert np.abs(ours - theirs).mean() < 2, "of 255: the same weights to a last bit, drawn in 5 steps"
 
 
-def test_what_cannot_be_sharded_is_refused_in_one_line(features: FeatureDataset) -> None:
+def test_methods_that_cannot_be_sharded_are_refused_in_one_line(features: FeatureDataset) -> None:
     student = Student(features.encoder, features.base)
     sharding.check_shardable(student, RECIPE, "full")
     for module, recipe, reason in (

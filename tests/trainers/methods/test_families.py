@@ -96,7 +96,7 @@ def test_samples_are_generated_during_training_by_euler_steps(
     assert list(out.glob("**/*.png")) or list(out.glob("**/*.webp"))
 
 
-def test_an_autoencoder_without_a_posterior_is_refused_where_latents_are_to_be_drawn_from_it(
+def test_an_autoencoder_without_a_posterior_is_refused_if_latents_are_sampled_from_it(
     hub: LocalHub, tmp_path: Path
 ) -> None:
     base, out = saved("sana", tmp_path), tmp_path / "run"
@@ -123,7 +123,7 @@ def test_a_family_that_is_not_trained_names_those_that_are(
 ) -> None:
     torch.manual_seed(5)
     SMALL["kolors"].make().save_pretrained(tmp_path / "kolors")
-    with pytest.raises(DoesNotFit, match="training supports bases of class .*FluxPipeline") as caught:
+    with pytest.raises(DoesNotFit, match="training only supports bases of class .*FluxPipeline") as caught:
         run(train, "mulan", "--lang", "yo", "--base", str(tmp_path / "kolors"), *TWO_STEPS)
     assert "\n" not in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""Each loss against plain float64 arithmetic, its first values on a fixed batch, and what it must not change."""
+"""Each loss against plain float64 arithmetic, its first values on a fixed batch, and the state that it must not change."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_the_loss_is_translation_plus_twice_the_contrast_of_mean_states(features
     assert math.isclose(found.parts["contrast"].item(), contrast, rel_tol=1e-3)
 
 
-def test_what_is_contrasted_is_of_one_language_if_requested(
+def test_contrasted_examples_are_of_one_language_if_requested(
     features: FeatureDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     method = TranslationAndContrast(model_for(features), features, one_language=True)

@@ -292,7 +292,9 @@ def test_a_change_of_another_shape_is_refused_and_leaves_the_base_alone(
     assert pipe.get_active_adapters() == []
 
 
-def test_a_resumed_run_of_phases_that_train_different_parts_gives_the_same_bytes(hub: LocalHub, tmp_path: Path) -> None:
+def test_a_resumed_run_of_phases_that_train_different_parts_writes_the_same_bytes(
+    hub: LocalHub, tmp_path: Path
+) -> None:
     out = ("--out", str(tmp_path / "run"))
     variant = train_tiny("altdiffusion", "yo", *out) / "tiny-sd"
     files = sorted(variant.rglob("*.safetensors"))

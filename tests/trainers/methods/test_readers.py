@@ -359,7 +359,7 @@ def test_text_readers_keep_english_among_their_examples(features: FeatureDataset
         assert weights[english].sum().item() == pytest.approx(0.3), "as the material's mixture says"
 
 
-def test_phases_train_the_parts_that_their_names_say(features: FeatureDataset) -> None:
+def test_phases_train_the_parts_in_their_names(features: FeatureDataset) -> None:
     learner = get_plan("altdiffusion").learner(features.base, features.encoder)
     learning = []
     for phase in Overrides().apply(get_plan("altdiffusion"), what="nothing").phases:  # the contrastive one is asked for

@@ -161,7 +161,7 @@ def test_the_inverse_square_root_decays_from_the_end_of_the_warm_up() -> None:
     assert rates == pytest.approx([2.5e-4, 5e-4, 2.5e-4, 5e-5])
 
 
-def test_a_warm_up_may_begin_at_a_rate_of_its_own() -> None:
+def test_a_warm_up_can_begin_at_its_own_rate() -> None:
     found = read_recipe("mclip-mte")
     contrast = found.changes.apply(get_plan("mte"), what="mclip-mte").phases[1].recipe
     rates = [learning_rate(contrast, step) for step in (0, 5, 10, 1000)]
@@ -196,7 +196,7 @@ def test_every_bundled_recipe_fits_its_method(name: str) -> None:
         assert f"# {word}" in header, "a recipe says where its numbers come from and what to expect"
 
 
-def test_phases_that_read_latents_draw_them_all_or_not_at_all() -> None:
+def test_phases_that_read_latents_either_all_sample_them_or_none() -> None:
     plan = get_plan("altdiffusion")
     assert not plan.sample_latents
     assert Overrides().with_sets(["sample_latents=true"]).apply(plan, what="test").sample_latents

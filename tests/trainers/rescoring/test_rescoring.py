@@ -97,7 +97,7 @@ def test_a_copy_with_a_better_number_is_disputed_and_ranks_by_its_measured_score
     assert best(hub, "eve/token-kd-yo") == [("reproduced", value), ("disputed", 0.9999)]
 
 
-def test_what_cannot_be_repeated_is_said_before_anything_is_loaded(hub: LocalHub, pushed: Path) -> None:
+def test_scores_that_cannot_be_repeated_are_reported_before_anything_is_loaded(hub: LocalHub, pushed: Path) -> None:
     with pytest.raises(InvalidRequest, match=r"no such score that can be repeated.*hub evaluate token-kd-yo --push"):
         run(rescore, "token-kd-yo", "--lang", "sw")
     with pytest.raises(InvalidRequest, match="no such score"):
@@ -143,7 +143,7 @@ def test_the_worker_leaves_scores_on_bases_of_strangers_alone(
     assert evaluate_pushed(hub, LIMITS, threading.Event(), 1, once=True) == 1
     [job] = [job for job in hub.registry.jobs() if job.task == EVALUATE]
     assert job.given_up_at is not None
-    assert "no score of `local/token-kd-yo` is about a curated base" in job.error
+    assert "no score of `local/token-kd-yo` is on a curated base" in job.error
     assert evaluate_pushed(hub, LIMITS, threading.Event(), 1, once=True) == 0, (
         "what was given up is not asked for again"
     )

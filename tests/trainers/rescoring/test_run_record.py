@@ -1,4 +1,4 @@
-"""A run record is text that anyone can change: it is compared with its score, and what cannot be true is told in one line."""
+"""A run record is text that anyone can change: it is compared with its score, and contradictions are reported in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open the folders, files and shards that hold captions, and images beside them. No image is read before it is asked for.
+"""Open the folders, files and shards that hold captions, and images beside them. Images are only read when they are needed.
 
 Only JSON, CSV, parquet and images are read; nothing is unpickled.
 """
@@ -32,5 +32,5 @@ def open_format(place: Path, image_column: str, wanted: tuple[str, ...]) -> Form
         return TableFormat(root, tables, image_column)
     raise InvalidRequest(
         f"there are no captions in {place}: a corpus is a folder with {' or '.join(METADATA)} beside its images, "
-        "WebDataset shards (.tar), parquet files, or .jsonl or .csv files with texts alone."
+        "WebDataset shards (.tar), parquet files, or .jsonl or .csv files with texts only."
     )

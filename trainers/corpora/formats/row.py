@@ -73,7 +73,7 @@ def refuse_urls(column: str, where: str) -> InvalidRequest:
     return InvalidRequest(
         f"{where} has addresses of images (column `{column}`) and no images: download them into WebDataset shards with `img2dataset "
         f"--url_list {source} --url_col {column} --output_format webdataset --output_folder shards` and its options for the captions, "
-        "then use `--corpus shards`; to train on the texts alone, remove the column."
+        "then use `--corpus shards`; to train on the texts only, remove the column."
     )
 
 

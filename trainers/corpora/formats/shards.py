@@ -17,7 +17,7 @@ TEXTS = (".json", ".txt")
 
 
 class ShardFormat:
-    """Rows of tar files. The headers of images are read, and images by the places that headers tell."""
+    """Rows of tar files. The headers are read first; images are then read at the positions given in the headers."""
 
     def __init__(self, root: Path, files: Sequence[str], image_column: str) -> None:
         self.root = root
@@ -68,7 +68,7 @@ def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 
 def _check_end(archive: tarfile.TarFile) -> None:
-    """Raise `ReadError` if the archive goes on where reading ended: `tarfile` takes a broken header for the end."""
+    """Raise `ReadError` if the archive continues after the point where reading ended: `tarfile` takes a broken header for the end."""
     assert archive.fileobj is not None, "it is open"
     archive.fileobj.seek(archive.offset)
     if any(archive.fileobj.read(tarfile.BLOCKSIZE)):

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedCaptions:
-    """Embeddings of all captions and images of a language, and the images that are asked about."""
+    """Embeddings of all captions and images of a language, and the images to evaluate."""
 
     captions_ND: Tensor
     images_GD: Tensor
@@ -61,16 +61,16 @@ class HitCounts:
 
 
 class CaptionBenchmark(ABC):
-    """A benchmark of retrieval on published captions, by the standard protocol. A subclass says how its files are read.
+    """A benchmark of retrieval on published captions, by the standard protocol.
 
-    One object evaluates all languages of a run, and embeds images that they share once.
+    A subclass defines how its files are read. One object evaluates all languages of a run, and embeds images that they share once.
     """
 
     name: str
     needs = "retriever"
     splits: tuple[str, ...] = ("test",)
     default_count = 0
-    """All images are asked about without `--n`."""
+    """All images are evaluated without `--n`."""
     layout: str
     """The files that it expects, for messages."""
     decimals: int | None = None
@@ -93,7 +93,7 @@ class CaptionBenchmark(ABC):
         data: CaptionSet = task.data
         if (repeated := data.repeated(task.language)) and not task.quiet:
             logger.warning(
-                "%s, %s: %d captions belong to several images, which a text cannot tell apart.", self.name,
+                "%s, %s: %d captions belong to several images, which a text cannot distinguish.", self.name,
                 task.language, repeated,
             )  # fmt: skip
         found = [results_of(work, subject, quiet=task.quiet) for work in works]
@@ -112,7 +112,7 @@ class CaptionBenchmark(ABC):
         choice.refuse(self.name, "it generates no images", *options)
 
     def count_hits(self, embedded: EmbeddedCaptions) -> HitCounts:
-        """Count the hits of each image by the standard protocol: a caption asks for its image, an image for any of its captions."""
+        """Count the hits of each image by the standard protocol: a caption must find its image, an image any of its captions."""
         queries_Q, asked_Q, image_of_N = embedded.queries(), embedded.asked_Q, embedded.image_of_N
         to_image_Q = ranks(embedded.captions_ND[queries_Q], embedded.images_GD, image_of_N[queries_Q])
         to_text_Q = first_of_own(embedded.images_GD[asked_Q], embedded.captions_ND, asked_Q, image_of_N)
@@ -148,7 +148,7 @@ class CaptionBenchmark(ABC):
         ]  # fmt: skip
 
     def _joined(self, texts_ND: Tensor, images_GD: Tensor, task: DataTask) -> EmbeddedCaptions:
-        """Return embeddings of captions (N, D) and images (G, D) with the images of the captions, and those that are asked about."""
+        """Return embeddings of captions (N, D) and images (G, D) with the images of the captions, and the images to evaluate."""
         data: CaptionSet = task.data
         place = {name: index for index, name in enumerate(data.images(task.language))}
         names = sorted(place, key=lambda name: seed_of(task.seed, "queries", name))

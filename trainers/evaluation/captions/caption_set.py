@@ -56,7 +56,7 @@ class CaptionSet:
         return dict(zip(names, self.folder.images(names), strict=True))
 
     def repeated(self, language: str) -> int:
-        """Return how many captions another image has, too: a text cannot tell such images apart."""
+        """Return the number of captions that another image has, too: a text cannot distinguish such images."""
         images = Counter(text for text, _ in {(caption.text, caption.image) for caption in self.captions(language)})
         return sum(images[caption.text] > 1 for caption in self.captions(language))
 

@@ -29,7 +29,7 @@ from trainers.loop.distributed import process_place
 STEPS = 20
 """Denoising steps without `--steps`."""
 LEAST = 3
-"""Prompts: one to warm up, one to embed and one to draw."""
+"""Prompts: one to warm up, one to embed and one for an image."""
 MOST_IMAGES = 1024
 """Images and texts that a retriever searches."""
 LENGTH = 32
@@ -61,7 +61,7 @@ class Efficiency:
         texts = list(dict.fromkeys(prompt.text for prompt in task.prompts()))
         if len(texts) < LEAST:
             raise InvalidRequest(
-                f"`{self.name}` needs at least {LEAST} different prompts in `{task.language}`, and has {len(texts)}: raise --n, or "
+                f"`{self.name}` needs at least {LEAST} different prompts in `{task.language}`, but has {len(texts)}: raise --n, or "
                 "choose another --split."
             )
         meter = _Meter(subject, task)

@@ -1,4 +1,4 @@
-"""Measure the peak memory of a process that does nothing but load a subject and use it once.
+"""Measure the peak memory of a process that only loads a subject and uses it once.
 
     python -m trainers.evaluation.efficiency.peak_memory REQUEST
 
@@ -45,7 +45,7 @@ class Peak:
 
 
 def measure_peak(use: Use) -> Peak:
-    """Load and use a subject in a process of its own. Raises `OutOfMemory` if that process fails."""
+    """Load and use a subject in a separate process. Raises `OutOfMemory` if that process fails."""
     with tempfile.TemporaryDirectory() as folder:
         request = Path(folder) / "request.json"
         request.write_text(json.dumps(asdict(use)), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a module cost to train and what it takes on disk, from its run record and its files."""
+"""Find the training cost of a module and its size on disk, from its run record and its files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TrainingRun:
     device: str
     device_seconds: float
     parameters: int | None
-    """Parameters that were trained; None if the record does not say."""
+    """Number of trained parameters; None if the record lacks it."""
 
     @classmethod
     def read(cls, config: Path) -> TrainingRun | None:
@@ -110,7 +110,7 @@ def static_costs(subject: EvaluationSubject, hub: LocalHub, price_per_hour: floa
 def costs_per_point(
     subject: EvaluationSubject, hub: LocalHub, language: str, split: str, price_per_hour: float | None
 ) -> Iterator[Cost]:
-    """Yield the training cost per point (hundredth) of the headline score in a language; nothing without a run record or a score."""
+    """Yield the training cost per point (hundredth) of the headline score in a language; none without a run record or a score."""
     artifact = subject.artifact
     variant = variant_of(artifact, subject.base) if artifact is not None and artifact.weights_digest else None
     if artifact is None or variant is None:
@@ -163,7 +163,7 @@ def _trained_parameters(folder: Path, run: TrainingRun | None) -> tuple[int | No
     if run is not None and run.parameters is not None:
         return run.parameters, "run record"
     if json.loads((folder / "config.json").read_text(encoding="utf-8")).get("delta"):
-        return None, ""  # What is stored of it was computed from what was trained.
+        return None, ""  # The stored weights were computed from the trained ones.
     total = 0
     for path in sorted(folder.rglob(f"*{SUFFIX}")):
         with path.open("rb") as opened:

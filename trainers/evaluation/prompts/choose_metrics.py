@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What decides which metrics are possible."""
+    """The facts that decide which metrics are possible."""
 
     benchmark: str
     prompts: Sequence[BenchmarkPrompt]
@@ -67,7 +67,7 @@ def _problems(situation: Situation, *, force: bool) -> Mapping[str, str]:
     elif count < situation.fewest and not (force and count >= 4):
         problems["fid"] = (
             f"{count} images are too few for features of width {situation.width}, whose covariance needs at least {situation.fewest}: "
-            "raise --n, choose kid, or pass --force for a value that is labelled."
+            "raise --n, choose kid, or pass --force for a labelled value."
         )
     if situation.has_references and count < 4:
         problems["kid"] = f"{count} images are too few, it needs at least 4: raise --n."

@@ -28,7 +28,7 @@ class CorpusPromptSet(Prompts):
     def __init__(self, benchmark: str, split: str, corpus: Corpus) -> None:
         """Raise `InvalidRequest` for an unknown split."""
         if split not in corpus.base_splits:
-            raise InvalidRequest(f"no split is called `{split}`. Available: {', '.join(corpus.base_splits)}.")
+            raise InvalidRequest(f"unknown split `{split}`. Available: {', '.join(corpus.base_splits)}.")
         self.benchmark, self.split, self._corpus = benchmark, split, corpus
         self._prompts: dict[str, Sequence[BenchmarkPrompt]] = {}
 

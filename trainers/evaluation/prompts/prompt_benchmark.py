@@ -64,9 +64,10 @@ class _Run(NamedTuple):
 
 
 class PromptBenchmark(ABC):
-    """A benchmark of generation on published prompts. A subclass says how its files are read.
+    """A benchmark of generation on published prompts.
 
-    One object evaluates all languages of a run: English images that languages share are generated once.
+    A subclass defines how its files are read. One object evaluates all languages of a run: English images that languages share are
+    generated once.
     """
 
     name: str
@@ -256,7 +257,7 @@ class PromptBenchmark(ABC):
         seed, scores = run.task.seed, []
         if "parity" in run.chosen:
             for metric in COMPARED:
-                if base[metric].sum() > 0:  # A base that draws nothing has no English score to compare with.
+                if base[metric].sum() > 0:  # A base that generates no images has no English score to compare with.
                     parity = bootstrap_ratio(own[metric], base[metric], seed=seed)
                     scores.append(self._score(run, f"parity_{metric}", parity))
             for metric, values_N in base.items():

@@ -1,1 +1,1 @@
-"""Results of single prompts, captions and images: computed once, kept on disk as an evaluation goes, and divided among processes."""
+"""Results of single prompts, captions and images: computed once, stored on disk during the evaluation, and divided among processes."""

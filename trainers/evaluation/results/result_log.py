@@ -1,6 +1,6 @@
-"""Keep results on disk as an evaluation goes, so that it continues where it was stopped.
+"""Store results on disk during an evaluation, so that it can continue where it was stopped.
 
-A log is a folder named after everything that its results depend on. Each process appends to a file of its own. A batch is one line of
+A log is a folder named after everything that its results depend on. Each process appends to its own file. A batch is one line of
 JSON, synced to the disk, so that a line that was interrupted is a batch that was not computed.
 
 Shape letters: B results of a batch, D features.
@@ -30,7 +30,7 @@ PREFIX = "evaluation-"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What is kept of one prompt, caption or image."""
+    """The stored result of one prompt, caption or image."""
 
     features_D: Tensor
     """Features of the judge or of the retriever, in float32."""

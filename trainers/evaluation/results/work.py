@@ -21,11 +21,11 @@ class Work:
     """Results that a benchmark needs of a subject, one for each key."""
 
     label: str
-    """What is computed, for the progress bar."""
+    """Description for the progress bar."""
     unit: str
     """`image`, or `text`."""
     keys: tuple[str, ...]
-    """What tells a result from the others of the same log. Equal keys have one result."""
+    """Key that identifies a result in its log. Equal keys have one result."""
     log: ResultLog
     compute: Callable[[Any, Sequence[int]], list[Result]]
     """Computes the results of keys by their places, with the models of an `EvaluationSubject`."""
@@ -49,7 +49,7 @@ def results_of(work: Work, subject: Any, *, quiet: bool) -> list[Result]:
     rank, processes = process_place()
     lacking = set(work.missing())
     for places in gather(lacking):
-        lacking &= places  # Machines may have folders of their own.
+        lacking &= places  # Machines can have separate folders.
     with tqdm(
         total=len(work.keys), initial=len(work.keys) - len(lacking), desc=work.label, unit=work.unit,
         disable=quiet or rank != 0 or not lacking,

@@ -17,11 +17,11 @@ Shape = tuple[int, int]
 """Height and width in pixels."""
 Sizes = np.ndarray[Any, np.dtype[np.int32]]
 STEP = 64
-"""Pixels between two sides. Bases that draw less than 512 pixels have smaller steps, and as many buckets."""
+"""Pixels between two sides. Bases with images of less than 512 pixels have smaller steps, and as many buckets."""
 
 
 def bucket_shapes(side: int, grain: int) -> list[Shape]:
-    """Return the shapes of all buckets for a base that draws `side` pixels, whose sides are multiples of `grain`; widest last."""
+    """Return the shapes of all buckets for a base with images of `side` pixels, whose sides are multiples of `grain`; widest last."""
     step = grain * max(1, min(STEP, side // 8) // grain)
     square = side // step * step
     shapes = {(square, square)}

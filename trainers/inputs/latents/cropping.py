@@ -1,4 +1,4 @@
-"""Which crops of the images are encoded: their size, where they are, and the bucket of each image.
+"""Choose the crops of the images: their sizes, positions and buckets.
 
 Shape letters: M meanings, B batch.
 """
@@ -27,7 +27,7 @@ NONE = -1
 
 @dataclass(frozen=True, slots=True)
 class Cropping:
-    """How images are cropped, if not to the middle of a square whose size the denoiser is not told."""
+    """How images are cropped, if not to a center square whose size is not passed to the denoiser."""
 
     random_crops: int = 0
     """Random crops of each image; 0 is one crop from its middle."""
@@ -42,7 +42,7 @@ class Cropping:
 
     @property
     def variants(self) -> int:
-        """The number of crops of each image that are encoded. A crop from the middle that may be mirrored is encoded twice."""
+        """The number of crops of each image that are encoded. A center crop with random mirroring is encoded twice."""
         return self.random_crops or 1 + self.random_flip
 
 

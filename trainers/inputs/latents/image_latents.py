@@ -47,7 +47,7 @@ class ImageLatents:
     cropping: Cropping | None
     """None keeps one centre crop of each image, in the shape of the base."""
     sampled: bool
-    """Whether mean and deviation of the autoencoder's posterior are kept, side by side, and latents are drawn from them."""
+    """Whether mean and deviation of the autoencoder's posterior are kept, side by side, and latents are sampled from them."""
     folder: Path
     base_digest: str
     quiet: bool

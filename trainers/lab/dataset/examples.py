@@ -51,7 +51,7 @@ def write_examples(cards: Path) -> dict[str, Any]:
 
 
 def _is_key(letter: str) -> bool:
-    """Return whether a keyboard may lack a letter: Latin ones outside ASCII, and combining tone marks."""
+    """Return whether a keyboard might lack a letter: Latin ones outside ASCII, and combining tone marks."""
     return not letter.isascii() and unicodedata.name(letter, "").startswith(("LATIN", "COMBINING", "MODIFIER LETTER"))
 
 

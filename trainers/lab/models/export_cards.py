@@ -33,7 +33,7 @@ PRICE_PER_CPU_HOUR = 0.05
 """US dollars for one core for one hour, a common list price; the card states it."""
 
 NO_LOSSES = {"step", "seconds", "samples_per_second", "eta_seconds", "memory_bytes"}
-"""What a run logs beside its losses and learning rate."""
+"""Entries of a run's log besides its losses and learning rate."""
 
 
 def export_dual_encoder(name: str, work: Path, target: Path, world: World) -> None:

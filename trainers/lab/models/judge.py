@@ -1,6 +1,6 @@
 """The last training phase of `emoji-judge`: contrast with the whole gallery, on images degraded by an autoencoder.
 
-A batch of 128 seldom contains the two faces that are hard to tell apart, and generated images lose detail in ways that
+A batch of 128 seldom contains two faces that are hard to distinguish, and generated images lose detail in ways that
 blur and noise on pixels do not reproduce. So the judge must find the name of each image among all names of the gallery,
 and half of the images are real ones passed through the autoencoder with noise added to the latent. It is never trained
 on generated images.

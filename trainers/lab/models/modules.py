@@ -42,7 +42,7 @@ MAX_COMMITTED_BYTES = 2_700_000
 
 
 def train_module(name: str, languages: tuple[str, ...], prompts: int, arguments: argparse.Namespace) -> Path:
-    """Train one module as the command line says and return the folder of its artifact.
+    """Train one module for the command line and return the folder of its artifact.
 
     `prompts` is the number of prompts per score; with 0 the module is measured later, by `measure`.
     """

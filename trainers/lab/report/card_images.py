@@ -1,9 +1,9 @@
-"""Draw the example images of cards: the same prompts and seeds on the base alone and with the module.
+"""Generate the example images of cards: the same prompts and seeds on the base alone and with the module.
 
     python -m trainers.lab.report.card_images memory-yo memory-many mulan-yo pea-many mulan-yo-dit
 
 Writes `images/*.webp` into the folders of these adapters in `cards/`, and lists them in the cards as `widget`, as galleries on the Hugging
-Face Hub do. Prompts were chosen before any image was drawn: SHOWN, and the first names of the split `pairs` in the benchmark's
+Face Hub do. Prompts were chosen before any image was generated: SHOWN, and the first names of the split `pairs` in the benchmark's
 order. A module for several languages draws each prompt in another one.
 """
 
@@ -42,11 +42,11 @@ FOLDER = "images"
 
 
 def choose_prompts(corpus: EmojiCorpus, languages: Sequence[str]) -> Iterator[tuple[Prompt, str]]:
-    """Yield the prompts, each with its split, in the languages in turn."""
+    """Yield the prompts, each with its split, alternating the languages."""
     turns = cycle(languages)
     for concept, tag in zip(SHOWN, islice(turns, len(SHOWN)), strict=True):
         named = {prompt.concept: prompt for prompt in corpus.prompts(tag, "seen")}
-        # A name that is held out in this language gives its place to the first one that is not.
+        # A name that is held out in this language is replaced by the first one that is not.
         yield named.get(concept) or next(iter(named.values())), "seen"
     held_out = {tag: iter(corpus.prompts(tag, "pairs")) for tag in languages}
     for tag in islice(turns, HELD_OUT):

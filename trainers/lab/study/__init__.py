@@ -1,1 +1,1 @@
-"""The study: every method and baseline of the lab, trained and measured alike, cell by cell, and a report of the cells."""
+"""The study: every method and baseline of the lab, trained and measured under equal conditions, cell by cell, and a report of the cells."""

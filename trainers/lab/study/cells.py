@@ -1,6 +1,6 @@
 """Cells of the study, and the folder that holds their results.
 
-A result is one small JSON file. It is written to another name and renamed, so a cell is either missing or whole. Several processes may
+A result is one small JSON file. It is written to another name and renamed, so a cell is either missing or complete. Several processes may
 share a folder: each locks the cell that it computes, and the lock ends with the process.
 """
 
@@ -35,7 +35,7 @@ class Cell:
     count: int = 0
     """Maximum number of prompts; 0 means all."""
     variant: str = ""
-    """What differs from the usual, such as `steps-20`."""
+    """Difference from the default, such as `steps-20`."""
 
     @property
     def key(self) -> str:
@@ -54,7 +54,7 @@ class Result:
     seconds: float
     """Processor time of the measurement."""
     found: dict[str, Any]
-    """What was measured; its keys depend on the kind."""
+    """The measured values; their keys depend on the kind."""
     machine: str = ""
 
     def as_json(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ WORK, OUT, CARDS = Path("build/study"), Path("docs/study"), Path("cards")
 
 
 def study(
-    base: Annotated[str, typer.Option(help="Base of the lab that is studied.")] = "emoji-sd",
+    base: Annotated[str, typer.Option(help="Base of the lab to study.")] = "emoji-sd",
     work: Annotated[
         Path, typer.Option(help="Work folder: finished cells, trained modules. Several processes may share it.")
     ] = WORK,
@@ -28,21 +28,19 @@ def study(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            help="Cells to measure, by a pattern such as 'draw/memory-*'; repeat for several. What they need is added."
+            help="Cells to measure, by a pattern such as 'draw/memory-*'; repeat for several. Cells that they need are added."
         ),
     ] = None,
-    limit_minutes: Annotated[float, typer.Option(min=0, help="Start no cell that would end later (0 = no limit).")] = 0,
+    limit_minutes: Annotated[
+        float, typer.Option(min=0, help="Start no cell that would end after this time (0 = no limit).")
+    ] = 0,
     trial: Annotated[
         bool, typer.Option("--trial", help="A few prompts and training steps per cell: shows that everything runs.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only print the cells and the processor time they take.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the cells and their processor time.")] = False,
     report_only: Annotated[
         bool,
-        typer.Option(
-            "--report-only", help="Only write the report of the cells in the work folder, however many there are."
-        ),
+        typer.Option("--report-only", help="Only write the report, from the cells in the work folder."),
     ] = False,
     publish: Annotated[
         bool, typer.Option("--publish", help="Only write the scores of the cells in the work folder into the cards.")
@@ -56,7 +54,7 @@ def study(
     """Run or resume the study: train all methods and baselines with the same data and steps, and measure them.
 
     Finished cells are skipped, so a stopped study continues where it was. It takes hours on two cores, with one process for each. The
-    report is written when nothing is missing; --report-only writes that of the cells that are there. --publish writes their scores into
+    report is written when nothing is missing; --report-only writes it from the finished cells. --publish writes their scores into
     the curated cards, and a card without weights for each trained module.
     """
     from trainers.lab.study.plan import BASES, TRIAL, Settings

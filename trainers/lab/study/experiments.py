@@ -1,6 +1,6 @@
 """The paper's open questions as small experiments: which subjects they need, and which cells.
 
-Each experiment is a list of cells; the report says what they answer. Most of its subjects are trained on texts alone.
+Each experiment is a list of cells; the report interprets them. Most of its subjects are trained on texts alone.
 """
 
 from __future__ import annotations
@@ -101,12 +101,12 @@ def cells(count: int) -> Iterator[Cell]:
 
 
 def sampler(count: int) -> Iterator[Cell]:
-    """Return cells that tell what a sampler with fewer steps changes: the same prompts and noise with 20 steps."""
+    """Return cells that show the effect of a sampler with fewer steps: the same prompts and noise with 20 steps."""
     yield from (Cell("draw", name, tag, "seen", 0, count, "steps-20") for name in COMPARED for tag in FIVE)
 
 
 def learning_curve(count: int) -> Iterator[Cell]:
-    """Return cells that tell how many names a language needs, and how wide the aligners must be."""
+    """Return cells that show how many names a language needs, and how wide the aligners must be."""
     for name in [*(f"memory-yo-{pairs}" for pairs in CURVE), "memory-yo-all", "memory-four", "memory-small"]:
         yield from (Cell("text", name, "yo", split, 0, count) for split in ("pairs", "seen"))
         yield Cell("draw", name, "yo", "pairs", 0, count)
@@ -123,7 +123,7 @@ def groups(count: int) -> Iterator[Cell]:
 
 
 def adding(count: int, few: int) -> Iterator[Cell]:
-    """Return cells that tell what becomes of four languages when a fifth is added."""
+    """Return cells that show the effect on four languages of adding a fifth."""
     for name in ("token-kd-four", "token-kd-added", "token-kd-replayed", "token-kd"):
         for tag in FIVE:
             yield Cell("text", name, tag, "seen", 0, count)

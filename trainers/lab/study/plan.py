@@ -33,7 +33,7 @@ SEEDED = (
 )  # fmt: skip
 """Subjects whose headline cells are measured with every seed."""
 UNTOLD = (ENGLISH, "memory-own", "mulan-own", "pea-many", "lora", "bottleneck-many", "prompt-tuning-many")
-"""Subjects that are not measured at text level: English is its own meaning, and the others say little in languages beside their own."""
+"""Subjects not measured at text level: English is its own meaning, and the others are uninformative in languages other than their own."""
 SHEETS, TEXTS = ("yo", "hi"), 24
 """Languages of the contact sheets, and texts whose latency is measured."""
 USUAL_UPDATES = 1200
@@ -60,7 +60,7 @@ class Settings:
     """Denoising steps."""
 
     def updates_of(self, training: Training) -> int:
-        """Return the updates of a training over all its phases; a trial shortens those with a number of their own as well."""
+        """Return the updates of a training over all its phases; a trial also shortens phases with their own number."""
         if training.steps is None:
             return self.updates
         return max(2, round(training.steps * min(1.0, self.updates / USUAL_UPDATES)))
@@ -76,7 +76,7 @@ class Settings:
 
 
 TRIAL = Settings(headline=3, others=2, seeds=(0,), updates=8, steps=2)
-"""A study of minutes that shows that everything runs; its scores mean nothing."""
+"""A study of minutes that checks that everything runs; its scores are meaningless."""
 
 
 def all_subjects() -> dict[str, Subject]:

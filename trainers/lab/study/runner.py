@@ -1,4 +1,4 @@
-"""Measure the cells of a plan, those that are missing, in order. Several processes may work in one folder."""
+"""Measure the missing cells of a plan, in order. Several processes may work in one folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WAIT: Step = (Planned(Cell("", ""), (), 0.0), None, "")
 
 @dataclass
 class Outcome:
-    """What a run did."""
+    """The result of a run."""
 
     measured: int = 0
     failed: dict[str, str] = field(default_factory=dict)
@@ -60,9 +60,9 @@ class Runner:
     def run(
         self, plan: Sequence[Planned], *, limit_s: float | None = None, tell: Callable[[str], None] = print
     ) -> Outcome:
-        """Measure what is missing, until nothing is left or a cell would not end within `limit_s` seconds.
+        """Measure missing cells, until none is left or a cell would not end within `limit_s` seconds.
 
-        A cell that fails is told of and left out, and so are those that need it.
+        A failed cell is reported and skipped, together with those that need it.
         """
         outcome, started = Outcome(), time.monotonic()
         left = {each.cell.key: each for each in plan if not self._work.has(each.cell)}

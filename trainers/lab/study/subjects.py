@@ -1,4 +1,4 @@
-"""What the study measures: baselines, published methods, our recipes, and modules that are in the registry already."""
+"""The subjects of the study: baselines, published methods, our recipes, and modules that are in the registry already."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Training:
     pairs: int | None = None
     """Number of names of the only language that are trained on, without keywords; None for the whole corpus."""
     merged: tuple[str, ...] = ()
-    """Subjects whose weights are averaged; nothing is trained then."""
+    """Subjects whose weights are averaged instead of training."""
     seconds: float = 0.0
     """Processor time that it is expected to take."""
 
@@ -80,7 +80,7 @@ BASELINES = (
         training=Training("translate", seconds=420),
         reads=True,
     ),
-    Subject(REAL, "baseline", "real images, which no text describes better"),
+    Subject(REAL, "baseline", "real images (upper bound of the judge)"),
 )
 BUNDLED = (
     Subject("memory-many", "bundled", "memory, five languages", "memory", cards={"*": "memory-many"}, reads=True),

@@ -51,7 +51,9 @@ def train_subject(
     request = request_for(training, work, settings, corpus)
     started = time.process_time()
     ready = prepare(request, hub, torch.device("cpu"), quiet=True)
-    ready.features.fill(ready.plan.needs)  # Methods share what frozen models compute, so its time is told apart.
+    ready.features.fill(
+        ready.plan.needs
+    )  # Methods share the computations of frozen models, so their time is reported separately.
     del ready
     cached = time.process_time()
     outcome = train_and_publish(

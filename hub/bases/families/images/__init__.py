@@ -1,1 +1,1 @@
-"""Families of bases that draw images, besides the ones that most people use."""
+"""Further families of image bases, besides the most common ones."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Parts(NamedTuple):
-    """What the pipeline takes for one prompt."""
+    """The pipeline's inputs for one prompt."""
 
     states_BLC: Tensor | None = None
     """The last layer and the one before."""

@@ -26,7 +26,7 @@ class HunyuanDiTLanguage(LanguageMixin):
     def _finish(
         self, own: Callable[..., Any], given: Mapping[str, Any], positive: Embeddings, negative: Embeddings | None
     ) -> Any:
-        """Return the stream that is asked for, padded to the length that the transformer has learnt padding for."""
+        """Return the requested stream, padded to the length for which the transformer has learnt padding."""
         config = self.transformer.config  # type: ignore[attr-defined]
         place = given["text_encoder_index"]
         length = (config.text_len, config.text_len_t5)[place]

@@ -1,4 +1,4 @@
-"""Transformers that read several hidden layers of a language model, each through weights of its own: HiDream, Krea 2, FIBO 2.
+"""Transformers that read several hidden layers of a language model, each with its own weights: HiDream, Krea 2, FIBO 2.
 
 Shape letters: B batch, L tokens, N layers, C width of a layer.
 """
@@ -25,7 +25,7 @@ class LayersLanguage(LanguageMixin):
     layers_axis: ClassVar[int]
     """The axis of the layers in the base's states."""
     layer_width: ClassVar[str]
-    """Where the denoiser's configuration says C."""
+    """Key of C in the denoiser's configuration."""
 
     @classmethod
     def embeddings(cls, values: Mapping[str, Any]) -> Embeddings:

@@ -1,4 +1,4 @@
-"""Where a module comes from and what was made of it: bases ← encoders ← parents ← the module ← derived modules, with memory and cost."""
+"""Origin and descendants of a module: bases ← encoders ← parents ← the module ← derived modules, with memory and cost."""
 
 from __future__ import annotations
 

@@ -75,9 +75,9 @@ def _owner(request: Request, hub: LocalHub) -> str:
 
 
 def _other_page(request: Request, hub: LocalHub, error: UnknownArtifact) -> Response:
-    """Return what a name that no artifact has gives: a search for its stand-ins, or the page of an owner without an account.
+    """Return the page for a name without an artifact: a search for its stand-ins, or the page of an owner without an account.
 
-    Raises `error` if it gives nothing.
+    Raises `error` if there is neither.
     """
     name = requested_name(request)
     bare = name.removeprefix(f"{CURATED_OWNER}/")
@@ -134,10 +134,10 @@ def _context(request: Request, hub: LocalHub, artifact: Artifact, shown: Revisio
 
 
 def _usage(request: Request, artifact: Artifact, shown: Revision, examples: list[Example], paths: list[str]) -> Usage:
-    """Return what the snippets are about: a prompt of the card in the wanted language, if it has one. `paths`: the first files."""
+    """Return the contents of the snippets: a prompt of the card in the wanted language, if it has one. `paths`: the first files."""
     wanted = request.query_params.get("lang", "")
     own = [tag for tag in artifact.languages if tag != MULTILINGUAL]
-    if not own:  # Any language: one other than English, so that the line shows what the module is for.
+    if not own:  # Any language: one other than English, so that the line shows the purpose of the module.
         own = [score.language for score in artifact.scores if score.language not in ("", ENGLISH)]
         own += [_FOREIGN, *all_examples()]
     tag = wanted if wanted in own else own[0]

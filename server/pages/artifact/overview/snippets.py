@@ -28,7 +28,7 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What the snippets are about."""
+    """Contents of the snippets."""
 
     artifact: Artifact
     shown: Revision

@@ -61,7 +61,7 @@ def show_folder(request: Request, hub: Hub, artifact: DescribedArtifact, revisio
 
 
 def show_file(request: Request, hub: Hub, artifact: DescribedArtifact, revision: Segment, path: Segment) -> Response:
-    """Show a file: a text, an image, or the tensors of weights; its content only to those who may download it. Raises UnknownFile."""
+    """Show a file: a text, an image, or the tensors of weights; its content only to users who can download it. Raises UnknownFile."""
     shown, name = shown_revision(hub, artifact, revision), path.strip("/")
     check_path(name)
     file = find_files(hub.registry.database, shown.id, [name]).get(name)
@@ -113,7 +113,7 @@ def _require_folder(hub: LocalHub, shown: Revision, folder: str) -> None:
 
 
 def _content(request: Request, hub: LocalHub, artifact: Artifact, shown: Revision, file: File) -> dict[str, object]:
-    """Return what the page shows of a file that the caller may download."""
+    """Return the content to show of a file that the caller can download."""
     if is_image(file.path):
         return {"image": file_path(artifact, shown, file.path)}
     if file.path.endswith(SUFFIX):

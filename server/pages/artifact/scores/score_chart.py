@@ -59,7 +59,7 @@ class Chart:
     series: tuple[str, ...]
     """The baselines in the chart."""
     provenances: tuple[str, ...]
-    """Those of the artifact's own scores in the chart."""
+    """Provenances of the artifact's own scores in the chart."""
     translator: str
     """Name of the translation baseline; empty without one."""
     ticks: tuple[tuple[float, str], ...]

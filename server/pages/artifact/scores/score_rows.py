@@ -36,7 +36,7 @@ class ScoreRow:
 
     published: PublishedScore
     controls: tuple[tuple[str, Score], ...] = ()
-    """What each measures, and its value."""
+    """Name and value of each control."""
 
     @property
     def score(self) -> Score:
@@ -60,7 +60,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreFilter:
-    """What the table shows. Empty fields do not filter."""
+    """Filters of the table. Empty fields do not filter."""
 
     task: str = ""
     metric: str = ""

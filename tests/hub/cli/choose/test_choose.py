@@ -31,17 +31,17 @@ def test_the_map_shows_raw_translated_and_best_module_with_intervals(hub):
     assert [row.split()[0] for row in rows[:2]] == ["sw", "yo"]
     assert all(row.count("[") == 3 for row in rows[:2])
     out = hub("parity", "--base", "emoji-sd", "--lang", "yo")[1]
-    others = next(line for line in out.splitlines() if line.startswith("Also measured, not comparable: "))
+    others = next(line for line in out.splitlines() if line.startswith("Also measured, but not comparable: "))
     assert "emoji-generation/combinations r_precision_at_1" in others
 
 
-def test_a_base_without_measurements_gets_the_command_its_cost_and_what_is_reported(hub):
+def test_a_base_without_measurements_gets_the_command_its_cost_and_reported_scores(hub):
     code, out, _ = hub("parity", "--base", "SD XL", "--lang", "zh")
     assert code == 0
     assert "No parity of `sdxl` is known here." in out
     assert "lingt2i" in out
     assert "Not measured in 1 languages: zh." in out
-    assert "256 images, about 15 minutes of one H100 SXM, $0.49" in out
+    assert "256 images, about 15 minutes on one H100 SXM, $0.49" in out
     assert "hub evaluate sdxl --benchmark corpus-prompts --corpus emoji --split seen --lang zh --metric parity" in out
 
 
@@ -55,7 +55,7 @@ def test_all_bases_with_parities_are_shown_and_the_others_counted(hub):
     assert measured == ["linguahub/emoji-sd", "linguahub/emoji-dit"]
 
 
-def test_advice_loads_what_transfers_and_says_what_the_study_advises(hub):
+def test_advice_recommends_a_module_that_transfers_and_shows_the_study_s_advice(hub):
     code, out, _ = hub("recommend", "--lang", "yo", "--base", "emoji-sd", "--need", "culture")
     assert code == 0
     assert out.startswith("Load `memory-")
@@ -78,7 +78,7 @@ def test_advice_for_a_language_without_a_module_is_a_line_that_trains_one(hub):
         (("parity", "--base", "emoji-sd", "--split", "pears"), "no metric is called `pears`"),
         (("recommend", "--lang", "yo"), "Missing option '--base'"),
         (("recommend", "--base", "sdxl"), "Missing option '--lang'"),
-        (("recommend", "--base", "sdxl", "--lang", ","), "which language?"),
+        (("recommend", "--base", "sdxl", "--lang", ","), "missing --lang"),
         (("recommend", "--base", "mulan-yo", "--lang", "yo"), "`mulan-yo` is of kind adapter, not a base"),
         (("recommend", "--base", "sdxl", "--lang", "yo", "--need", "speed"), "unknown need `speed`: choose one of budget,"),
         (("recommend", "--base", "sdxl", "--lang", "yo", "--budget", "-5"), "`budget` is -5: give a positive number"),
@@ -113,7 +113,7 @@ def test_a_run_record_is_found_by_the_id_of_a_leaderboard(hub):
     assert f"hub rescore mulan-yo --score {entry['id']}" in out
 
 
-def test_a_comparison_shows_facts_and_marks_what_is_better_beyond_its_interval(hub):
+def test_a_comparison_shows_facts_and_marks_scores_that_are_better_beyond_their_intervals(hub):
     code, out, _ = hub("compare", "memory-yo", "mulan-yo", "--metric", "r_precision_at_1")
     assert code == 0
     lines = {line.split("  ")[0].strip(): line for line in out.splitlines()}

@@ -1,4 +1,4 @@
-"""What `hub show` says of a card's terms."""
+"""The terms of a card in `hub show`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def shown(kind: str, name: str) -> dict[str, str]:
     return dict(requirements(read_card(ROOT / "cards" / kind / name, ArtifactName("linguahub", name))))
 
 
-def test_show_says_whether_a_licence_allows_commercial_use_and_where_another_licence_is() -> None:
+def test_show_prints_whether_a_licence_allows_commercial_use_and_where_another_licence_is() -> None:
     assert shown("bases", "flux1-dev")["commercial"] == (
         "not allowed, flux-1-dev-non-commercial-license, "
         "https://huggingface.co/black-forest-labs/FLUX.1-dev/blob/main/LICENSE.md"

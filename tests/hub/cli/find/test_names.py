@@ -40,7 +40,7 @@ def test_a_name_that_no_artifact_has_is_shown_with_its_modules(hub):
     assert [each["base"] for each in found["stand_ins"]] == ["emoji-sd", "pixart-alpha", "sd15", "sd21", "sdxl"]
 
 
-def test_a_module_is_shown_with_what_its_name_gives_on_other_bases(hub):
+def test_a_module_is_shown_with_its_stand_ins_on_other_bases(hub):
     out = hub("show", "mulan-yo")[1]
     assert "mulan-sdxl-aesthetic (zero-shot: trained on English, no Yoruba score yet)" in out
 
@@ -59,7 +59,7 @@ def test_a_base_is_shown_by_any_of_its_names(hub, name):
     assert "runwayml/stable-diffusion-v1-5" in out
 
 
-def test_a_search_takes_any_name_of_a_base_and_says_what_is_zero_shot(hub):
+def test_a_search_takes_any_name_of_a_base_and_marks_zero_shot_modules(hub):
     code, out, _ = hub("search", "--base", "Stable Diffusion XL", "--lang", "fr")
     assert code == 0
     (line,) = (each for each in out.splitlines() if each.startswith("mulan-sdxl-aesthetic"))
@@ -68,7 +68,7 @@ def test_a_search_takes_any_name_of_a_base_and_says_what_is_zero_shot(hub):
     assert (code, f"mulan-sdxl-aesthetic ({ZERO_SHOT})" in out) == (0, True)
 
 
-def test_names_that_mean_nothing_are_one_line_with_similar_ones(hub):
+def test_unknown_names_are_one_line_with_similar_ones(hub):
     for arguments, near in ((("show", "mulan-xx"), "mulan-yo"), (("search", "--base", "sdxxl"), "sdxl")):
         code, _, complaint = hub(*arguments)
         (line,) = (each for each in complaint.splitlines() if each.startswith("hub: "))

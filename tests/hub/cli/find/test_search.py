@@ -27,7 +27,7 @@ def test_a_program_gets_a_list_of_objects_with_these_keys(hub):
 
 
 @pytest.mark.parametrize("spelling", ["yo", "yor", "Yoruba", "Yorùbá", "Èdè Yorùbá"])
-def test_a_language_may_be_spelt_as_people_do(hub, spelling):
+def test_a_language_can_be_spelt_in_any_usual_way(hub, spelling):
     assert names(hub("search", "--lang", spelling, "--json")) == ["mulan-yo", "pea-many"]
 
 
@@ -56,11 +56,11 @@ def test_every_facet_narrows_the_answer(hub, arguments, expected):
     assert names(hub("search", "--json", *arguments)) == expected
 
 
-def test_a_short_page_says_how_many_more_there_are(hub):
+def test_a_short_page_shows_how_many_more_there_are(hub):
     assert hub("search", "--limit", "1").out.rstrip().endswith("3 more. Show all with `--limit 4`.")
 
 
-def test_finding_nothing_exits_with_zero(hub):
+def test_a_search_without_results_exits_with_zero(hub):
     answer = hub("search", "nothing-like-this")
     assert answer.code == 0
     assert answer.out.startswith("No artifacts match.")
@@ -152,7 +152,7 @@ def test_names_are_whole_at_80_columns(narrow, cards, command):
     assert [line for line in answer.out.splitlines() if len(line) > 80 and "load_pipeline" not in line] == []
 
 
-def test_a_leaderboard_without_arguments_lists_what_there_is(hub):
+def test_a_leaderboard_without_arguments_lists_the_benchmarks_and_metrics(hub):
     assert hub("leaderboard").out.splitlines()[1].split() == ["emoji-generation", "r_precision_at_1", "1"]
     assert [each["metric"] for each in json.loads(hub("leaderboard", "lingt2i", "--json").out)] == ["clip_score"]
     for arguments in (["emoji-generaton"], ["emoji-generation", "r_precision"], ["emoji-generation", "clip_score"]):

@@ -1,4 +1,4 @@
-"""`hub new` writes a card, and `hub push` tells everything that is wrong with a folder at once."""
+"""`hub new` writes a card, and `hub push` reports all mistakes of a folder at once."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_all_mistakes_of_a_folder_are_told_at_once_in_one_line(hub, folder):
         assert mistake in hub("push", folder).err
 
 
-def test_a_base_may_be_an_upstream_repository(hub, folder):
+def test_a_base_can_be_an_upstream_repository(hub, folder):
     card = folder / "README.md"
     card.write_text(card.read_text().replace("linguahub/small-sd", "stabilityai/stable-diffusion-2-1"))
     assert hub("push", folder).code == 0

@@ -1,4 +1,4 @@
-"""`hub generate` draws, says what made an image, and refuses in one line."""
+"""`hub generate` writes images with metadata, and errors of one line."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_a_batch_writes_numbered_images_and_can_be_resumed(work_folder: Path, ca
     assert "`out/0001.png` was generated with seed '0', and line 1 needs '1'" in capsys.readouterr().err
 
 
-def test_a_batch_may_come_from_standard_input(work_folder: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_can_come_from_standard_input(work_folder: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with (work_folder / "given").open("w+b") as file:
         file.write(b"aja\r\n")
         file.seek(0)
@@ -121,7 +121,7 @@ def test_letters_of_every_script_are_visible(text: str) -> None:
     assert ink(text) != nothing
 
 
-def test_lines_break_within_their_room_and_lose_nothing() -> None:
+def test_lines_break_within_their_width_and_lose_no_text() -> None:
     text = "ọkàn pupa lórí tábìlì mulan-sw-with-a-long-name 红心戴帽子的猫在桌子上睡觉"
     lines = wrap(text, 16, 120, most=99)
     assert all(width_of(line, 16) <= 120 for line in lines)

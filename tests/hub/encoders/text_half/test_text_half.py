@@ -183,7 +183,7 @@ def test_the_text_tower_of_a_chinese_clip_is_read_alone(tmp_path: Path) -> None:
     torch.testing.assert_close(encoder.encode(["红心", "红"], 6)[0], expected)
 
 
-def test_without_a_library_that_quantises_one_line_says_which_extra(
+def test_without_a_library_that_quantises_one_line_names_the_extra(
     internvl: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hub.weights.quantisation.find_spec", lambda _: None)

@@ -1,4 +1,4 @@
-"""Residents within a budget of bytes: who leaves, who comes back, and what the log says."""
+"""Modules within a budget of bytes: evictions, reloads and log entries."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def room_for(load: Any, folders: list[Any]) -> Any:
     return lambda count: encoder + count * module
 
 
-def test_the_least_recently_used_leaves_and_the_log_says_so(
+def test_the_least_recently_used_module_is_evicted_and_logged(
     load: Any, folders: list[Any], room_for: Any, caplog: Any
 ) -> None:
     pipe = load(folders[:2], resident_bytes=room_for(2))
@@ -71,7 +71,9 @@ def test_an_evicted_module_is_reloaded_when_a_prompt_needs_it(load: Any, folders
     assert pipe._prompt_encoder._module_cache.size_bytes <= room_for(1)
 
 
-def test_what_a_batch_needs_at_once_is_never_refused(load: Any, folders: list[Any], room_for: Any, caplog: Any) -> None:
+def test_a_batch_that_needs_more_than_the_budget_is_never_refused(
+    load: Any, folders: list[Any], room_for: Any, caplog: Any
+) -> None:
     pipe = load(folders, resident_bytes=room_for(1))
     with caplog.at_level(logging.WARNING, logger="hub.loader"):
         found = tokens(pipe, ["eye", "ile"], language=["yo", "sw"])

@@ -33,7 +33,7 @@ def test_a_prompt_is_cut_at_punctuation_and_never_inside_a_number(text: str, pie
 
 
 class Words:
-    """An encoder that knows the texts above, and is between all phrases for others."""
+    """An encoder with states for the texts above; those of other texts are between all phrases."""
 
     def encode(self, texts: list[str], length: int) -> tuple[torch.Tensor, torch.Tensor]:
         assert len(texts) <= BATCH_SIZE

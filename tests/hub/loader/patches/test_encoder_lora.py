@@ -82,7 +82,7 @@ def test_two_loras_of_one_encoder_do_not_mix(base: Path, make_lora: Callable[...
     assert not torch.equal(*alone)
 
 
-def test_what_is_not_a_plain_lora_is_refused(base: Path, make_lora: Callable[..., Path]) -> None:
+def test_anything_but_a_plain_lora_is_refused(base: Path, make_lora: Callable[..., Path]) -> None:
     folder = make_lora()
     path = folder / "qwen-image" / "adapter_config.json"
     given = json.loads(path.read_text())

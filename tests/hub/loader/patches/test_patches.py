@@ -41,7 +41,7 @@ KINDS = ("plain", "lora", "lora beside a module", "lora of the encoder", "weight
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_base_is_what_it_was_bit_for_bit(
+def test_the_base_is_unchanged_bit_for_bit(
     kind: str, load: Callable[..., Any], draw: Callable[..., Tensor], make_change: Callable[[str], Path]
 ) -> None:
     pipe = load()

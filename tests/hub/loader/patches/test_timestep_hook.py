@@ -57,7 +57,7 @@ def test_it_runs_at_every_step_and_is_removed_without_a_trace(
     assert not pipe.unet._forward_pre_hooks
 
 
-def test_what_the_denoiser_reads_is_the_modules_answer(load: Callable[..., Any], stepped: Path) -> None:
+def test_the_denoiser_reads_the_output_of_the_module(load: Callable[..., Any], stepped: Path) -> None:
     pipe = load(stepped)
     module = next(iter(pipe._prompt_encoder._module_cache.values())).module
     states, _ = pipe.encode_prompt("aja", pipe.device, 1, False)

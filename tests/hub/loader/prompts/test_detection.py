@@ -1,4 +1,4 @@
-"""The language of a prompt is told among a few, or said to be undecided."""
+"""The language of a prompt is detected among a few candidates, or undecided."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was encoded is kept, and the encoders can go."""
+"""Embeddings are cached, so that encoders can be freed."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def test_each_language_is_read_by_its_own_module(load: Any, make_module: Any, tw
     assert not torch.equal(tokens(two, "aja", language="yo"), tokens(two, "aja", language="ja"))
 
 
-def test_people_may_name_a_language_as_they_like(two: Any) -> None:
+def test_a_language_can_be_named_in_any_usual_way(two: Any) -> None:
     expected = tokens(two, "aja", language="yo")
     for name in ("yor", "Yoruba", "Yorùbá", "yo-NG"):
         assert torch.equal(tokens(two, "aja", language=name), expected)
@@ -49,7 +49,7 @@ def test_one_batch_mixes_languages_in_one_denoising_pass(two: Any, draw: Any) ->
     assert calls == [6, 6, 6]  # guided: three prompts and three negative ones a step
 
 
-def test_english_may_stand_beside_other_languages_in_a_batch(two: Any, load: Any) -> None:
+def test_english_can_be_beside_other_languages_in_a_batch(two: Any, load: Any) -> None:
     mixed = tokens(two, ["aja", "a dog"], language=["yo", "en"])
     assert torch.equal(mixed[1:], tokens(load(), "a dog"))
 
@@ -91,7 +91,7 @@ def test_script_alone_tells_languages_apart(two: Any) -> None:
     assert torch.equal(detected, tokens(two, ["犬", "aja"], language=["ja", "yo"]))
 
 
-def test_an_undecided_language_takes_the_default_and_says_so(load: Any, make_module: Any) -> None:
+def test_an_undecided_language_takes_the_default_and_is_logged(load: Any, make_module: Any) -> None:
     names = [make_module("mulan-ha", ("ha",)), make_module("mulan-ig", ("ig",), seed=3)]
     pipe = load(names)
     with pytest.warns(UndecidedLanguage, match=r"cannot detect the language of 'aja'.*`mulan-ha` reads it.*language="):
@@ -146,7 +146,7 @@ def test_the_requested_language_always_wins(load: Any, make_module: Any) -> None
         (("en",), "that is all the module was made for"),
     ],
 )
-def test_what_cannot_be_told_from_english_is_read_by_the_module(
+def test_a_prompt_that_cannot_be_distinguished_from_english_is_read_by_the_module(
     languages: tuple[str, ...], because: str, load: Any, make_module: Any
 ) -> None:
     pipe = load(make_module("a-module", languages))

@@ -156,7 +156,7 @@ def test_a_restricted_token_opens_no_other_gate_of_its_account(accounts, tokens)
     assert not ANONYMOUS.may_download(own, accepted=True)
 
 
-def test_an_administrator_may_do_everything_and_an_anonymous_caller_nothing(accounts, tokens):
+def test_an_administrator_can_do_everything_and_an_anonymous_caller_nothing(accounts, tokens):
     accounts.add("root", ROOT, is_admin=True)
     root = caller(accounts, tokens, "root")
     assert root.may_administer(MODULE) and root.readers() is None and root.is_admin

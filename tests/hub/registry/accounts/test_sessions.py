@@ -67,7 +67,7 @@ def test_a_session_expires(database, ada, column, time):
     assert kept.of(ada) == []
 
 
-def test_a_session_begun_with_a_token_may_what_the_token_may_and_ends_with_it(database, ada):
+def test_a_session_begun_with_a_token_has_its_permissions_and_ends_with_it(database, ada):
     tokens, kept = Tokens(database), Sessions(database)
     tokens.create(ada, "read", ROOT)
     token = tokens.of(ada)[0]
@@ -122,7 +122,7 @@ def test_the_last_administrator_stays(database):
     accounts.remove("ada", ROOT)
 
 
-def test_a_token_ends_when_it_was_said_to(database, ada):
+def test_a_token_expires_at_its_time(database, ada):
     tokens = Tokens(database)
     secret = tokens.create(ada, "read", ROOT, lifetime=timedelta(days=7))
     assert tokens.caller(secret) is not None

@@ -38,7 +38,7 @@ bases, own_bases = filled_registry(_fill)
 
 
 @pytest.mark.parametrize("name", ["sd15", "SD15", "sd 1.5", "sd-1.5", "SD_1.5", "runwayml/stable-diffusion-v1-5", "linguahub/sd15", "pixart-Α"])  # fmt: skip
-def test_a_name_may_be_written_as_people_do(bases, name):
+def test_a_name_can_be_written_in_any_usual_way(bases, name):
     assert find_base(bases, name).name.name == "sd15"
 
 
@@ -67,11 +67,11 @@ def test_an_unknown_name_is_answered_with_similar_ones_of_all_kinds(bases):
 
 
 @pytest.mark.parametrize("name", ["sdxl", "SDXL", "stabilityai/stable-diffusion-xl-base-1.0"])
-def test_a_search_by_any_name_of_a_base_finds_what_names_it_by_any_other(bases, name):
+def test_a_search_by_any_name_of_a_base_finds_modules_that_use_another_name_of_it(bases, name):
     assert sorted(names(bases.find(Query(base=name)))) == ["for-upstream-xl", "for-xl"]
 
 
-def test_a_search_by_a_name_that_no_base_has_finds_what_names_it(own_bases):
+def test_a_search_by_an_unknown_base_finds_modules_that_name_it(own_bases):
     fill(own_bases, an_artifact("local/for-new", bases=("new-base",)))
     assert names(own_bases.find(Query(base="someone/New-Base"))) == ["for-new"]
 

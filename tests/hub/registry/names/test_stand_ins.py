@@ -86,7 +86,7 @@ def test_the_best_reproduced_score_in_the_language_decides_between_two(own_modul
     assert found(own_modules, "mulan-yo", "sd15")[0] == "linguahub/mulan-sd15-aesthetic"
 
 
-def test_downloads_do_not_change_what_a_name_means(own_modules):
+def test_downloads_do_not_change_the_module_of_a_name(own_modules):
     for _ in range(3):
         own_modules.count_download(ArtifactName("linguahub", "mulan-sd15-base"))
     assert found(own_modules, "mulan-yo", "sd15")[0] == "linguahub/mulan-sd15-aesthetic"
@@ -114,7 +114,7 @@ def test_a_private_module_neither_stands_in_for_strangers_nor_hides_one(own_modu
         ("mulan-unpublished", InvalidRequest, "the weights of `mulan-unpublished` are not published"),
     ],
 )
-def test_other_names_mean_what_they_say(modules, name, error, said):
+def test_names_that_are_not_stand_ins_refer_to_the_artifact(modules, name, error, said):
     if error is None:
         assert found(modules, name, "sd15") == ("linguahub/mulan-yo", "")
         return
@@ -127,7 +127,7 @@ def test_a_base_without_any_module_is_refused_with_those_that_have_one(modules):
         find_module(modules, "mulan-fr", ["sana"])
 
 
-def test_one_line_says_what_is_known_of_a_stand_in(modules):
+def test_one_line_describes_a_stand_in(modules):
     (first, _) = modules.stand_ins("mulan-yo")
     assert say_stand_in(first) == "mulan-sd15-aesthetic (zero-shot: trained on English, no Yoruba score yet)"
     scored = replace(first, score=a_score(0.25, provenance=Provenance.REPORTED))

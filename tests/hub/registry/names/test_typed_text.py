@@ -1,4 +1,4 @@
-"""What people type, and what they find first, among the bundled cards."""
+"""Typical search texts, and their first result among the bundled cards."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def curated() -> Iterator[Registry]:
 
 
 @pytest.mark.parametrize(("text", "first"), FIRST.items())
-def test_a_text_finds_what_it_means_first(curated: Registry, text: str, first: str):
+def test_the_meaning_of_a_text_is_found_first(curated: Registry, text: str, first: str):
     page = curated.find(Query(text=text, limit=3, scores="best"))
     assert names(page)[:1] == [first], names(page)
 
@@ -132,7 +132,7 @@ def test_a_misspelt_text_is_corrected(curated: Registry, text: str, correction: 
     assert bool(page.total) == (text == "yoruba")
 
 
-def test_an_empty_result_says_which_criterion_to_leave_out(curated: Registry):
+def test_an_empty_result_suggests_the_criterion_to_remove(curated: Registry):
     page = curated.find(Query(language="yo", base="taiyi-sd", kind="adapter"))
     assert page.total == 0
     assert page.without["base"] == curated.find(Query(language="yo", kind="adapter")).total

@@ -1,4 +1,4 @@
-"""What scores are worth, on each database: only what this hub has measured on a revision is reproduced, and nothing inherits it."""
+"""Provenance of scores, on each database: only scores that this hub has measured on a revision are reproduced, and they are not inherited."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_only_reproduced_scores_and_the_curated_cards_order_artifacts(registry):
     assert names(registry.find(Query(metric="r_precision_at_1", sort="metric"))) == ["honest"]
 
 
-def test_what_an_account_doubts_is_disputed_until_this_hub_reproduces_it(registry):
+def test_a_score_that_an_account_doubts_is_disputed_until_this_hub_reproduces_it(registry):
     fill(registry, an_artifact("linguahub/yo", scores=(a_score(0.8),)), reproduced=False)
     [claim] = published_scores(registry.database, ArtifactName("linguahub", "yo"))
     disputed = dispute(registry.database, ArtifactName("linguahub", "yo"), claim.id, "trained on the test set", ACTOR)

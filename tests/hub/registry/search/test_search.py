@@ -106,7 +106,7 @@ def test_an_invalid_query_is_refused(shelf, query):
     assert "\n" not in str(raised.value)
 
 
-def test_a_lower_value_is_better_where_the_score_says_so(registry):
+def test_a_lower_value_is_better_if_the_score_states_it(registry):
     fids = [
         an_artifact(f"local/fid-{value}", scores=(a_score(float(value), metric="fid", better="down", unit=""),))
         for value in (40, 7, 300)

@@ -1,4 +1,4 @@
-"""What counts against a quota before it is committed."""
+"""Uploads count against a quota before they are committed."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_blob_that_is_both_a_part_and_a_whole_object_counts_as_the_object(data
     assert uncommitted_bytes(database, "ada", {FIRST: 60}) == 60
 
 
-def test_what_was_deleted_with_an_artifact_does_not_count(registry, database, ada):
+def test_files_deleted_with_an_artifact_do_not_count(registry, database, ada):
     for digest in (FIRST, SECOND):
         record_upload(database, Caller(account=ada), digest, 100, owner="ada")
     commit(registry, FIRST)

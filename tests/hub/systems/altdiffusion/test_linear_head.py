@@ -107,7 +107,7 @@ def test_m2_and_m9_read_the_last_states_mapped_and_not_normalised(tower: Tower) 
     assert (own_BLE - expected).abs().mean() > 0.1  # feeding the tower's own answer to their denoisers would be wrong
 
 
-def test_m18_reads_the_states_before_the_last_layer_normalised_and_mapped_by_a_head_of_its_own(tower: Tower) -> None:
+def test_m18_reads_the_states_before_the_last_layer_normalised_and_mapped_by_its_own_head(tower: Tower) -> None:
     _, states_BLE, ids_BL, mask_BL = states_of(tower, "hidden_states[-2]")
     original = series(tower, has_pre_transformation=True)
     with torch.no_grad():

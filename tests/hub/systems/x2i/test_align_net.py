@@ -169,7 +169,7 @@ def test_internvls_language_model_is_read_without_its_images(tmp_path):
     torch.testing.assert_close(encoder.encode(["aja eye"], LENGTH)[0], torch.cat(expected, dim=-1), **CLOSE)
 
 
-def test_a_prompt_is_drawn_with_qwens_template_around_it(qwen_vl, tmp_path):
+def test_a_prompt_is_encoded_with_qwens_template_around_it(qwen_vl, tmp_path):
     folder, whole = qwen_vl
     base = save_base("flux", tmp_path / "base")
     pooled, width = _flux_widths(base)

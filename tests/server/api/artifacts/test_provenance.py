@@ -130,7 +130,7 @@ def test_a_card_that_calls_itself_reproduced_is_refused(client: TestClient, tmp_
     (folder / "README.md").write_text(card.replace("provenance: measured", "provenance: reproduced"))
     response = commit(client, folder)
     assert response.status_code == 400
-    assert "a card cannot say `reproduced`" in response.json()["error"]
+    assert "a card cannot claim `reproduced`" in response.json()["error"]
 
 
 def test_a_score_of_a_revision_with_other_weights_is_refused(hub: LocalHub, client: TestClient, tmp_path: Path):
@@ -143,5 +143,5 @@ def test_a_score_of_a_revision_with_other_weights_is_refused(hub: LocalHub, clie
     assert f"was measured on revision {measured[:12]}, which has other weights" in response.json()["error"]
     hub.registry.database.execute("UPDATE artifacts SET private = TRUE WHERE owner = 'linguahub'")
     assert commit(client, a_folder(tmp_path / "other", card, seed=7), "other").status_code == 200, (
-        "private revisions tell nothing"
+        "private revisions reveal nothing"
     )

@@ -122,7 +122,7 @@ def test_a_module_fits_bases_with_matching_conditioning(client: TestClient):
     )
 
 
-def test_the_fit_of_a_module_tells_nothing_of_a_private_encoder(client: TestClient, hub: LocalHub, as_: Header):
+def test_the_fit_of_a_module_reveals_nothing_of_a_private_encoder(client: TestClient, hub: LocalHub, as_: Header):
     encoder = ArtifactName("linguahub", "emoji-xlmr")
     create(encoder, hub.registry, hub.store, ROOT, private=True)
     missing = "its encoder `linguahub/emoji-xlmr` was not found"

@@ -1,4 +1,4 @@
-"""/api: the reference of the API lists what the OpenAPI document describes."""
+"""/api: the API reference lists the contents of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_commands_can_be_pasted_into_a_shell(page: str):
     ] in [[word for word in each if not word.startswith(("--json", "{"))] for each in commands]  # fmt: skip
 
 
-def test_operations_say_whether_they_need_a_token(client: TestClient):
+def test_operations_state_whether_they_need_a_token(client: TestClient):
     document = client.get("/api/v1/openapi.json").json()
     found = {each.id: each for each in operations_of(document, "artifacts")}
     assert found["yank_revision"].needs_token

@@ -52,7 +52,7 @@ def test_robots_find_every_public_page_and_no_private_one(client: TestClient):
         assert client.get(address, headers={"Accept": "text/html"}).status_code == 200, address
 
 
-def test_entries_say_when_they_changed(client: TestClient):
+def test_entries_have_the_time_of_their_last_change(client: TestClient):
     assert re.search(
         r"<loc>https://hub.example/ada/one</loc><lastmod>\d{4}-\d\d-\d\d</lastmod>", client.get("/sitemap-1.xml").text
     )

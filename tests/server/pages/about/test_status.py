@@ -25,7 +25,7 @@ __all__ = ["browse", "browser", "hub"]
 def test_visitors_see_what_works_and_nothing_else(browser: Browser):
     response = browser.get("/status")
     assert response.status_code == 200
-    assert "This server works." in response.text
+    assert "This server is working." in response.text
     assert response.text.count("</span> works") + response.text.count(">works<") >= 2
     assert "Last backup" not in response.text
     assert "SQLite" not in response.text
@@ -57,7 +57,7 @@ def test_a_store_that_does_not_respond_is_told_with_status_503(
     monkeypatch.setattr(type(hub.store), "holds", refuse)
     response = browser.get("/status")
     assert response.status_code == 503
-    assert "This server cannot answer all requests now." in response.text
+    assert "This server cannot process all requests right now." in response.text
     assert "does not work" in response.text
     assert "secret-bucket" not in response.text
 

@@ -40,7 +40,7 @@ def test_a_profile_is_shown_as_text(browser, hub):
         ({"full_name": "Ada", "about": "a\u202eb"}, "U+202E"),
     ],
 )
-def test_a_refused_profile_says_why_and_keeps_what_was_typed(browser, hub, fields, problem):
+def test_a_refused_profile_shows_the_reason_and_keeps_the_typed_values(browser, hub, fields, problem):
     browser.enter(hub)
     response = browser.send("/settings", "/settings", fields)
     assert response.status_code == 400

@@ -61,7 +61,7 @@ def test_two_browsers_with_the_same_form_get_different_tokens(browse, hub):
     assert len(secrets) == 2
 
 
-def test_what_was_typed_stays_in_the_form_when_it_is_refused(browser, hub):
+def test_the_form_keeps_the_typed_values_when_it_is_refused(browser, hub):
     browser.enter(hub)
     page = browser.send("/settings/tokens", "/settings/tokens", {**FIELDS, "repo": "a b"}).text
     assert 'value="laptop"' in page and 'value="a b"' in page
@@ -82,7 +82,7 @@ def test_revoking_asks_first(browser, hub, token_of):
     secret = token_of("ada")
     number = hub.tokens.caller(secret).token.id
     page = browser.get(f"/settings/tokens/{number}/revoke").text
-    assert "You cannot undo this" in page
+    assert "This cannot be undone" in page
     assert hub.tokens.caller(secret)
     assert browser.get("/settings/tokens/999/revoke").status_code == 404
 

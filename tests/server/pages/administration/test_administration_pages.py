@@ -52,7 +52,7 @@ def test_users_are_found_by_a_part_of_their_name_page_by_page(root, hub):
     assert "user-07" in root.get("/administration/users?text=100%25+_ada").text
     found = root.get("/administration/users?text=%25").text
     assert "user-07" in found and "user-08" not in found, "wildcards stand for themselves"
-    assert "No account matches" in root.get("/administration/users?text=%00%22%3E%3Cscript%3E").text
+    assert "No matching accounts" in root.get("/administration/users?text=%00%22%3E%3Cscript%3E").text
     assert "The lab" in root.get("/administration/users?kind=organisation").text
 
 

@@ -58,7 +58,7 @@ def test_a_reader_reports_a_file_and_an_administrator_blocks_it(page: Page, hub,
     page.goto("/ada/module")
     page.get_by_role("link", name="Report", exact=True).click()
     page.get_by_label("Malware").check()
-    page.get_by_label("Say what is wrong, and where").fill("install.txt removes the home folder")
+    page.get_by_label("Describe what is wrong, and where").fill("install.txt removes the home folder")
     page.get_by_role("button", name="Send the report").click()
     expect(page.get_by_text("will read your report")).to_be_visible()
     page.get_by_role("button", name="Log out").click()
@@ -70,7 +70,7 @@ def test_a_reader_reports_a_file_and_an_administrator_blocks_it(page: Page, hub,
     page.get_by_role("link", name="Reports 1").click()
     page.get_by_role("link", name="Report 1").click()
     page.get_by_label("File (leave empty").fill("install.txt")
-    page.get_by_label("Reason, which the owner reads").fill("it removes files")
+    page.get_by_label("Reason (shown to the owner)").fill("it removes files")
     page.get_by_role("button", name="Hide or block").click()
     expect(page.get_by_role("row", name="install.txt")).to_contain_text("it removes files")
     refused = httpx.get(f"{endpoint}/ada/module/resolve/main/install.txt")
@@ -93,7 +93,7 @@ def test_a_visitor_signs_up_forgets_the_password_and_gets_a_link(page: Page, bro
         log_in(other, "root")
         other.goto("/administration/users?text=zo")
         other.get_by_role("link", name="zoe").click()
-        other.get_by_role("button", name="Make a reset link").click()
+        other.get_by_role("button", name="Create a reset link").click()
         link = other.locator("#reset-link").inner_text()
     page.goto(link)
     page.get_by_label("New password", exact=True).fill(OTHER_PASSWORD)
@@ -104,7 +104,7 @@ def test_a_visitor_signs_up_forgets_the_password_and_gets_a_link(page: Page, bro
     expect(page.get_by_role("heading", level=1)).to_have_text("zoe")
 
 
-def test_a_double_click_sends_a_form_once_and_an_expired_session_keeps_what_was_typed(
+def test_a_double_click_sends_a_form_once_and_an_expired_session_keeps_the_typed_text(
     browser: Browser, hub, endpoint: str
 ):
     with a_page(browser, endpoint) as page:

@@ -66,7 +66,7 @@ def test_an_owner_yanks_a_revision_with_a_reason_and_undoes_it(hub, browser, art
     assert hub.registry.revision(NAME).id == artifact.id
 
 
-def test_others_see_no_form_to_yank_and_may_not_send_one(hub, browser, artifact):
+def test_others_see_no_form_to_yank_and_cannot_send_one(hub, browser, artifact):
     assert "/yank" not in browser.get(HISTORY).text
     browser.enter(hub, "bob")
     assert "/yank" not in browser.get(HISTORY).text

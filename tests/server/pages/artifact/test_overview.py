@@ -127,7 +127,7 @@ def test_the_table_of_scores_in_a_card_is_left_to_the_page_of_scores(client: Tes
     assert "1367 device-seconds" in text
 
 
-def test_downloads_are_drawn_by_day(client: TestClient, hub: LocalHub):
+def test_downloads_are_charted_by_day(client: TestClient, hub: LocalHub):
     assert "<rect" not in client.get("/ada/first-ar").text
     hub.registry.count_download(ArtifactName("ada", "first-ar"))
     text = client.get("/ada/first-ar").text

@@ -42,7 +42,7 @@ def test_a_report_is_answered_and_the_reporter_reads_the_answer(bob, browse, hub
     root.send(at, at, {"state": "resolved", "answer": "They were <i>removed</i>."})
     own = bob.get("/settings/reports").text
     assert "They were &lt;i&gt;removed&lt;/i&gt;." in own and "resolved" in own
-    assert "No report is open" in root.get("/administration/reports").text
+    assert "No open reports" in root.get("/administration/reports").text
     assert "They were" not in browse().get("/ada/module").text
 
 
@@ -56,7 +56,7 @@ def test_a_report_that_is_sent_twice_is_one_report(bob, hub):
 
 @pytest.mark.parametrize("fields", [{"reason": "", "text": "x"}, {"reason": "envy", "text": "x"}, {"reason": "other", "text": " \n"},
                                     {"reason": "other", "text": "x" * 4001}, {"reason": "other", "text": "a\x07b"}])  # fmt: skip
-def test_a_refused_report_keeps_what_was_typed(bob, hub, fields):
+def test_a_refused_report_keeps_the_typed_text(bob, hub, fields):
     response = bob.send(PAGE, PAGE, fields)
     assert response.status_code == 400 and 'role="alert"' in response.text
     assert fields["text"].strip() in response.text
@@ -68,7 +68,7 @@ def test_reports_of_one_account_are_limited(bob, hub):
     assert answers == [303] * MAX_REPORTS + [429]
 
 
-def test_the_owner_does_not_learn_who_has_reported(bob, browse, hub, token_of):
+def test_the_owner_does_not_learn_the_reporter(bob, browse, hub, token_of):
     bob.send(PAGE, PAGE, LICENCE)
     ada = browse()
     headers = {"authorization": f"Bearer {token_of('ada')}"}
@@ -92,7 +92,7 @@ def test_the_api_takes_reports_and_lists_those_of_the_caller(browse, token_of):
     assert client.get("/api/v1/reports", headers=narrow).status_code == 403
 
 
-def test_a_report_about_a_private_artifact_says_nothing_to_strangers(bob, hub):
+def test_a_report_about_a_private_artifact_reveals_nothing_to_strangers(bob, hub):
     create(ArtifactName("ada", "secret"), hub.registry, hub.store, Actor("ada"), private=True)
     assert bob.get("/ada/secret/report").status_code == 404
     assert bob.send(PAGE, "/ada/secret/report", LICENCE).status_code == 404

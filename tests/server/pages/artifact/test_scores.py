@@ -40,7 +40,7 @@ def test_each_task_has_a_chart_with_a_row_for_every_language(page: str):
     assert names == [*five, "en", *five, *five, *five, *five, "en"]
 
 
-def test_a_chart_says_in_words_what_it_draws_and_shows_the_translation_baseline(page: str, hub: LocalHub):
+def test_a_chart_has_its_values_as_text_and_shows_the_translation_baseline(page: str, hub: LocalHub):
     translated = next(
         score.value
         for score in hub.registry.get("linguahub/translate-many").scores
@@ -83,7 +83,7 @@ def test_the_form_filters_the_table_and_its_state_is_in_the_address(client: Test
     assert "Clear filters" in found
 
 
-def test_a_filter_without_matches_says_so_and_repeats_nothing(client: TestClient):
+def test_a_filter_without_matches_shows_a_note_and_no_markup_of_its_value(client: TestClient):
     found = client.get(f"{MANY}?metric=%3Cb%3Etyped").text
     assert "No scores match these filters." in found
     assert "typed" not in found

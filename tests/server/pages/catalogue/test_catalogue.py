@@ -50,7 +50,7 @@ def test_every_spelling_of_a_base_redirects_to_one_address(client: TestClient, n
     assert (response.status_code, response.headers["location"]) == (307, "/bases/sd15")
 
 
-def test_a_base_says_what_fits_by_language_and_what_it_costs(client: TestClient):
+def test_a_base_shows_its_modules_by_language_and_costs(client: TestClient):
     page = client.get("/bases/emoji-sd").text
     row = page.partition('href="/?base=emoji-sd&amp;lang=yo"')[2].partition("</li>")[0]
     found = re.search(r'class="level-(\d)".*>(\d+)%, self-reported<', row, re.DOTALL)
@@ -93,7 +93,7 @@ def test_a_module_is_not_a_base(client: TestClient):
     assert client.get("/bases/mulan-yo").status_code == 404
 
 
-def test_a_method_is_drawn_from_its_parts_for_wide_and_narrow_screens(client: TestClient):
+def test_a_method_has_a_diagram_of_its_parts_for_wide_and_narrow_screens(client: TestClient):
     page = client.get("/methods/mulan").text
     assert page.count('<svg class="diagram') == 2
     for drawing in re.findall(r'<svg class="diagram.*?</svg>', page, re.DOTALL):
@@ -145,8 +145,8 @@ def test_a_benchmark_names_data_languages_direction_and_the_best(client: TestCli
     )
 
 
-def test_a_benchmark_that_only_scores_name_says_so(client: TestClient):
-    assert "does not have this benchmark here" in client.get("/benchmarks/study-efficiency").text
+def test_a_benchmark_that_only_scores_name_has_a_note(client: TestClient):
+    assert "does not support this benchmark here" in client.get("/benchmarks/study-efficiency").text
 
 
 def test_data_sets_lead_to_their_images(client: TestClient):
@@ -168,7 +168,7 @@ def test_names_are_shown_in_the_chosen_language(client: TestClient, language: st
 
 def test_a_split_that_is_kept_for_evaluation_is_named(client: TestClient):
     page = client.get(f"{VIEWER}?lang=ha&split=pairs").text
-    assert "Names of this split are kept from training" in page
+    assert "Names of this split are used for evaluation only" in page
     assert page.count('<span class="split">pairs</span>') == 60
     rows = client.get("/api/v1/artifacts/datasets/linguahub/emoji/rows?lang=ha&split=pairs&limit=60").json()
     assert f"{rows['total']} names in" in page
@@ -187,16 +187,16 @@ def test_an_image_is_served_for_ever_and_only_of_the_newest_revision(client: Tes
 @pytest.mark.parametrize(
     "wrong", ["lang=Hausaa", "lang=tlh", "lang=ha&offset=-1", "lang=ha&offset=99999999", "lang=" + "x" * 5000]
 )
-def test_a_wrong_filter_is_said_beside_the_form(client: TestClient, wrong: str):
+def test_an_invalid_filter_is_reported_beside_the_form(client: TestClient, wrong: str):
     response = client.get(f"{VIEWER}?{wrong}")
     assert response.status_code == 400
     assert 'role="alert"' in response.text
     assert '<form class="form viewer-form"' in response.text
 
 
-def test_a_filter_without_rows_says_how_to_see_all(client: TestClient):
+def test_a_filter_without_rows_links_to_all_rows(client: TestClient):
     page = client.get(f"{VIEWER}?lang=ha&text=zzzz&split=%3Cb%3E").text
-    assert "No name with these filters." in page
+    assert "No names match these filters." in page
     assert "<b>" not in page
 
 

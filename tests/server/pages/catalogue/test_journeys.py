@@ -42,7 +42,7 @@ def test_a_reader_browses_the_emoji_data_set_in_hausa_and_downloads_an_image(pag
     page.get_by_label("Split").select_option("pairs")
     show(page)
     expect(page.get_by_role("heading", name="84 names in Hausa")).to_be_visible()
-    expect(page.get_by_text("are kept from training")).to_be_visible()
+    expect(page.get_by_text("are used for evaluation only")).to_be_visible()
     expect(page.get_by_role("form", name="Names").get_by_label("Language")).to_have_value("ha")
     page.get_by_label("Split").select_option("")
     show(page)

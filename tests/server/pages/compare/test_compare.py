@@ -39,7 +39,7 @@ def test_facts_images_scores_and_lines_of_two_modules_are_side_by_side(client: T
     assert 'load_pipeline("emoji-sd", adapter="memory-yo@' in said
 
 
-def test_page_and_api_say_the_same(client: TestClient):
+def test_page_and_api_agree(client: TestClient):
     found = client.get("/api/v1" + TWO).json()
     row = found["rows"][0]
     page = client.get(TWO).text
@@ -85,7 +85,7 @@ def test_one_name_leads_to_others_of_its_language_and_base(client: TestClient):
         (["memory-yoo"], 404, "No artifact is called “memory-yoo”. Did you mean memory-yo"),
     ],
 )
-def test_a_wrong_name_is_said_and_everything_typed_is_kept(client: TestClient, typed, status, said):
+def test_a_wrong_name_is_reported_and_all_typed_values_are_kept(client: TestClient, typed, status, said):
     response = client.get("/compare", params={"artifact": typed})
     assert response.status_code == status
     assert said.lower() in text_of(response.text).lower()
@@ -114,7 +114,7 @@ def test_a_private_artifact_is_answered_like_an_unknown_one(hub: LocalHub, clien
 def test_a_former_name_and_another_name_of_a_base_are_found(client: TestClient):
     page = client.get("/compare", params={"artifact": ["emoji-sd", "runwayml/stable-diffusion-v1-5"]}).text
     assert '<a href="/linguahub/sd15">sd15</a>' in page
-    assert "They have no scores that can be compared." in page
+    assert "There are no comparable scores." in page
 
 
 def test_artifacts_with_thousands_of_scores_are_compared_on_a_short_page(client: TestClient, monkeypatch):

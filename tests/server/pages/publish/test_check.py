@@ -1,4 +1,4 @@
-"""A folder is checked before it is uploaded, for those who may publish it, and says everything at once."""
+"""A folder is checked before it is uploaded, for users who can publish it, and all mistakes are reported at once."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_good_folder_has_no_mistakes_and_would_be_new(check, module):
     assert (answer["repository"], answer["exists"], answer["page"]) == ("ada/new-yo", False, "/ada/new-yo")
 
 
-def test_mistakes_of_card_configuration_files_and_name_are_said_at_once(check, module):
+def test_mistakes_of_card_configuration_files_and_name_are_reported_together(check, module):
     files = [
         listed("README.md", card(language="yoruba-x", base="emoji-sdx")),
         listed("emoji-sd/config.json", json.dumps(CONFIG | {"method": 3}, indent=1)),
@@ -105,7 +105,7 @@ def test_the_card_of_a_data_set_decides_where_it_goes(check):
     assert (answer["mistakes"], answer["is_dataset"], answer["page"]) == ([], True, "/datasets/ada/names")
 
 
-def test_a_place_where_one_may_not_publish_is_a_mistake(check):
+def test_a_place_without_permission_to_publish_is_a_mistake(check):
     for owner, name in (("bob", "thing"), ("linguahub", "thing"), ("nobody", "thing"), ("api", "thing"), ("ada", "")):
         answer = check(good(), owner=owner, name=name)
         assert ("", 0) in places(answer), (owner, name)

@@ -1,4 +1,4 @@
-"""The editor of a card saves one commit, and never loses what was typed. Without JavaScript, as browsers submit forms."""
+"""The editor of a card saves one commit, and never loses typed text. Without JavaScript, as browsers submit forms."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_commit_in_between_is_a_conflict_that_shows_both_and_loses_nothing(ada
     assert (over.status_code, read().decode()) == (303, mine)
 
 
-def test_a_commit_of_other_files_says_that_the_card_is_the_same(ada, hub):
+def test_a_commit_of_other_files_is_reported_with_an_unchanged_card(ada, hub):
     page = ada.get(EDIT)
     save_elsewhere(hub, b"words", "notes.txt")
     conflict = save(ada, CARD.format("By Ada."), page)
@@ -174,7 +174,7 @@ def test_a_session_that_has_ended_keeps_the_text_until_the_next_login(ada, hub, 
     ada.enter(hub)
     expired = save(ada, mine, kept, message="Later")
     assert typed(expired) == mine
-    assert "This form had expired" in expired.text
+    assert "This form has expired" in expired.text
     assert save(ada, typed(expired), expired, message="Later").status_code == 303
     assert read().decode() == mine
 
@@ -208,7 +208,7 @@ def test_only_the_card_of_a_branch_can_be_edited(ada, hub):
     assert (kept.status_code, typed(kept)) == (404, "typed")
 
 
-def test_nothing_is_saved_on_top_of_what_the_artifact_never_had(ada, hub):
+def test_nothing_is_saved_on_top_of_an_unknown_revision(ada, hub):
     before = hub.registry.head(NAME)
     for parent in ("", "main", "0" * 64, "x" * 64, "../" * 40):
         assert save(ada, CARD.format("s"), parent=parent).status_code in {400, 412}
@@ -233,10 +233,10 @@ def test_hostile_texts_are_answered_with_the_form(ada):
 def test_texts_that_are_too_long_are_refused(ada, hub):
     long = save(ada, "a" * (MAX_CHARACTERS + 1))
     assert long.status_code == 400
-    assert f"edits up to {MAX_CHARACTERS}" in long.text
+    assert f"edits at most {MAX_CHARACTERS}" in long.text
     assert save(ada, "a" * (10 << 20)).status_code == 413
     save_elsewhere(hub, CARD.format("s").encode() + b"a" * (MAX_CHARACTERS + 1))
-    assert f"edits up to {MAX_CHARACTERS}" in ada.get(EDIT).text
+    assert f"edits at most {MAX_CHARACTERS}" in ada.get(EDIT).text
 
 
 def test_writers_see_edit_and_upload_and_others_do_not(ada, browse, hub):

@@ -33,7 +33,7 @@ def poll(client, codes, client_id="hf"):
     return response.status_code, response.json()
 
 
-def test_an_authorized_code_gives_a_working_token(browser, hub):
+def test_an_authorized_code_returns_a_working_token(browser, hub):
     codes = ask(browser.client)
     assert re.fullmatch(r"[B-Z]{4}-[B-Z]{4}", codes["user_code"])
     assert codes["verification_uri"] == "http://hub.example/device"
@@ -65,7 +65,7 @@ def test_an_authorized_code_gives_a_working_token(browser, hub):
     ]
 
 
-def test_a_denied_code_gives_no_token(browser, hub):
+def test_a_denied_code_returns_no_token(browser, hub):
     codes = ask(browser.client)
     browser.enter(hub)
     page = f"/device?user_code={codes['user_code'].lower()}"
@@ -115,7 +115,7 @@ def test_trusted_publishing_is_refused_with_an_alternative(endpoint, monkeypatch
     from huggingface_hub._oidc import exchange_oidc_token
     from huggingface_hub.errors import HfHubHTTPError
 
-    with pytest.raises(HfHubHTTPError, match="trusted publishing is not served here.*hub admin token create") as caught:
+    with pytest.raises(HfHubHTTPError, match="trusted publishing is not supported.*hub admin token create") as caught:
         exchange_oidc_token(subject_token="eyJ", resource="ada/module", endpoint=endpoint)
     assert caught.value.response.json()["error"] == "unsupported_grant_type"
     assert EXCHANGE in str(caught.value.response.request.content)

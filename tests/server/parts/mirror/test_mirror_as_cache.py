@@ -126,7 +126,7 @@ def test_bytes_that_a_published_file_needs_are_kept(files, make_repo, hub, upstr
         ((), ("FAR/*",), ["near/a"]),
     ],
 )
-def test_patterns_decide_what_may_be_fetched(allowed, denied, names):
+def test_patterns_decide_what_can_be_fetched(allowed, denied, names):
     environment = {"HUB_MIRROR_ALLOW": ",".join(allowed), "HUB_MIRROR_DENY": ", ".join(denied)}
     settings = configured_mirror(environment)
     candidates = ["far/a", "far/b-private", "near/a"]

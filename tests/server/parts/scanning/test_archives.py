@@ -1,4 +1,4 @@
-"""An archive gets the verdict of its members; its own bytes count only if it has the name of a pickle, or call what is dangerous."""
+"""An archive gets the verdict of its members; its own bytes count only if it has the name of a pickle, or call something dangerous."""
 
 from __future__ import annotations
 

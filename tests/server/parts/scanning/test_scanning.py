@@ -89,7 +89,7 @@ def work(hub):
 
 
 def verdict_of(path, content, folder):
-    """Return the verdict about a file, as given by the program of the scanners without a process of its own."""
+    """Return the verdict about a file, from the program of the scanners without a separate process."""
     file = folder / path
     file.write_bytes(content)
     with file.open("rb") as opened:
@@ -265,7 +265,7 @@ def test_a_blob_is_scanned_once_and_again_with_newer_scanners(hub, allowed, craf
     assert scan.scanner == "picklescan 99"
 
 
-def test_a_scanner_that_hangs_or_crashes_gives_no_clean_verdict(hub, tmp_path, monkeypatch):
+def test_a_scanner_that_hangs_or_crashes_returns_no_clean_verdict(hub, tmp_path, monkeypatch):
     from hub.records import File
 
     digest, size = hub.store.put(b"x")

@@ -1,4 +1,4 @@
-"""`/api/v1/try`: who can draw with what, and how a job is followed."""
+"""`/api/v1/try`: which bases and modules a caller can use, and how a job is followed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def token(hub: LocalHub, name: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {hub.tokens.create(hub.accounts.get(name), 'read', ROOT)}"}
 
 
-def test_a_job_gives_an_image_of_the_base_and_of_each_module(client: TestClient, hub: LocalHub):
+def test_a_job_generates_an_image_of_the_base_and_of_each_module(client: TestClient, hub: LocalHub):
     started = start(client)
     assert started.status_code == 202
     job = follow(client, started.json())
@@ -117,18 +117,20 @@ def test_a_gated_module_needs_permission(client: TestClient, hub: LocalHub):
     assert start(client, token(hub, "ada"), modules=["ada/gated-yo"]).status_code == 202
 
 
-def test_a_pinned_revision_is_the_one_that_draws(client: TestClient, hub: LocalHub):
+def test_a_pinned_revision_is_used(client: TestClient, hub: LocalHub):
     pinned = hub.registry.get("mulan-yo").revision
     job = start(client, modules=[f"mulan-yo@{pinned[:8]}", "mulan-yo"]).json()
     assert [each["revision"] for each in job["columns"]] == ["", pinned]
 
 
-def test_a_name_of_a_stand_in_gives_the_multilingual_module(client: TestClient):
+def test_a_name_of_a_stand_in_selects_the_multilingual_module(client: TestClient):
     job = start(client, prompt="cœur", language="fr", modules=["mulan-fr"]).json()
     assert job["columns"][1]["module"] == "linguahub/mulan"
 
 
-def test_without_the_libraries_the_error_says_how_to_install_them(client: TestClient, monkeypatch: pytest.MonkeyPatch):
+def test_without_the_libraries_the_error_explains_how_to_install_them(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(api, "find_spec", lambda name: None)
     refused = start(client)
     assert (refused.status_code, "pip install 'linguahub[load]'" in refused.json()["error"]) == (400, True)
@@ -137,7 +139,7 @@ def test_without_the_libraries_the_error_says_how_to_install_them(client: TestCl
     assert "pip install" in page.text
 
 
-def test_a_server_without_a_queue_says_how_to_start_it(hub: LocalHub, monkeypatch: pytest.MonkeyPatch):
+def test_the_error_of_a_server_without_a_queue_explains_how_to_start_it(hub: LocalHub, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("HUB_TRY_SOCKET", raising=False)
     with TestClient(create_app(hub, parts=(TryIt(),))) as client:
         refused = start(client)

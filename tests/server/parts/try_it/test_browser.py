@@ -37,7 +37,7 @@ def page(browser: Browser, imitated: str) -> Iterator[Page]:
         yield page
 
 
-def test_a_visitor_types_a_prompt_and_downloads_what_the_real_base_draws(
+def test_a_visitor_types_a_prompt_and_downloads_the_images_of_the_real_base(
     browser: Browser, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("HUB_HOME", str(hub.home.folder))
@@ -76,7 +76,9 @@ def test_keys_insert_letters_where_the_cursor_is_and_tone_marks_join_them(page: 
     assert prompt.evaluate("each => [each.value.length, each.selectionStart]") == [4, 3]
 
 
-def test_an_example_is_drawn_with_one_click_and_the_address_can_be_shared(page: Page, browser: Browser, imitated: str):
+def test_an_example_is_generated_with_one_click_and_the_address_can_be_shared(
+    page: Page, browser: Browser, imitated: str
+):
     page.goto("/try?lang=yo")
     page.get_by_role("link", name="ọkàn pupa").click()
     expect(page.get_by_role("status")).to_have_text("Done.")
@@ -112,7 +114,7 @@ def test_a_crash_is_told_and_the_prompt_stays(page: Page):
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_another_language_keeps_what_was_typed(page: Page):
+def test_another_language_keeps_the_typed_prompt(page: Page):
     page.goto("/try?lang=yo")
     page.get_by_label("Prompt in").fill("moyo mwekundu")
     page.get_by_role("combobox", name="Language").select_option("sw")
@@ -122,7 +124,7 @@ def test_another_language_keeps_what_was_typed(page: Page):
     expect(page.get_by_label("Prompt in")).to_have_value("moyo mwekundu")
 
 
-def test_what_is_typed_survives_a_reload(page: Page):
+def test_a_typed_prompt_survives_a_reload(page: Page):
     page.goto("/try?lang=yo")
     page.get_by_label("Prompt in").fill("ajá")
     expect(page).to_have_url(re.compile("draft=1"))

@@ -220,7 +220,7 @@ def test_an_idle_process_ends_and_the_next_job_starts_another():
         idle = queue._workers[0]._process
         assert idle is not None
         async with asyncio.timeout(60):
-            while idle.is_running:  # noqa: ASYNC110 - only the system tells when a process ends
+            while idle.is_running:  # noqa: ASYNC110 - only the system knows when a process ends
                 await asyncio.sleep(0.01)
         assert await end_of(await queue.submit("ada", a_request(seed=1))) == DONE
 

@@ -77,7 +77,7 @@ def test_a_finished_job_shows_its_images_and_a_link_to_share(browser: Browser):
     assert "data-starts" in shared
 
 
-def test_a_job_that_is_gone_leaves_what_was_typed(browser: Browser):
+def test_a_job_that_is_gone_leaves_the_typed_prompt(browser: Browser):
     target = browser.send("/try", "/try", FIELDS).headers["location"]
     page = browser.get(target.replace(target.split("/")[2].partition("?")[0], "gone"))
     assert page.status_code == 404
@@ -86,7 +86,7 @@ def test_a_job_that_is_gone_leaves_what_was_typed(browser: Browser):
     assert "data-starts" not in page.text
 
 
-def test_a_problem_is_shown_beside_what_was_typed(browser: Browser):
+def test_a_problem_is_shown_beside_the_typed_prompt(browser: Browser):
     page = browser.send("/try", "/try", FIELDS | {"prompt": "قلب", "seed": "12"})
     assert page.status_code == 400
     assert "Arabic letters" in page.text
@@ -108,7 +108,7 @@ def test_submitting_twice_is_one_job(browser: Browser):
     assert first == second
 
 
-def test_an_expired_form_is_shown_again_with_what_was_typed(browser: Browser):
+def test_an_expired_form_is_shown_again_with_the_typed_prompt(browser: Browser):
     page = browser.post("/try", FIELDS | {"form": "old"})
     assert page.status_code == 403
     assert "expired" in page.text
@@ -123,7 +123,7 @@ def test_a_form_of_another_site_starts_nothing(browser: Browser):
     assert "location" not in refused.headers
 
 
-def test_the_button_that_updates_the_choices_keeps_what_was_typed(browser: Browser):
+def test_the_button_that_updates_the_choices_keeps_the_typed_prompt(browser: Browser):
     response = browser.send("/try", "/try", FIELDS | {"lang": "sw", "update": "1"})
     assert response.status_code == 303
     page = browser.get(response.headers["location"]).text
@@ -132,14 +132,14 @@ def test_the_button_that_updates_the_choices_keeps_what_was_typed(browser: Brows
     assert "data-starts" not in page
 
 
-def test_an_address_with_a_problem_says_so_and_keeps_the_rest(browser: Browser):
+def test_an_address_with_a_problem_reports_it_and_keeps_the_rest(browser: Browser):
     for query, status in (("lang=xx&prompt=aja", 404), ("base=sd15&prompt=aja", 400)):
         page = browser.get(f"/try?{query}")
         assert (page.status_code, "aja</textarea>" in page.text) == (status, True)
         assert '<div class="problem" id="problem" role="alert"><p>' in page.text
 
 
-def test_private_modules_are_listed_for_those_who_can_read_them(browse: Callable[[], Browser], hub: LocalHub):
+def test_private_modules_are_listed_for_users_who_can_read_them(browse: Callable[[], Browser], hub: LocalHub):
     stranger, owner = browse(), browse()
     owner.enter(hub)
     assert "secret-yo" not in stranger.get("/try?lang=yo").text
@@ -158,7 +158,7 @@ def test_hostile_parameters_are_text(client: TestClient):
     assert '"><b>' not in page.text
 
 
-def test_a_hub_without_a_base_says_so(tmp_path: Path, socket: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_hub_without_a_base_shows_a_note(tmp_path: Path, socket: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HUB_TRY_SOCKET", socket)
     with a_hub(tmp_path) as empty, TestClient(create_app(empty, parts=(TryIt(),))) as client:
         page = client.get("/try")

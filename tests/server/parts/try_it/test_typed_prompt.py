@@ -1,4 +1,4 @@
-"""What a visitor can type, what the page offers to type, and the settings of the page."""
+"""Valid prompts, the examples of the page, and its settings."""
 
 from __future__ import annotations
 

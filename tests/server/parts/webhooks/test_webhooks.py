@@ -301,7 +301,7 @@ def test_an_invalid_webhook_is_refused_with_the_reason(team, as_):
 
 def test_a_webhook_that_starts_a_job_is_not_supported(team, as_):
     response = as_("ada", "POST", "/api/settings/webhooks", {"jobSourceId": "j", "watched": WATCH_ADA})
-    assert response.status_code == 501 and "jobs are not served" in response.text
+    assert response.status_code == 501 and "jobs are not supported" in response.text
 
 
 def test_an_account_has_a_limited_number_of_webhooks(team, as_, monkeypatch):

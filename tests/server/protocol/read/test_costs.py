@@ -1,4 +1,4 @@
-"""What a request costs depends on what it returns, and not on the size of the repository.
+"""The cost of a request depends on the size of its response, not of the repository.
 
 The cost is the number of steps of SQLite's virtual machine, which counts every row that is read, and the number of SHA-1 hashes.
 """

@@ -60,7 +60,7 @@ def test_invalid_list_parameters_are_refused(client: TestClient, query: str):
 def test_unsupported_paths_return_501_and_not_404(client: TestClient, address: str):
     response = client.get(address)
     assert (response.status_code, response.headers.get("x-error-code")) == (501, "NotImplemented")
-    assert "not served here" in response.json()["error"]
+    assert "not supported" in response.json()["error"]
 
 
 def test_tags_are_listed_by_their_type(client: TestClient):

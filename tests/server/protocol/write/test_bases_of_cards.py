@@ -1,4 +1,4 @@
-"""A commit is refused if its card names a base that does not exist, with the words of `hub push`, and no private name is told."""
+"""A commit is refused if its card names a base that does not exist, with the words of `hub push`, and no private name is revealed."""
 
 import pytest
 from starlette.testclient import TestClient

@@ -104,7 +104,7 @@ def test_the_policy_is_that_of_the_owner_else_of_the_server_else_scan(ask, repo:
     assert file_policy(hub.registry.database, "bob") == "any"
 
 
-def test_without_a_scanner_nothing_is_accepted_that_needs_one(ask, repo: str, hub: LocalHub, monkeypatch) -> None:
+def test_without_a_scanner_files_that_need_one_are_refused(ask, repo: str, hub: LocalHub, monkeypatch) -> None:
     monkeypatch.setenv("HUB_WITHOUT_PARTS", "scanning")
     assert file_policy(hub.registry.database, "ada") == "safetensors-only"
     assert "hub admin file policy any --owner ada" in way_out(hub.registry.get(repo).name, "safetensors-only")
@@ -122,7 +122,7 @@ def test_a_client_that_repeats_a_refused_upload_without_end_is_told_to_leave_the
     assert ask(repo, {"other": b"\x7fELF\x02\x01"}).status_code == 400, "it was not refused before"
 
 
-def test_people_who_try_again_later_are_refused_again(monkeypatch) -> None:
+def test_users_who_try_again_later_are_refused_again(monkeypatch) -> None:
     known = refusals.Refusals()
     now = time.monotonic()
     for minute in range(10):

@@ -292,7 +292,7 @@ def test_files_can_be_accessed_with_hf_file_system(api, repo, endpoint, token_of
     ids=["space", "collections", "paper", "discussion", "pull request", "space_info", "jobs"],
 )
 def test_unsupported_features_return_501(api, repo, ask):
-    with pytest.raises(HfHubHTTPError, match="not served here") as caught:
+    with pytest.raises(HfHubHTTPError, match="not supported") as caught:
         ask(api, repo)
     assert status(caught) == 501
     assert caught.value.response.headers["x-error-code"] == "NotImplemented"

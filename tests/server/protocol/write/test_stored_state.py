@@ -1,6 +1,5 @@
-"""What a server has stored is complete, and enough to rebuild a lost registry.
-
-Each test has a hub of its own: what it reads would otherwise grow with everything that other tests store.
+"""The stored state of a server is complete, and enough to rebuild a lost registry. Each test has its own hub;
+otherwise the state would grow with the other tests.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def test_stored_files_pass_verification(hub: LocalHub, api: HfApi, repo: str):
     assert file.digest.hex == hashlib.sha256(content).hexdigest()
 
 
-def test_a_registry_that_was_lost_comes_back_with_what_was_private_and_all_branches(
+def test_a_lost_registry_is_rebuilt_with_visibility_and_all_branches(
     hub: LocalHub, api: HfApi, repo: str, tmp_path: Path
 ):
     api.upload_file(path_or_fileobj=b"x", path_in_repo="a.txt", repo_id=repo)

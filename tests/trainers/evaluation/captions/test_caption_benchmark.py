@@ -132,7 +132,7 @@ def test_a_dual_encoder_is_evaluated_by_both_protocols_with_intervals(
     )
 
 
-def test_what_does_not_fit_retrieval_is_refused_in_one_line(hub: LocalHub, tmp_path: Path) -> None:
+def test_options_that_do_not_fit_retrieval_are_refused_in_one_line(hub: LocalHub, tmp_path: Path) -> None:
     folder = str(published.xtd10(tmp_path))
     for arguments, message in (
         (("tiny-sd",), "`tiny-sd` cannot embed images"),

@@ -1,4 +1,4 @@
-"""Published captions are read as they were published, and what is missing or doubled in them is said in one line."""
+"""Published captions are read as they were published, and missing or duplicate data are reported in one line."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def removed(pattern: str) -> Callable[[Path], None]:
         ("mscoco", rewritten("dataset_coco.json", '"images"', '"photos"'), DamagedFile, "`dataset_coco.json` lacks the list `images`"),
     ],
 )  # fmt: skip
-def test_what_is_missing_or_doubled_is_said_in_one_line(
+def test_missing_and_duplicate_data_are_reported_in_one_line(
     name: str, damage: Callable[[Path], None], error: type[HubError], message: str, tmp_path: Path
 ) -> None:
     damage(WRITERS[name](tmp_path))

@@ -39,7 +39,7 @@ def run_cache(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_cluster")
-def test_a_dry_run_computes_nothing_and_an_error_of_a_worker_is_told_in_one_line(
+def test_a_dry_run_computes_nothing_and_an_error_of_a_worker_is_reported_in_one_line(
     hub: LocalHub, tiny: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_cache(capsys, "mulan", *tiny, "--engine", "ray", "--dry-run")["bytes"].keys() == {

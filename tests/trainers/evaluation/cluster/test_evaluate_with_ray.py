@@ -1,4 +1,4 @@
-"""`hub evaluate --engine ray` computes what is missing on a cluster, here one of this machine, and returns the scores of one process."""
+"""`hub evaluate --engine ray` computes missing results on a cluster, here one of this machine, and returns the scores of one process."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_worker_computes_what_is_missing_and_refuses_scores_without_it(
         (("--engine", "ray", "--benchmark", "mg-18"), "`mg-18` needs its data"),
     ],
 )
-def test_what_a_cluster_cannot_evaluate_is_refused_before_it_is_started(
+def test_a_benchmark_that_a_cluster_cannot_evaluate_is_refused_before_it_is_started(
     arguments: tuple[str, ...], message: str, hub: LocalHub
 ) -> None:
     with pytest.raises(InvalidRequest, match="`") as caught:

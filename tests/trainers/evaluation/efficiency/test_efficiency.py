@@ -1,4 +1,4 @@
-"""`hub evaluate --benchmark efficiency` on tiny models. What it measures is not asserted: it depends on the machine and its load."""
+"""`hub evaluate --benchmark efficiency` on tiny models. The measured values are not asserted, because they depend on the machine and its load."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_module_has_latencies_memory_parameters_bytes_and_training_costs(
     assert hub.registry.find(Query(text="token-kd-yo")).items[0].name == artifact.name
 
 
-def test_what_does_not_depend_on_prompts_is_measured_once_for_all_languages(
+def test_costs_that_do_not_depend_on_prompts_are_measured_once_for_all_languages(
     hub: LocalHub, peak: list[Use], capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = json_of(capsys, evaluate, "tiny-sd", *COMMON, "--lang", "en", "--lang", "sw", "--n", "4")
@@ -146,7 +146,7 @@ def test_a_module_is_timed_in_turn_with_a_translator(
         ("tiny-sd", ("--benchmark", "efficiency", "--engine", "ray"), "`efficiency` cannot be divided among workers"),
     ],
 )  # fmt: skip
-def test_what_the_benchmark_cannot_measure_is_refused_in_one_line(
+def test_unsupported_requests_are_refused_in_one_line(
     name: str, arguments: Sequence[str], message: str, hub: LocalHub, tmp_path: Path, peak: list[Use]
 ) -> None:
     folder = str(published.mg18(tmp_path / "mg18"))

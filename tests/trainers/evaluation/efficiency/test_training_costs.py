@@ -1,4 +1,4 @@
-"""Costs of training come from the run record; a record that cannot be true is refused, and what is unknown is left out."""
+"""Costs of training come from the run record; an implausible record is refused, and unknown costs are left out."""
 
 from __future__ import annotations
 

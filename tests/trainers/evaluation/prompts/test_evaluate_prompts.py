@@ -67,7 +67,7 @@ def test_a_base_is_evaluated_end_to_end_on_a_corpus_in_the_format_of_mg_18(
         (("--benchmark", "mg-18", "--data", "HERE"), InvalidRequest, "`mg-18` needs a judge"),
         (("--benchmark", "mg-18", "--data", "HERE", "--judge", "tiny-sd"), InvalidRequest, "is of kind base and cannot judge"),
         (("--benchmark", "mg-18", "--data", "HERE", "--judge", "emoji-judge", "--lang", "fr"), InvalidRequest, "has nothing in `fr` here. Available: de, en, yo."),
-        (("--benchmark", "mg-18", "--data", "HERE", "--judge", "emoji-judge", "--split", "test"), InvalidRequest, "no split called `test`. Available: crossmodal, wit."),
+        (("--benchmark", "mg-18", "--data", "HERE", "--judge", "emoji-judge", "--split", "test"), InvalidRequest, "has no split `test`. Available: crossmodal, wit."),
         (("--benchmark", "mg-18", "--data", "HERE", "--judge", "emoji-judge", "--metric", "is"), UnknownMetric, "no metric is called `is`"),
         (("--benchmark", "mg-18", "--data", "HERE", "--judge", "emoji-judge", "--metric", "english_drop"), InvalidRequest, "the subject is a base, not a module"),
         (("--benchmark", "mg-18", "--data", "HERE", "--judge", "emoji-judge", "--metric", "culture_score"), InvalidRequest, "not about the culture"),
@@ -104,7 +104,7 @@ def test_a_revision_cannot_be_chosen_because_scores_are_those_of_the_current_one
         ("adapter", "the weights of `bare` are not published"),
     ],
 )
-def test_what_has_only_a_card_is_refused_with_the_next_command(
+def test_an_artifact_with_only_a_card_is_refused_with_the_next_command(
     name: str, message: str, hub: LocalHub, tmp_path: Path
 ) -> None:
     card = Card(
@@ -152,7 +152,7 @@ def test_scores_of_a_published_benchmark_are_repeated_with_its_data_and_judge(
     again = json_of(capsys, rescore, "tiny-sd", "--lang", "yo", "--data", str(moved))
     assert [each["value"] for each in again] == [each["value"] for each in outcomes]
     (moved / "images/dog.jpg").write_bytes((moved / "images/cat.jpg").read_bytes())
-    with pytest.raises(InvalidRequest, match="those of `.*moved` have another digest"):
+    with pytest.raises(InvalidRequest, match="that of `.*moved` has another digest"):
         run(rescore, "tiny-sd", "--lang", "yo", "--json", "--data", str(moved))
 
 
@@ -177,7 +177,7 @@ def test_a_corpus_is_evaluated_with_any_judge(hub: LocalHub, capsys: pytest.Capt
     assert found["r_precision_at_1", "pairs"]["sample_size"] == 2
     assert found["judge_ceiling_r_precision_at_10", "seen"]["sample_size"] == 4
     assert found["r_precision_at_1", "seen"]["benchmark_digest"] == "0" * 64
-    with pytest.raises(InvalidRequest, match="no split is called `test`. Available: seen, pairs, languages"):
+    with pytest.raises(InvalidRequest, match="unknown split `test`. Available: seen, pairs, languages"):
         run(evaluate, *common, "--corpus", "toy", "--split", "test")
 
 

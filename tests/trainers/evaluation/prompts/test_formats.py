@@ -1,4 +1,4 @@
-"""Published prompts are read as they were published, and what is missing or doubled in them is said in one line."""
+"""Published prompts are read as they were published, and missing or duplicate data are reported in one line."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_lingt2i_has_content_and_text_to_be_written(tmp_path: Path, parquet: boo
     )
 
 
-def test_the_digest_is_that_of_what_is_read_and_of_nothing_else(tmp_path: Path) -> None:
+def test_the_digest_only_depends_on_the_data_that_is_read(tmp_path: Path) -> None:
     one, other = published.mg18(tmp_path / "one"), published.mg18(tmp_path / "other", ("en", "yo"))
     (other / "unrelated.txt").write_text("x")
     digest = opened("mg-18", one).digest("yo")
@@ -151,7 +151,7 @@ def removed(pattern: str) -> Callable[[Path], None]:
         ("lingt2i", lambda folder: published.lingt2i(folder, parquet=False), rewritten("text-to*.json", "IQ-R_de_1", "IQ-R_de_2"), InvalidRequest, "two rows in `de` for `IQ-R_de_2`"),
     ],
 )  # fmt: skip
-def test_what_is_missing_or_doubled_is_said_in_one_line(
+def test_missing_and_duplicate_data_are_reported_in_one_line(
     name: str,
     write: Callable[[Path], Path],
     damage: Callable[[Path], None],

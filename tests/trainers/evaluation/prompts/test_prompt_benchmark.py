@@ -26,7 +26,7 @@ WIDTH = 8
 
 
 class OneHot:
-    """A dual encoder that reads what `Drawing` draws: the place of a word in an image's first pixel, or the place of its colour."""
+    """A dual encoder that reads the images of `Drawing`: the place of a word in an image's first pixel, or the place of its colour."""
 
     width = WIDTH
     processor = None
@@ -59,7 +59,7 @@ def nearest(image: Image.Image) -> str:
 
 
 class Drawing:
-    """A pipeline that draws the words it knows, in the languages it reads, and something else otherwise."""
+    """A pipeline whose images show the known words, in its languages, and something else otherwise."""
 
     device = torch.device("cpu")
 
@@ -90,7 +90,7 @@ def measured(
     count: int = 0,
     **choice: Any,
 ) -> dict[str, Score]:
-    """Evaluate with a judge that reads what the pipeline draws; return the scores by metric without the judge."""
+    """Evaluate with a judge that reads the images of the pipeline; return the scores by metric without the judge."""
     judge = ClipJudge("one-hot", "0123456789abcdef", OneHot())  # type: ignore[arg-type]
     monkeypatch.setattr(ClipJudge, "open", lambda *_: judge)
     benchmark = get_benchmark(name)
@@ -105,9 +105,7 @@ def measured(
     return {score.metric.replace("one-hot@01234567", "judge"): score for score in scores}
 
 
-def test_a_base_that_draws_everything_reaches_the_ceiling_and_full_parity(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_perfect_base_reaches_the_ceiling_and_full_parity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = measured(published.mg18(tmp_path), Drawing("yo", "en"), monkeypatch=monkeypatch)
     assert found["r_precision_at_1[judge]"].value == found["judge_ceiling_r_precision_at_1[judge]"].value == 1
     assert found["parity_r_precision_at_1[judge]"].value == found["parity_clip_score[judge]"].value == 1

@@ -60,7 +60,7 @@ def environment(hub: LocalHub) -> dict[str, str]:
     return {"HUB_HOME": str(hub.home.folder), "HUB_CARDS": str(hub.home.cards)}
 
 
-def test_an_evaluation_that_was_killed_continues_without_drawing_an_image_again(
+def test_an_evaluation_that_was_killed_continues_without_generating_an_image_again(
     hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = str(published.mg18(tmp_path / "mg18"))
@@ -77,7 +77,7 @@ def test_an_evaluation_that_was_killed_continues_without_drawing_an_image_again(
     assert scores == whole
 
 
-def test_an_evaluation_of_the_lab_that_was_killed_continues_and_gives_the_same_scores(
+def test_an_evaluation_of_the_lab_that_was_killed_continues_and_computes_the_same_scores(
     hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = launching.start([(__name__, "evaluate_the_lab_until_killed", ())], environment(hub), tmp_path / "output")
@@ -92,7 +92,7 @@ def test_an_evaluation_of_the_lab_that_was_killed_continues_and_gives_the_same_s
     assert len(drawn) == 6 - 4 + 6, "a new evaluation measures again"
 
 
-def test_an_interrupt_keeps_what_is_done_and_says_how_to_continue(
+def test_an_interrupt_keeps_finished_results_and_explains_how_to_continue(
     hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, kept = str(published.mg18(tmp_path / "mg18")), tmp_path / "kept"

@@ -1,4 +1,4 @@
-"""Only what is missing is computed, in batches that do not depend on what is missing."""
+"""Only missing results are computed, in batches that do not depend on which are missing."""
 
 from __future__ import annotations
 

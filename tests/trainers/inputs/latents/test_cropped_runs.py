@@ -144,10 +144,10 @@ def test_the_forecast_has_the_disk_of_all_crops_and_the_memory_of_the_largest_bu
         ("token-kd", (), "`token-kd` encodes no images for a denoiser: omit `center_crop`"),
         ("mulan", ("--set", "center_crop=true"), "choose one of the two"),
         ("mulan", ("--set", "random_crops=-1"), "`random_crops` must be 0 or more, not -1"),
-        ("mulan", ("--corpus", "toy"), "the corpus `toy` does not tell the sizes of its images"),
+        ("mulan", ("--corpus", "toy"), "the corpus `toy` does not provide the sizes of its images"),
     ],
 )
-def test_what_makes_no_sense_is_refused_before_anything_is_opened(
+def test_invalid_requests_are_refused_before_anything_is_opened(
     method: str, more: tuple[str, ...], message: str, asked: Callable[..., tuple[str, ...]], tmp_path: Path
 ) -> None:
     with pytest.raises(HubError, match=message) as caught:

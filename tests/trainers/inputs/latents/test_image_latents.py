@@ -1,4 +1,4 @@
-"""Latents of crops are those of the crops, in batches of one shape, and SDXL is told their true sizes."""
+"""Latents of crops are those of the crops, in batches of one shape, and SDXL gets their true sizes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def rows_by_bucket(features: FeatureDataset) -> list[torch.Tensor]:
 
 
 def cut(number: int, told: list[float], *, mirrored: bool) -> torch.Tensor:
-    """Cut the crop that the denoiser is told of out of an image, by Pillow alone."""
+    """Cut the crop that was passed to the denoiser out of an image, with Pillow alone."""
     height, width, top, left, rows, columns = map(int, told)
     assert (height, width) == size_of(number)
     scale = max(rows / height, columns / width)
@@ -95,7 +95,7 @@ def test_the_latents_of_a_crop_are_those_of_the_crop_that_is_told(
     assert len(seen) > 12 if cropping.variants > 1 else len(seen) == 12
 
 
-def test_a_step_draws_all_crops_equally_often_and_the_same_ones_for_the_same_generator(
+def test_a_step_samples_all_crops_equally_often_and_the_same_ones_for_the_same_generator(
     folder: Path, sdxl: FrozenBase, encoder: TextEncoder
 ) -> None:
     features = shaped_features(folder, sdxl, encoder, Cropping(random_crops=3))
@@ -118,7 +118,7 @@ def test_a_batch_of_several_buckets_is_refused(folder: Path, sdxl: FrozenBase, e
     assert len(rows_by_bucket(features)) == 4
     with pytest.raises(ValueError, match="images of one bucket"):
         features.images(torch.arange(1, 13))
-    with pytest.raises(DoesNotFit, match="tells the denoiser no sizes"):
+    with pytest.raises(DoesNotFit, match="does not pass image sizes to the denoiser"):
         features.latents(torch.arange(1, 2))
 
 
@@ -168,7 +168,7 @@ def test_the_unet_is_told_the_true_sizes_by_every_kind_of_loss(
         handle.remove()
 
 
-def test_without_cropping_keys_latents_and_sizes_are_what_they_were(
+def test_without_cropping_keys_latents_and_sizes_are_unchanged(
     folder: Path, sdxl: FrozenBase, encoder: TextEncoder
 ) -> None:
     features = shaped_features(folder, sdxl, encoder, None)
@@ -195,7 +195,7 @@ def test_an_image_without_a_size_is_left_out(tmp_path: Path, sdxl: FrozenBase, e
     assert (tmp_path / "caches").glob("*.unreadable").__next__().read_text() == json.dumps("own/3.png") + "\n"
 
 
-def test_buckets_are_drawn_as_often_as_their_texts(folder: Path, sdxl: FrozenBase, encoder: TextEncoder) -> None:
+def test_buckets_are_sampled_as_often_as_their_texts(folder: Path, sdxl: FrozenBase, encoder: TextEncoder) -> None:
     features = shaped_features(folder, sdxl, encoder, ALL)
     bucket_N = features.bucket_N
     assert bucket_N is not None

@@ -1,4 +1,4 @@
-"""Bases are told the sizes of images as their pipelines tell them, and predict for images that are not square."""
+"""Bases get the sizes of images as from their pipelines, and predict for images that are not square."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_an_image_that_is_not_square_is_predicted_as_by_the_pipeline(
     assert found.shape[-2:] == (HEIGHT // base.factor, WIDTH // base.factor)
     torch.testing.assert_close(found, expected[:, :4], atol=1e-5, rtol=1e-4)
     untold = base.predict(latents, steps, *base.read(["dog"])[:3])
-    assert torch.equal(untold, found) == (name != "sdxl"), "the small PixArt is not told the size"
+    assert torch.equal(untold, found) == (name != "sdxl"), "the small PixArt does not read the size"
 
 
 def test_cogview4_is_told_of_a_crop_as_by_its_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The splits of the data set `emoji` mean what its card says."""
+"""The splits of the data set `emoji` are as described in its card."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_committed_rows_have_the_digest_that_the_card_states(world: World) -
     assert digest(read(world.folder)) == world.digest
 
 
-def test_every_committed_split_is_what_the_rule_gives_today(world: World) -> None:
+def test_every_committed_split_follows_the_current_rule(world: World) -> None:
     concepts = {id: Concept(**row) for id, row in world.concepts.items()}
     wrong = [name for name in world.names if split_of(name.language, concepts[name.concept]) != name.split]
     assert not wrong

@@ -1,4 +1,4 @@
-"""The committed bases of the lab draw what English prompts say, as unmodified diffusers pipelines."""
+"""The committed bases of the lab generate images of English prompts, as unmodified diffusers pipelines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROMPTS = ("red heart", "camel", "palm tree", "police car")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("base", ["emoji-sd", "emoji-dit"])
-def test_a_base_of_the_lab_draws_what_the_judge_recognises(base: str) -> None:
+def test_a_base_of_the_lab_generates_images_that_the_judge_recognises(base: str) -> None:
     folder = ROOT / "cards" / "bases" / base
     pipe = DiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32, **missing_components(folder))
     pipe.set_progress_bar_config(disable=True)

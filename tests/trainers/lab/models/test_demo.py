@@ -15,7 +15,7 @@ WORDS = {"ọkàn": "heart", "ilé": "inn"}
 
 
 class FakePipeline:
-    """Paints the length of the text that the base would read; `reads` says whether a module reads the prompts first."""
+    """Paints the length of the text that the base would read; `reads` is whether a module reads the prompts first."""
 
     def __init__(self, *, reads: bool) -> None:
         self.reads = reads

@@ -1,4 +1,4 @@
-"""What cells of the study measure."""
+"""Measurements of the study's cells."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trainers.lab.study.measures.prompts import Prompts, mixed
 from trainers.lab.study.training import write_pairs
 
 
-def test_features_are_kept_by_what_an_image_depends_on(tmp_path: Path) -> None:
+def test_features_are_stored_by_all_inputs_of_an_image(tmp_path: Path) -> None:
     keys = {
         image_key(*each)
         for each in [

@@ -45,7 +45,7 @@ def test_headline_cells_have_128_prompts_and_three_seeds(plan: list[Planned]) ->
             assert seeds[name, tag, "seen"] == seeds[name, tag, "pairs"] == {0, 1, 2}, (name, tag)
 
 
-def test_images_are_drawn_in_every_language(plan: list[Planned], languages: tuple[str, ...]) -> None:
+def test_images_are_measured_in_every_language(plan: list[Planned], languages: tuple[str, ...]) -> None:
     for name in WIDE:
         drawn = {
             each.cell.language
@@ -61,7 +61,7 @@ def test_no_cell_is_measured_on_names_that_the_study_could_be_tuned_on(plan: lis
     assert "validation" not in {each.cell.split for each in plan}
 
 
-def test_a_pattern_selects_cells_and_what_they_need(plan: list[Planned]) -> None:
+def test_a_pattern_selects_cells_and_their_requirements(plan: list[Planned]) -> None:
     keys = [each.cell.key for each in selected(plan, ["fid/pea/*"])]
     assert keys[-1] == "fid/pea/seen-s0-n128"
     assert set(keys[:-1]) == {"train/pea", *(f"draw/pea/{tag}-seen-s0-n128" for tag in FIVE)}

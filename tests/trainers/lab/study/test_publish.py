@@ -124,7 +124,7 @@ def test_a_score_of_a_module_with_weights_names_the_command_that_hub_rescore_rep
         assert (record.get("--benchmark"), record.get("--n")) == (IMAGES, "36")
 
 
-def test_the_command_draws_the_prompts_of_the_cell() -> None:
+def test_the_command_uses_the_prompts_of_the_cell() -> None:
     assert getattr(get_benchmark(IMAGES), "steps", 0) == SETTINGS.steps
     corpus = open_corpus("emoji")
     for language, split in (("yo", "pairs"), ("zu", "languages")):
@@ -132,7 +132,7 @@ def test_the_command_draws_the_prompts_of_the_cell() -> None:
     assert not corpus.prompts("en", "held-out")
 
 
-def test_a_module_that_the_study_trained_has_a_card_without_weights_that_says_how_to_train_it(
+def test_a_module_that_the_study_trained_has_a_card_without_weights_that_describes_how_to_train_it(
     published: tuple[WorkFolder, Path],
 ) -> None:
     folder = published[1] / "adapters/study-iap-published"

@@ -43,7 +43,7 @@ def report_of(folder: Path, plan: list[Planned], is_there: Callable[[Cell], bool
     }
 
 
-def test_a_part_of_the_cells_makes_a_report_that_says_what_is_missing(tmp_path: Path, plan: list[Planned]) -> None:
+def test_a_part_of_the_cells_makes_a_report_that_lists_what_is_missing(tmp_path: Path, plan: list[Planned]) -> None:
     subjects = {"english", "base", "memory-many", "pea"}
     found = report_of(tmp_path, plan, lambda cell: cell.subject in subjects and cell.kind in {"draw", "train", "sheet"})
     page = found["index.md"]
@@ -111,14 +111,14 @@ def test_a_share_of_zero_has_an_interval() -> None:
     assert found.high > 0.1
 
 
-def test_english_drop_is_what_the_module_loses_of_the_same_prompts() -> None:
+def test_english_drop_is_the_loss_of_the_module_on_the_same_prompts() -> None:
     measured = Measured([draw("english", "en", [0, 0, 0, 0]), draw("pea", "en", [0, 0, 5, 5])])
     found = measured.english_drop("pea")
     assert found is not None
     assert found.value == 0.5
 
 
-def test_the_pareto_front_leaves_out_what_something_cheaper_reaches() -> None:
+def test_the_pareto_front_leaves_out_entries_that_are_not_better_than_a_cheaper_one() -> None:
     assert pareto_front([(10, 0.2), (20, 0.5), (30, 0.4), (40, 0.5), (50, 0.6)]) == [(10, 0.2), (20, 0.5), (50, 0.6)]
 
 

@@ -42,7 +42,7 @@ def planned(*cells: Cell, needs: tuple[Cell, ...] = (), seconds: float = 1.0) ->
     return [Planned(cell, needs, seconds) for cell in cells]
 
 
-def test_a_second_run_measures_what_is_missing(runner, tmp_path: Path) -> None:
+def test_a_second_run_measures_missing_cells(runner, tmp_path: Path) -> None:
     told: list[str] = []
     assert runner.run(planned(FIRST), tell=told.append).measured == 1
     assert runner.run(planned(FIRST, THIRD), tell=told.append).measured == 1
@@ -69,7 +69,7 @@ def test_no_cell_is_started_that_would_end_after_the_limit(runner) -> None:
 
 
 @pytest.mark.slow
-def test_a_drawn_cell_agrees_with_the_benchmark_and_is_not_drawn_again(
+def test_an_image_cell_agrees_with_the_benchmark_and_is_not_generated_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cell, corpus, gallery = (

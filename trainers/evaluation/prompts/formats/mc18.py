@@ -1,7 +1,7 @@
 """`mc-18`: prompts about the culture of each of 18 languages, from the human evaluation of AltDiffusion.
 
 `prompts/…_LANG.txt` has one prompt per line, and `translated_prompts/prompt_LANG.txt` its English translation on the same line. Each
-language has prompts of its own, so concepts are not shared.
+language has its own prompts, so concepts are not shared.
 """
 
 from __future__ import annotations

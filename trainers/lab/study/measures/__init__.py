@@ -1,1 +1,1 @@
-"""What a cell measures: images, texts, retrieval, latency, distances of distributions, and strips of images."""
+"""Measurements of cells: images, texts, retrieval, latency, distances of distributions, and strips of images."""

@@ -42,7 +42,7 @@ class Drawing:
         return Judge.from_folder(self._hub.snapshot(JUDGE), JUDGE)
 
     def measure(self, cell: Cell, opened: Opened) -> dict[str, Any]:
-        """Return for each prompt the rank of the right name, and the cosine of image and meaning; prompts are told by concept."""
+        """Return for each prompt the rank of the right name, and the cosine of image and meaning; prompts are identified by concept."""
         prompts = self._prompts.of(cell)
         steps = self._steps_of(cell)
         read, reader = self._read(cell, opened, prompts)

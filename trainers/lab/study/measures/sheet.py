@@ -16,7 +16,7 @@ from trainers.samples.generate_samples import to_pil
 
 
 def draw_strip(cell: Cell, opened: Opened, prompts: Prompts, path: Path) -> dict[str, Any]:
-    """Save the images of the shown concepts side by side to a PNG file, by 20 steps, and return what was asked and read."""
+    """Save the images of the shown concepts side by side to a PNG file, by 20 steps, and return the prompts and how they were read."""
     shown = prompts.shown(cell.language)
     read = opened.read(shown, cell.language) if opened.subject.reads else shown
     pipeline = opened.plain if opened.subject.reads else opened.pipeline(cell.language)

@@ -1,6 +1,6 @@
 """Turn measured cells into scores for cards, each with the command that measures it again.
 
-Images have their own benchmark, because the study draws with fewer steps than `emoji-generation`. Names of `pairs` and of `languages`
+Images have their own benchmark, because the study uses fewer steps than `emoji-generation`. Names of `pairs` and of `languages`
 are one split here, `held-out`, so that one parity map has every language.
 """
 
@@ -38,7 +38,7 @@ _MEGABYTE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a card's scores are about."""
+    """Subject of a card's scores."""
 
     artifact: str
     """Name in the registry."""

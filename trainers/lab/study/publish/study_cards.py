@@ -44,8 +44,8 @@ _COMMAND = re.compile(r"^    (hub train .+)$", re.MULTILINE)
 def publish_scores(work: WorkFolder, cards: Path, code: str = "") -> dict[Path, int]:
     """Write the scores of the cells in `work` into the cards below `cards`, and return the number of scores of each card.
 
-    Scores that were published before are replaced; all others stay. `code` is the revision of the code that measured. A part of the
-    cells gives the scores of that part.
+    Scores that were published before are replaced; all others stay. `code` is the revision of the code that measured. With
+    a part of the cells, only their scores are written.
 
     Raises `InvalidRequest` for a folder without a study, a trial, or one on other data, and `DamagedFile` for a broken cell.
     """

@@ -13,10 +13,10 @@ from trainers.lab.study.subjects import BASE, ENGLISH, FIVE
 HELD, NOT_HELD, UNDECIDED = "held", "not held at this scale", "not decided at this sample size"
 UNTESTABLE, MISSING = "not testable here", "not measured yet"
 FASTER = 25.0
-"""How many times faster than translating first the paper's Table 6 says that mCLIP is."""
+"""Speed of mCLIP relative to translating first, according to the paper's Table 6."""
 
 SMALL_DROP = 0.05
-"""English R@1 that a module may lose and still be said to keep it."""
+"""Maximum loss of English R@1 for a module that counts as keeping English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,21 +168,23 @@ def _keeps_english(measured: Measured) -> tuple[str, str]:
     return (HELD if drop.high < SMALL_DROP else NOT_HELD), reason
 
 
-NO_TEXT = "images of 64 pixels have no legible text, and the base never learnt any."
+NO_TEXT = "images of 64 pixels have no legible text, and the base never learnt text."
 NO_GPU = "the lab trains in minutes on a processor core; ratios are in the tables."
 CLAIMS = (
     Claim("mCLIP+, with pairs in more languages, retrieves better than mCLIP", "Tables 2 and 3", _retrieval),
     Claim("Retrieval is best in English", "Tables 2 and 3", _english_best),
     Claim("mCLIP+ reaches MURAL", "Table 2", _untestable("MURAL is not public, and its protocol is another.")),
-    Claim("AltDiffusion draws as well as the English base, by FID and CLIP score", "Table 4", _same_quality),
+    Claim(
+        "AltDiffusion generates images as good as the English base's, by FID and CLIP score", "Table 4", _same_quality
+    ),
     Claim("AltDiffusion is better than IAP", "Table 4", _against_iap),
-    Claim("AltDiffusion draws what belongs to a culture better than the English base", "Table 4", _cultural),
+    Claim("AltDiffusion represents cultures better than the English base", "Table 4", _cultural),
     Claim("AltDiffusion writes text in images", "Table 4", _untestable(NO_TEXT)),
     Claim("Adapters (MuLan, PEA) cost least per point", "Table 5", _cheapest),
-    Claim("Full fine-tuning is the quality to reach, at the highest cost", "Table 5, section 3.5", _full_is_best),
+    Claim("Full fine-tuning has the best quality, at the highest cost", "Table 5, section 3.5", _full_is_best),
     Claim("Direct retrieval is 25 times faster than translating first", "Table 6", _faster),
     Claim("An adapter adds hardly any latency", "section 3.4", _latency),
-    Claim("An adapter trained on English alone draws other languages", "section 3.4 (MuLan)", _zero_shot),
+    Claim("An adapter trained on English only works for other languages", "section 3.4 (MuLan)", _zero_shot),
     Claim("Adapters keep the base's English", "section 3.4 (frozen base)", _keeps_english),
     Claim("GPU hours and dollars of the tables", "Tables 1 and 5", _untestable(NO_GPU)),
 )

@@ -1,7 +1,7 @@
 """Groups of languages: by script, and by how much data language technology has for them.
 
 The classes are those of Joshi et al. (ACL 2020, "The State and Fate of Linguistic Diversity"), 0 (nothing) to 5 (English, Arabic …), read
-from a published copy of their list; languages that it lacks are in a group of their own.
+from a published copy of their list; languages that it lacks are in a separate group.
 """
 
 from __future__ import annotations

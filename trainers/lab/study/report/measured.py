@@ -104,7 +104,7 @@ class Measured:
         return bootstrap_mean(torch.tensor([sum(each) / len(each) for each in lost.values()]), seed=0)
 
     def mean_of(self, subject: str, languages: Sequence[str], split: str, key: str) -> Interval | None:
-        """Return the mean of a list of the draws, such as `cosines` or `tone_right`, or None if a language is missing."""
+        """Return the mean of a list of the image cells, such as `cosines` or `tone_right`, or None if a language is missing."""
         values: dict[str, list[float]] = defaultdict(list)
         for tag in languages:
             found = [each for each in self.find("draw", subject, tag, split) if key in each.found]
@@ -133,7 +133,7 @@ class Measured:
         return sum(values) / len(values)
 
     def cpu_seconds(self, subject: Subject) -> float | None:
-        """Return the processor time of a training, without what frozen models compute for all methods alike.
+        """Return the processor time of a training, excluding computations of frozen models that all methods share.
 
         Of bundled modules it is the wall time on one core in their configurations. None for a subject that is not trained.
         """
@@ -163,7 +163,7 @@ class Measured:
 
 
 def card_seconds(subject: Subject) -> float | None:
-    """Return the seconds that a subject's published modules took together, or None if there are none or one does not tell."""
+    """Return the seconds that a subject's published modules took together, or None if there are none or one lacks it."""
     runs = [next((CARDS / "adapters" / name).glob("*/config.json"), None) for name in subject.cards.values()]
     if not runs or any(each is None for each in runs):
         return None

@@ -34,7 +34,7 @@ from trainers.lab.study.subjects import ENGLISH, FIVE, RETRIEVERS, Subject
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the pages are written from."""
+    """The inputs of the pages."""
 
     measured: Measured
     rows: Sequence[Subject]
@@ -75,7 +75,7 @@ def index_page(page: Page, state: str) -> str:
         tables.by_language(measured, rows, "seen"),
         "\n## The paper's tables, and ours\n",
         PAPER,
-        "### Table 1: what training costs\n",
+        "### Table 1: training costs\n",
         tables.printed_table("1"),
         "",
         tables.cost_table(measured, [each for each in page.everyone if each.group != "experiment"]),
@@ -139,7 +139,7 @@ def claims_table(measured: Measured) -> str:
 
 
 def parity_tables(page: Page) -> str:
-    """Return the mean parity over languages, by resources and by script, for each subject that was drawn in every language."""
+    """Return the mean parity over languages, by resources and by script, for each subject with images in every language."""
     subjects = [each for each in page.rows if each.name in WIDE and each.name != ENGLISH]
     groups = [(f"resources: {level}", [tag for tag in page.splits if level_of(tag) == level]) for level in LEVELS]
     scripts = list(dict.fromkeys([*SCRIPTS.values(), OTHER_SCRIPTS]))

@@ -152,7 +152,7 @@ def parity_map(measured: Measured, subjects: Sequence[Subject], splits_of: dict[
 
 
 def learning_curve(measured: Measured, path: Path) -> bool:
-    """Plot what a memory draws of held-out Yoruba names by the number of names that it was trained on."""
+    """Plot a memory's R@1 of held-out Yoruba names by the number of names that it was trained on."""
     known = [(pairs, found) for pairs in CURVE if (found := measured.share(f"memory-yo-{pairs}", ["yo"], "pairs"))]
     if len(known) < 2:
         return False

@@ -96,7 +96,7 @@ def _curve(measured: Measured) -> str:
         return NOTHING
     head = (
         "a memory for Yoruba, trained on",
-        "held-out names drawn, R@1",
+        "held-out names, R@1 of images",
         "held-out names read right",
         "seen names read right",
     )
@@ -132,10 +132,10 @@ def _merging(measured: Measured) -> str:
                 own.append([language_name(tag), *map(show, cells)])
     if not rows:
         return NOTHING
-    head = ("names in", "module", "recall@1 at text level", "recall@10 at text level", "drawn R@10")
+    head = ("names in", "module", "recall@1 at text level", "recall@10 at text level", "R@10 of images")
     text = table(head, rows)
     if own:
-        text += "\n\nWhat the parents keep of their own languages:\n\n"
+        text += "\n\nScores of the parents in their own languages:\n\n"
         text += table(("seen names in", "its own module, recall@1", "the merged module"), own)
     return text + "\n\nThe modules have the same initialisation, and their weights are averaged (`hub merge`).\n"
 
@@ -160,7 +160,7 @@ def _adding(measured: Measured) -> str:
         text += table(("module", "yo", *FOUR), reading)
     return (
         text
-        + "\n\nOne module per language, chosen by the language of the prompt, forgets nothing: the others are not touched.\n"
+        + "\n\nOne module per language, chosen by the language of the prompt, forgets nothing, because the others do not change.\n"
     )
 
 
@@ -215,7 +215,7 @@ def _people(measured: Measured, grouped: Sequence[Subject]) -> str:
     text += table(("", *(f"{what}, {tag}" for what in ("tone", "gender") for tag in FIVE)), by_language)
     return text + (
         "\n\nShare of images of people whose skin tone is nearest among the five (chance .20), and whose gender is nearest among man, "
-        "woman and person of the same age and tone (chance .33), by the judge. The last row is what the judge finds in real images.\n"
+        "woman and person of the same age and tone (chance .33), by the judge. The last row is for real images.\n"
     )
 
 
@@ -270,7 +270,10 @@ def _updates(measured: Measured) -> str:
             rows.append([f"{sum(phases.values()):,}", *map(show, cells)])
     if not rows:
         return NOTHING
-    note = "\n\nModules between encoder and base are far from trained after the study's number of updates; bundled ones had more.\n"
+    note = (
+        "\n\nAfter the study's number of updates, modules between encoder and base are far from fully trained; bundled ones "
+        "had more updates.\n"
+    )
     return table(("updates of token distillation", "seen R@1", "held-out R@1"), rows) + note
 
 
@@ -283,7 +286,7 @@ def _seeds(measured: Measured) -> str:
     return table(("training seed of token distillation", "seen R@1", "held-out R@1"), rows) + "\n" if rows else NOTHING
 
 
-LEFT_OUT = """* Distillation of the denoiser to fewer steps: the sampler alone needs few on the lab, so nothing would be seen.
+LEFT_OUT = """* Distillation of the denoiser to fewer steps: on the lab, the sampler alone needs few steps, so no effect would be visible.
 * The published methods over `multilingual-e5-small`: training its copies takes hours on a processor.
 * `lora`, `bottleneck` and `prompt-tuning` without their phase on texts, and three seeds of training for every method: processor time.
 * Styles of a culture, and text in images: the lab has one image for each concept, of 64 pixels.

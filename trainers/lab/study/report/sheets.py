@@ -22,7 +22,7 @@ WIDTH_PX = 1400
 def write_sheet(
     work: WorkFolder, measured: Measured, subjects: Sequence[Subject], language: str, corpus: Corpus, path: Path
 ) -> bool:
-    """Write the sheet of a language, and return whether any subject was drawn in it."""
+    """Write the sheet of a language, and return whether any subject has images in it."""
     rows: list[SheetRow] = []
     heads: list[str] = []
     for subject in subjects:

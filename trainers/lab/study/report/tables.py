@@ -88,7 +88,7 @@ def printed_rows(number_of_table: str) -> list[dict[str, str]]:
 
 
 def printed_table(number_of_table: str) -> str:
-    """Return a table of the paper as printed; a cell that is contradicted or untraceable says so by † or ‡."""
+    """Return a table of the paper as printed; contradicted cells are marked with †, untraceable ones with ‡."""
     rows = printed_rows(number_of_table)
     columns = list(dict.fromkeys(row["column"] for row in rows))
     marks = {"contradicted": " †", "untraceable": " ‡"}
@@ -102,7 +102,7 @@ def printed_table(number_of_table: str) -> str:
 
 
 def base_minutes() -> dict[str, float]:
-    """Return the minutes of one core that the base's parts took to train, by part, as its card tells."""
+    """Return the minutes of one core that the base's parts took to train, by part, from its card."""
     text = (CARDS / "bases" / "emoji-sd" / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| ([a-z, ]+) \| [\d,]+ × \d+ \| [\d.]+ \| (\d+) \|", text, flags=re.MULTILINE)
     return {part: float(minutes) for part, minutes in rows}

@@ -75,7 +75,7 @@ def _scripts(corpus: Corpus) -> dict[str, str]:
 
 
 def _missing(plan: Sequence[Planned], results: Sequence[Result]) -> str:
-    """Return a paragraph that says how much of the plan is measured, and what is missing."""
+    """Return a paragraph about the measured share of the plan, and the missing cells."""
     done = {each.cell.key for each in results}
     missing = [each.cell for each in plan if each.cell.key not in done]
     if not missing:

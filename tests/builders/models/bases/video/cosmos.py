@@ -53,7 +53,7 @@ VIDEO = {"num_frames": 5, "shape": (5, SIDE, SIDE, 3)}
 
 
 def to_world(name: str, channels: int, **call: Any) -> Any:
-    """Return the route to a class of Cosmos 1, which has an autoencoder and a scheduler of its own."""
+    """Return the route to a class of Cosmos 1, which has its own autoencoder and scheduler."""
 
     def route(_: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
         vae = AutoencoderKLCosmos(

@@ -45,10 +45,16 @@ input()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Never look for garbage among what the imports leave, a million objects: each time would take 0.7 s, dozens of times."""
+    """Import what the tests import without what takes longest and serves no test.
+
+    Never look for garbage among what the imports leave, a million objects: each time would take 0.7 s, dozens of times. And leave
+    out torch's code generator, 2 s: bitsandbytes asks for it as it is imported, to compile four functions.
+    """
     gc.disable()
     try:
-        return (yield)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TORCHDYNAMO_DISABLE", "1")
+            return (yield)
     finally:
         gc.freeze()
         gc.enable()

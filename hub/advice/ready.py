@@ -127,7 +127,7 @@ def _candidates(
     similar = [each for each in bases if each.name != base.name and has_same_conditioning(each, base)]
     for made_for in (base, *similar[:MAX_SIMILAR]):
         query = Query(language=language, base=made_for.name.name, limit=MAX_MODULES, readers=readers, scores="best")
-        for module in registry.find(query).items:
+        for module in registry.find(query, explain=False).items:
             if module.kind not in MODULES:
                 continue
             fits = [*judge_variants(registry, module, base, readers, made_for=made_for.name)]

@@ -86,18 +86,19 @@ class Registry:
             allow_unsafe_files=bool(row["allow_unsafe_files"]),
         )
 
-    def find(self, query: Query) -> Page:
+    def find(self, query: Query, *, explain: bool = True) -> Page:
         """Return a page of the artifacts that match `query`, with total and facet counts. Raises InvalidRequest.
 
         `query.base` may be any name of the base, and `query.text` may contain names of bases, languages and methods. The first page
-        of a search for a name such as `mulan-fr` has its stand-ins, and one without results suggests changes.
+        of a search for a name such as `mulan-fr` has its stand-ins, and with `explain`, one without results suggests changes, for
+        which several searches are needed.
         """
         bases = tuple(name for base in split_values(query.base) for name in self.base_names(base))
 
         def search(database: Database) -> Page:
             page = find_typed(database, query, self.owner, bases)
             is_empty = not (page.total or page.stand_ins or query.offset or query.after) and query.limit
-            return explain_no_results(database, query, page, self.owner, bases) if is_empty else page
+            return explain_no_results(database, query, page, self.owner, bases) if is_empty and explain else page
 
         return self._replica.search(search) if self._replica is not None else search(self.database)
 

@@ -13,11 +13,13 @@ from tests.builders import ROOT
 
 PAGE = (ROOT / "docs" / "reference" / "environment.md").read_text(encoding="utf-8")
 OWN_PART = PAGE.partition("## Hugging Face")[0]
+ASKS = "environ|getenv"
 
 
 def read_in(file: Path) -> Iterator[str]:
     """Names of environment variables that `file` reads: `environ["X"]`, `environment.get("X")`, `getenv("X")`."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    text = file.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)) if re.search(ASKS, text) else ():
         if isinstance(node, ast.Subscript):
             owner, key = node.value, node.slice
         elif (
@@ -29,11 +31,7 @@ def read_in(file: Path) -> Iterator[str]:
             owner, key = (node.func if node.func.attr == "getenv" else node.func.value), node.args[0]
         else:
             continue
-        if (
-            re.search(r"environ|getenv", ast.unparse(owner))
-            and isinstance(key, ast.Constant)
-            and isinstance(key.value, str)
-        ):
+        if re.search(ASKS, ast.unparse(owner)) and isinstance(key, ast.Constant) and isinstance(key.value, str):
             yield key.value
 
 

@@ -100,10 +100,10 @@ def _query(request: Request, hub: LocalHub) -> Query:
 
 def _find(hub: LocalHub, query: Query) -> Page:
     """Find repositories with all search terms in their name, otherwise with the words in their description."""
-    page = hub.registry.find(query)
+    page = hub.registry.find(query, explain=False)
     if page.total or not query.parts:
         return page
-    return hub.registry.find(replace(query, parts=(), text=" ".join(query.parts)))
+    return hub.registry.find(replace(query, parts=(), text=" ".join(query.parts)), explain=False)
 
 
 def _parameter_range(text: str) -> tuple[int, int] | None:

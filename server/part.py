@@ -59,8 +59,8 @@ class ServerPart(Part):
     def start(self, hub: LocalHub) -> None:
         """Prepare the part, in the worker's thread and before its first job."""
 
-    def stop(self) -> None:
-        """Release the resources that `configure` has opened, when the server stops."""
+    def stop(self, app: FastAPI) -> None:
+        """Release what `configure` and `attach` have opened, when the server stops and before its hub is closed."""
 
     def handler_for(self, request: Request, collection: str, name: str) -> Handler | None:
         """Return the function that handles requests for the repository `name`; None to use the endpoint of the core."""

@@ -61,7 +61,7 @@ def lifespan_of(
     """Return a lifespan for the application that starts and stops the threads, and stops the parts."""
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         for thread in threads:
             thread.start()
         if threads:
@@ -74,6 +74,6 @@ def lifespan_of(
             for thread in threads:
                 thread.stop()
             for part in parts:
-                part.stop()
+                part.stop(app)
 
     return lifespan

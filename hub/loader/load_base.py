@@ -19,6 +19,7 @@ from hub.remote.configurations import fetch_pipeline
 from hub.weights import pinned_copy
 from hub.weights.quantisation import check_quantisation, compute_dtype, quantise
 from hub.weights.strict import stored_dtype
+from hub.weights.threads import limit_threads
 
 _REPLACED = ("add_embedding",)
 """Parts of a denoiser that modules can replace (MuLan's on SDXL), and that are therefore not quantised."""
@@ -55,16 +56,19 @@ def load_base(
         variant = variant or find_variant(folder, base)
         found = weights_of(folder, base, variant or "", given=settings.keys())
         weights = found.get(base.family.denoiser) or next(iter(found.values()))
+        size_bytes = sum(file.stat().st_size for file in found.values())
     else:
         weights = base.checkpoint
+        size_bytes = weights.stat().st_size
     working = compute_dtype(quantisation, working_dtype(dtype, device, weights, what=base.name))
     # Weights to be quantised are mapped as stored, because a cast would copy all of them.
     read = working if quantisation is None else stored_dtype(weights, what=base.name)
-    if base.checkpoint is not None:
-        pipe = _from_single_file(made, base, base.checkpoint, read, settings)
-    else:
-        given = missing_components(folder) | settings
-        pipe = made.from_pretrained(folder, dtype=read, use_safetensors=True, variant=variant, **given)
+    with limit_threads(device, size_bytes // 2):  # A parameter has at least two bytes in nearly all files.
+        if base.checkpoint is not None:
+            pipe = _from_single_file(made, base, base.checkpoint, read, settings)
+        else:
+            given = missing_components(folder) | settings
+            pipe = made.from_pretrained(folder, dtype=read, use_safetensors=True, variant=variant, **given)
     if quantisation is None and (device.type == "cpu" or "device_map" in settings):
         return pipe
     sizes = {name: _count(part) * working.itemsize for name, part in _parts(pipe).items()}

@@ -10,6 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from hub.weights import header as weights_header
 from hub.weights import pinned_copy
 from hub.weights.devices import is_kept_in_float32
 from hub.weights.file_kind import ARCHIVE, PICKLE, START_BYTES, kind_of_start
+from hub.weights.threads import limit_threads
 
 DTYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
@@ -83,7 +85,8 @@ def _read(
     """Read all tensors of a file: memory-mapped on a CPU, through page-locked memory on a GPU. `dtypes` has new types by name."""
     try:
         if device.type != "cuda":
-            with safe_open(path, framework="pt") as file:
+            parameters = sum(prod(entry.shape) for entry in header.values())
+            with safe_open(path, framework="pt") as file, limit_threads(device, parameters):
                 return {name: file.get_tensor(name).to(device, dtypes.get(name)) for name in header}
         places = {name: (entry.start, entry.shape, entry.dtype) for name, entry in header.items()}
         return pinned_copy.read_tensors(path, places, pinned_copy.PinnedRing.of(device, path.stat().st_size), dtypes)

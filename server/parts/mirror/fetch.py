@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from hub.errors import HubError, InvalidUpstreamResponse, Unreachable, UpstreamDown
 from hub.names import Digest
 from hub.store.folder import ABANDONED_S
+from server.background import STOP_S
 from server.parts.mirror.mirrored_repositories import MirroredFile, blob_of, save_blob
 
 if TYPE_CHECKING:
@@ -43,9 +44,10 @@ _log = logging.getLogger("server.mirror")
 class Fetch:
     """The download of one file."""
 
-    def __init__(self, file: MirroredFile, path: Path) -> None:
+    def __init__(self, file: MirroredFile, path: Path, stopped: threading.Event) -> None:
         self.file = file
         self.path = path
+        self._stopped = stopped
         self.size = 0
         """Bytes received so far."""
         self.error: HubError | None = None
@@ -66,6 +68,7 @@ class Fetch:
                 digest = self._receive(chunks, target)
             self.is_verified = True
             hub.store.put_file(self.path, digest)
+            self._check_continues()  # Storing a large file takes long, and the hub may be closed by now.
             save_blob(hub.registry.database, self.file.etag, digest, self.size)
             self._is_stored = True
         except HubError as error:
@@ -100,6 +103,7 @@ class Fetch:
     def _receive(self, chunks: Iterator[bytes], target: io.FileIO) -> Digest:
         whole, git = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % self.file.size_bytes, usedforsecurity=False)
         for chunk in chunks:
+            self._check_continues()
             if self.size + len(chunk) > self.file.size_bytes:
                 raise InvalidUpstreamResponse(
                     f"`{self.file.path}` exceeds the listed size of {self.file.size_bytes} bytes: nothing was stored."
@@ -121,6 +125,10 @@ class Fetch:
                 "stored."
             )
         return Digest(whole.hexdigest())
+
+    def _check_continues(self) -> None:
+        if self._stopped.is_set():
+            raise _stopping(self.file)
 
     def _fail(self, error: HubError) -> None:
         _log.warning("%s", error)
@@ -162,25 +170,39 @@ class Fetches:
 
     def __init__(self, hub: LocalHub, when_stored: Callable[[MirroredFile], None] = lambda _: None) -> None:
         self._hub, self._when_stored = hub, when_stored
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._running: dict[str, Fetch] = {}
+        self._stopped = threading.Event()
         self._folder = hub.home.folder / "mirror"
         self._locks = hub.home.folder / "locks" / "mirror"
         self._delete_abandoned()
 
     def join(self, file: MirroredFile, open_upstream: OpenUpstream) -> FetchReader:
-        """Return a reader of a file, and start its download if it is not running."""
+        """Return a reader of a file, and start its download if it is not running. Raises Unreachable after `close`."""
         with self._lock:
+            if self._stopped.is_set():
+                raise _stopping(file)
             if (running := self._running.get(file.etag)) is not None:
                 return FetchReader(running)
             for folder in (self._folder, self._locks):
                 folder.mkdir(parents=True, exist_ok=True)
             descriptor, path = tempfile.mkstemp(dir=self._folder)
             os.close(descriptor)
-            fetch = self._running[file.etag] = Fetch(file, Path(path))
+            fetch = self._running[file.etag] = Fetch(file, Path(path), self._stopped)
             reader = FetchReader(fetch)
         threading.Thread(target=self._run, args=(fetch, open_upstream), name=f"fetch {file.path}", daemon=True).start()
         return reader
+
+    def close(self) -> None:
+        """End the downloads, so that the hub can be closed, and delete what they received. Waits up to STOP_S.
+
+        A download whose upstream stalls ends later, without using the hub.
+        """
+        with self._lock:
+            self._stopped.set()
+            self._lock.wait_for(lambda: not self._running, STOP_S)
+            for stalled in self._running.values():
+                stalled.path.unlink(missing_ok=True)
 
     def _run(self, fetch: Fetch, open_upstream: OpenUpstream) -> None:
         file, shared = fetch.file, self._folder / fetch.file.etag
@@ -202,6 +224,7 @@ class Fetches:
                 fetch.path.unlink(missing_ok=True)
                 lock.release()
                 del self._running[file.etag]
+                self._lock.notify_all()
 
     def _make_room(self, file: MirroredFile) -> None:
         try:
@@ -224,15 +247,15 @@ class Fetches:
             try:
                 source = shared.open("rb")
             except FileNotFoundError:
-                time.sleep(POLL_S)
+                self._pause(file)
                 continue
             with source:
-                yield self._growing(source, lock)
+                yield self._growing(file, source, lock)
             return
         with self._open_stored(file) as chunks:
             yield chunks
 
-    def _growing(self, source: BinaryIO, lock: FileLock) -> Iterator[bytes]:
+    def _growing(self, file: MirroredFile, source: BinaryIO, lock: FileLock) -> Iterator[bytes]:
         has_ended = False
         while True:
             if chunk := source.read(CHUNK_BYTES):
@@ -240,7 +263,11 @@ class Fetches:
             elif has_ended:
                 return
             elif not (has_ended := _is_taken(lock)):  # What was written before the lock was released is read once more.
-                time.sleep(POLL_S)
+                self._pause(file)
+
+    def _pause(self, file: MirroredFile) -> None:
+        if self._stopped.wait(POLL_S):
+            raise _stopping(file)
 
     def _delete_abandoned(self) -> None:
         """Delete files left by processes that have ended."""
@@ -248,6 +275,10 @@ class Fetches:
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime > ABANDONED_S:
                     path.unlink()
+
+
+def _stopping(file: MirroredFile) -> Unreachable:
+    return Unreachable(f"`{file.path}` is not downloaded because this server stops: try again later.")
 
 
 def _is_taken(lock: FileLock) -> bool:

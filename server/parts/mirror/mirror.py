@@ -84,6 +84,10 @@ class Mirror:
         self._cached_commits: dict[str, MirroredCommit] = {}
         self._retry_at = 0.0
 
+    def close(self) -> None:
+        """End the downloads, before the hub is closed."""
+        self._fetches.close()
+
     def covers(self, collection: str, name: str) -> MirroredRepository | None:
         """Return the repository with this name if it is or could be mirrored; None for local and reserved names.
 

@@ -76,8 +76,9 @@ class MirrorPart(ServerPart):
 
         app.state.mirror = Mirror(hub, self._upstream, self._settings)
 
-    def stop(self) -> None:
-        """Close the connections to the upstream."""
+    def stop(self, app: FastAPI) -> None:
+        """End the downloads and close the connections to the upstream."""
+        app.state.mirror.close()
         if self._upstream is not None:
             self._upstream.close()
             self._upstream = None

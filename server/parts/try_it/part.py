@@ -41,7 +41,7 @@ class TryIt(ServerPart):
         self._running.callback(os.environ.pop, "HUB_TRY_SOCKET", None)
         return closing(self._running)
 
-    def stop(self) -> None:
+    def stop(self, app: FastAPI) -> None:  # noqa: ARG002 - the interface of parts
         """End the queue, in the process that runs it. A signal may end this process before it leaves `beside`."""
         self._running.close()
 

@@ -15,7 +15,7 @@ from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.artifacts.downloads import count_download
 from hub.registry.artifacts.history import line_of
-from hub.registry.artifacts.rows import NAME, name_of, read_artifacts, read_revisions
+from hub.registry.artifacts.rows import NAME, find_pinned, name_of, read_artifacts, read_revisions
 from hub.registry.database.database import Database, ResultRow
 from hub.registry.database.open import open_database
 from hub.registry.index.current_revisions import current_revisions
@@ -130,6 +130,8 @@ class Registry:
         `with_files=False` is much faster: `hub.registry.artifacts.files` finds single ones. Raises UnknownArtifact,
         UnknownRevision, AllYanked.
         """
+        if not with_files and isinstance(name, ArtifactName) and (pinned := find_pinned(self.database, name, revision)):
+            return pinned
         row = self._row(name)
         artifact_id, artifact = int(row["id"]), name_of(row)
         found = self._revision_id(artifact_id, revision, artifact)

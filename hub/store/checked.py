@@ -287,7 +287,7 @@ class CheckedStore(ABC):
         raise NotImplementedError
 
     def _read_at_once(self, digest: Digest) -> bytes | None:  # noqa: ARG002 - for stores to override
-        """Return the bytes of a small blob without asking for its size first; None for others, and where asking costs nothing."""
+        """Return the bytes of a small blob without asking for its size first; None for others."""
         return None
 
     @abstractmethod

@@ -379,5 +379,5 @@ class Registry:
             return [name]
         parse = ArtifactName.parse_repository
         kinds = (False, True) if is_dataset is None else (is_dataset,)
-        owners = (self.owner, CURATED_OWNER)
+        owners = (self.owner, CURATED_OWNER) if "/" not in name else ("",)
         return list(dict.fromkeys(parse(name, owner, is_dataset=kind) for kind in kinds for owner in owners))

@@ -43,7 +43,8 @@ class BlobResponse(FileResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
-        if isinstance(self._source, bytes):  # Sent at once: Starlette need not look whether the client leaves meanwhile.
+        if isinstance(self._source, bytes):
+            # It is sent at once. For older specifications, Starlette starts a task that waits for the client to leave meanwhile.
             scope = {**scope, "asgi": {"version": "3.0", "spec_version": "2.4"}}
         self._send_directly = scope.get("extensions", {}).get(EXTENSION)
         self._state = scope.setdefault("state", {})

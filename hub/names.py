@@ -16,6 +16,8 @@ MAX_PATH, MAX_PART = 1024, 255
 COMMIT_DIGITS = 40
 """Digits of a revision's id that serve as commit id: Hugging Face's clients expect those of git."""
 _DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{name}{number}" for name in ("COM", "LPT") for number in range(1, 10))}
+_FORBIDDEN = frozenset('\\:*?"<>|\u2044\u2215\u2216\u29f5\u29f8')
+"""Characters that Windows forbids in paths, and look-alikes of `/` and `\\`."""
 _PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _RESERVED = {
     "recommend",
@@ -134,7 +136,8 @@ def check_path(path: str) -> PurePosixPath:
     parts = path.split("/")
     if not path or any(part in {"", ".", ".."} or part.lower() == ".git" for part in parts):
         raise InvalidPath(f"{path[:200]!r} is not a path inside a repository: use `folder/file`, without `..`.")
-    if any(_is_forbidden(character) for character in path):
+    is_plain = path.isascii() and path.isprintable()
+    if not _FORBIDDEN.isdisjoint(path) or not (is_plain or all(map(_is_visible, path))):
         raise InvalidPath(f"{path[:200]!r} contains a character that some file systems do not allow: rename the file.")
     if any(part[-1] in ". " or part.partition(".")[0].upper() in _DEVICES for part in parts):
         raise InvalidPath(
@@ -142,19 +145,18 @@ def check_path(path: str) -> PurePosixPath:
         )
     if len(path.encode()) > MAX_PATH or any(len(part.encode()) > MAX_PART for part in parts):
         raise InvalidPath(f"{path[:60]!r}… is too long: use at most {MAX_PATH} bytes, and {MAX_PART} between two `/`.")
-    plain = unicodedata.normalize("NFKC", path)
+    plain = path if is_plain else unicodedata.normalize("NFKC", path)
     if plain.count("/") != path.count("/") or "\\" in plain or {"..", ".", ".git"} & set(plain.lower().split("/")):
         raise InvalidPath(f"{path[:200]!r} contains look-alikes of `/`, `.` or `\\`: use plain characters.")
     return PurePosixPath(path)
 
 
-def _is_forbidden(character: str) -> bool:
-    """Return True for controls, characters that Windows forbids, look-alikes of `/`, and invisible or bidirectional marks.
+def _is_visible(character: str) -> bool:
+    """Return False for controls, and for invisible or bidirectional marks.
 
     The two joiners are allowed: Persian, Hindi and emoji need them.
     """
-    hidden = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character not in "\u200c\u200d"
-    return hidden or character in '\\:*?"<>|\u2044\u2215\u2216\u29f5\u29f8'
+    return unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} or character in "\u200c\u200d"
 
 
 def _check_part(part: str) -> None:

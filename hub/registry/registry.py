@@ -15,7 +15,7 @@ from hub.registry.accounts.permissions import Actor
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.artifacts.downloads import count_download
 from hub.registry.artifacts.history import line_of
-from hub.registry.artifacts.rows import NAME, name_of, read_artifacts, read_revisions
+from hub.registry.artifacts.rows import NAME, find_pinned, name_of, read_artifacts, read_revisions
 from hub.registry.database.database import Database, ResultRow
 from hub.registry.database.open import open_database
 from hub.registry.index.current_revisions import current_revisions
@@ -131,6 +131,8 @@ class Registry:
         `with_files=False` is much faster: `hub.registry.artifacts.files` finds single ones. Raises UnknownArtifact,
         UnknownRevision, AllYanked.
         """
+        if not with_files and isinstance(name, ArtifactName) and (pinned := find_pinned(self.database, name, revision)):
+            return pinned
         row = self._row(name)
         artifact_id, artifact = int(row["id"]), name_of(row)
         found = self._revision_id(artifact_id, revision, artifact)
@@ -378,5 +380,5 @@ class Registry:
             return [name]
         parse = ArtifactName.parse_repository
         kinds = (False, True) if is_dataset is None else (is_dataset,)
-        owners = (self.owner, CURATED_OWNER)
+        owners = (self.owner, CURATED_OWNER) if "/" not in name else ("",)
         return list(dict.fromkeys(parse(name, owner, is_dataset=kind) for kind in kinds for owner in owners))

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from hub.errors import DamagedFile, InvalidRequest, MissingExtra, UnknownFile, Unreachable
 from hub.names import ArtifactName, Digest
-from hub.store.checked import CHECKED_BYTES, CHUNK_BYTES, CheckedStore, Stored
+from hub.store.checked import CHUNK_BYTES, CheckedStore, Stored
 
 try:
     import obstore
@@ -142,11 +142,11 @@ class BucketStore(CheckedStore):
         age_s = (datetime.now(UTC) - found["last_modified"]).total_seconds()
         return Stored(int(found["size"]), age_s, str(found["e_tag"]))
 
-    def _read_at_once(self, digest: Digest) -> bytes | None:
+    def _read_at_once(self, digest: Digest, size_bytes: int) -> bytes | None:
         try:
             with self._translate_errors(digest):
                 found = obstore.get(self._store, _key(digest))
-                return bytes(found.bytes()) if found.meta["size"] <= CHECKED_BYTES else None
+                return bytes(found.bytes()) if found.meta["size"] == size_bytes else None
         except UnknownFile:
             return None
 

@@ -62,7 +62,7 @@ class CheckedStore(ABC):
     def open(self, digest: Digest, size_bytes: int | None = None) -> BinaryIO:
         """See `BlobStore.open`."""
         if size_bytes is not None and size_bytes <= CHECKED_BYTES:
-            read = self._read_at_once(digest)
+            read = self._read_at_once(digest, size_bytes)
             if read is not None and len(read) == size_bytes and hashlib.sha256(read).hexdigest() == digest.hex:
                 return io.BytesIO(read)
         found = self._find_of_size(digest, size_bytes)
@@ -288,8 +288,8 @@ class CheckedStore(ABC):
         """Return a URL of a blob. Only called if `_has_urls`."""
         raise NotImplementedError
 
-    def _read_at_once(self, digest: Digest) -> bytes | None:  # noqa: ARG002 - for stores to override
-        """Return the bytes of a small blob without asking for its size first; None for others, and if the size costs nothing to look up."""
+    def _read_at_once(self, digest: Digest, size_bytes: int) -> bytes | None:  # noqa: ARG002 - for stores to override
+        """Return the bytes of a blob of this size without finding it first; None, or other bytes, if that does not work."""
         return None
 
     @abstractmethod

@@ -109,7 +109,7 @@ class OpenPieces:
         if index == len(self.pieces):
             return 0, 0, 0
         piece, left = self.pieces[index], self._ends[index] - position
-        if piece.path != self._path:
+        if piece.path is not self._path and piece.path != self._path:  # Comparing paths takes as long as all else here.
             self.close()
             self._number = os.open(piece.path, os.O_RDONLY | os.O_CLOEXEC)
             self._path = piece.path

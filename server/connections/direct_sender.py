@@ -66,15 +66,15 @@ class DirectSender:
         writable.register(self._number, select.POLLOUT)
         while position + sent < end and time.monotonic() < until:
             number, place, available = find(position + sent)
+            wanted = min(available, end - position - sent)
             try:
-                count = os.sendfile(self._number, number, place, min(available, end - position - sent))
+                if not (count := os.sendfile(self._number, number, place, wanted)):
+                    break
             except BlockingIOError:
-                if not writable.poll(_PATIENCE_MS):
-                    return sent, True
-                continue
-            if not count:
-                break
+                count = 0
             sent += count
+            if count < wanted and not writable.poll(_PATIENCE_MS):  # The connection's buffer is full.
+                return sent, True
         return sent, False
 
     async def _wait(self) -> None:

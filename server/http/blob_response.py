@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from anyio import to_thread
+from anyio import to_thread, wrap_file
 from starlette.datastructures import MutableHeaders
 from starlette.responses import FileResponse
 from starlette.types import Receive, Scope, Send
@@ -24,21 +25,27 @@ _NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
 
 class BlobResponse(FileResponse):
-    """A response with a blob or with ranges of it, from the files that contain its bytes."""
+    """A response with a blob or with ranges of it, from memory or from the files that contain its bytes."""
 
     chunk_size = CHUNK_BYTES
 
-    def __init__(self, pieces: Sequence[Piece], **options: Any) -> None:
-        """`options`: see `FileResponse`."""
-        self._pieces = pieces
-        found = pieces[0].path.stat()
-        self._size = size = sum(piece.size for piece in pieces)
+    def __init__(self, source: bytes | Sequence[Piece], **options: Any) -> None:
+        """`source`: the bytes of a small blob, or the pieces of a large one. `options`: see `FileResponse`."""
+        self._source = source
+        self._size = len(source) if isinstance(source, bytes) else sum(piece.size for piece in source)
         self._send_directly: Any = None
-        status = os.stat_result((stat.S_IFREG, 0, 0, 0, 0, 0, size, 0, int(found.st_mtime), 0))
-        super().__init__(pieces[0].path, stat_result=status, **options)
+        status = os.stat_result((stat.S_IFREG, 0, 0, 0, 0, 0, self._size, 0, 0, 0))
+        super().__init__("", stat_result=status, **options)
+
+    def set_stat_headers(self, stat_result: os.stat_result) -> None:
+        """Set the length. A blob has no time: its file has that of the last upload of the same bytes."""
+        self.headers["Content-Length"] = str(stat_result.st_size)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
+        if isinstance(self._source, bytes):
+            # It is sent at once. For older specifications, Starlette starts a task that waits for the client to leave meanwhile.
+            scope = {**scope, "asgi": {"version": "3.0", "spec_version": "2.4"}}
         self._send_directly = scope.get("extensions", {}).get(EXTENSION)
         self._state = scope.setdefault("state", {})
         await super().__call__(scope, receive, send)
@@ -56,7 +63,13 @@ class BlobResponse(FileResponse):
         await send({"type": "http.response.start", "status": 206, "headers": headers.raw})
         await self._send_range(send, start, start if send_header_only else end)
 
+    def _should_use_range(self, http_if_range: str) -> bool:
+        return http_if_range == self.headers.get("etag")
+
     async def _send_range(self, send: Send, start: int, end: int) -> None:
+        if isinstance(self._source, bytes):
+            await send({"type": "http.response.body", "body": self._source[start:end], "more_body": False})
+            return
         async with self._open_file() as opened:
             sent = await self._send_directly(opened.find, start, end) if self._send_directly is not None else None
             if sent is not None:
@@ -69,8 +82,11 @@ class BlobResponse(FileResponse):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     @asynccontextmanager
-    async def _open_file(self) -> AsyncIterator[_Opened]:  # type: ignore[override]  # Starlette only needs `seek` and `read`.
-        opened = _Opened(self._pieces)
+    async def _open_file(self) -> AsyncIterator[Any]:
+        if isinstance(self._source, bytes):
+            yield wrap_file(io.BytesIO(self._source))
+            return
+        opened = _Opened(self._source)
         try:
             yield opened
         finally:

@@ -28,10 +28,10 @@ class Compression(HttpLayer):
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on the request, and compress the response."""
-        is_accepted = _ACCEPTS.search(Headers(scope=scope).get("accept-encoding", "")) is not None
         if scope["method"] == "HEAD" or _FILES.search(scope["path"]):
             await self.app(scope, receive, send)
             return
+        is_accepted = _ACCEPTS.search(Headers(scope=scope).get("accept-encoding", "")) is not None
         compressor = None
 
         async def send_compressed(message: Message) -> None:

@@ -88,11 +88,11 @@ def first_within(database: Database, revision_ids: Sequence[str], files: int) ->
     return len(revision_ids)
 
 
-def is_counted(database: Database, revision_id: str, path: str) -> bool:
-    """Return whether a download of this file counts as one of the artifact; see `hub.records.counted_files`."""
+def find_counted(database: Database, revision_id: str, path: str) -> tuple[File, bool] | None:
+    """Return a file, and whether a download of it counts as one of the artifact; see `hub.records.counted_files`."""
     values = {"id": revision_id, "path": path}
-    rows = database.rows("SELECT is_counted FROM files WHERE revision_id = :id AND path = :path", values)
-    return bool(rows and rows[0][0])
+    rows = database.rows("SELECT * FROM files WHERE revision_id = :id AND path = :path", values)
+    return (_file(rows[0]), bool(rows[0]["is_counted"])) if rows else None
 
 
 def folders_in(

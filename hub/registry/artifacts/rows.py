@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hub.conditioning import Conditioning, read_conditioning
-from hub.names import DATASETS, ArtifactName, Digest
+from hub.names import COMMIT_DIGITS, DATASETS, ArtifactName, Digest
 from hub.records import (
     DATASET,
     JOINT,
@@ -34,6 +35,8 @@ NAME = (
     f"CASE WHEN artifacts.kind = '{DATASET}' THEN '{DATASETS}' ELSE '' END || artifacts.owner || '/' || artifacts.name"
 )
 """The name of an artifact, as SQL."""
+_WITH_SIGNATURE = "LEFT JOIN signatures ON revision_id = revisions.id"
+_PIN = re.compile(rf"[0-9a-f]{{{COMMIT_DIGITS}}}|[0-9a-f]{{64}}")
 
 
 def name_of(row: ResultRow) -> ArtifactName:
@@ -130,27 +133,25 @@ def read_revisions(
             values,
         ):
             files[row["revision_id"]].append(File(row["path"], Digest(row["digest"]), row["size_bytes"]))
-    signatures = {
-        row["revision_id"]: _signature(row)
-        for row in database.rows(
-            f"SELECT signatures.* FROM signatures JOIN revisions ON revisions.id = revision_id WHERE {within}", values
-        )
-    }
-    return tuple(
-        Revision(
-            id=row["id"],
-            artifact=name,
-            number=row["number"],
-            created_at=known_time(row["created_at"]),
-            message=row["message"],
-            files=tuple(files[row["id"]]),
-            parent=row["parent"],
-            yanked=bool(row["yanked"]),
-            author=row["author"],
-            signature=signatures.get(row["id"]),
-        )
-        for row in database.rows(f"SELECT * FROM revisions WHERE {within} ORDER BY number DESC", values)
+    question = f"SELECT * FROM revisions {_WITH_SIGNATURE} WHERE {within} ORDER BY number DESC"
+    return tuple(_revision(row, name, files[row["id"]]) for row in database.rows(question, values))
+
+
+def find_pinned(database: Database, name: ArtifactName, revision: str) -> Revision | None:
+    """Return a revision without its files by its id, or by the digits of it that Hugging Face clients know; None for any other name.
+
+    It is one query, because clients request each file of a revision by this name.
+    """
+    if _PIN.fullmatch(revision) is None:
+        return None
+    rows = database.rows(
+        "SELECT revisions.*, signatures.*, owner, artifacts.name, kind FROM revisions "
+        # The sign keeps SQLite from reading all revisions of the artifact.
+        f"JOIN artifacts ON artifacts.id = +artifact_id {_WITH_SIGNATURE} "
+        "WHERE revisions.id >= :first AND revisions.id < :last AND key = :key",
+        {"first": revision, "last": f"{revision}g", "key": name.key},  # `g` follows every hex digit.
     )
+    return _revision(rows[0], name_of(rows[0])) if len(rows) == 1 else None
 
 
 def read_files(database: Database, revision_ids: Sequence[str]) -> dict[str, tuple[File, ...]]:
@@ -170,6 +171,21 @@ def visible_revisions(database: Database, name: ArtifactName, start: str) -> lis
         {"start": start, "end": f"{start}g", "key": name.key},
     )
     return [row["id"] for row in rows]
+
+
+def _revision(row: ResultRow, artifact: ArtifactName, files: Sequence[File] = ()) -> Revision:
+    return Revision(
+        id=row["id"],
+        artifact=artifact,
+        number=row["number"],
+        created_at=known_time(row["created_at"]),
+        message=row["message"],
+        files=tuple(files),
+        parent=row["parent"],
+        yanked=bool(row["yanked"]),
+        author=row["author"],
+        signature=_signature(row) if row["revision_id"] else None,
+    )
 
 
 def _signature(row: ResultRow) -> Signature:

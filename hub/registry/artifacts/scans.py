@@ -48,7 +48,7 @@ class Scan:
     @property
     def is_blocked(self) -> bool:
         """Whether the file is not served."""
-        return self.verdict == MALICIOUS and not self.allowed_by
+        return _is_blocked(self.verdict, self.allowed_by)
 
     @property
     def words(self) -> str:
@@ -94,10 +94,15 @@ def find_scan(database: Database, digest: Digest) -> Scan | None:
 
 def require_harmless(database: Database, file: File) -> None:
     """Raise BlockedFile for a file that an administrator has blocked, or that scanners found malicious and none has allowed."""
-    if (reason := reason_for_block(database, file.digest)) is not None:
+    rows = database.rows(
+        "SELECT reason, verdict, allowed_by FROM (SELECT CAST(:digest AS TEXT) AS digest) AS asked "
+        "LEFT JOIN blocked_files ON blocked_files.digest = asked.digest LEFT JOIN scans ON scans.digest = asked.digest",
+        {"digest": file.digest.hex},
+    )
+    reason, verdict, allowed_by = rows[0]
+    if reason is not None:
         raise BlockedFile(f"`{file.path}` is not served: an administrator of this server has blocked it ({reason}).")
-    scan = find_scan(database, file.digest)
-    if scan is not None and scan.is_blocked:
+    if _is_blocked(verdict, allowed_by):
         raise BlockedFile(
             f"`{file.path}` is not served: scanners found it malicious. Leave it out with `ignore_patterns`, or ask an administrator "
             f"for `hub admin file allow {file.digest.hex}`."
@@ -181,6 +186,10 @@ def worst_verdict_text(scans: Iterable[Scan]) -> str:
     """Return the worst verdict as text; empty without scans."""
     listed = sorted(scans, key=lambda each: _WORST_FIRST.index(each.verdict))
     return listed[0].words if listed else ""
+
+
+def _is_blocked(verdict: str, allowed_by: str) -> bool:
+    return verdict == MALICIOUS and not allowed_by
 
 
 def _scan(row: ResultRow) -> Scan:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
-from typing import BinaryIO
-from urllib.parse import quote
+from typing import Any, BinaryIO
+from urllib.parse import quote, unquote
 
 from fastapi import Request
 from starlette.background import BackgroundTask
@@ -17,14 +17,14 @@ from hub.errors import DamagedBlob, UnknownFile
 from hub.local import LocalHub
 from hub.names import check_path
 from hub.records import File, Revision
-from hub.registry.artifacts.files import find_files, is_counted, paths_near
+from hub.registry.artifacts.files import find_counted, paths_near
 from hub.registry.artifacts.scans import require_harmless
 from hub.store import BlobStore
 from hub.store.checked import CHECKED_BYTES
-from server.auth.access import Hub, readable_repository
+from server.auth.access import readable_repository
 from server.http.accel_redirect import offload_path
 from server.http.blob_response import CHUNK_BYTES, BlobResponse
-from server.http.urls import Segment, commit_id
+from server.http.urls import commit_id
 
 FILE_POLICY = "default-src 'none'; sandbox"
 """A published file that a browser opens can be an image or text, but cannot run code."""
@@ -36,9 +36,10 @@ _FOREVER = "public, max-age=31536000, immutable"
 _CLIENT = re.compile(r"\bhf_hub/(\d+)\.")
 
 
-async def resolve_file(request: Request, hub: Hub, revision: Segment, path: Segment) -> Response:
+async def resolve_file(request: Request) -> Response:
     """Return the file at `path`, or ranges of it, with the header `X-Repo-Commit`, which Hugging Face clients need."""
-    respond = partial(_respond, request, hub, revision, path)
+    hub: LocalHub = request.app.state.hub
+    respond = partial(_respond, request, hub, *(unquote(request.path_params[each]) for each in ("revision", "path")))
     # Clients request thousands of files at once. Threads that wait for Python's lock take as much processor time again as the request,
     # which does not block if registry and blobs are files of this machine.
     return respond() if hub.is_local else await run_in_threadpool(respond)
@@ -48,27 +49,31 @@ def _respond(request: Request, hub: LocalHub, revision: str, path: str) -> Respo
     repository = readable_repository(request, hub)
     found = hub.registry.revision(repository.name, revision, with_files=False)
     request.state.commit = commit_id(found.id)
-    file = get_file(hub, found, path)
+    file, is_counted = _find_counted(hub, found, path)
     require_harmless(hub.registry.database, file)
     headers = _headers(file, found, revision_name=revision)
     if repository.private or repository.gated:  # A shared cache would return its copy to anyone.
         headers["Cache-Control"] = f"private, {headers['Cache-Control'].removeprefix('public, ')}"
     if headers["ETag"] in _etags(request):
         return Response(status_code=304, headers=headers)
-    count = partial(hub.registry.count_download, repository.name)
-    counts = _starts_download(request) and is_counted(hub.registry.database, found.id, file.path)
-    after = BackgroundTask(count) if counts else None
+    counts = is_counted and _starts_download(request)
+    after = BackgroundTask(hub.registry.count_download, repository.name) if counts else None
     return blob_response(hub.store, file, headers, after, offload_path(request, file.digest))
 
 
 def get_file(hub: LocalHub, revision: Revision, path: str) -> File:
     """Return the file at `path`. Raises InvalidName for an invalid path, UnknownFile for a missing one."""
+    return _find_counted(hub, revision, path)[0]
+
+
+def _find_counted(hub: LocalHub, revision: Revision, path: str) -> tuple[File, bool]:
+    """Return the file at `path`, as `get_file` does, and whether a download of it counts."""
     check_path(path)
-    file = find_files(hub.registry.database, revision.id, [path]).get(path)
-    if file is None:
+    found = find_counted(hub.registry.database, revision.id, path)
+    if found is None:
         near = paths_near(hub.registry.database, revision.id, path)
         raise UnknownFile(path, near, listing=listing_command(revision))
-    return file
+    return found
 
 
 def listing_command(revision: Revision) -> str:
@@ -79,28 +84,29 @@ def listing_command(revision: Revision) -> str:
 def blob_response(
     store: BlobStore, file: File, headers: dict[str, str], after: BackgroundTask | None, offload: str = ""
 ) -> Response:
-    """Return a response with a blob: from its local file, or sent by nginx from its path `offload`.
+    """Return a response with a blob: from memory if it is small, from its local files, or sent by nginx from its path `offload`.
 
-    Large blobs of a remote store are redirected, small ones are streamed. Raises DamagedBlob if the bytes are damaged or missing.
+    Large blobs of a remote store are redirected. Raises DamagedBlob if the bytes are damaged or missing.
     """
-    media_type = media_type_of(file.path)
+    options: dict[str, Any] = {"headers": headers, "media_type": media_type_of(file.path), "background": after}
+    is_small = file.size_bytes <= CHECKED_BYTES
     try:
+        if is_small and not offload:
+            with store.open(file.digest, file.size_bytes) as opened:
+                return BlobResponse(opened.read(), **options)
         if (pieces := store.pieces(file.digest, file.size_bytes)) is not None:
             if offload and pieces[0].path.name == file.digest.hex:  # nginx sends files, not ranges of several.
                 headers |= {"X-Accel-Redirect": offload}
-                return Response(headers=headers, media_type=media_type, background=after)
-            return BlobResponse(pieces, headers=headers, media_type=media_type, background=after)
-        if (
-            file.size_bytes > CHECKED_BYTES
-            and (url := store.url(file.digest, file.size_bytes, _REDIRECT_S)) is not None
-        ):
+                return Response(**options)
+            return BlobResponse(pieces, **options)
+        if not is_small and (url := store.url(file.digest, file.size_bytes, _REDIRECT_S)) is not None:
             headers |= {"Location": url, "Cache-Control": "no-store"}
-            return Response(status_code=302, headers=headers, background=after)
+            return Response(status_code=302, **options)
         opened = store.open(file.digest, file.size_bytes)
     except UnknownFile as error:
         raise DamagedBlob(file.digest.hex, is_missing=True) from error
     headers |= {"Content-Length": str(file.size_bytes), "Accept-Ranges": "none"}
-    return StreamingResponse(_chunks(opened), headers=headers, media_type=media_type, background=after)
+    return StreamingResponse(_chunks(opened), **options)
 
 
 def media_type_of(path: str) -> str:

@@ -16,7 +16,7 @@ from server.http.blob_response import CHUNK_BYTES, BlobResponse
 CONTENT = random.Random(3).randbytes(3 * CHUNK_BYTES + 12_345)
 
 
-@pytest.fixture(params=["in memory", "on the disk", "in a thread only", "in pieces"])
+@pytest.fixture(params=["read already", "in memory", "on the disk", "in a thread only", "in pieces"])
 def client(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     path = tmp_path / "file"
     path.write_bytes(CONTENT)
@@ -30,7 +30,7 @@ def client(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     if request.param == "in pieces":
         (other := tmp_path / "other").write_bytes(b"before" + CONTENT[15:-3] + b"after")
         pieces = [Piece(path, 0, 15), Piece(other, 6, len(CONTENT) - 18), Piece(path, len(CONTENT) - 3, 3)]
-    return TestClient(BlobResponse(pieces))
+    return TestClient(BlobResponse(CONTENT if request.param == "read already" else pieces))
 
 
 def test_a_file_is_sent_completely(client: TestClient):

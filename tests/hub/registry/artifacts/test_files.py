@@ -15,11 +15,11 @@ from hub.records import File, counted_files
 from hub.registry.artifacts import history
 from hub.registry.artifacts.files import (
     files_in,
+    find_counted,
     find_files,
     find_folders,
     first_within,
     folders_in,
-    is_counted,
     paths_near,
 )
 from hub.registry.artifacts.history import last_changes
@@ -125,7 +125,9 @@ def test_single_files_are_found_by_path(registry, database):
     found = find_files(database, FIRST, ["a/b", "a", "a/c", "absent"])
     assert sorted(found.values(), key=lambda each: each.path) == list(files_at(["a", "a/b"]))
     assert find_files(database, FIRST, []) == {}
-    assert [path for path in PATHS if is_counted(database, FIRST, path)] == ["z/config.json"]
+    counted = {path: find_counted(database, FIRST, path) for path in (*PATHS, "absent")}
+    assert [path for path, each in counted.items() if each and each[1]] == ["z/config.json"]
+    assert {each[0] for each in counted.values() if each} == set(files_at(PATHS))
     assert registry.revision("mulan-yo", with_files=False).files == ()
     assert {"a", "a/b", "a/c/d"} <= set(paths_near(database, FIRST, "a/x"))
     assert {"a", "a/c"} <= set(paths_near(database, FIRST, "a/x", folders=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Callable
 
 import pytest
@@ -13,8 +14,9 @@ from starlette.testclient import TestClient
 from hub.errors import DamagedFile
 from hub.local import LocalHub
 from hub.names import ArtifactName
-from hub.records import counted_files
+from hub.records import File, counted_files
 from hub.store import MemoryStore
+from hub.store.checked import CHECKED_BYTES
 from server.http.urls import commit_id
 from server.protocol.read.resolve import blob_response
 
@@ -167,16 +169,18 @@ def test_a_download_of_a_base_is_counted_by_model_index(hub: LocalHub):
     assert counted_files(hub.registry.revision(ArtifactName("linguahub", "tiny-sd")).files) == {"model_index.json"}
 
 
-def test_a_blob_without_a_local_file_is_streamed(hub: LocalHub):
-    [file] = [each for each in hub.registry.revision(ArtifactName("ada", "many")).files if each.path == "sample.png"]
+@pytest.mark.parametrize(("size", "ranges"), [(1000, "bytes"), (CHECKED_BYTES, "bytes"), (CHECKED_BYTES + 1, "none")])
+def test_a_blob_without_a_local_file_is_sent_from_memory_or_streamed(size: int, ranges: str):
+    content = random.Random(size).randbytes(size)
     store = MemoryStore()
-    with hub.store.open(file.digest) as source:
-        store.put(source.read())
-    client = TestClient(blob_response(store, file, {"ETag": f'"{file.digest}"'}, None))
-    response = client.get("/")
+    file = File("sample.png", *store.put(content))
+    whole, part = (TestClient(blob_response(store, file, {"ETag": f'"{file.digest}"'}, None)) for _ in range(2))
+    response = whole.get("/")
     assert response.headers["content-type"] == "image/png"
-    assert hashlib.sha256(response.content).hexdigest() == file.digest.hex
-    assert response.headers["content-length"] == str(file.size_bytes)
+    assert response.headers["accept-ranges"] == ranges
+    assert response.headers["content-length"] == str(size)
+    assert response.content == content
+    assert part.get("/", headers={"Range": "bytes=2-4"}).content == (content[2:5] if ranges == "bytes" else content)
 
 
 @pytest.mark.parametrize(("store_is_local", "threads"), [(True, 0), (False, 1)])

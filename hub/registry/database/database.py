@@ -35,9 +35,18 @@ class ResultRow(Protocol):
         """Return the names of the columns."""
 
 
+MAX_PREFIX = 8
+"""Length of the longest prefixes that the text index has lists for, in characters."""
+
+
 def is_index_word(term: str) -> bool:
     """Return whether a term is a word of `hub.registry.index.tags`, which occurs as it is, and not the prefix of a word."""
     return term.startswith("_")
+
+
+def is_whole(term: str) -> bool:
+    """Return whether a term of a group must occur as it is: an index word, or a word that is too long for a list of its prefix."""
+    return is_index_word(term) or len(term) > MAX_PREFIX
 
 
 class Database(ABC):
@@ -138,7 +147,7 @@ class Database(ABC):
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """Return up to `limit` + 1 ids of artifacts with a word for each prefix in `words` and a match in each group.
 
-        A group of `facets` has index words, which must occur as they are, and prefixes of words.
+        A group of `facets` has terms that must occur as they are (see `is_whole`), and prefixes of words.
         """
 
     def estimate(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import DamagedFile, DiskFull, HubError, InvalidRequest, MissingExtra, Unreachable
-from hub.registry.database.database import TIMEOUT_S, Database, ResultRow, is_index_word
+from hub.registry.database.database import TIMEOUT_S, Database, ResultRow, is_whole
 from hub.registry.database.readers import Readers
 from hub.registry.database.schema import schema_version
 
@@ -295,7 +295,7 @@ def _tsquery(words: Sequence[str], facets: Sequence[Sequence[str]], *, whole: bo
     """Return a text search query for word prefixes, or `whole` words, and groups of facets."""
 
     def term(word: str) -> str:
-        return _quoted(word) if whole or is_index_word(word) else f"{_quoted(word)}:*"
+        return _quoted(word) if whole or is_whole(word) else f"{_quoted(word)}:*"
 
     groups = (f"({' | '.join(map(term, group))})" for group in facets)
     # A word of `words` is always a prefix, also of an index word: parts of names can be shorter than three letters.

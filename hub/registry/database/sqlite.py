@@ -16,7 +16,7 @@ from threading import local
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import DamagedFile, DiskFull, HubError, InvalidRequest, Unreachable
-from hub.registry.database.database import TIMEOUT_S, Database, is_index_word
+from hub.registry.database.database import MAX_PREFIX, TIMEOUT_S, Database, is_index_word, is_whole
 from hub.registry.database.schema import schema_version
 
 if TYPE_CHECKING:
@@ -28,10 +28,8 @@ _MMAP_BYTES = 1 << 40
 A search among a million artifacts reads thousands of rows. The map cuts its time by a third and saves memory per connection.
 """
 
-_MAX_PREFIX = 8
-"""Length of the longest prefixes that the full-text index has lists for, in characters."""
 _JOURNALS = ("-wal", "-shm")
-_FACETS, _WORDS = "' ' || facets || ' '", "' ' || words"
+_FACETS, _WORDS = "' ' || facets || ' '", "' ' || words || ' '"
 
 
 class SqliteDatabase(Database):
@@ -128,7 +126,7 @@ class SqliteDatabase(Database):
         as needed.
         """
         groups = [f"({' OR '.join(map(_term, group))})" for group in facets]
-        if any(len(word) > _MAX_PREFIX for word in words):
+        if any(len(word) > MAX_PREFIX for word in words):
             whole = self._match([*map(_quoted, words), *groups], limit)
             if len(whole) > limit:
                 return whole
@@ -144,7 +142,7 @@ class SqliteDatabase(Database):
                 f"instr({_FACETS if is_index_word(term) else _WORDS}, :{name}) > 0" for name, term in names.items()
             )
             conditions.append(f"({' OR '.join(tests)})")
-            values |= {name: f" {term} " if is_index_word(term) else f" {term}" for name, term in names.items()}
+            values |= {name: f" {term} " if is_whole(term) else f" {term}" for name, term in names.items()}
         return " AND ".join(conditions), values
 
     def _match(self, terms: Sequence[str], limit: int) -> list[int]:
@@ -231,8 +229,8 @@ def _make_private(path: Path) -> None:
 
 
 def _term(word: str) -> str:
-    """Return an index word, or the prefix of a word, as a term of an FTS5 query."""
-    return _quoted(word) if is_index_word(word) or len(word) > _MAX_PREFIX else f"{_quoted(word)}*"
+    """Return a term of a group as a term of an FTS5 query."""
+    return _quoted(word) if is_whole(word) else f"{_quoted(word)}*"
 
 
 def _quoted(text: str) -> str:

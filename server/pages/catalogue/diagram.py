@@ -17,8 +17,8 @@ GAP = 30
 """Between two boxes of a line."""
 LINE = 16
 """Between two lines of a text."""
-LETTERS, NARROW_LETTERS = 7.4, 22
-"""Units of a letter of the loss, and letters of its lines where it is one box wide."""
+LETTERS, NARROW_LETTERS = 8.6, 18
+"""Units of a letter of the loss, in wide fonts and with a margin, and letters of its lines where it is one box wide."""
 _STATES = {"frozen": "frozen", "trained": "trained", "copied": "a copy is trained", "": ""}
 _NAMES = {"encoder": "multilingual encoder"}
 

@@ -64,6 +64,24 @@ def show(page: Page) -> None:
     page.get_by_role("button", name="Show").click()
 
 
+OUTSIDE = """() => [...document.querySelectorAll("svg.diagram")].filter(svg => svg.getBoundingClientRect().width).flatMap(svg => {
+    const boxes = [...svg.querySelectorAll("rect")].map(rect => rect.getBBox());
+    const fits = text => boxes.some(box => text.x >= box.x + 2 && text.x + text.width <= box.x + box.width - 2
+        && text.y >= box.y - 1 && text.y + text.height <= box.y + box.height + 1);
+    return [...svg.querySelectorAll("text")].filter(text => !fits(text.getBBox())).map(text => text.textContent.trim());
+})"""
+"""The texts of the visible diagram that are not within one of its boxes."""
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_texts_of_a_diagram_are_within_its_boxes(browser: Browser, address: str, width: int):
+    with a_page(browser, address, viewport={"width": width, "height": 900}) as page:
+        for method in ("mulan", "altdiffusion", "memory", "translate", "iap"):
+            page.goto(f"/methods/{method}")
+            expect(page.locator("svg.diagram:visible")).to_have_count(1)
+            assert page.evaluate(OUTSIDE) == [], method
+
+
 def test_going_back_shows_the_former_choice(browser: Browser, address: str):
     with a_page(browser, address) as page:
         page.goto(VIEWER)

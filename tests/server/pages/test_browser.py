@@ -50,6 +50,18 @@ def test_a_reader_finds_a_yoruba_module_and_downloads_its_weights(page: Page, tm
     assert hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest() == shown
 
 
+@pytest.mark.parametrize("page", [True], ids=["with JavaScript"], indirect=True)
+def test_a_long_benchmark_is_cut_off_and_the_provenance_is_not(page: Page):
+    page.goto("/?owner=ada")
+    cut, left = page.evaluate("""() => {
+        const line = document.querySelector(".measured-by"), [benchmark, provenance] = line.children;
+        benchmark.textContent = "a-benchmark-with-a-very-long-name".repeat(4);
+        return [benchmark.scrollWidth > benchmark.clientWidth, line.getBoundingClientRect().right - provenance.getBoundingClientRect().right];
+    }""")
+    assert cut
+    assert left >= -0.5  # Pixels are rounded.
+
+
 def test_facets_apply_and_remove_filters(page: Page):
     page.goto("/?owner=ada")
     filters = page.get_by_role("navigation", name="Filters")

@@ -1,4 +1,4 @@
-// The pages work without this file. It only adds a button that copies a snippet.
+// The pages work without this file. It adds a button that copies a snippet, and shows the letters of a font that was loaded.
 const { copy, copied } = document.currentScript.dataset; // Texts in the language of the page.
 for (const snippet of document.querySelectorAll("pre.snippet")) {
   if (!navigator.clipboard) break; // Browsers offer it on https and localhost only.
@@ -16,3 +16,7 @@ for (const snippet of document.querySelectorAll("pre.snippet")) {
   snippet.replaceWith(frame);
   frame.append(snippet, button);
 }
+// Chromium keeps showing boxes for letters that were in no font before, until their size changes.
+const redraw = () => { document.documentElement.style.fontSize = "100.1%"; };
+document.fonts.addEventListener("loadingdone", redraw);
+if ([...document.fonts].some((font) => font.status === "loaded")) redraw();

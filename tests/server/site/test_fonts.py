@@ -16,7 +16,7 @@ from hub.images.text_rendering import SHAPED
 from hub.languages import autonym
 from server.site import static_files
 from server.site.fonts import font_names
-from tests.builders.chromium import CHROMIUM, MARKS, QUIET, browser
+from tests.builders.chromium import CHROMIUM, MARKS, QUIET, a_page, browser
 from tests.builders.server.published import client, endpoint, hub
 
 __all__ = ["browser", "client", "endpoint", "hub"]
@@ -110,3 +110,22 @@ def test_a_machine_with_a_latin_font_alone_loads_the_scripts_of_a_page(
     # The footer has the names of the languages of the interface.
     assert fonts == {"/fonts/NotoSansArabic.ttf", "/fonts/NotoSansDevanagari.ttf"}
     latin.close()
+
+
+NARROW = """async () => {
+    await document.fonts.ready;
+    const shown = document.querySelector("footer [lang=hi]"), alone = shown.cloneNode(true);
+    alone.style.fontFamily = "'linguahub scripts'";
+    shown.after(alone);
+    return shown.getBoundingClientRect().width / alone.getBoundingClientRect().width;
+}"""
+"""The width of a name, relative to that in its font alone. Boxes for letters that no font has are far wider."""
+
+
+@pytest.mark.browser
+@MARKS[2]
+def test_a_loaded_font_replaces_the_boxes_of_letters_that_were_in_no_font(browser: Browser, endpoint: str):
+    with a_page(browser, endpoint) as page:
+        page.goto("/login")
+        page.wait_for_function("document.fonts.status === 'loaded'")
+        assert page.evaluate(NARROW) == pytest.approx(1, abs=0.1)

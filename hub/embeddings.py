@@ -93,7 +93,7 @@ def further_streams(values: Mapping[str, Any]) -> tuple[Embeddings, ...]:
 def shared_streams(rows: Iterable[Sequence[T]]) -> list[tuple[T, ...]]:
     """Return the further streams of all rows, one tuple of rows for each stream.
 
-    There are none if any row leaves them to the base, which then encodes its own from the prompts. Otherwise all rows have equally many.
+    There are none if any row leaves them to the base, which then encodes its own from the prompts. Otherwise all rows have the same number.
     """
     listed = list(rows)
     return list(zip(*listed, strict=True)) if all(listed) else []

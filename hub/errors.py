@@ -29,7 +29,7 @@
         ├── UpstreamDown         HTTP 502: the upstream of a mirror · InvalidUpstreamResponse · UpstreamTimeout (HTTP 504)
         └── DiskFull             HTTP 507
 
-A message says what was asked, what was found and the next command, in one line.
+A message states the request, what was found and the next command, in one line.
 """
 
 from __future__ import annotations
@@ -358,13 +358,13 @@ class Diverged(HubError):
 
 
 class Unreachable(HubError):
-    """A remote hub does not answer, or a folder cannot be read or written."""
+    """A remote hub does not respond, or a folder cannot be read or written."""
 
     status = 502
 
 
 class UpstreamDown(Unreachable):
-    """The upstream of a mirror does not answer; the message is shown to all users."""
+    """The upstream of a mirror does not respond; the message is shown to all users."""
 
 
 class InvalidUpstreamResponse(UpstreamDown):

@@ -74,7 +74,7 @@ class Cost:
 
     @property
     def device(self) -> str:
-        """What the seconds are of."""
+        """The device whose seconds are counted."""
         return "CPU core" if self.seconds is not None else ACCELERATOR
 
 

@@ -61,7 +61,7 @@ def refuse_other_prompts(given: Mapping[str, Any]) -> None:
 
 
 def check_lengths(name: str, prompt: Tensor | list[Tensor], negative: Tensor | list[Tensor] | None) -> None:
-    """Raise DoesNotFit unless prompts and negative prompts have equally many tokens: most denoisers batch both."""
+    """Raise DoesNotFit unless prompts and negative prompts have the same number of tokens: most denoisers batch both."""
     if negative is None or isinstance(negative, list) or isinstance(prompt, list):
         return
     if negative.shape[1] != prompt.shape[1]:

@@ -132,7 +132,7 @@ def _download(upstream: Upstream, endpoint: str | None) -> Path:
 
 
 def _check_reachable(upstream: Upstream, endpoint: str | None) -> None:
-    """Raise Unreachable if the hub does not answer, because huggingface_hub would retry for half a minute.
+    """Raise Unreachable if the hub does not respond, because huggingface_hub would retry for half a minute.
 
     The check is skipped if the file is cached or a proxy is used.
     """

@@ -62,7 +62,7 @@ def test_one_batch_mixes_prompts_of_module_and_base_if_the_denoiser_reads_a_mask
     case = cases[family]
     prompts = [PROMPT, "dog"]
     if not case.conditioning.mask and family not in SHORTER:
-        with pytest.raises(DoesNotFit, match="equally many tokens"):
+        with pytest.raises(DoesNotFit, match="the same number of tokens"):
             case.draw(case.pipe, prompts, language=["yo", "en"])
         return
     given = list(prompts)

@@ -99,7 +99,7 @@ def test_a_password_is_never_printed():
     assert address == "postgresql://ada@db.example:5432/hub"
 
 
-def test_a_server_that_does_not_answer_is_one_line(tmp_path):
+def test_a_server_that_does_not_respond_is_reported_in_one_line(tmp_path):
     from hub.errors import Unreachable
 
     home = Home(

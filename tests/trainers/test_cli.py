@@ -235,7 +235,7 @@ def test_several_languages_are_sampled_by_temperature(hub: LocalHub, capsys: pyt
         ),
     ],
 )
-def test_a_card_tells_of_the_phases_that_ran_and_of_no_other(
+def test_a_card_describes_only_the_phases_that_ran(
     method: str,
     recipe: str,
     told: str,

@@ -22,7 +22,7 @@ def open_shard(path: Path) -> Rows:
 
 
 class ShardedRows:
-    """Rows of equal shape in files of equally many rows."""
+    """Rows of equal shape in files with the same number of rows each."""
 
     def __init__(self, paths: Sequence[Path], shape: tuple[int, ...], dtype: np.dtype[Any], shard_rows: int) -> None:
         """`shape` is that of all rows; each of `paths` has `shard_rows` of them, the last one may have fewer."""

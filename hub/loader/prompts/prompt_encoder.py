@@ -292,7 +292,7 @@ def _key(piece: Piece, is_negative: bool) -> Key | None:
 
 
 def _check_one_length(lines: Sequence[Line], encoded: Sequence[Embeddings]) -> None:
-    """Raise DoesNotFit unless all rows have equally many tokens: without a mask, padding would be read as words."""
+    """Raise DoesNotFit unless all rows have the same number of tokens: without a mask, padding would be read as words."""
     lengths: dict[int, str] = {}
     for line, row in zip(lines, encoded, strict=True):
         reader = line[0][0].reader

@@ -56,7 +56,7 @@ def _problems(file: ListedFile, policy: str) -> Iterator[str]:
 
 
 def _is_cut(file: ListedFile) -> bool:
-    """Return whether the file can be safetensors whose header is longer than what was sent."""
+    """Return whether the file can be safetensors whose header is longer than the bytes received."""
     length = int.from_bytes(file.start[:8], "little")
     is_open = file.start[8:9] == b"{" and length <= MAX_HEADER_BYTES
     return is_open and len(file.start) < min(file.size_bytes, 8 + length)

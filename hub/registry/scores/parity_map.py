@@ -30,7 +30,7 @@ MAX_TRIALS = 100
 MAX_CELLS = 1500
 """Maximum number of cells of a trial: three sources in 500 languages."""
 _COMMON_SPLIT = "seen"
-"""The split that a map shows if it can choose among several with equally many languages: that of `hub evaluate`."""
+"""The split that a map shows if it can choose among several with the same number of languages: that of `hub evaluate`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

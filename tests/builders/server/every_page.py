@@ -39,7 +39,7 @@ _VALUES = {
     "revision": "main", "path:path": "emoji-sd/config.json", "tag": "yo", "job": "no-such-job", "number": "1", "base:path": "sd15", "method": "mulan",
     "benchmark": "emoji-generation", "secret": RESET_LINK,
 }  # fmt: skip
-"""What parameters of paths are replaced by. A page with another parameter needs an entry here."""
+"""The value of each path parameter. A page with another parameter needs an entry here."""
 _ARTIFACT = "/{collection:prefix}{repository:repository}"
 _EXAMPLES = {
     f"{_ARTIFACT}/tree/{{revision}}/{{path:path}}": "/linguahub/pea-many/tree/main/emoji-sd",

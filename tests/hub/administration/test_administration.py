@@ -287,7 +287,7 @@ def test_only_an_administrators_token_that_writes_gets_in(hub, root_token):
                 RemoteAdministration(endpoint, token).run(ListUsers())
     with pytest.raises(Unauthenticated, match="HF_TOKEN"):
         RemoteAdministration(endpoint, "")
-    with pytest.raises(Unreachable, match="does not answer"):
+    with pytest.raises(Unreachable, match="does not respond"):
         RemoteAdministration(endpoint, root_token).run(ListUsers())
 
 

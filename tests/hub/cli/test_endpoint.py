@@ -155,7 +155,7 @@ def test_a_hub_that_is_not_there_is_one_line(hub: Any):
         port = silent.getsockname()[1]
     code, _, complaint = hub("search", "--endpoint", f"http://127.0.0.1:{port}")
     assert code == 1
-    assert complaint.startswith(f"hub: http://127.0.0.1:{port} does not answer")
+    assert complaint.startswith(f"hub: http://127.0.0.1:{port} does not respond")
     assert len(complaint.splitlines()) == 1
 
 

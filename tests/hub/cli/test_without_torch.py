@@ -85,7 +85,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str, 
 
 
 @pytest.mark.parametrize(("command", "message"), MISTAKES)
-def test_a_mistake_is_told_in_one_line_before_torch(
+def test_a_mistake_is_reported_in_one_line_before_torch(
     told: dict[str, tuple[int, str, list[str]]], command: str, message: str
 ) -> None:
     code, err, heavy = told[command]

@@ -192,7 +192,7 @@ def test_a_base_that_cannot_be_used_is_one_line(base: str, error: type[Exception
 
 def test_a_repository_that_is_not_here_is_one_line_without_a_network(load: Any, monkeypatch: pytest.MonkeyPatch):
     _ask(CLOSED, monkeypatch)
-    with pytest.raises(Unreachable, match=r"`org/new` is not on this machine.*does not answer.*`hf download org/new`"):
+    with pytest.raises(Unreachable, match=r"`org/new` is not on this machine.*does not respond.*`hf download org/new`"):
         load("org/new")
 
 

@@ -23,7 +23,7 @@ from tests.builders.upstream.cache import CLOSED, seed, write
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, and a hub that does not answer."""
+    """An empty cache, and a hub that does not respond."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", CLOSED)
     return tmp_path / "cache"
@@ -39,13 +39,13 @@ def hub(tmp_path: Path) -> Iterator[LocalHub]:
         yield opened
 
 
-def test_without_a_network_a_base_that_is_not_here_is_one_line(
+def test_a_base_that_is_not_on_this_machine_is_reported_in_one_line_without_a_network(
     load: Callable[..., Any], hub: LocalHub, cache: Path
 ) -> None:
     with pytest.raises(Unreachable) as caught:
         load(base="far-sd", hub=hub)
     assert str(caught.value) == (
-        f"`far-sd` is not on this machine: org/sd is not in {cache}, and {CLOSED} does not answer. "
+        f"`far-sd` is not on this machine: org/sd is not in {cache}, and {CLOSED} does not respond. "
         "Fetch it with a network connection: `hub pull far-sd`."
     )
 

@@ -160,7 +160,7 @@ def test_a_valid_file_is_not_hashed_again_until_it_changes(
         load(world)
 
 
-def test_verify_reads_everything_anew(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_reads_everything_again(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     load(world)
     files = sum(not path.is_dir() for path in world.base.rglob("*"))
     assert main(["verify", "--cache", "far-sd"]) == 0
@@ -192,14 +192,14 @@ def test_verify_tells_lost_files_and_broken_off_downloads(world: World, capsys: 
     assert "a download was interrupted after" in told
 
 
-def test_pull_takes_damaged_files_away_and_fetches_them_again(
+def test_pull_removes_damaged_files_and_fetches_them_again(
     world: World, monkeypatch: pytest.MonkeyPatch, draw: Callable[..., Tensor], capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = draw(load(world), "dog")
     flip(world.base / UNET)
     assert main(["pull", "far-sd"]) == 1
-    assert "the hub that has `far-sd` does not answer" in capsys.readouterr().err
-    assert (world.base / UNET).exists(), "what cannot be had again stays"
+    assert "the hub that has `far-sd` does not respond" in capsys.readouterr().err
+    assert (world.base / UNET).exists(), "a file that cannot be fetched again is kept"
     answer(monkeypatch, world.tiny.address)
     assert main(["pull", "far-sd"]) == 0
     assert "fetching it again" in capsys.readouterr().err

@@ -56,7 +56,7 @@ def test_a_record_that_was_tampered_with_has_a_problem(source: str, problem: str
     assert problem in read_record(replace(SCORE, source=source)).problem
 
 
-def test_the_score_of_a_tampered_record_is_measured_all_the_same_and_the_record_told_in_one_line(
+def test_the_score_of_a_tampered_record_is_measured_and_the_record_reported_in_one_line(
     hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(evaluate, "tiny-sd", "--corpus", "toy", "--benchmark", "emoji-retrieval", "--lang", "yo", "--n", "4", "--push")

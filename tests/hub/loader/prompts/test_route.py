@@ -84,7 +84,7 @@ def test_english_beside_a_longer_module_is_padded_as_the_base_pads_it(
     assert beside[0].tobytes() != alone_image.tobytes()
 
 
-def test_script_alone_tells_languages_apart(two: Any) -> None:
+def test_languages_are_distinguished_by_script_alone(two: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         detected = tokens(two, ["犬", "aja"])

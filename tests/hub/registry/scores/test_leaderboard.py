@@ -115,7 +115,7 @@ OTHER = [
     ("machine", {"metric": "latency_text_to_image", "unit": "ms", "source": "run; revision 1; one CPU"},
      {"metric": "latency_text_to_image", "unit": "ms", "source": "run; revision 1; one GPU"}),
 ]  # fmt: skip
-"""What differs, the changes of two scores, and those of the third."""
+"""The property that differs, the changes of two scores, and those of the third."""
 
 
 @pytest.mark.parametrize(("what", "same", "other"), OTHER, ids=[what for what, _, _ in OTHER])

@@ -175,7 +175,7 @@ def test_a_split_that_is_kept_for_evaluation_is_named(client: TestClient):
     assert [each["name"] for each in rows["rows"]] == re.findall(r'class="name"><bdi[^>]*>([^<]*)<', page)
 
 
-def test_an_image_is_served_for_ever_and_only_of_the_newest_revision(client: TestClient):
+def test_an_image_is_cached_forever_and_served_only_for_the_newest_revision(client: TestClient):
     (row,) = client.get("/api/v1/artifacts/datasets/linguahub/emoji/rows?lang=ha&text=giwa&limit=1").json()["rows"]
     response = client.get(row["image"])
     assert response.headers["content-type"] == "image/webp"

@@ -1,5 +1,6 @@
-"""The stored state of a server is complete, and enough to rebuild a lost registry. Each test has its own hub;
-otherwise the state would grow with the other tests.
+"""The stored state of a server is complete, and enough to rebuild a lost registry.
+
+Each test has its own hub; otherwise the state would grow with the other tests.
 """
 
 from __future__ import annotations

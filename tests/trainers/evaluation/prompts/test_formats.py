@@ -170,7 +170,7 @@ def test_missing_and_duplicate_data_are_reported_in_one_line(
     "content",
     ["[" * 100_000, '[{"image": "a.jpg"', '[{"image": "\ud800"}'.encode("utf-8", "surrogatepass").decode("latin1")],
 )
-def test_json_that_cannot_be_read_is_told_in_one_line(tmp_path: Path, content: str) -> None:
+def test_json_that_cannot_be_read_is_reported_in_one_line(tmp_path: Path, content: str) -> None:
     (published.mg18(tmp_path) / "json_files/crossmodal_de.json").write_text(content, encoding="utf-8")
     with pytest.raises(DamagedFile, match="`crossmodal_de.json` cannot be read") as caught:
         opened("mg-18", tmp_path)

@@ -65,7 +65,7 @@ def test_results_of_an_unknown_subject_stay_in_memory(tmp_path: Path) -> None:
     assert (logs.count, list(tmp_path.iterdir())) == (0, [])
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Unreachable, match="results of the evaluation cannot be written .*HUB_HOME") as caught:
         ResultLog(tmp_path / "file" / "log").append({"a": result(1)})

@@ -55,7 +55,7 @@ def test_an_image_that_is_not_square_is_predicted_as_by_the_pipeline(
     assert torch.equal(untold, found) == (name != "sdxl"), "the small PixArt does not read the size"
 
 
-def test_cogview4_is_told_of_a_crop_as_by_its_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cogview4_receives_a_crop_as_from_its_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hub.bases.sizes.SIDE", PIXELS)
     folder = save_flow_base("cogview4", tmp_path)
     base = FrozenBase.open(folder, CPU)

@@ -50,7 +50,7 @@ def test_a_second_run_measures_missing_cells(runner, tmp_path: Path) -> None:
     assert told[0].startswith("[1/1] text/base/yo-pairs-s0-n0: recall_at_1 0.50")
 
 
-def test_a_cell_that_fails_is_told_in_one_line_and_left_out_with_those_that_need_it(runner) -> None:
+def test_a_cell_that_fails_is_reported_in_one_line_and_omitted_with_those_that_need_it(runner) -> None:
     outcome = runner.run([*planned(SECOND), *planned(FIRST, needs=(SECOND,)), *planned(THIRD)], tell=lambda _: None)
     assert outcome.failed == {SECOND.key: "RuntimeError: no memory", FIRST.key: "a cell that it needs failed"}
     assert runner.measured == ["sw", "hi"]

@@ -74,7 +74,7 @@ over languages.
 LANGUAGES_NOTE = """
 Held-out names of languages that the encoder has read, and all names of those that are held out as a whole. Resources are the
 classes of Joshi et al. (2020): high 4 and 5, middle 3, low 0 to 2; *not listed* were not in the copy that was read. Intervals of
-single languages are wide: up to 32 prompts. `emoji-xlmr` has read emoji names alone and equally many in each language,
+single languages are wide: up to 32 prompts. `emoji-xlmr` has read only emoji names, the same number in each language;
 `multilingual-e5-small` has read 100 languages unequally, so differences between the groups come from the latter.
 """
 FOOT = """

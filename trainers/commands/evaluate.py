@@ -89,7 +89,9 @@ def evaluate(
     device: Device = "",
     engine: Annotated[
         str,
-        typer.Option(help="`local`: this process, or all those of `accelerate launch`; `ray`: a Ray Data job."),
+        typer.Option(
+            help="`local`: this process, or all those of `accelerate launch`; `ray`: workers of a Ray cluster."
+        ),
     ] = "local",
     push: Annotated[bool, typer.Option("--push", help="Publish the scores in the artifact's card.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,

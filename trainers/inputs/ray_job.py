@@ -1,4 +1,4 @@
-"""Compute the missing shards of caches on a Ray cluster, as one Ray Data job. Ray is imported only here.
+"""Run workers on a Ray cluster, and compute the missing shards of caches there as one Ray Data job. Ray is imported only here.
 
 A worker opens the frozen models once and computes the shards that it is given, with the functions that training uses. All machines
 need this package and the same HUB_HOME, on a shared disk.
@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,73 @@ class RayJob:
         )
         found: list[dict[str, Any]] = done.take_all()
         return found
+
+    @contextmanager
+    def workers(self, worker: type, *arguments: Any) -> Iterator[Workers]:
+        """Yield workers that stay open from call to call, for a job that needs them before and after it maps rows."""
+        import ray
+
+        opened = Workers(self, worker, arguments)
+        try:
+            yield opened
+        finally:
+            for actor in opened.actors:  # At once: an error that was raised may keep references to them.
+                ray.kill(actor)
+
+
+class _Actor:
+    """A worker in a process of its own. It is opened by the first call, so that the errors of opening it are those of a call."""
+
+    def __init__(self, worker: type, arguments: tuple[Any, ...]) -> None:
+        self._open: Callable[[], Any] = cache(partial(worker, *arguments))
+
+    def has_device(self) -> None:
+        """Return once the process has started, for which a device must be free."""
+
+    def call(self, method: str, *given: Any) -> Any:
+        """Return what a method of the worker returns."""
+        return getattr(self._open(), method)(*given)
+
+
+class Workers:
+    """Workers of one class, each with a device, and opened once. The first one serves `call`; others start when rows are mapped."""
+
+    def __init__(self, job: RayJob, worker: type, arguments: tuple[Any, ...]) -> None:
+        self._job, self._worker, self._arguments = job, worker, arguments
+        self.actors: list[Any] = []
+        self._start()
+
+    def call(self, method: str) -> Any:
+        """Return what a method of the first worker returns."""
+        import ray
+
+        return ray.get(self.actors[0].call.remote(method))
+
+    def map(self, rows: Sequence[dict[str, Any]], *, quiet: bool) -> None:
+        """Call the workers with all rows, in any order. A row of a process that has died is computed again."""
+        import ray
+        from tqdm.auto import tqdm
+
+        count = min(len(rows), int(ray.cluster_resources()[self._job.kind]))
+        while len(self.actors) < count:
+            self._start()
+        running = {actor.has_device.remote(): (actor, False) for actor in self.actors}
+        left, unfinished = iter(rows), len(rows)
+        with tqdm(total=len(rows), unit="row", disable=quiet) as bar:
+            while unfinished:  # Not until no call runs: other jobs may keep a device that a process waits for.
+                [done], _ = ray.wait([*running])
+                actor, is_row = running.pop(done)
+                ray.get(done)  # It raises the error of a worker.
+                unfinished -= is_row
+                bar.update(is_row)
+                if (row := next(left, None)) is not None:
+                    running[actor.call.remote("__call__", row)] = actor, True
+
+    def _start(self) -> None:
+        import ray
+
+        settings = {**self._job.each, "max_restarts": 3, "max_task_retries": 3}
+        self.actors.append(ray.remote(**settings)(_Actor).remote(self._worker, self._arguments))
 
 
 @contextmanager

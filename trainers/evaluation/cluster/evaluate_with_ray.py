@@ -1,4 +1,4 @@
-"""Evaluate on a Ray cluster: what is missing is computed as one Ray Data job, then the scores are computed from the results.
+"""Evaluate on a Ray cluster: what is missing is computed by workers, then the scores are computed from the results.
 
 A worker opens the data and the models once, and computes the prompts, captions and images that it is given, with the functions that
 `hub evaluate` uses. All machines need this package, the data of the benchmark and the same HUB_HOME, on a shared disk: the results are
@@ -56,7 +56,7 @@ class ResultWorker:
         self._works: list[Work] = self._prepared.works(self._subject, self._hub, self.logs)
 
     def missing(self) -> list[dict[str, Any]]:
-        """Return rows of what is missing."""
+        """Return rows of what is missing. Only a worker knows: the device belongs to what results depend on."""
         return [
             {"work": number, "places": places}
             for number, work in enumerate(self._works)
@@ -71,25 +71,16 @@ class ResultWorker:
             compute_batch(work, self._subject, batch)
         return {"work": row["work"], "places": places}
 
-    def scores(self, *, quiet: bool) -> list[Score]:
-        """Return the scores. Raises `Unreachable` if results are not on this machine."""
+    def scores(self) -> tuple[list[Score], list[str]]:
+        """Return the scores and the folders of the logs. Raises `Unreachable` if results are not on this machine."""
+        self.logs.read()
         if lost := sum(len(row["places"]) for row in self.missing()):
             raise Unreachable(
                 f"{lost:,} results were computed on machines that do not share this one's folders: set HUB_HOME, and --keep if it is "
                 "given, to folders on a shared disk."
             )
-        return self._prepared.run(self._subject, self._hub, self.logs, quiet=quiet)
-
-
-def find_missing(request: RemoteEvaluation) -> list[dict[str, Any]]:
-    """Return rows of what is missing, in a worker: the device belongs to what results depend on."""
-    return ResultWorker(request).missing()
-
-
-def find_scores(request: RemoteEvaluation) -> tuple[list[Score], list[str]]:
-    """Return the scores and the folders of the logs, in a worker."""
-    worker = ResultWorker(request)
-    return worker.scores(quiet=True), [str(folder) for folder in worker.logs.folders]
+        scores = self._prepared.run(self._subject, self._hub, self.logs, quiet=True)
+        return scores, [str(folder) for folder in self.logs.folders]
 
 
 def evaluate_with_ray(
@@ -113,9 +104,12 @@ def evaluate_with_ray(
     request = RemoteEvaluation(
         home=hub.home, artifact=str(artifact.name), revision=artifact.revision, base=base, device=device, wanted=wanted
     )
-    with cluster("`hub evaluate --engine ray`", on_cpu=device == "cpu", quiet=quiet) as job:
-        if missing := job.call(find_missing, request):
-            job.map(missing, ResultWorker, request)
-        scores, folders = job.call(find_scores, request)
+    with (
+        cluster("`hub evaluate --engine ray`", on_cpu=device == "cpu", quiet=quiet) as job,
+        job.workers(ResultWorker, request) as workers,
+    ):
+        if missing := workers.call("missing"):
+            workers.map(missing, quiet=quiet)
+        scores, folders = workers.call("scores")
     logs.include(folders)
     return list(scores)

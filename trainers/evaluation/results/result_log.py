@@ -92,6 +92,11 @@ class ResultLogs:
         """Number of results in the logs on disk that were opened."""
         return sum(len(log.known) for log in self._opened.values() if log.folder is not None)
 
+    def read(self) -> None:
+        """Read what other processes have written since the logs were opened."""
+        for log in self._opened.values():
+            log.read()
+
     def include(self, folders: Iterable[str]) -> None:
         """Take over the logs of other processes, to be removed with one's own."""
         self._opened |= {folder: ResultLog(Path(folder)) for folder in folders}

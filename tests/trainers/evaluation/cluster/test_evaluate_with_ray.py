@@ -93,10 +93,10 @@ def test_a_worker_computes_what_is_missing_and_refuses_scores_without_it(
     with pytest.raises(
         Unreachable, match=f"{sum(rows)} results were computed on machines that do not share .* HUB_HOME"
     ) as caught:
-        worker.scores(quiet=True)
+        worker.scores()
     assert "\n" not in str(caught.value)
     assert [len(worker(row)["places"]) for row in worker.missing()] == rows
-    found = ResultWorker(request).scores(quiet=True)
+    found, _ = ResultWorker(request).scores()
     assert [score.value for score in found] == [each["value"] for each in expected]
     assert [score.source for score in found] == [each["source"] for each in expected]
     changed = replace(request, revision="0" * 64)

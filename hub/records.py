@@ -367,7 +367,8 @@ class Page:
     correction: str = ""
     """If nothing matches, a text that is spelled like the one of the query and has matches."""
     without: dict[str, int] = field(default_factory=dict)
-    """If nothing matches, the number of matches without one of the criteria, by the name of its field in `Query`."""
+    """If nothing matches, the number of matches without one of the criteria, by the name of its field in `Query`; for `provenance`, with
+    self-reported scores instead of reproduced ones."""
 
 
 def join_names(names: Iterable[str]) -> str:

@@ -21,6 +21,7 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,8 +36,8 @@ MAGIC = b"E5S1"
 BLOCK = 32
 """Numbers in a block of Q4_0."""
 BLOCK_BYTES = 18
-_CHUNK_BLOCKS = 1 << 18
-"""Blocks that are dequantised at once: 32 MiB of float32."""
+_CHUNK_BLOCKS = 1 << 13
+"""Blocks that are dequantised at once: the places of their numbers in `_number_table` are 2 MiB, which fit into caches."""
 _FLOAT32, _Q4_0 = 0, 1
 _MAX_AXIS = 1 << 24
 """Limit of every size in the header."""
@@ -118,13 +119,22 @@ class PackedEncoder:
             return content.view("<f4").astype(np.float16).reshape(shape)
         blocks = content.reshape(-1, BLOCK_BYTES)
         result = np.empty((len(blocks), BLOCK), np.float16)
+        table = _number_table()
         for first in range(0, len(blocks), _CHUNK_BLOCKS):
             some = slice(first, first + _CHUNK_BLOCKS)
-            scales = np.ascontiguousarray(blocks[some, :2]).view("<f2").astype(np.float32)
+            scales = np.ascontiguousarray(blocks[some, :2]).view("<u2").astype(np.intp)
             halves = blocks[some, 2:]
-            result[some, :16] = ((halves & 15).astype(np.float32) - 8) * scales
-            result[some, 16:] = ((halves >> 4).astype(np.float32) - 8) * scales
+            places = np.concatenate((halves & 15, halves >> 4), axis=1) + scales * 16
+            np.take(table, places, out=result[some], mode="clip")  # No place is outside; `raise` would copy the output.
         return result.reshape(shape)
+
+
+@cache
+def _number_table() -> NDArray[np.float16]:
+    """Return the number of every scale and half. Rounding to float16 is slow, and a file has 118 million numbers."""
+    scales = np.arange(1 << 16, dtype="<u2").view("<f2").astype(np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):  # Scales that are not finite.
+        return np.outer(scales, np.arange(-8, 8, dtype=np.float32)).astype(np.float16).reshape(-1)
 
 
 def read_packed(path: Path, *, what: str) -> PackedEncoder:

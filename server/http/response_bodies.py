@@ -114,7 +114,9 @@ class SearchBody(Body):
         description="If nothing matches, a text that is spelled like `text` and has matches; else empty."
     )
     without: dict[str, int] = Field(
-        description="If nothing matches, the number of matches without one of the parameters.", examples=[{"base": 12}]
+        description="If nothing matches, the number of matches without one of the parameters. That of `provenance` is with "
+        "self-reported scores instead of reproduced ones.",
+        examples=[{"base": 12}],
     )
 
 

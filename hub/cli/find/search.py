@@ -104,8 +104,17 @@ def search(
         print(f"No artifact is called `{text.strip()}`; with this name the loader takes:\n")
         print_stand_ins(page.stand_ins)
     else:
-        hint = elsewhere(provenance) if metric else ""
-        print(f"No artifacts match.{hint}{_what_to_change(query, page, on(endpoint))}")
+        print(f"No artifacts match.{_other_scores(query, page)}{_what_to_change(query, page, on(endpoint))}")
+
+
+def _other_scores(query: Query, page: Page) -> str:
+    """Return where else to look for scores of the metric."""
+    if count := page.without.get("provenance", 0):
+        return (
+            f" Only reproduced scores were searched. With self-reported ones: {count:,}, see `--provenance {Provenance.SELF_REPORTED}`; "
+            "repeat them with `hub rescore NAME`."
+        )
+    return elsewhere(query.provenance) if query.metric and query.provenance != Provenance.REPRODUCED else ""
 
 
 def _what_to_change(query: Query, page: Page, endpoint: str) -> str:
@@ -113,10 +122,10 @@ def _what_to_change(query: Query, page: Page, endpoint: str) -> str:
     from hub.registry.names.no_results import training_command
 
     hint = f" Did you mean `{page.correction}`?" if page.correction else ""
-    if page.without:
-        name, count = max(page.without.items(), key=lambda item: item[1])
+    if without := {name: count for name, count in page.without.items() if name != "provenance"}:
+        name, count = max(without.items(), key=lambda item: item[1])
         hint += f" Without {_OPTION_OF.get(name, f'--{name}')}: {count:,}."
-    elif not page.correction:
+    elif not page.correction and not page.without:
         hint += f" List everything with `hub search{endpoint}`."
     command = training_command(query, page)
     return hint + (f"\nTrain one: {command}" if command else "")

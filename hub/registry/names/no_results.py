@@ -8,11 +8,11 @@ import json
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hub.languages import MULTILINGUAL, autonym, language_name
 from hub.plugins import advertised
-from hub.records import KINDS, Meaning, Page, Query
+from hub.records import KINDS, Meaning, Page, Provenance, Query
 from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.index.text import fold
 from hub.registry.names.base_names import known_bases
@@ -40,15 +40,20 @@ _MIN_LETTERS = 3
 
 
 def count_without(query: Query, find: Find) -> dict[str, int]:
-    """Return the number of matches without one of the criteria, for each one whose absence helps."""
+    """Return the number of matches without one of the criteria, for each one whose absence helps.
+
+    That of `provenance` is with self-reported scores instead of reproduced ones.
+    """
     given = [name for name in CRITERIA if getattr(query, name)]
-    if len(given) < 2:
-        return {}
-    counts = {}
-    for name in given:
-        changes = _OF_METRIC if name == "metric" else {name: False if name == "has_images" else ""}
-        page = find(replace(query, **changes, limit=0, offset=0, after=""))
-        counts[name] = page.total
+    changes: dict[str, dict[str, Any]] = (
+        {name: {name: False if name == "has_images" else ""} for name in given} if len(given) > 1 else {}
+    )
+    if "metric" in changes:
+        changes["metric"] = _OF_METRIC
+    if query.metric and query.provenance == Provenance.REPRODUCED:
+        # An order by value needs one benchmark, and is not needed to count.
+        changes["provenance"] = {"provenance": Provenance.SELF_REPORTED, "sort": "score"}
+    counts = {name: find(replace(query, **each, limit=0, offset=0, after="")).total for name, each in changes.items()}
     return {name: count for name, count in counts.items() if count}
 
 

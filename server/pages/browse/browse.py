@@ -12,7 +12,7 @@ from starlette.responses import Response
 from hub.errors import InvalidRequest, Unknown
 from hub.local import LocalHub
 from hub.names import split_values
-from hub.records import Meaning, Page, Query
+from hub.records import Meaning, Page, Provenance, Query
 from hub.registry.names.no_results import training_command
 from hub.registry.scores.by_metric import scales
 from hub.registry.search.find_by_metric import BY_METRIC
@@ -50,8 +50,9 @@ _WITHOUT = {
     "owner": gettext_noop("Without the owner"),
     "metric": gettext_noop("Without the score"),
     "has_images": gettext_noop("Without images"),
+    "provenance": gettext_noop("With self-reported scores"),
 }
-"""Field of a query → what removing it is called."""
+"""Field of a query → what removing or changing it is called."""
 _EXAMPLES = ("yoruba", "日本語", "french sdxl", "sd 1.5", "m-clip")
 _FORM = (
     "lang",
@@ -201,7 +202,11 @@ def _what_to_change(request: Request, query: Query, page: Page) -> dict[str, Any
         parameters = [PARAMETER_OF.get(field, field)]
         parameters += ["q"] if field == "text" else ["language"] if field == "language" else []
         parameters += [SCORE, "benchmark", "split", "provenance", "min", "max", "sort"] if field == "metric" else []
-        without.append((_WITHOUT[field], count, with_parameters(request, offset=None, **dict.fromkeys(parameters))))
+        changes = dict.fromkeys([*parameters, "offset"])
+        if field == "provenance":
+            names = dict.fromkeys([SCORE, "sort"]) | {name: getattr(query, name) or None for name in _SCALE}
+            changes |= names | {"provenance": str(Provenance.SELF_REPORTED)}
+        without.append((_WITHOUT[field], count, with_parameters(request, **changes)))
     corrected = with_parameters(request, q=None, offset=None, text=page.correction) if page.correction else ""
     return {"without": without, "corrected": corrected, "training": training_command(query, page)}
 

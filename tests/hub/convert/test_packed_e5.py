@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
-from hub.convert.packed_e5 import read_packed, write_folder
+from hub.convert.packed_e5 import _Q4_0, PackedEncoder, _Entry, read_packed, write_folder
 from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DamagedFile, InvalidSource, Unreachable
 from tests.builders.upstream.packed_e5 import LAYERS, PIECES, POSITIONS, WIDTH, PackedE5, packed_e5
@@ -52,6 +52,18 @@ def test_every_number_is_that_of_the_file(folder: Path, packed: PackedE5) -> Non
         "l0.oln.b": "encoder.layer.0.output.LayerNorm.bias",
     }.items():
         assert np.array_equal(found[key].numpy(), packed.tensors[name].astype(np.float16)), name
+
+
+def test_numbers_of_any_scale_are_those_of_the_formula() -> None:
+    scales = np.arange(1 << 16, dtype="<u2").view("<f2")[:, None]
+    halves = np.random.default_rng(0).integers(0, 256, (len(scales), 16), dtype=np.uint8)
+    with np.errstate(invalid="ignore", over="ignore"):
+        expected = [((part.astype(np.float32) - 8) * scales.astype(np.float32)) for part in (halves & 15, halves >> 4)]
+        expected_half = np.concatenate(expected, axis=1).astype(np.float16)
+    content = np.concatenate((scales.view(np.uint8), halves), axis=1).reshape(-1)
+    packed = PackedEncoder(*[None] * 3, content, {})  # type: ignore[arg-type]
+    found = packed._tensor(_Entry(_Q4_0, expected_half.size, 0, content.size), expected_half.shape)
+    assert np.array_equal(found.view(np.uint16), expected_half.view(np.uint16))
 
 
 def test_transformers_loads_all_of_it(folder: Path) -> None:

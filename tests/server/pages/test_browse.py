@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 from starlette.testclient import TestClient
@@ -29,6 +30,20 @@ def test_an_empty_result_offers_a_correction_a_filter_to_remove_and_a_command(cl
     narrow = client.get("/?lang=yo&base=taiyi-sd&kind=adapter").text
     assert re.search(r'<a href="/\?lang=yo&amp;kind=adapter">Without the base: \d+</a>', narrow)
     assert "<code>hub train mulan --base taiyi-sd --lang yo</code>" in narrow
+
+
+def test_a_metric_without_reproduced_scores_leads_to_self_reported_ones(client: TestClient):
+    for query in ("metric=r_precision_at_10&sort=metric", "score=emoji-generation:r_precision_at_10:reproduced:seen"):
+        empty = client.get(f"/?{query}").text
+        assert "Only reproduced scores were searched." in empty
+        [(address, count)] = re.findall(r'<a href="([^"]+)">With self-reported scores: (\d+)</a>', empty)
+        found = client.get(html.unescape(address)).text
+        assert f"{count} artifacts<" in found
+        assert "self-reported" in found
+    assert "Only reproduced scores" not in client.get("/?text=yorba").text
+    unclaimed = client.get("/?metric=r_precision_at_10&min=2").text
+    assert "No results." in unclaimed
+    assert "Only reproduced scores" not in unclaimed
 
 
 def test_results_are_filtered_and_sorted_by_one_named_metric(client: TestClient):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -45,6 +46,24 @@ def test_a_copied_card_with_a_better_number_is_not_first(hub, copied: str, repro
         assert ("--provenance self-reported" in out) is not reproduced
     assert copied in hub("leaderboard", "emoji-generation", "r_precision_at_1", "--provenance", "self-reported").out
     assert copied in hub("search", "--metric", "r_precision_at_1", "--provenance", "self-reported").out
+
+
+def test_an_empty_search_says_how_many_have_self_reported_scores(hub):
+    claimed = len(
+        json.loads(
+            hub(
+                "search", "--metric", "r_precision_at_1", "--provenance", "self-reported", "--json", "--limit", "1000"
+            ).out
+        )
+    )
+    out = hub("search", "--metric", "r_precision_at_1", "--sort", "metric").out
+    assert (
+        f"Only reproduced scores were searched. With self-reported ones: {claimed}, see `--provenance self-reported`"
+        in out
+    )
+    nothing = hub("search", "--metric", "r_precision_at_1", "--min", "2").out
+    assert nothing.startswith("No artifacts match.")
+    assert "self-reported" not in nothing
 
 
 def test_an_unknown_provenance_is_refused(hub):

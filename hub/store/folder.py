@@ -245,16 +245,7 @@ class FolderStore(CheckedStore):
         return removed
 
     def _read_at_once(self, digest: Digest, size_bytes: int) -> bytes | None:
-        try:
-            number = os.open(self._places.file(digest), os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            return os.read(number, size_bytes + 1)
-        except OSError:  # `_hash` tells a bad sector from other errors.
-            return None
-        finally:
-            os.close(number)
+        return self._places.read(digest, size_bytes + 1)
 
     def _find(self, digest: Digest) -> Stored | None:
         return self._places.find(digest)
@@ -339,8 +330,7 @@ class FolderStore(CheckedStore):
             os.utime(self._places.own_file(digest))
         except FileNotFoundError:
             return None
-        touched = self._find(digest)
-        return touched.stamp if touched is not None else None
+        return touched.stamp if (touched := self._find(digest)) is not None else None
 
     def _move_aside(self, digest: Digest, stamp: str) -> None:
         aside = self._aside(digest)

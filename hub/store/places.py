@@ -58,6 +58,17 @@ class Places:
                 return file, status
         return None
 
+    def read(self, digest: Digest, at_most: int) -> bytes | None:
+        """Return the first bytes of the file of a blob; None if there is none, or it cannot be read."""
+        try:
+            number = os.open(self.file(digest), os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return os.read(number, at_most)
+            finally:
+                os.close(number)
+        except OSError:
+            return None
+
     def own_file(self, digest: Digest) -> Path:
         """Return the file of a blob, or the list of a composed one; that which a missing blob would have."""
         if (found := self.find_file(digest)) is not None:

@@ -128,11 +128,11 @@ class StrictRoute(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the endpoint. One that only needs the request is called without FastAPI's search for its parameters."""
-        if not self._is_plain or scope["method"] not in self.methods:
+        if self._is_plain and scope["method"] in (self.methods or ()):
+            response = await self.endpoint(StrictRequest(scope, receive, send))
+            await response(scope, receive, send)
+        else:
             await super().handle(scope, receive, send)
-            return
-        response = await self.endpoint(StrictRequest(scope, receive, send))
-        await response(scope, receive, send)
 
     @cached_property
     def _is_plain(self) -> bool:

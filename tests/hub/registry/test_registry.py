@@ -7,7 +7,7 @@ import pytest
 from hub.conditioning import Conditioning
 from hub.errors import AllYanked, Conflict, InvalidName, InvalidRequest, UnknownArtifact, UnknownRevision
 from hub.names import ArtifactName, Digest
-from hub.records import Query, Upstream, Wheel
+from hub.records import Query, Signature, Upstream, Wheel
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.aliases import set_alias
 from hub.registry.artifacts.branches import create_ref
@@ -99,6 +99,19 @@ def test_a_revision_is_found_by_ref_number_and_digits(registry):
     for wanted in ("b" * 6, "3", "dev", "../main", "", "c" * 40):
         with pytest.raises(UnknownRevision, match=r"List them with `hub show mulan-yo`\.$"):
             registry.revision("mulan-yo", wanted)
+
+
+def test_an_id_or_the_digits_of_it_that_clients_know_give_a_revision_with_and_without_files(registry):
+    signature = Signature(method="key", signer="laptop", verified=True, account="ada", fingerprint="f", reason="")
+    registry.record(an_artifact(), replace(a_revision(digit="b"), signature=signature), None)
+    registry.record(an_artifact("local/other"), a_revision("local/other", digit="c"), None)
+    for wanted in ("b" * 64, "b" * 40):
+        found = registry.revision(ArtifactName("LOCAL", "Mulan-YO"), wanted, with_files=False)
+        assert found == replace(registry.revision("mulan-yo", wanted), files=())
+        assert (str(found.artifact), found.signature) == ("local/mulan-yo", signature)
+        with pytest.raises(UnknownRevision):
+            registry.revision(ArtifactName("local", "other"), wanted, with_files=False)
+    assert registry.revision(ArtifactName("local", "other"), "c" * 40, with_files=False).signature is None
 
 
 def test_a_branch_or_alias_skips_yanked_revisions_and_a_pin_gives_them(registry):

@@ -12,7 +12,7 @@ from hub.registry.accounts.audit import read_audit
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.access_requests import add_request, requests_for, requests_of
 from hub.registry.artifacts.repositories import change_settings
-from hub.registry.artifacts.scans import require_harmless, require_no_blocked_file
+from hub.registry.artifacts.scans import allow_file, mark_unsafe_files, require_harmless, require_no_blocked_file
 from hub.registry.artifacts.usage import largest_owners
 from hub.registry.membership.find_accounts import count_accounts, find_accounts
 from hub.registry.membership.reset_links import ExpiredLink, create_reset_link, use_reset_link, user_of_link
@@ -65,6 +65,18 @@ def test_a_hidden_artifact_is_private_until_it_is_shown_again(registry):
     show_artifact(database, NAME, ROOT)
     assert not registry.get(NAME).private
     assert find_hidden(database, NAME) is None
+
+
+def test_a_malicious_file_is_refused_until_an_administrator_allows_it(registry):
+    database = registry.database
+    file = File("emoji-sd/model.pkl", Digest("2" * 64), 5)
+    mark_unsafe_files(database, [(file, "pickle")])
+    require_harmless(database, file)
+    database.execute("UPDATE scans SET verdict = 'malicious'")
+    with pytest.raises(BlockedFile, match="scanners found it malicious"):
+        require_harmless(database, file)
+    allow_file(database, file.digest, True, ROOT)
+    require_harmless(database, file)
 
 
 def test_a_blocked_file_is_refused_alone_and_with_its_repository(registry):

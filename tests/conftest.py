@@ -57,6 +57,8 @@ def pytest_collection() -> Iterator[None]:
             return (yield)
     finally:
         gc.freeze()
+        # Python's own 700 would look through all that tests keep, such as small models, so often that it took a tenth of their time.
+        gc.set_threshold(20_000)
         gc.enable()
 
 

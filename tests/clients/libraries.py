@@ -12,6 +12,10 @@ COLUMN = "diffusers, transformers, PEFT"
 
 
 def library_cells(service: Service) -> dict[Cell, str]:
-    """Run the libraries of this environment and return their cells."""
-    outcomes = service.walk(Path(sys.executable), "libraries", module="library_journey", OMP_NUM_THREADS="1")
+    """Run the libraries of this environment and return their cells.
+
+    Without torch's code generator, which bitsandbytes would import.
+    """
+    settings = {"OMP_NUM_THREADS": "1", "TORCHDYNAMO_DISABLE": "1"}
+    outcomes = service.walk(Path(sys.executable), "libraries", module="library_journey", **settings)
     return cells_of(outcomes, COLUMN, LIBRARIES)

@@ -1,7 +1,8 @@
 """Replace the embeddings of prompts in one place: `encode_prompt` of every family, and `language=` on a call.
 
-Every pipeline class (text-to-image, img2img, inpainting, ControlNet) gets its embeddings from `encode_prompt`. diffusers names
-the arguments alike in all families, so a family states only the fields that its method returns and its peculiarities.
+Every pipeline class (text-to-image, img2img, inpainting, ControlNet) gets its embeddings from `encode_prompt`. The
+arguments have the same names in all families of diffusers, so a family states only the fields that its method returns and its
+peculiarities.
 
 Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 """

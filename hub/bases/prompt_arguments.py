@@ -1,4 +1,4 @@
-"""Arguments of `encode_prompt`, which diffusers names alike in all families."""
+"""Arguments of `encode_prompt`, which have the same names in all families of diffusers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def results_per_prompt(given: Mapping[str, Any]) -> int:
 
 
 def asks_for_negatives(given: Mapping[str, Any]) -> bool:
-    """Return whether `encode_prompt` is to encode negative prompts as well: as guidance needs, else wherever one is given."""
+    """Return whether `encode_prompt` should encode negative prompts: if the scale needs them or, without a scale, if one is given."""
     scale = given.get("guidance_scale")
     is_needed = given.get("negative_prompt") is not None if scale is None else scale > 1
     return bool(given.get("do_classifier_free_guidance", is_needed))

@@ -142,7 +142,7 @@ class Plan:
         if len(wanted) > 1:
             raise InvalidRequest(
                 f"the phases of `{self.name}` that read latents share them: set `center_crop`, `random_crops`, `random_flip` and "
-                "`aspect_buckets` alike in all of them."
+                "`aspect_buckets` to the same value in all of them."
             )
         if not wanted and any(Cropping.of(phase.recipe) for phase in self.phases):
             raise InvalidRequest(

@@ -146,7 +146,7 @@ def malicious_files(database: Database, limit: int) -> list[tuple[Scan, tuple[st
 
 
 def allow_file(database: Database, digest: Digest, allowed: bool, actor: Actor) -> Scan:
-    """Allow or block downloads of a malicious file, wherever it is. Raises UnknownFile if there is no scan of it."""
+    """Allow or block downloads of a malicious file wherever it occurs. Raises UnknownFile if there is no scan of it."""
     from hub.registry.tables.trust import ScanRow
 
     with database.transaction() as session:

@@ -213,7 +213,7 @@ def _create_private(path: Path) -> None:
     """Create an empty file, an empty database, that only its user can read; SQLite gives its journals the same mode.
 
     An existing file is not even opened: closing it again would drop the locks of all connections of this process, and another
-    process would then take away the journal that they still write to.
+    process would then remove the journal that they still write to.
     """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o600))

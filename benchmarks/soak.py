@@ -46,7 +46,7 @@ ROWS = 12
 
 @dataclass
 class Traffic:
-    """What the clients have done so far. Threads only add to it."""
+    """Counts of what the clients did so far. Threads only add to it."""
 
     counts: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""Operations on the outbox: jobs that wait for a worker, or were given up."""
+"""Operations on the outbox: jobs that wait for a worker or have failed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Due:
 
 
 class ListJobs(Operation[list[Job]]):
-    """List the jobs that wait for a worker or were given up, oldest first."""
+    """List the jobs that wait for a worker or have failed, oldest first."""
 
     path, errors = "/admin/outbox", ()
     limit: Annotated[
@@ -35,7 +35,7 @@ class ListJobs(Operation[list[Job]]):
 
 
 class RetryJobs(Operation[Due]):
-    """Make all jobs, or those of one task, due now, including those given up."""
+    """Make all jobs, or those of one task, due now, including failed ones."""
 
     method, path, errors = "POST", "/admin/outbox/retry", ()
     task: Annotated[

@@ -1,4 +1,4 @@
-"""What takes long to make is made once a session, whatever folders ask for it."""
+"""Make fixtures that take long once a session, for all folders that use them."""
 
 from tests.builders.chromium import chromium
 from tests.builders.server.people import furnished

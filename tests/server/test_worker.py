@@ -42,9 +42,9 @@ def test_outbox_jobs_are_listed_retried_and_reported_by_the_doctor(hub, tmp_path
         enqueue(session, "deliver-webhook", "0123")
     hub.registry.database.execute("UPDATE outbox SET given_up_at = due_at, attempts = 12, error = 'no answer'")
     assert main(["admin", "outbox"]) == 0
-    assert capsys.readouterr().out == "deliver-webhook\t0123\t12\tgiven up\tno answer\n"
+    assert capsys.readouterr().out == "deliver-webhook\t0123\t12\tfailed\tno answer\n"
     main(["doctor"])
-    assert "1 given up" in capsys.readouterr().out
+    assert "1 failed" in capsys.readouterr().out
     assert main(["admin", "outbox", "--retry", "--task", "other"]) == 0
     assert capsys.readouterr().out == "0 jobs due now\n"
     main(["admin", "outbox", "--retry"])

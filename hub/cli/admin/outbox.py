@@ -1,4 +1,4 @@
-"""`hub admin outbox`: background jobs that wait for a worker or were given up."""
+"""`hub admin outbox`: background jobs that wait for a worker or have failed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def outbox(
             job.task,
             job.subject,
             job.attempts,
-            "given up" if job.given_up_at else f"{job.due_at:%Y-%m-%dT%H:%M:%SZ}",
+            "failed" if job.given_up_at else f"{job.due_at:%Y-%m-%dT%H:%M:%SZ}",
             " ".join(job.error.split()),
         )
         for job in run(endpoint, ListJobs(limit=limit))

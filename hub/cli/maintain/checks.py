@@ -155,7 +155,7 @@ def _installation() -> Iterator[Finding]:
 
 
 def _jobs(task: str, waiting: Backlog) -> Finding:
-    found = f"{waiting.waiting} waiting, the oldest for {waiting.oldest_s:.0f} s; {waiting.given_up} given up"
+    found = f"{waiting.waiting} waiting, the oldest for {waiting.oldest_s:.0f} s; {waiting.given_up} failed"
     fix = "hub admin outbox --retry   # `hub admin outbox` shows the errors" if waiting.given_up else ""
     return Finding(f"outbox {task}", FAULT if waiting.given_up else OK, found, fix)
 

@@ -37,7 +37,7 @@ OWNER = "owner"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the text of a query asks for."""
+    """The meaning of the text of a query."""
 
     words: tuple[str, ...] = ()
     """Prefixes of words that must all occur."""

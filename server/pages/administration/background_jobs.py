@@ -1,4 +1,4 @@
-"""/administration/jobs: background jobs that wait or were given up, and a button to retry them."""
+"""/administration/jobs: background jobs that wait or have failed, and a button to retry them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_SHOWN = 100
 
 
 def show_jobs(request: Request, hub: Hub, session: AdministratorSession) -> Response:  # noqa: ARG001 - the dependency checks it
-    """List the tasks with their jobs, those that were given up first."""
+    """List the tasks with their jobs, those that failed first."""
     database = hub.registry.database
     context = {"backlog": backlog(database), "jobs": jobs(database, _MAX_SHOWN, given_up_first=True)}
     return administration_page("jobs.html", JOBS, request, hub, context)

@@ -1,4 +1,4 @@
-"""What is mirrored and how much is kept, read from the environment."""
+"""Read from the environment what is mirrored and how much is kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PATTERN = re.compile(r"[\w.*?\[\]!-]+(/[\w.*?\[\]!-]+){1,2}")
 
 @dataclass(frozen=True, slots=True)
 class MirrorSettings:
-    """What may be fetched from the upstream, and how many bytes are kept."""
+    """Files that may be fetched from the upstream, and how many bytes are kept."""
 
     allowed: tuple[str, ...] = ()
     """Patterns of repositories, such as `stabilityai/*` and `datasets/*/*`; empty for all."""

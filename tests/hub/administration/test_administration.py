@@ -346,7 +346,7 @@ def test_every_command_prints_the_same_locally_and_remotely(hub, root_token, mon
     with serving(hub) as endpoint:
         there = journey("ada", "--endpoint", endpoint)
         here = journey("bob")
-        assert {"task-of-ada\tada\t1\tgiven up\tno use", "1 job due now\n"} <= set(there)
+        assert {"task-of-ada\tada\t1\tfailed\tno use", "1 job due now\n"} <= set(there)
         assert [each.replace("bob", "ada") for each in here] == there
         watched = [Watched("user", "ada")]
         hook = add_webhook(hub.registry.database, hub.accounts.get("ada"), "https://x.org/", watched, ["repo"], ROOT).id

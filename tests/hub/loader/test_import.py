@@ -1,4 +1,4 @@
-"""What the import of the loader does to the process."""
+"""Importing the loader: how often Python looks for cycles meanwhile."""
 
 from __future__ import annotations
 

@@ -57,13 +57,15 @@ def known_bases(database: Database, owner: str) -> list[BaseNames]:
         "ORDER BY CASE WHEN owner = :owner THEN 0 ELSE 1 END, key LIMIT :limit",
         {"owner": owner, "curated": CURATED_OWNER, "limit": MAX_BASES},
     )
-    return [
-        BaseNames(
-            f"{row['owner']}/{row['name']}",
-            (*(each["repository"] for each in json.loads(row["upstream"])[:1]), *json.loads(row["aliases"])),
-        )
-        for row in rows
-    ]
+    return [_base_names(*row) for row in rows]
+
+
+@lru_cache(maxsize=2 * MAX_BASES)
+def _base_names(owner: str, name: str, aliases: str, upstream: str) -> BaseNames:
+    """Return the names in a row. A search asks for those of all bases several times."""
+    return BaseNames(
+        f"{owner}/{name}", (*(each["repository"] for each in json.loads(upstream)[:1]), *json.loads(aliases))
+    )
 
 
 def find_base_names(database: Database, name: str, owner: str) -> BaseNames | None:

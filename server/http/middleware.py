@@ -7,7 +7,6 @@ import re
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -34,9 +33,9 @@ class HttpLayer(ABC):
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call `serve` for HTTP requests, else `app`."""
-        return (self.serve if scope["type"] == "http" else self.app)(scope, receive, send)
+        await (self.serve if scope["type"] == "http" else self.app)(scope, receive, send)
 
     @abstractmethod
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:

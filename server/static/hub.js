@@ -17,6 +17,10 @@ for (const snippet of document.querySelectorAll("pre.snippet")) {
   frame.append(snippet, button);
 }
 // Chromium keeps showing boxes for letters that were in no font before, until their size changes.
-const redraw = () => { document.documentElement.style.fontSize = "100.1%"; };
+const redraw = () => {
+  for (const each of document.querySelectorAll("body [lang]")) {
+    if (/[\u0530-\u1DFF]/.test(each.textContent)) each.style.fontSize = `calc(${getComputedStyle(each).fontSize} * 1.001)`;
+  }
+};
 document.fonts.addEventListener("loadingdone", redraw);
 if ([...document.fonts].some((font) => font.status === "loaded")) redraw();

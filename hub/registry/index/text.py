@@ -69,10 +69,12 @@ def facet_word(facet: str, value: str) -> str:
 
     Characters that are not printable, such as control characters, are replaced: SQLite's index would split the word at them.
     """
-    word = "-".join(value.lower().split())
-    if not word.isprintable():
-        word = "".join(each if each.isprintable() else "\ufffd" for each in word)
-    return f"_{facet}:{word}"[:MAX_WORD]
+    return f"_{facet}:{printable('-'.join(value.lower().split()))}"[:MAX_WORD]
+
+
+def printable(text: str) -> str:
+    """Return a text with U+FFFD for each character that is not printable. PostgreSQL refuses texts with NUL."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def facets_of(artifact: Artifact) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from hub.records import Query
 from hub.registry.index.facet_bits import bits_in
 from hub.registry.index.ranking import FOREIGN_LANGUAGE, UNMEASURED
 from hub.registry.index.tags import HAS_IMAGES, can_be_in_name, magnitude_words, name_part_prefix, name_part_words
-from hub.registry.index.text import facet_word, query_words
+from hub.registry.index.text import facet_word, printable, query_words
 
 SORT_COLUMNS = {
     "score": (("ranking", ""), ("downloads", "DESC"), ("key", "")),
@@ -106,13 +106,13 @@ def criteria_of(
 def _stored(facet: str, wanted: Sequence[str], present: Iterable[str]) -> tuple[str, ...]:
     """Return the `present` values of a facet that are `wanted`, however they are written, or the latter themselves."""
     words = {facet_word(facet, value) for value in wanted}
-    return tuple(value for value in present if facet_word(facet, value) in words) or tuple(wanted)
+    return tuple(value for value in present if facet_word(facet, value) in words) or tuple(map(printable, wanted))
 
 
 def _base_keys(wanted: Iterable[str], present: Iterable[str]) -> tuple[str, ...]:
     """Return the `wanted` names of bases, and those of `present` bases that differ from them in white space alone."""
     spaced = (name.rpartition("/")[2].lower() for name in present if len(name.split()) > 1)
-    names = dict.fromkeys(wanted)
+    names = dict.fromkeys(map(printable, wanted))
     words = {facet_word("base", name) for name in names}
     alike = (name for name in spaced if facet_word("base", name) in words)
     return tuple(dict.fromkeys([*names, *(word.partition(":")[2] for word in words), *alike])) if names else ()
@@ -128,7 +128,7 @@ def _required_tags(query: Query) -> tuple[tuple[str, ...], ...]:
 
 def _matching_tags(language: str, present: Iterable[str]) -> list[str]:
     """Return the `present` tags that serve readers of `language`, or `language` itself. Multilingual artifacts serve all readers."""
-    return [tag for tag in present if tag == MULTILINGUAL or covers(tag, language)] or [language]
+    return [tag for tag in present if tag == MULTILINGUAL or covers(tag, language)] or [printable(language)]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

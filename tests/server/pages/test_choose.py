@@ -164,7 +164,7 @@ def test_the_form_answers_and_keeps_the_typed_values(client: TestClient):
     ).text
     assert 'value="Yorùbá, Swahili"' in page
     assert '<option value="culture" selected>' in page
-    assert "No module that draws on <code>sdxl</code> was trained on Yoruba and Swahili." in page
+    assert "No module for <code>sdxl</code> was trained on Yoruba and Swahili." in page
     assert "hub train altdiffusion --base sdxl --lang yo --lang sw" in page
 
 

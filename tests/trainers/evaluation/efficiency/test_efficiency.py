@@ -135,7 +135,7 @@ def test_a_module_is_timed_in_turn_with_a_translator(
     [
         ("tiny-sd", ("--benchmark", "efficiency", "--judge", "emoji-judge"), "`efficiency` takes no --judge: it judges no images."),
         ("tiny-sd", ("--benchmark", "efficiency", "--metric", "fid"), "`efficiency` takes no --metric"),
-        ("tiny-sd", ("--benchmark", "efficiency", "--n", "2"), "needs at least 3 different prompts in `en`, and has 2: raise --n"),
+        ("tiny-sd", ("--benchmark", "efficiency", "--n", "2"), "needs at least 3 different prompts in `en`, but has 2: raise --n"),
         ("tiny-sd", ("--benchmark", "efficiency", "--lang", "fr"), "has no prompts in `fr`"),
         ("tiny-sd", ("--benchmark", "efficiency", "--price-per-hour", "inf"), "--price-per-hour is inf"),
         ("tiny-sd", ("--benchmark", "efficiency", "--guidance", "inf"), "--guidance is inf"),

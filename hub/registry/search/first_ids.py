@@ -31,7 +31,7 @@ def first_ids(
     compared = of_languages if criteria.tags else counts[""].get("", 0)
     if max_read := _max_read(database, criteria, limit, compared, counts[""].get("", 0)):
         found = _first_compared(database, criteria, limit, max_read)
-        if len(found) > limit or (criteria.tags and compared <= max_read):
+        if len(found) > limit:
             return found
     return database.match_ids(criteria.prefixes, criteria.word_groups, limit)
 
@@ -42,6 +42,7 @@ def _max_read(database: Database, criteria: SearchCriteria, limit: int, compared
     have_bits = len(with_bits) > bool(criteria.tags)
     if (
         database.reads_lists_on_demand
+        or compared <= limit
         or criteria.name_parts
         or OWNER in criteria.columns
         or not (have_bits or criteria.tags)

@@ -27,12 +27,13 @@ def first_ids(
     database: Database, criteria: SearchCriteria, limit: int, counts: Mapping[str, Mapping[str, int]]
 ) -> list[int]:
     """Return up to `limit` + 1 ids of matches. `counts`: the numbers of artifacts with each value of each facet."""
-    of_languages = sum(counts["language"].get(tag, 0) for tag in criteria.tags)
-    compared = of_languages if criteria.tags else counts[""].get("", 0)
-    if max_read := _max_read(database, criteria, limit, compared, counts[""].get("", 0)):
-        found = _first_compared(database, criteria, limit, max_read)
-        if len(found) > limit:
-            return found
+    if not database.reads_lists_on_demand:  # The text index would read the shortest of its lists to the end.
+        artifacts = counts[""].get("", 0)
+        compared = sum(counts["language"].get(tag, 0) for tag in criteria.tags) if criteria.tags else artifacts
+        if max_read := _max_read(database, criteria, limit, compared, artifacts):
+            found = _first_compared(database, criteria, limit, max_read)
+            if len(found) > limit:
+                return found
     return database.match_ids(criteria.prefixes, criteria.word_groups, limit)
 
 
@@ -40,15 +41,8 @@ def _max_read(database: Database, criteria: SearchCriteria, limit: int, compared
     """Return the maximum number of artifacts, among the first of `compared`, that are compared; 0 if the text index is faster."""
     with_bits = criteria.facets_with_bits
     have_bits = len(with_bits) > bool(criteria.tags)
-    if (
-        database.reads_lists_on_demand
-        or compared <= limit
-        or criteria.name_parts
-        or OWNER in criteria.columns
-        or not (have_bits or criteria.tags)
-    ):
+    if compared <= limit or criteria.name_parts or OWNER in criteria.columns or not (have_bits or criteria.tags):
         return 0
-    # The text index would read the shortest of its lists to the end.
     matching = database.estimate(criteria.prefixes, criteria.word_groups, (), artifacts)
     read_rows = with_bits != criteria.facets or bool(criteria.words)
     if have_bits and read_rows:  # All of the artifacts with these bits, of which some have none of the words.

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -43,11 +43,8 @@ def register(app: FastAPI, routes: Iterable[RouteSpec]) -> None:
     app.router.middleware_stack = FewRoutes(app.router)
 
 
-_API = "/api/"
-
-
 class FewRoutes:
-    """Lets a router compare a request with a few of its hundreds of routes: those whose longest literal text the path contains."""
+    """Lets a router compare a request with a few of its hundreds of routes: those whose rarest segment the path has."""
 
     def __init__(self, router: APIRouter) -> None:
         self._router = router
@@ -63,23 +60,23 @@ class FewRoutes:
 
     def candidates(self, path: str) -> list[BaseRoute]:
         """Return the routes that can match a path, or the path that it is redirected to: with a slash at its end, or without."""
-        within = f"{path}/"
-        literals = self._literals if _API in within else self._outside_api
-        return [route for literal, route in literals if literal in within]
+        found = [each for segment in {"", *path.split("/")} for each in self._by_segment.get(segment, ())]
+        return [route for _, route in sorted(found)]
 
     @cached_property
-    def _literals(self) -> list[tuple[str, BaseRoute]]:
-        return [(_literal_of(getattr(each, "path", "")), each) for each in self._router.routes]
+    def _by_segment(self) -> dict[str, list[tuple[int, BaseRoute]]]:
+        """The routes with their places, by the segment that the fewest routes have; `""` is in each path."""
+        segments = [_literal_segments(getattr(route, "path", "")) for route in self._router.routes]
+        routes_with = Counter(each for found in segments for each in found)
+        indexed: dict[str, list[tuple[int, BaseRoute]]] = {}
+        for place, (route, found) in enumerate(zip(self._router.routes, segments, strict=True)):
+            indexed.setdefault(min(found, key=routes_with.__getitem__, default=""), []).append((place, route))
+        return indexed
 
-    @cached_property
-    def _outside_api(self) -> list[tuple[str, BaseRoute]]:
-        """The half of the routes that files and pages can have, for which clients ask most often."""
-        return [(literal, route) for literal, route in self._literals if _API not in literal]
 
-
-def _literal_of(path: str) -> str:
-    """Return the longest text that is in each path of a route."""
-    return max(re.split(r"\{[^}]*\}", path), key=len)
+def _literal_segments(path: str) -> list[str]:
+    """Return the segments of a route's path that each path which it matches has."""
+    return [each for each in path.split("/") if each and "{" not in each]
 
 
 def below(prefix: str, *routes: RouteSpec) -> tuple[RouteSpec, ...]:

@@ -14,7 +14,8 @@ BOOTSTRAP ?= python3
 INSTALLER ?= $(if $(shell command -v uv),uv,pip)
 # The tests that `make test` runs, and the number of processes.
 T ?= tests
-JOBS ?= 2
+# More than the cores of a small machine: each process waits a fifth of its time, for servers, browsers and children.
+JOBS ?= 3
 # One thread per process: on a small machine, more threads only wait for each other. Hundreds of processes start, which read bytecode.
 TEST_ENVIRONMENT := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=0 NO_COLOR=1 PYTHONDONTWRITEBYTECODE=
 # Into build/docs, where `hub serve` finds it.

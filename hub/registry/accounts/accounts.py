@@ -44,14 +44,6 @@ class Accounts:
         rows = self.database.rows(f"SELECT {_COLUMNS} FROM accounts WHERE key = :key", {"key": name.lower()})  # noqa: S608
         return account_of(rows[0]) if rows else None
 
-    def find_by_id(self, account_id: int) -> Account | None:
-        """Return the account with this id, or None if there is none or it was removed."""
-        rows = self.database.rows(
-            f"SELECT {_COLUMNS} FROM accounts WHERE id = :id AND removed_at IS NULL",  # noqa: S608
-            {"id": account_id},
-        )
-        return account_of(rows[0]) if rows else None
-
     def all(self, kind: str = "") -> list[Account]:
         """Return all accounts, or those of one kind, by name, without removed ones."""
         rows = self.database.rows(f"SELECT {_COLUMNS} FROM accounts WHERE removed_at IS NULL ORDER BY key")  # noqa: S608

@@ -11,10 +11,10 @@ from hub.local import LocalHub
 from server import errors, routes
 from server.api.administration import administration
 from server.connections.turns import Turns
-from server.http.middleware import AccessLog, EncodedPath, ResponseHeaders
+from server.http.middleware import EncodedPath, Observed, ResponseHeaders, log_access
 from server.http.request_bodies import BodyLimit
 from server.http.routing import register
-from server.metering import Meter, Metering
+from server.metering import Meter
 from server.openapi import document
 from server.pages import documentation
 from server.pages.study import study
@@ -83,11 +83,10 @@ def create_app(
     app.add_middleware(PageLocale)
     app.add_middleware(Compression)
     app.add_middleware(BodyLimit)
-    app.add_middleware(Metering, meter=app.state.meter)
     if rates is not None:
         app.add_middleware(RateLimit, rates=rates)
     app.add_middleware(errors.TargetLimit)
-    app.add_middleware(AccessLog)
+    app.add_middleware(Observed, observers=(log_access, app.state.meter.count))
     app.add_middleware(ResponseHeaders)
     app.add_middleware(EncodedPath)
     if root_path:

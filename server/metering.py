@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from starlette.types import ASGIApp, Scope
+from starlette.types import Scope
 
 from hub.errors import HubError
 from hub.local import LocalHub
 from hub.registry.artifacts.usage import RegistryTotals, public_by_kind, totals
 from hub.registry.outbox.queue import count_jobs
-from server.http.middleware import Exchange, Observer
+from server.http.middleware import Exchange
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
@@ -46,22 +46,14 @@ class Meter:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
-
-class Metering(Observer):
-    """Counts every request once its last byte was sent or it failed."""
-
-    def __init__(self, app: ASGIApp, meter: Meter) -> None:
-        super().__init__(app)
-        self.meter = meter
-
-    def observe(self, scope: Scope, seen: Exchange) -> None:
-        """Count the request."""
+    def count(self, scope: Scope, seen: Exchange) -> None:
+        """Count a finished request."""
         route = str(getattr(scope.get("route"), "path_format", "none"))
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self.meter.requests.labels(method, route, str(seen.status)).inc()
-        self.meter.seconds.labels(method, route).observe(seen.seconds)
-        self.meter.received.labels(route).inc(seen.received_bytes)
-        self.meter.sent.labels(route).inc(seen.sent_bytes)
+        self.requests.labels(method, route, str(seen.status)).inc()
+        self.seconds.labels(method, route).observe(seen.seconds)
+        self.received.labels(route).inc(seen.received_bytes)
+        self.sent.labels(route).inc(seen.sent_bytes)
 
 
 class _Sizes(Collector):

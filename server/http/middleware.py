@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -78,8 +79,16 @@ class Exchange:
     seconds: float = 0.0
 
 
-class Observer(HttpLayer):
-    """Measures every request, and reports it once the last byte was sent or the request failed."""
+Observer = Callable[[Scope, Exchange], None]
+"""Records a finished request."""
+
+
+class Observed(HttpLayer):
+    """Measures every request, and reports it to `observers` once the last byte was sent or the request failed."""
+
+    def __init__(self, app: ASGIApp, observers: Sequence[Observer]) -> None:
+        super().__init__(app)
+        self._observers = observers
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on the request and measure it."""
@@ -103,26 +112,20 @@ class Observer(HttpLayer):
             seen.received_bytes += state.get(RECEIVED_DIRECTLY, 0)
             seen.sent_bytes += state.get(SENT_DIRECTLY, 0)
             seen.seconds = time.perf_counter() - began_at
-            self.observe(scope, seen)
-
-    @abstractmethod
-    def observe(self, scope: Scope, seen: Exchange) -> None:
-        """Record a finished request."""
+            for observe in self._observers:
+                observe(scope, seen)
 
 
-class AccessLog(Observer):
-    """Logs one line per request: client, method, path, status, bytes, milliseconds, id.
+def log_access(scope: Scope, seen: Exchange) -> None:
+    """Log one line per request: client, method, path, status, bytes, milliseconds, id.
 
     Query strings and headers are not logged because they may contain tokens; nor are the signed part of upload and download
     links, links to reset a password and the ids of images that visitors generate, which readers of the log could use.
     """
-
-    def observe(self, scope: Scope, seen: Exchange) -> None:
-        """Log the request."""
-        client, path = (scope.get("client") or ("-",))[0], _SECRET.sub(r"\1…", scope["path"])[:_MAX_LOGGED]
-        request_id = scope.get("state", {}).get("request_id", "-")
-        response = (seen.status, seen.sent_bytes, 1000 * seen.seconds, request_id)
-        _log.info("%s %s %s %d %d B %.1f ms %s", client, scope["method"], path, *response)
+    client, path = (scope.get("client") or ("-",))[0], _SECRET.sub(r"\1…", scope["path"])[:_MAX_LOGGED]
+    request_id = scope.get("state", {}).get("request_id", "-")
+    response = (seen.status, seen.sent_bytes, 1000 * seen.seconds, request_id)
+    _log.info("%s %s %s %d %d B %.1f ms %s", client, scope["method"], path, *response)
 
 
 def add_headers(headers: MutableHeaders, request_id: str) -> None:

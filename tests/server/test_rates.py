@@ -52,6 +52,12 @@ def test_responses_state_the_remaining_requests_and_a_429_when_to_retry(ask):
     assert ask(address="192.0.2.2").status_code == 200
 
 
+def test_metrics_count_refused_requests(ask):
+    for _ in range(5):
+        ask()
+    assert 'linguahub_requests_total{method="GET",route="none",status="429"} 2.0' in ask("/api/v1/metrics").text
+
+
 def test_buckets_are_counted_separately(ask):
     for _ in range(3):
         page = ask("/", accept="text/html")

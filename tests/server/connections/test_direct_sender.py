@@ -21,18 +21,15 @@ from hub.store.composed import Piece
 from server.connections.on_h11 import H11Connection
 from server.connections.on_httptools import HttptoolsConnection
 from server.http.blob_response import BlobResponse
-from server.http.middleware import AccessLog, Exchange
+from server.http.middleware import Exchange, Observed
 from tests.builders.serving import served
 
 CONTENT = random.Random(2).randbytes(9_000_000)
 SENT: list[int] = []
 
 
-class Recorder(AccessLog):
-    """Keeps how many bytes each response had."""
-
-    def observe(self, scope: object, seen: Exchange) -> None:
-        SENT.append(seen.sent_bytes)
+def record(_: object, seen: Exchange) -> None:
+    SENT.append(seen.sent_bytes)
 
 
 @pytest.fixture(params=[HttptoolsConnection, H11Connection])
@@ -47,7 +44,7 @@ def address(request, tmp_path, monkeypatch) -> Iterator[tuple[str, int]]:
 
     monkeypatch.setattr(server.connections, "http_protocol", lambda: request.param)
     application = Starlette(routes=[Route("/{name}", send)])
-    application.add_middleware(Recorder)
+    application.add_middleware(Observed, observers=[record])
     SENT.clear()
     with served(application, force=True) as running:
         yield running.listener.getsockname()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
 
 import pytest
+from diffusers.utils import logging as diffusers_logging
 
 from hub.cli import commands
 from hub.cli.commands import OWN
@@ -114,6 +116,15 @@ def test_a_reader_that_closes_the_pipe_causes_no_message(home):
     script = f"{sys.executable} -c 'import sys; from hub.cli import main; sys.exit(main([\"languages\"]))' | true"
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, timeout=300)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(("chosen", "level"), [("", logging.ERROR), ("info", logging.INFO)])
+def test_diffusers_logs_errors_alone_unless_the_user_chooses_otherwise(hub, monkeypatch, chosen, level):
+    monkeypatch.setenv("DIFFUSERS_VERBOSITY", chosen)
+    if not chosen:
+        monkeypatch.delenv("DIFFUSERS_VERBOSITY")
+    hub("--version")
+    assert diffusers_logging._get_default_logging_level() == level
 
 
 def test_the_version_is_the_distributions(hub):

@@ -57,7 +57,7 @@ _FURTHER = {
     "/benchmarks/{benchmark}": ("/benchmarks/study-efficiency",),
     "/compare": ("/compare?artifact=memory-yo", "/compare?artifact=memory-yo&artifact=mulan-yo&artifact=pea-many"),
     "/leaderboard": ("/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1",),
-    "/recommend": ("/recommend?lang=yo&base=emoji-sd",),
+    "/recommend": ("/recommend?lang=yo&base=emoji-sd", "/recommend?lang=yo"),
     "/try": ("/try?lang=vi",),
     "/try/{job}": ("/try/no-such-job?prompt=igi",),
     _ARTIFACT: (

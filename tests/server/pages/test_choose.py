@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
 from starlette.testclient import TestClient
@@ -166,6 +168,15 @@ def test_the_form_answers_and_keeps_the_typed_values(client: TestClient):
     assert '<option value="culture" selected>' in page
     assert "No module for <code>sdxl</code> was trained on Yoruba and Swahili." in page
     assert "hub train altdiffusion --base sdxl --lang yo --lang sw" in page
+
+
+def test_half_a_question_is_completed_by_a_link_or_a_hint(client: TestClient):
+    of_language, of_base = (client.get(f"/recommend?{asked}").text for asked in ("lang=yo", "base=emoji-sd"))
+    assert "Choose a base:" in of_language
+    assert "Enter the languages of your prompts." in of_base
+    link = re.search(r'href="(/recommend\?language=yo&amp;base=emoji-sd)"', of_language)
+    assert link is not None
+    assert "Ready to load" in client.get(unescape(link[1])).text
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from hub.registry.accounts.visibility import visibility_condition
@@ -42,9 +44,11 @@ def bit_conditions(criteria: SearchCriteria, column: str) -> tuple[list[str], di
     if criteria.among is not None:
         return [], {}
     groups = [sorted({bits_in([word]) for word in group}) for group in criteria.facets_with_bits]
+    # Values that are all wanted are compared together.
+    single = reduce(or_, (group[0] for group in groups if len(group) == 1), 0)
     conditions = list[str]()
     values = dict[str, Any]()
-    for group in sorted(groups, key=len):
+    for group in [*([[single]] if single else []), *sorted((each for each in groups if len(each) > 1), key=len)]:
         names = {f"bits_{len(values) + number}": bits for number, bits in enumerate(group)}
         conditions.append(f"({' OR '.join(f'({column} & :{name}) = :{name}' for name in names)})")
         values |= names

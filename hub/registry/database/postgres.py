@@ -110,6 +110,10 @@ class PostgresDatabase(Database):
         array = "bigint[]" if values and isinstance(values[0], int) else "text[]"
         return f"{column} = ANY(CAST(:{name} AS {array}))", {name: list(values)}
 
+    def listed(self, ids: Sequence[int], name: str) -> tuple[str, dict[str, Any]]:
+        """See `Database.listed`."""
+        return f"(SELECT unnest(CAST(:{name} AS bigint[])) AS id)", {name: list(ids)}
+
     def in_turn(self, first: str, second: str) -> str:
         """See `Database.in_turn`. For a plain condition, PostgreSQL would read each row; for a scalar query, it does so last."""
         row = f"SELECT 1 FROM artifacts AS own WHERE own.id = artifacts.id AND {second} LIMIT 1"  # noqa: S608 - a condition

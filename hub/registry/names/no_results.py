@@ -93,8 +93,10 @@ def _nearest(word: str, known: list[str]) -> str:
 
     def can_be_near(other: str) -> bool:
         """Return whether enough letters of another word are in this one, which is far faster to tell than how near it is."""
+        if abs(len(other) - len(word)) > _LENGTHS:
+            return False
         shared = len(other) - len(other.translate(letters))
-        return abs(len(other) - len(word)) <= _LENGTHS and 2 * shared >= _LIKENESS * (len(other) + len(word))
+        return 2 * shared >= _LIKENESS * (len(other) + len(word))
 
     return next(iter(difflib.get_close_matches(word, filter(can_be_near, known), 1, _LIKENESS)), "")
 

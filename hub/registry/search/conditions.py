@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ def conditions_of(
     """
     by_bits, bits = bit_conditions(criteria, "artifacts.facet_bits")
     by_id, values = id_conditions(database, criteria, "artifacts.id")
-    of_row, more = row_conditions(database, criteria)
+    of_row, more = row_conditions(database, criteria, after_bits=True)
     # Indexes of sort orders contain the key, too. Keys of data sets have a prefix, which does not belong to the name.
     parts = () if criteria.among is not None else range(len(criteria.name_parts))
     by_key = [f"artifacts.key LIKE :part_{number} ESCAPE '!'" for number in parts]
@@ -81,8 +82,13 @@ def one_of(column: str, wanted: Sequence[str]) -> tuple[str, dict[str, str]]:
     return f"{column} IN ({', '.join(f':{each}' for each in names)})", names
 
 
-def row_conditions(database: Database, criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
-    """Return the conditions that need the row of an artifact, and their parameters."""
+def row_conditions(
+    database: Database, criteria: SearchCriteria, *, after_bits: bool = False
+) -> tuple[list[str], dict[str, Any]]:
+    """Return the conditions that need the row of an artifact, and their parameters.
+
+    `after_bits`: without those that the bits of facets tell, if `bit_conditions` hold, too.
+    """
     if criteria.among is not None:
         criteria = SearchCriteria(criteria.words, {}, (), ())
     values: dict[str, Any] = {}
@@ -91,7 +97,7 @@ def row_conditions(database: Database, criteria: SearchCriteria) -> tuple[list[s
     for facet, wanted in criteria.columns.items():
         if facet == OWNER:
             facets.append(facet_group((facet, wanted)))
-        else:
+        elif not (after_bits and facet in criteria.told_by_bits):
             condition, more = database.in_set(facet, wanted, f"{facet}_values")
             conditions.append(condition)
             values |= more
@@ -101,6 +107,18 @@ def row_conditions(database: Database, criteria: SearchCriteria) -> tuple[list[s
         values |= more
     fine, more = _fine_conditions(criteria)
     return [*conditions, *fine], values | more
+
+
+def filter_matches(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> list[int]:
+    """Keep the `ids` of artifacts that match, in order. Languages and bases are looked up first, because this reads no rows."""
+    conditions, values = id_conditions(database, criteria, "own.id")
+    kept = list(ids)
+    if conditions and ids:
+        own, listed = database.listed(ids, "ids")
+        rows = database.rows(f"SELECT id FROM {own} AS own WHERE {' AND '.join(conditions)}", {**values, **listed})
+        found = {row[0] for row in rows}
+        kept = [each for each in ids if each in found]
+    return filter_ids(database, kept, *conditions_of(database, replace(criteria, tags=(), bases=())))
 
 
 def filter_exactly(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> list[int]:

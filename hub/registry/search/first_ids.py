@@ -3,12 +3,13 @@
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 from hub.registry.search.conditions import bit_conditions, id_conditions, one_of, row_conditions
-from hub.registry.search.criteria import OWNER, SearchCriteria
+from hub.registry.search.criteria import OWNER, SearchCriteria, told_by_bits
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
@@ -19,6 +20,7 @@ MAX_ROWS = 4_000
 """Maximum number of artifacts whose rows are read for this."""
 COMMON = 0.5
 """Minimum share of artifacts with a word for which it is compared last, if other criteria narrow more."""
+_NAMED = ("kind", "method", "base")
 _ENOUGH = 1.2
 """Number of expected matches among these per wanted one, from which on most such searches find enough."""
 
@@ -30,11 +32,36 @@ def first_ids(
     if not database.reads_lists_on_demand:  # The text index would read the shortest of its lists to the end.
         artifacts = counts[""].get("", 0)
         compared = sum(counts["language"].get(tag, 0) for tag in criteria.tags) if criteria.tags else artifacts
-        if max_read := _max_read(database, criteria, limit, compared, artifacts):
-            found = _first_compared(database, criteria, limit, max_read)
+        with_facets = _by_facets(criteria, counts)
+        if max_read := _max_read(database, with_facets, limit, compared, artifacts):
+            found = _first_compared(database, with_facets, limit, max_read)
             if len(found) > limit:
                 return found
     return database.match_ids(criteria.prefixes, criteria.word_groups, limit)
+
+
+def _by_facets(criteria: SearchCriteria, counts: Mapping[str, Mapping[str, int]]) -> SearchCriteria:
+    """Return the criteria with a facet for each word that is the name of one, because artifacts have their kind, method and bases as words.
+
+    Fewer artifacts match these, but they are compared by bits.
+    """
+    given = {*criteria.columns, *(["base"] if criteria.bases else [])}
+    named = dict[str, str]()
+
+    def is_name(group: Sequence[str]) -> bool:
+        for term, facet in product(group, _NAMED):
+            value = term.removeprefix(f"_{facet}:")
+            if value in counts[facet] and facet not in given and facet not in named:
+                named[facet] = value
+                return True
+        return False
+
+    words = tuple(word for word in criteria.words if not is_name([word]))
+    alternatives = tuple(group for group in criteria.alternatives if not is_name(group))
+    bases = (named.pop("base"),) if "base" in named else criteria.bases
+    columns = criteria.columns | {facet: (value,) for facet, value in named.items()}
+    told = told_by_bits(columns, counts)
+    return replace(criteria, words=words, alternatives=alternatives, bases=bases, columns=columns, told_by_bits=told)
 
 
 def _max_read(database: Database, criteria: SearchCriteria, limit: int, compared: int, artifacts: int) -> int:
@@ -56,7 +83,7 @@ def _first_compared(database: Database, criteria: SearchCriteria, limit: int, ma
     others = replace(criteria, tags=())
     conditions, values = bit_conditions(others, "own.facet_bits")
     by_id, more = id_conditions(database, others, "own.id")
-    of_row, further = row_conditions(database, others)
+    of_row, further = row_conditions(database, others, after_bits=True)
     conditions += by_id
     if of_row:
         row = f"SELECT 1 FROM artifacts WHERE artifacts.id = own.id AND {' AND '.join(of_row)} LIMIT 1"

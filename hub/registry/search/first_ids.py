@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING
 
+from hub.registry.database.database import MAX_PREFIX
 from hub.registry.search.conditions import bit_conditions, id_conditions, one_of, row_conditions
 from hub.registry.search.criteria import OWNER, SearchCriteria, told_by_bits
 
@@ -18,6 +19,8 @@ MAX_READ = 50_000
 """Maximum number of artifacts that are compared by their bits, instead of reading the text index's lists of all facets and words."""
 MAX_ROWS = 4_000
 """Maximum number of artifacts whose rows are read for this."""
+MAX_NAMES = 20_000
+"""Maximum number of names with the same beginning that are read."""
 COMMON = 0.5
 """Minimum share of artifacts with a word for which it is compared last, if other criteria narrow more."""
 _NAMED = ("kind", "method", "base")
@@ -29,6 +32,9 @@ def first_ids(
     database: Database, criteria: SearchCriteria, limit: int, counts: Mapping[str, Mapping[str, int]]
 ) -> list[int]:
     """Return up to `limit` + 1 ids of matches. `counts`: the numbers of artifacts with each value of each facet."""
+    named = _first_named(database, criteria, limit)
+    if len(named) > limit:
+        return named
     if not database.reads_lists_on_demand:  # The text index would read the shortest of its lists to the end.
         artifacts = counts[""].get("", 0)
         compared = sum(counts["language"].get(tag, 0) for tag in criteria.tags) if criteria.tags else artifacts
@@ -38,6 +44,23 @@ def first_ids(
             if len(found) > limit:
                 return found
     return database.match_ids(criteria.prefixes, criteria.word_groups, limit)
+
+
+def _first_named(database: Database, criteria: SearchCriteria, limit: int) -> list[int]:
+    """Return up to `limit` + 1 ids of artifacts whose name begins with a word of several parts, if this is the only criterion.
+
+    The oldest ones among the first MAX_NAMES names. The text index would read all words that begin so.
+    """
+    words = criteria.words
+    has_list = len(words) == 1 and len(words[0]) <= MAX_PREFIX and database.reads_lists_on_demand
+    if len(words) != 1 or "-" not in words[0] or has_list or not replace(criteria, words=()).matches_all:
+        return []
+    named = "SELECT id FROM artifacts WHERE bare_key >= :low AND bare_key < :high LIMIT :read"
+    rows = database.rows(
+        f"SELECT id FROM ({named}) AS named ORDER BY id LIMIT :limit",
+        {"low": words[0], "high": f"{words[0]}~", "read": MAX_NAMES, "limit": limit + 1},
+    )
+    return [row[0] for row in rows]
 
 
 def _by_facets(criteria: SearchCriteria, counts: Mapping[str, Mapping[str, int]]) -> SearchCriteria:

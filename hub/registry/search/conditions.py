@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
@@ -110,15 +109,21 @@ def row_conditions(
 
 
 def filter_matches(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> list[int]:
-    """Keep the `ids` of artifacts that match, in order. Languages and bases are looked up first, because this reads no rows."""
+    """Keep the `ids` of artifacts that match, in order. Languages and bases are looked up without reading rows."""
     conditions, values = id_conditions(database, criteria, "own.id")
-    kept = list(ids)
-    if conditions and ids:
-        own, listed = database.listed(ids, "ids")
-        rows = database.rows(f"SELECT id FROM {own} AS own WHERE {' AND '.join(conditions)}", {**values, **listed})
-        found = {row[0] for row in rows}
-        kept = [each for each in ids if each in found]
-    return filter_ids(database, kept, *conditions_of(database, replace(criteria, tags=(), bases=())))
+    of_row, more = row_conditions(database, criteria)
+    conditions += [holds_in_row(of_row, "own.id")] if of_row else []
+    if not conditions or not ids:
+        return list(ids)
+    own, listed = database.listed(ids, "ids")
+    rows = database.rows(f"SELECT id FROM {own} AS own WHERE {' AND '.join(conditions)}", {**values, **more, **listed})
+    found = {row[0] for row in rows}
+    return [each for each in ids if each in found]
+
+
+def holds_in_row(conditions: Sequence[str], column: str) -> str:
+    """Return the condition that `conditions` hold in the row of the artifact whose id is in `column`, which is looked up for each id."""
+    return f"(SELECT 1 FROM artifacts WHERE artifacts.id = {column} AND {' AND '.join(conditions)} LIMIT 1) IS NOT NULL"
 
 
 def filter_exactly(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> list[int]:

@@ -9,7 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from hub.registry.database.database import MAX_PREFIX
-from hub.registry.search.conditions import bit_conditions, id_conditions, one_of, row_conditions
+from hub.registry.search.conditions import bit_conditions, holds_in_row, id_conditions, one_of, row_conditions
 from hub.registry.search.criteria import OWNER, SearchCriteria, told_by_bits
 
 if TYPE_CHECKING:
@@ -73,8 +73,9 @@ def _by_facets(criteria: SearchCriteria, counts: Mapping[str, Mapping[str, int]]
 
     def is_name(group: Sequence[str]) -> bool:
         for term, facet in product(group, _NAMED):
-            value = term.removeprefix(f"_{facet}:")
-            if value in counts[facet] and facet not in given and facet not in named:
+            begin = term.removeprefix(f"_{facet}:")
+            values = (value for value in counts[facet] if value == begin or (begin == term and value.startswith(begin)))
+            if facet not in given and facet not in named and (value := next(values, "")):
                 named[facet] = value
                 return True
         return False
@@ -108,9 +109,7 @@ def _first_compared(database: Database, criteria: SearchCriteria, limit: int, ma
     by_id, more = id_conditions(database, others, "own.id")
     of_row, further = row_conditions(database, others, after_bits=True)
     conditions += by_id
-    if of_row:
-        row = f"SELECT 1 FROM artifacts WHERE artifacts.id = own.id AND {' AND '.join(of_row)} LIMIT 1"
-        conditions.append(f"({row}) IS NOT NULL")
+    conditions += [holds_in_row(of_row, "own.id")] if of_row else []
     first = "SELECT id, facet_bits FROM artifacts ORDER BY downloads DESC, key LIMIT :read"
     if criteria.tags:
         among, wanted = one_of("tag", criteria.tags)

@@ -119,9 +119,9 @@ class PostgresDatabase(Database):
         return f"(SELECT unnest(CAST(:{name} AS bigint[])) AS id)", {name: list(ids)}
 
     def in_turn(self, first: str, second: str) -> str:
-        """See `Database.in_turn`. For a plain condition, PostgreSQL would read each row; for a scalar query, it does so last."""
+        """See `Database.in_turn`. PostgreSQL would read each row for a plain condition, and check scalar queries in another order."""
         row = f"SELECT 1 FROM artifacts AS own WHERE own.id = artifacts.id AND {second} LIMIT 1"  # noqa: S608 - a condition
-        return f"{first} AND ({row}) IS NOT NULL"
+        return f"CASE WHEN {first} THEN ({row}) IS NOT NULL ELSE FALSE END"
 
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """See `Database.match_ids`; in no order.

@@ -112,7 +112,7 @@ def filter_matches(database: Database, criteria: SearchCriteria, ids: Sequence[i
     """Keep the `ids` of artifacts that match, in order. Languages and bases are looked up without reading rows."""
     conditions, values = id_conditions(database, criteria, "own.id")
     of_row, more = row_conditions(database, criteria)
-    conditions += [holds_in_row(of_row, "own.id")] if of_row else []
+    conditions = with_row(conditions, of_row, "own.id")
     if not conditions or not ids:
         return list(ids)
     own, listed = database.listed(ids, "ids")
@@ -121,9 +121,12 @@ def filter_matches(database: Database, criteria: SearchCriteria, ids: Sequence[i
     return [each for each in ids if each in found]
 
 
-def holds_in_row(conditions: Sequence[str], column: str) -> str:
-    """Return the condition that `conditions` hold in the row of the artifact whose id is in `column`, which is looked up for each id."""
-    return f"(SELECT 1 FROM artifacts WHERE artifacts.id = {column} AND {' AND '.join(conditions)} LIMIT 1) IS NOT NULL"
+def with_row(conditions: Sequence[str], of_row: Sequence[str], column: str) -> list[str]:
+    """Return the conditions together with those on the row of the artifact whose id is in `column`, which is looked up last."""
+    if not of_row:
+        return list(conditions)
+    row = f"(SELECT 1 FROM artifacts WHERE artifacts.id = {column} AND {' AND '.join(of_row)} LIMIT 1) IS NOT NULL"
+    return [f"CASE WHEN {' AND '.join(conditions)} THEN {row} ELSE FALSE END" if conditions else row]
 
 
 def filter_exactly(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> list[int]:

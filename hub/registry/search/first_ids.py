@@ -9,7 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from hub.registry.database.database import MAX_PREFIX
-from hub.registry.search.conditions import bit_conditions, holds_in_row, id_conditions, one_of, row_conditions
+from hub.registry.search.conditions import bit_conditions, id_conditions, one_of, row_conditions, with_row
 from hub.registry.search.criteria import OWNER, SearchCriteria, told_by_bits
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _first_compared(database: Database, criteria: SearchCriteria, limit: int, ma
     by_id, more = id_conditions(database, others, "own.id")
     of_row, further = row_conditions(database, others, after_bits=True)
     conditions += by_id
-    conditions += [holds_in_row(of_row, "own.id")] if of_row else []
+    conditions = with_row(conditions, of_row, "own.id")
     first = "SELECT id, facet_bits FROM artifacts ORDER BY downloads DESC, key LIMIT :read"
     if criteria.tags:
         among, wanted = one_of("tag", criteria.tags)

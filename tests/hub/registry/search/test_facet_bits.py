@@ -65,7 +65,7 @@ def test_bits_change_with_the_card(registry):
     assert names(find(registry.database, Query(language="pt"), 0)) == []
 
 
-def test_values_with_the_same_bits_are_told_apart_by_rows(registry):
+def test_rows_decide_between_values_with_the_same_bits(registry):
     same, other = ("mulan", "altdiffusion"), "full"
     assert len({bits_in([facet_word("method", method)]) for method in same}) == 1
     fill(registry, *(an_artifact(f"ada/{method}", method=method, languages=("hi",)) for method in (*same, other)))

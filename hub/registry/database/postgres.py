@@ -150,8 +150,12 @@ class PostgresDatabase(Database):
         if 2 * limit > _MAX_COMPARED or len(words) + len(facets) < 2:
             return None
         common = [word for word in words if self.estimate([word], [], (), 0) > _COMMON]
-        rare = _tsquery([word for word in words if word not in common], facets)
+        rest = [word for word in words if word not in common]
+        rare = _tsquery(rest, facets)
         if not common or not rare:
+            return None
+        without = self.estimate(rest, facets, (), 0)
+        if without > _MAX_COMPARED and self.estimate(words, facets, (), 0) * _MAX_COMPARED < 1.2 * limit * without:
             return None
         listed = "(SELECT id, search FROM artifacts WHERE search @@ CAST(:rare AS tsquery) LIMIT :compared) AS listed"
         values = {"rare": rare, "common": _tsquery(common, []), "compared": _MAX_COMPARED, "limit": limit + 1}

@@ -38,11 +38,12 @@ def first_ids(
     if not database.reads_lists_on_demand:  # The text index would read the shortest of its lists to the end.
         artifacts = counts[""].get("", 0)
         compared = sum(counts["language"].get(tag, 0) for tag in criteria.tags) if criteria.tags else artifacts
-        with_facets = _by_facets(criteria, counts)
-        if max_read := _max_read(database, with_facets, limit, compared, artifacts):
-            found = _first_compared(database, with_facets, limit, max_read)
-            if len(found) > limit:
-                return found
+        by_facets = _by_facets(criteria, counts)
+        for each in [by_facets, criteria] if by_facets != criteria else [criteria]:
+            if max_read := _max_read(database, each, limit, compared, artifacts):
+                found = _first_compared(database, each, limit, max_read)
+                if len(found) > limit:
+                    return found
     return database.match_ids(criteria.prefixes, criteria.word_groups, limit)
 
 

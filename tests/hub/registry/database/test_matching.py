@@ -23,6 +23,8 @@ CASES = [
     ([], [["altdiffusion-ex", "mulan"]], {"a/three", "a/four"}),
     ([], [["_kind:adapter"], ["mulanish", "nothing"]], {"a/three", "a/five"}),
     ([], [["_kind:adap"]], set()),
+    (["mulan"], [["_kind:adapter"]], {"a/three", "a/four"}),
+    (["altdiffusion", "extra"], [["_method:full"], ["_kind:adapter"]], {"a/two"}),
 ]
 
 
@@ -44,7 +46,7 @@ def test_words_and_groups_match_alike_in_the_index_and_in_rows(registry, words, 
 
 
 @pytest.mark.parametrize("compared", [4000, 2], ids=["rows are compared", "too many rows"])
-@pytest.mark.parametrize(("words", "groups", "expected"), [*CASES, (["mulan", "yor"], [], {"a/three", "a/four"})])
+@pytest.mark.parametrize(("words", "groups", "expected"), CASES)
 def test_common_words_match_alike_in_rows(registry, monkeypatch, compared, words, groups, expected):
     monkeypatch.setattr(postgres, "_COMMON", 0)
     monkeypatch.setattr(postgres, "_MAX_COMPARED", compared)

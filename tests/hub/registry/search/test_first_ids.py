@@ -28,6 +28,7 @@ TEXTS = {
     "mulan-sd": MULAN,
     "sdx mul": MULAN,
     "lora delt": {"prompts"},
+    "mulan sd15": {"lora-sd15-yo"},
     "prompts sd15": {"prompts", "lora-sd15-yo", "clip-yo"},
     "altdiffusion": {"clip-yo"},
     "lora sdxm": set(),

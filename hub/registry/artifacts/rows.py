@@ -35,6 +35,11 @@ NAME = (
     f"CASE WHEN artifacts.kind = '{DATASET}' THEN '{DATASETS}' ELSE '' END || artifacts.owner || '/' || artifacts.name"
 )
 """The name of an artifact, as SQL."""
+_COLUMNS = (
+    "id, owner, name, kind, summary, license, method, encoder, conditioning, tags, upstream, weights_digest, size_bytes, downloads, "
+    "created_at, updated_at, private, gated, allow_unsafe_files, likes, trending, weights, aliases, trained_languages"
+)
+"""All columns but those of the search index, which are most of a row."""
 _WITH_SIGNATURE = "LEFT JOIN signatures ON revision_id = revisions.id"
 _PIN = re.compile(rf"[0-9a-f]{{{COMMIT_DIGITS}}}|[0-9a-f]{{64}}")
 
@@ -101,7 +106,7 @@ def read_artifacts(
             aliases=_list(row["aliases"]),
             trained_languages=_list(row["trained_languages"]),
         )
-        for row in database.rows(f"SELECT * FROM artifacts WHERE id IN {id_list}")
+        for row in database.rows(f"SELECT {_COLUMNS} FROM artifacts WHERE id IN {id_list}")
     }
     return tuple(artifacts[each] for each in ids)
 

@@ -137,6 +137,10 @@ class Database(ABC):
         """Like `in_list`, for a condition on the rows of an index that is read in its own order."""
 
     @abstractmethod
+    def listed(self, ids: Sequence[int], name: str) -> tuple[str, dict[str, Any]]:
+        """Return an SQL subquery of any number of `ids` in a column `id`, and its parameter, called `name`."""
+
+    @abstractmethod
     def in_turn(self, first: str, second: str) -> str:
         """Return the SQL condition on `artifacts` that two conditions hold, of which the first needs only the id, the second the row.
 

@@ -115,6 +115,10 @@ class SqliteDatabase(Database):
         """See `Database.in_set`. SQLite does not look up a column with a sign, so it reads the index of the order instead."""
         return self.in_list(f"+{column}", values, name)
 
+    def listed(self, ids: Sequence[int], name: str) -> tuple[str, dict[str, Any]]:
+        """See `Database.listed`."""
+        return f"(SELECT value AS id FROM json_each(:{name}))", {name: json.dumps(ids)}  # noqa: S608 - names alone
+
     def in_turn(self, first: str, second: str) -> str:
         """See `Database.in_turn`. SQLite would check the second condition first, and read each row for it."""
         return f"CASE WHEN {first} THEN {second} ELSE FALSE END"

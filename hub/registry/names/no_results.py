@@ -57,7 +57,7 @@ def count_without(query: Query, find: Find) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def correct(database: Database, query: Query, owner: str, find: Find) -> str:
+def correct(database: Database, query: Query, owner: str, has_matches: Callable[[Query], bool]) -> str:
     """Return a text like that of `query` with matches; empty if there is none.
 
     Words that occur are kept. Others are replaced by the most similar word of the registry: of names, summaries and tags, of bases,
@@ -67,7 +67,7 @@ def correct(database: Database, query: Query, owner: str, find: Find) -> str:
     if len(typed) > MAX_TYPED:
         return ""
     alone = Query(readers=query.readers, limit=0)
-    wrong = [each for each in typed if len(each) >= _MIN_LETTERS and not find(replace(alone, text=each)).total]
+    wrong = [each for each in typed if len(each) >= _MIN_LETTERS and not has_matches(replace(alone, text=each))]
     if not wrong or len(wrong) > MAX_CORRECTED:
         return ""
     known = list(dict.fromkeys(_vocabulary(database, query.readers, owner)))
@@ -75,7 +75,7 @@ def correct(database: Database, query: Query, owner: str, find: Find) -> str:
     if not all(right.values()):
         return ""
     corrected = " ".join(right.get(each, each) for each in typed)
-    return corrected if find(replace(alone, text=corrected)).total else ""
+    return corrected if has_matches(replace(alone, text=corrected)) else ""
 
 
 def training_command(query: Query, page: Page) -> str:
@@ -93,8 +93,10 @@ def _nearest(word: str, known: list[str]) -> str:
 
     def can_be_near(other: str) -> bool:
         """Return whether enough letters of another word are in this one, which is far faster to tell than how near it is."""
+        if abs(len(other) - len(word)) > _LENGTHS:
+            return False
         shared = len(other) - len(other.translate(letters))
-        return abs(len(other) - len(word)) <= _LENGTHS and 2 * shared >= _LIKENESS * (len(other) + len(word))
+        return 2 * shared >= _LIKENESS * (len(other) + len(word))
 
     return next(iter(difflib.get_close_matches(word, filter(can_be_near, known), 1, _LIKENESS)), "")
 

@@ -233,11 +233,18 @@ def artifacts_with_score(database: Database, score_filter: MetricFilter, limit: 
     """Return up to `limit` + 1 artifacts with such a score, in no order."""
     if not score_filter.ranges:
         return []
-    parts = score_filter.union_ranges("SELECT DISTINCT scores.artifact_id FROM scores WHERE", "LIMIT :limit")
-    rows = database.rows(
-        f"SELECT DISTINCT artifact_id FROM {parts} LIMIT :limit", {**score_filter.values, "limit": limit + 1}
-    )
-    return [row[0] for row in rows]
+    found: list[int] = []
+    # The first scores are nearly always of enough artifacts. PostgreSQL reads all scores of a range to find distinct artifacts.
+    for distinct, stride in (("", _OVERREAD * (limit + 1)), ("DISTINCT", limit + 1)):
+        parts = score_filter.union_ranges(f"SELECT {distinct} scores.artifact_id FROM scores WHERE", "LIMIT :stride")
+        rows = database.rows(
+            f"SELECT DISTINCT artifact_id FROM {parts} LIMIT :limit",
+            {**score_filter.values, "stride": stride, "limit": limit + 1},
+        )
+        found = [row[0] for row in rows]
+        if len(found) > limit:
+            break
+    return found
 
 
 def count_scores(database: Database, score_filter: MetricFilter, limit: int) -> int:

@@ -8,6 +8,7 @@ range of an index, in the order of the values.
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
@@ -109,18 +110,18 @@ def distinct_rankings(
 def _distinct(database: Database, known: dict[str, str]) -> Iterator[Ranking]:
     """Yield the distinct rankings with the `known` values, in order.
 
-    The index is read column by column, from each distinct value to the next: there are few, whatever the number of scores.
+    The index is read from each distinct one to the next: there are few, whatever the number of scores.
     """
-    column = next((each for each in COLUMNS if each not in known), None)
-    if column is None:
-        yield Ranking(**{each: known[each] for each in COLUMNS})
-        return
-    same, later, last = " AND ".join(f"{name} = :{name}" for name in known), "", ""
-    for _ in range(MAX_RANKINGS):
+    others = [each for each in COLUMNS if each not in known]
+    listed = ", ".join(others)
+    question = f"SELECT {listed} FROM scores WHERE {' AND '.join(f'{name} = :{name}' for name in known)}"
+    # The next column of the index is `value`: SQLite would read all scores of the last ranking, if this did not lead beyond them.
+    after = f"AND ({listed}, value) > ({', '.join(f':last_{each}' for each in others)}, :last_value)"
+    rows = database.rows(f"{question} ORDER BY {listed} LIMIT 1", known)
+    while rows:
+        last = dict(zip(others, rows[0], strict=True))
+        yield Ranking(**{each: {**known, **last}[each] for each in COLUMNS})
+        values = {f"last_{name}": value for name, value in last.items()}
         rows = database.rows(
-            f"SELECT {column} FROM scores WHERE {same} {later} ORDER BY {column} LIMIT 1", {**known, "last": last}
+            f"{question} {after} ORDER BY {listed} LIMIT 1", {**known, **values, "last_value": math.inf}
         )
-        if not rows:
-            return
-        last, later = rows[0][0], f"AND {column} > :last"
-        yield from _distinct(database, {**known, column: last})

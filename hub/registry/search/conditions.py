@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from hub.registry.accounts.visibility import visibility_condition
@@ -23,7 +25,7 @@ def conditions_of(
     """
     by_bits, bits = bit_conditions(criteria, "artifacts.facet_bits")
     by_id, values = id_conditions(database, criteria, "artifacts.id")
-    of_row, more = row_conditions(database, criteria)
+    of_row, more = row_conditions(database, criteria, after_bits=True)
     # Indexes of sort orders contain the key, too. Keys of data sets have a prefix, which does not belong to the name.
     parts = () if criteria.among is not None else range(len(criteria.name_parts))
     by_key = [f"artifacts.key LIKE :part_{number} ESCAPE '!'" for number in parts]
@@ -42,9 +44,11 @@ def bit_conditions(criteria: SearchCriteria, column: str) -> tuple[list[str], di
     if criteria.among is not None:
         return [], {}
     groups = [sorted({bits_in([word]) for word in group}) for group in criteria.facets_with_bits]
+    # Values that are all wanted are compared together.
+    single = reduce(or_, (group[0] for group in groups if len(group) == 1), 0)
     conditions = list[str]()
     values = dict[str, Any]()
-    for group in sorted(groups, key=len):
+    for group in [*([[single]] if single else []), *sorted((each for each in groups if len(each) > 1), key=len)]:
         names = {f"bits_{len(values) + number}": bits for number, bits in enumerate(group)}
         conditions.append(f"({' OR '.join(f'({column} & :{name}) = :{name}' for name in names)})")
         values |= names
@@ -77,8 +81,13 @@ def one_of(column: str, wanted: Sequence[str]) -> tuple[str, dict[str, str]]:
     return f"{column} IN ({', '.join(f':{each}' for each in names)})", names
 
 
-def row_conditions(database: Database, criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
-    """Return the conditions that need the row of an artifact, and their parameters."""
+def row_conditions(
+    database: Database, criteria: SearchCriteria, *, after_bits: bool = False
+) -> tuple[list[str], dict[str, Any]]:
+    """Return the conditions that need the row of an artifact, and their parameters.
+
+    `after_bits`: without those that the bits of facets tell, if `bit_conditions` hold, too.
+    """
     if criteria.among is not None:
         criteria = SearchCriteria(criteria.words, {}, (), ())
     values: dict[str, Any] = {}
@@ -87,7 +96,7 @@ def row_conditions(database: Database, criteria: SearchCriteria) -> tuple[list[s
     for facet, wanted in criteria.columns.items():
         if facet == OWNER:
             facets.append(facet_group((facet, wanted)))
-        else:
+        elif not (after_bits and facet in criteria.told_by_bits):
             condition, more = database.in_set(facet, wanted, f"{facet}_values")
             conditions.append(condition)
             values |= more
@@ -97,6 +106,27 @@ def row_conditions(database: Database, criteria: SearchCriteria) -> tuple[list[s
         values |= more
     fine, more = _fine_conditions(criteria)
     return [*conditions, *fine], values | more
+
+
+def filter_matches(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> list[int]:
+    """Keep the `ids` of artifacts that match, in order. Languages and bases are looked up without reading rows."""
+    conditions, values = id_conditions(database, criteria, "own.id")
+    of_row, more = row_conditions(database, criteria)
+    conditions = with_row(conditions, of_row, "own.id")
+    if not conditions or not ids:
+        return list(ids)
+    own, listed = database.listed(ids, "ids")
+    rows = database.rows(f"SELECT id FROM {own} AS own WHERE {' AND '.join(conditions)}", {**values, **more, **listed})
+    found = {row[0] for row in rows}
+    return [each for each in ids if each in found]
+
+
+def with_row(conditions: Sequence[str], of_row: Sequence[str], column: str) -> list[str]:
+    """Return the conditions together with those on the row of the artifact whose id is in `column`, which is looked up last."""
+    if not of_row:
+        return list(conditions)
+    row = f"(SELECT 1 FROM artifacts WHERE artifacts.id = {column} AND {' AND '.join(of_row)} LIMIT 1) IS NOT NULL"
+    return [f"CASE WHEN {' AND '.join(conditions)} THEN {row} ELSE FALSE END" if conditions else row]
 
 
 def filter_exactly(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> list[int]:

@@ -85,13 +85,14 @@ def criteria_of(
     bases = [base.rpartition("/")[2].lower() for base in split_values(query.base)]
     wanted = split_values(query.language) or split_values(reading.language)
     present = list(counts["language"])
+    columns = {
+        column: _stored(column, values, counts.get(column, ()))
+        for column in _COLUMNS
+        if (values := split_values(getattr(query, column)))
+    }
     return SearchCriteria(
         words=reading.words,
-        columns={
-            column: _stored(column, values, counts.get(column, ()))
-            for column in _COLUMNS
-            if (values := split_values(getattr(query, column)))
-        },
+        columns=columns,
         bases=_base_keys([*bases, *base_names], counts["base"]),
         tags=tuple(dict.fromkeys(tag for each in wanted for tag in _matching_tags(each, present))),
         impossible=reading.is_empty or not all(map(can_be_in_name, query.parts)),
@@ -100,7 +101,20 @@ def criteria_of(
         required_tags=_required_tags(query),
         parameters=query.parameters,
         alternatives=reading.alternatives,
+        told_by_bits=told_by_bits(columns, counts),
     )
+
+
+def told_by_bits(columns: Mapping[str, Sequence[str]], counts: Mapping[str, Mapping[str, int]]) -> frozenset[str]:
+    """Return those of `columns` whose values differ in their bits from all other values that artifacts have."""
+    return frozenset(
+        column for column, wanted in columns.items() if column != OWNER and _differ(column, wanted, counts[column])
+    )
+
+
+def _differ(facet: str, wanted: Sequence[str], present: Iterable[str]) -> bool:
+    bits = {bits_in([facet_word(facet, value)]) for value in wanted}
+    return not any(bits_in([facet_word(facet, value)]) in bits for value in present if value not in wanted)
 
 
 def _stored(facet: str, wanted: Sequence[str], present: Iterable[str]) -> tuple[str, ...]:
@@ -153,6 +167,8 @@ class SearchCriteria:
     parameters: tuple[int, int] | None = None
     alternatives: tuple[tuple[str, ...], ...] = ()
     """Groups of index words and prefixes of words; one of each group must match."""
+    told_by_bits: frozenset[str] = frozenset()
+    """The `columns` of which the bits of facets tell whether an artifact matches, so that its row is not read."""
     among: tuple[int, ...] | None = None
     """The ids of all that match except for `words`, if they were listed: then rows are compared with these and `words` alone."""
 

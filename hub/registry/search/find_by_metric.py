@@ -17,7 +17,7 @@ from hub.registry.scores.by_metric import (
     sort_by_score,
 )
 from hub.registry.scores.rankings import Ranking
-from hub.registry.search.conditions import conditions_of, filter_exactly, filter_ids
+from hub.registry.search.conditions import conditions_of, filter_exactly, filter_matches
 from hub.registry.search.criteria import SearchCriteria
 from hub.registry.search.matches import SAMPLE, SET_COST, Matches, end_of_page, from_index, from_list
 from hub.registry.search.sorting import ALL, Counts, rank, sort_ids
@@ -33,6 +33,8 @@ FEW = 5
 """Number of matches among the first artifacts with a score, below which all artifacts that match are looked up instead."""
 DENSE = 0.2
 """Share of the artifacts with a score that match, from which on values are read from the best one instead of listed."""
+_CHECK_COST = 2
+"""Cost of looking up whether an artifact has a score, relative to listing one."""
 MAX_LISTED = 17_000
 """Maximum number of scores whose artifacts are listed to be found in the index of the sort order."""
 
@@ -48,7 +50,7 @@ def find_by_metric(
     max_compared = max(candidates, MAX_COMPARED) if candidates else 0
     conditions, values = conditions_of(database, criteria)
     scored = artifacts_with_score(database, score_filter, candidates)
-    kept = filter_ids(database, scored, conditions, values)
+    kept = filter_matches(database, criteria, scored)
     if len(scored) <= candidates:
         return _all_of(database, query, criteria, score_filter, kept, candidates)
     is_fast = query.sort == BY_METRIC and database.reads_lists_on_demand  # Else, a few matches are enough to go on.
@@ -67,11 +69,11 @@ def find_by_metric(
     else:
         # Reading another order passes artifacts that do not match or have no such score. Bits of facets are compared before scores.
         passed = end_of_page(query) * counts[""].get("", 0)
-        max_listed = min(MAX_LISTED, int(sqrt(passed if criteria.facets_with_bits else passed / share)))
+        max_listed = min(MAX_LISTED, int(sqrt(passed if criteria.facets_with_bits else _CHECK_COST * passed / share)))
         max_sorted = max(max_compared, int(sqrt(passed * SET_COST))) if candidates else 0
     count = count_scores(database, score_filter, max_listed + 1) if max_listed else 1
     if count <= min(max_listed, max_sorted):
-        kept = filter_ids(database, artifacts_with_score(database, score_filter, max_sorted), conditions, values)
+        kept = filter_matches(database, criteria, artifacts_with_score(database, score_filter, max_sorted))
         return _all_of(database, query, criteria, score_filter, kept, candidates)
     are_few = not in_language and query.sort != BY_METRIC and count <= max_listed
     _, facets = rank(database, criteria, "name", kept[:SAMPLE])

@@ -104,7 +104,7 @@ def _measured_first(database: Database, criteria: SearchCriteria, limit: int, on
     conditions, values = bit_conditions(others, "artifact_languages.facet_bits")
     by_id, more = id_conditions(database, others, "artifact_languages.artifact_id")
     conditions, values = [*conditions, *by_id], values | more
-    of_row, more = row_conditions(database, others)
+    of_row, more = row_conditions(database, others, after_bits=True)
     of_row += [only[0]] if only[0] else []
     joined = "JOIN artifacts ON id = artifact_id" if of_row else ""
     narrowed = ["artifact_languages.ranking < :unmeasured", *conditions, *of_row]

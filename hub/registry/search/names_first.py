@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MAX_NAMED = 200
 """Maximum number of artifacts of a tier. Of names that begin like a thousand others, none is meant more than another."""
+_MANY = 10_000
+"""Number of names with a part from which on names are compared with it, and how many are at most."""
 UNNAMED = 99
 """The tier of all other matches."""
 _MIN_PART = 2
@@ -78,12 +80,25 @@ def _with_part(database: Database, names: Sequence[str]) -> list[int]:
         return []
     # `owner/name` has the same groups of three letters.
     words = [[word] for word in name_part_words(names[0])]
-    found = database.match_ids(name_part_prefix(names[0]), words, MAX_NAMED)
+    prefix = name_part_prefix(names[0])
+    if not database.reads_lists_on_demand and database.estimate(prefix, words, (), 0) > _MANY:
+        # Nearly always, enough of the most downloaded ones have it. The text index would read all its lists.
+        most = "SELECT key FROM artifacts ORDER BY downloads DESC, key LIMIT :read"
+        question = f"SELECT 1 FROM ({most}) AS own WHERE key LIKE :part ESCAPE '!' LIMIT :limit"
+        asked = {"part": _inside(f"/%{names[0]}"), "read": _MANY, "limit": MAX_NAMED + 1}
+        if len(database.rows(question, asked)) > MAX_NAMED:
+            return []
+    found = database.match_ids(prefix, words, MAX_NAMED)
     if len(found) > MAX_NAMED:
         return []
     among, values = database.in_list("id", found, "inside")
-    part = {"part": f"%{names[0].replace('_', '!_')}%"}
+    part = {"part": _inside(names[0])}
     rows = database.rows(
         f"SELECT id FROM artifacts WHERE {among} AND bare_key LIKE :part ESCAPE '!'", {**values, **part}
     )
     return [row["id"] for row in rows]
+
+
+def _inside(part: str) -> str:
+    """Return the pattern of texts that contain a part of a name."""
+    return f"%{part.replace('_', '!_')}%"

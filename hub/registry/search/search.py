@@ -188,9 +188,10 @@ def _listing_limit(
     passed = end * artifacts / expected
     if criteria.tags and query.sort == "score":
         # The index of a language has only its artifacts, those with a score first; all others follow in the index of all artifacts.
-        among, values = database.in_list("id", matching, "ids")
+        sample = matching[:SAMPLE]
+        among, values = database.in_list("id", sample, "ids")
         question = f"SELECT count(*) FROM artifacts WHERE {among} AND ranking < {UNMEASURED}"
-        measured = min(end, database.rows(question, values)[0][0] / len(matching) * expected)
+        measured = min(end, database.rows(question, values)[0][0] / len(sample) * expected)
         in_languages = sum(counts["language"].get(tag, 0) for tag in criteria.tags)
         passed = (measured * in_languages + (end - measured) * artifacts) / expected
     cost = _INDEX_COST if criteria.name_parts or criteria.facets_with_bits else _ROW_COST

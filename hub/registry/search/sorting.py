@@ -46,6 +46,8 @@ def add_private_counts(database: Database, readers: tuple[str, ...] | None, coun
 
 def rank(database: Database, criteria: SearchCriteria, sort: str, ids: Sequence[int]) -> tuple[list[int], Counts]:
     """Return `ids` sorted, and their facet counts."""
+    if not ids:
+        return [], {facet: {} for facet in FACETS}
     rows = _sorted_rows(database, criteria, sort, ids, "id, kind, method, license")
     counters: dict[str, Counter[str]] = defaultdict(Counter)
     for _, kind, method, license in rows:

@@ -188,3 +188,10 @@ def test_values_in_another_unit_or_direction_are_not_compared(registry, candidat
     asked = Query(metric=METRIC, benchmark=LAB, sort="metric")
     assert names(find(registry.database, asked, candidates)) == ["better", "share"]
     assert names(find(registry.database, Query(metric=METRIC, min_value=0.8), candidates)) == ["better"]
+
+
+def test_an_artifact_with_many_scores_does_not_hide_the_next(registry):
+    many = tuple(a_score(language=tag) for tag in ("yo", "hi", "en", "fr", "de", "es"))
+    fill(registry, an_artifact("ada/many", scores=many), an_artifact("ada/one", scores=(a_score(value=0.01),)))
+    asked = by_metric.metric_filter(registry.database, Query(metric=many[0].metric), ())
+    assert len(by_metric.artifacts_with_score(registry.database, asked, 1)) == 2

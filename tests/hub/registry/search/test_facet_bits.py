@@ -7,8 +7,9 @@ import pytest
 from hub.records import Query
 from hub.registry.index.facet_bits import bits_in, facet_bits
 from hub.registry.index.text import facet_word
-from hub.registry.search.criteria import SORT_COLUMNS
+from hub.registry.search.criteria import SORT_COLUMNS, told_by_bits
 from hub.registry.search.search import find
+from hub.registry.search.sorting import facet_counts
 from tests.builders.registry import an_artifact, fill, names, put
 
 WIDE = tuple(f"{letter}{other}" for letter in "abcdefghij" for other in "aeiou")
@@ -62,3 +63,16 @@ def test_bits_change_with_the_card(registry):
     put(registry, changed, "a", parent="0" * 64)
     assert names(find(registry.database, Query(language="yo"), 0)) == ["wanted"]
     assert names(find(registry.database, Query(language="pt"), 0)) == []
+
+
+def test_rows_decide_between_values_with_the_same_bits(registry):
+    same, other = ("mulan", "altdiffusion"), "full"
+    assert len({bits_in([facet_word("method", method)]) for method in same}) == 1
+    fill(registry, *(an_artifact(f"ada/{method}", method=method, languages=("hi",)) for method in (*same, other)))
+    counts = facet_counts(registry.database)
+    assert told_by_bits({"method": [same[0]], "kind": ["delta"], "owner": ["ada"]}, counts) == {"kind"}
+    assert told_by_bits({"method": same}, counts) == {"method"}
+    for sort in SORT_COLUMNS:
+        asked = Query(method=f"{same[1]},{other}", language="hi", sort=sort)
+        assert set(names(find(registry.database, asked, 0))) == {same[1], other}
+        assert len(names(find(registry.database, Query(method="altdiffusion", kind="delta", sort=sort), 0))) == 0

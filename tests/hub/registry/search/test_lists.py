@@ -10,6 +10,7 @@ from hub.names import ArtifactName
 from hub.records import PLAIN, Query
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings, like
+from hub.registry.index.tags import name_part_words, name_trigrams
 from hub.registry.index.trending import HALF_LIFE_DAYS, score, weight
 from hub.registry.search.search import find
 from tests.builders.filled import filled_registry
@@ -75,6 +76,14 @@ def test_lists_of_models_are_the_same_before_and_after_there_are_data_sets(own_r
     assert names(own_registry, **asked) == with_data_sets == ["ada/Sea-Words.v1", "ada/sea_wind"]
     assert names(own_registry, type="dataset") == []
     assert len(names(own_registry, type="model")) == own_registry.find(Query()).total == 3
+
+
+@pytest.mark.parametrize("size", range(3, 12))
+def test_the_trigrams_of_a_part_cover_it(size):
+    part = "abcdefghijkl"[:size]
+    words = name_part_words(part)
+    assert {letter for word in words for letter in word.partition(":")[2]} == set(part)
+    assert set(words) <= set(name_trigrams(part))
 
 
 def test_matching_trigrams_are_not_enough_for_a_part_of_a_name(own_registry):

@@ -16,7 +16,6 @@ from server.connections import header_clock
 from server.connections.header_clock import MAX_HEADER_BYTES
 from server.connections.on_h11 import H11Connection
 from server.connections.on_httptools import HttptoolsConnection
-from tests.builders.hub import a_hub
 from tests.builders.serving import Served, served
 
 HEAD = b"GET /api/v1/health/live HTTP/1.1\r\nHost: a\r\n"
@@ -25,10 +24,10 @@ QUICK_S = 0.2
 
 
 @pytest.fixture(params=[HttptoolsConnection, H11Connection])
-def running(request, tmp_path, monkeypatch) -> Iterator[Served]:
+def running(request, hub, monkeypatch) -> Iterator[Served]:
     """Yield a server, once with each parser."""
     monkeypatch.setattr(server.connections, "http_protocol", lambda: request.param)
-    with a_hub(tmp_path) as hub, served(create_app(hub), force=True) as running:
+    with served(create_app(hub), force=True) as running:
         yield running
 
 

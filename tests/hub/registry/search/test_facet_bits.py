@@ -10,6 +10,7 @@ from hub.registry.index.text import facet_word
 from hub.registry.search.criteria import SORT_COLUMNS, told_by_bits
 from hub.registry.search.search import find
 from hub.registry.search.sorting import facet_counts
+from tests.builders.filled import filled_registry
 from tests.builders.registry import an_artifact, fill, names, put
 
 WIDE = tuple(f"{letter}{other}" for letter in "abcdefghij" for other in "aeiou")
@@ -19,25 +20,21 @@ SPELLINGS = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def registry(address):
-    """Return a registry with one artifact to find, and others that differ from it in each facet."""
-    from hub.registry import Registry
-
-    opened = Registry.open(address)
+def _one_wanted(registry):
+    """Record an artifact to find, and others that differ from it in each facet."""
     wanted = an_artifact(
         "ada/wanted", kind="delta", method="lora", license="Open RAIL M", languages=("pt-BR",), bases=("ada/Some Base",)
     )
-    others = (an_artifact(f"ada/other-{number}", languages=("hi",)) for number in range(3))
-    fill(opened, wanted, *others)
-    yield opened
-    opened.close()
+    fill(registry, wanted, *(an_artifact(f"ada/other-{number}", languages=("hi",)) for number in range(3)))
+
+
+shelf, registry = filled_registry(_one_wanted)
 
 
 @pytest.mark.parametrize("asked", SPELLINGS, ids=str)
-def test_a_value_is_found_in_every_sort_order_however_it_is_written(registry, asked):
+def test_a_value_is_found_in_every_sort_order_however_it_is_written(shelf, asked):
     for sort in SORT_COLUMNS:
-        assert names(find(registry.database, Query(**asked, sort=sort), 0)) == ["wanted"]
+        assert names(find(shelf.database, Query(**asked, sort=sort), 0)) == ["wanted"]
 
 
 def test_an_artifact_in_many_languages_has_the_bits_of_each():

@@ -45,6 +45,7 @@ class World:
         self.folder = folder or _committed_folder()
         if not (self.folder / "names.parquet").is_file():
             raise DamagedFile("the dataset `emoji` is missing: build it with `python -m trainers.lab.dataset.build`.")
+        self._images: dict[str, Tensor] = {}
 
     @cached_property
     def concepts(self) -> dict[str, dict[str, Any]]:
@@ -65,10 +66,15 @@ class World:
         """Rows of `languages.parquet` by tag."""
         return {row["language"]: row for row in read_table(self.folder, "languages")}
 
+    def image(self, concept: str) -> Tensor:
+        """Return the image of a concept, (3, 64, 64), uint8, decoded on first use: all 3,655 take a second."""
+        if concept not in self._images:
+            self._images[concept] = _decode(self._stored_images[concept])
+        return self._images[concept]
+
     @cached_property
-    def images(self) -> dict[str, Tensor]:
-        """Image of each concept, (3, 64, 64), uint8."""
-        return {row["concept"]: _decode(row["image"]["bytes"]) for row in read_table(self.folder, "images")}
+    def _stored_images(self) -> dict[str, bytes]:
+        return {row["concept"]: row["image"]["bytes"] for row in read_table(self.folder, "images")}
 
     @cached_property
     def digest(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 MAX_DEPTH = 100
@@ -32,7 +33,11 @@ def parse_json(written: bytes | str, *, object_pairs_hook: Callable[[list[tuple[
 
 def is_text(text: str) -> bool:
     """Return whether databases and UTF-8 can represent `text`: it has no NUL character and no half of a surrogate pair."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 def _whole(digits: str) -> int:
@@ -48,14 +53,14 @@ def _finite(digits: str) -> float:
 
 
 def _check(found: Any) -> None:
-    """Raise ValueError for texts that are not `is_text`, and for too many levels; without recursion."""
-    pending = [(found, 0)]
-    while pending:
-        value, depth = pending.pop()
-        if isinstance(value, str):
-            if not is_text(value):
-                raise ValueError("a text has a NUL character or half a surrogate pair")
-        elif isinstance(value, dict | list):
-            if depth == MAX_DEPTH:
-                raise ValueError(f"it has more than {MAX_DEPTH} levels")
-            pending += [(each, depth + 1) for each in ((*value, *value.values()) if isinstance(value, dict) else value)]
+    """Raise ValueError for texts that are not `is_text`, and for too many levels; level by level, without recursion."""
+    level, depth = [found], 0
+    while level:
+        if not is_text("".join([each for each in level if isinstance(each, str)])):
+            raise ValueError("a text has a NUL character or half a surrogate pair")
+        inner = [each for each in level if isinstance(each, (dict, list))]
+        if inner and depth == MAX_DEPTH:
+            raise ValueError(f"it has more than {MAX_DEPTH} levels")
+        objects = [each for each in inner if isinstance(each, dict)]
+        level = [*chain.from_iterable(inner), *chain.from_iterable(each.values() for each in objects)]
+        depth += 1

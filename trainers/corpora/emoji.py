@@ -80,7 +80,7 @@ class EmojiCorpus:
 
     def images(self, concepts: Sequence[str]) -> Tensor:
         """Return the images of the concepts, (N, 3, 64, 64), uint8."""
-        return torch.stack([self._world.images[concept] for concept in concepts])
+        return torch.stack([self._world.image(concept) for concept in concepts])
 
     def sizes(self, concepts: Sequence[str]) -> Sizes:
         """Return 64 × 64 for each image."""
@@ -88,7 +88,7 @@ class EmojiCorpus:
 
     def crops(self, concepts: Sequence[str], crops: Sequence[Crop]) -> Tensor:
         """Return a crop of the image of each concept, (N, 3, H, W), uint8."""
-        images = (Image.fromarray(self._world.images[concept].permute(1, 2, 0).numpy()) for concept in concepts)
+        images = (Image.fromarray(self._world.image(concept).permute(1, 2, 0).numpy()) for concept in concepts)
         cuts = [cut(image, crop) for image, crop in zip(images, crops, strict=True)]
         return torch.from_numpy(np.stack(cuts)).permute(0, 3, 1, 2)
 

@@ -14,7 +14,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
-from trainers.forecast.shaped import Shaped
+from trainers.forecast.shaped import Shaped, key_of
 
 NORMS = (nn.GroupNorm, nn.LayerNorm)
 """Layers that autocast computes in fp32 on GPUs."""
@@ -34,6 +34,8 @@ FLOPS: dict[Any, Callable[..., int]] = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,  # noqa: SLF001
 }
 """Operation → its number of additions and multiplications."""
+_known_flops: dict[Any, int] = {}
+"""Operation and layouts of its operands → that number, which torch's functions take longer to compute than to look up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,10 @@ class Counter(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         answer = func(*args, **(kwargs or {}))
         if (flops_of := FLOPS.get(func._overloadpacket)) is not None:  # noqa: SLF001
-            self.flops += flops_of(*args, **(kwargs or {}), out_val=answer)
+            key = (func, key_of(args), key_of([*kwargs.items()]) if kwargs else ())
+            if (flops := _known_flops.get(key)) is None:
+                flops = _known_flops[key] = flops_of(*args, **(kwargs or {}), out_val=answer)
+            self.flops += flops
         for each in answer if isinstance(answer, tuple | list) else (answer,):
             if isinstance(each, Tensor):
                 self._add(_storage(each))

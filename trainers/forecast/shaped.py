@@ -53,7 +53,7 @@ class Shaped(Tensor):
             return True if dtype is torch.bool else 1.0 if dtype.is_floating_point else 1
         if func is torch.ops.aten.index.Tensor:
             args = (args[0], [part for each in args[1] for part in _as_numbers(each)])
-        key = (func, _key(args), _key([*kwargs.items()]) if kwargs else ())
+        key = (func, key_of(args), key_of([*kwargs.items()]) if kwargs else ())
         if (known := _results.get(key)) is not None:
             kind, layouts = known
             made = [None if each is None else cls.of(_empty(*each)) for each in layouts]
@@ -80,14 +80,14 @@ def _empty(shape: torch.Size, strides: tuple[int, ...], dtype: torch.dtype) -> T
     return torch.empty_strided(shape, strides, dtype=dtype, device=META)
 
 
-def _key(value: Any) -> Any:
+def key_of(value: Any) -> Any:
     """Return what the layout of a result depends on."""
     if isinstance(value, Shaped):
         return value.layout_of
     if isinstance(value, Tensor):
         return _layout(value)
     if isinstance(value, tuple | list):
-        return tuple([_key(each) for each in value])
+        return tuple([key_of(each) for each in value])
     return value.__class__, value  # with the class: 1, 1.0 and True are equal
 
 

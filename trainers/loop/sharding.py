@@ -69,8 +69,8 @@ def shard_module(module: nn.Module, accelerator: Accelerator) -> None:
 
 
 def is_sharded(module: nn.Module) -> bool:
-    """Return whether the weights of a module are sharded over processes."""
-    return any(isinstance(parameter, DTensor) for parameter in module.parameters())
+    """Return whether the weights of a module are sharded over processes: all of them or none."""
+    return isinstance(next(module.parameters(), None), DTensor)
 
 
 def gather_whole(tensor: Tensor) -> Tensor:

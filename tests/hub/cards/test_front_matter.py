@@ -90,11 +90,16 @@ def test_scalars_are_those_of_yaml_1_2(written, value):
 @pytest.mark.parametrize(
     "value",
     ["no", "yes", "1e5", "12e34", "0o17", "0x1f", "007", ".5", "1_000", "2024-01-02", "12:30", "~", "", "null", "true", "- a", "é\n\nz",
+     "a\x85b", "犬\u2028", "\xa0", "😀 - a",
      1, -1.5, 1e-7, 1e20, True, None, ["no", {"a": []}]],
 )  # fmt: skip
 def test_written_values_read_the_same_in_yaml_1_1_and_1_2(value):
     written = write_yaml({"a": value})
     assert read_yaml(written) == yaml.safe_load(written) == {"a": value}
+
+
+def test_emoji_are_written_as_they_are():
+    assert write_yaml({"summary": "😀 in 犬", "languages": ["no", "yo"]}) == "summary: 😀 in 犬\nlanguages:\n- 'no'\n- yo"
 
 
 def test_the_details_of_a_score_take_one_line_and_read_the_same():

@@ -11,6 +11,7 @@ import json
 import sys
 import unicodedata
 from collections import Counter, defaultdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def write_examples(cards: Path) -> dict[str, Any]:
         if concept in CONCEPTS:
             names[language][concept] = name
         if language in latin:
-            letters[language].update({each for each in unicodedata.normalize("NFC", name.lower()) if _is_key(each)})
+            letters[language].update(filter(_is_key, set(unicodedata.normalize("NFC", name.lower()))))
     return {
         language: {
             "prompts": [[names[language][each], meanings[each]] for each in CONCEPTS if each in names[language]][
@@ -50,6 +51,7 @@ def write_examples(cards: Path) -> dict[str, Any]:
     }
 
 
+@cache  # There are millions of letters, and hundreds of different ones.
 def _is_key(letter: str) -> bool:
     """Return whether a keyboard might lack a letter: Latin ones outside ASCII, and combining tone marks."""
     return not letter.isascii() and unicodedata.name(letter, "").startswith(("LATIN", "COMBINING", "MODIFIER LETTER"))

@@ -155,7 +155,7 @@ def prepare(world: World, work: Path, unet: UNet2DConditionModel, device: torch.
     """Compute what the frozen parts contribute once: latents of the images and token states of the captions."""
     rows = english_names(world, with_combinations=False)
     vae = AutoencoderKL.from_pretrained(work / "vae").eval().to(device)
-    latents_NCHW = encode_images(vae, torch.stack([world.images[row.concept] for row in rows]))
+    latents_NCHW = encode_images(vae, torch.stack([world.image(row.concept) for row in rows]))
     text_encoder, tokenizer = load_text_encoder(work / "emoji-clip")
     captions = [make_captions(row, names_only=True, with_combinations=False, seed=RECIPE.seed) for row in rows]
     tokens_NL = tokenise(tokenizer, [caption for variants in captions for caption in variants], LENGTH)

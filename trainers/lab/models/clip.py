@@ -187,7 +187,7 @@ def prepare(world: World, shape: Shape) -> tuple[CLIPTokenizer, list[Name], Tens
     ]
     tokenizer = make_tokenizer([caption for variants in captions for caption in variants])
     tokens_NVL = torch.stack([tokenise(tokenizer, variants, LENGTH) for variants in captions])
-    return tokenizer, rows, tokens_NVL, torch.stack([world.images[row.concept] for row in rows])
+    return tokenizer, rows, tokens_NVL, torch.stack([world.image(row.concept) for row in rows])
 
 
 @torch.no_grad()
@@ -197,7 +197,7 @@ def measure_recall(clip: CLIPModel, tokenizer: CLIPTokenizer, world: World) -> d
     gallery = world.gallery()
     device = clip.device
     text = clip.get_text_features(tokenise(tokenizer, [names[id] for id in gallery], LENGTH).to(device)).pooler_output
-    images = to_unit(torch.stack([world.images[id] for id in gallery])).to(device)
+    images = to_unit(torch.stack([world.image(id) for id in gallery])).to(device)
     image = torch.cat([clip.get_image_features(chunk).pooler_output for chunk in images.split(128)])
     scores = F.normalize(image, dim=1) @ F.normalize(text, dim=1).T
     result: dict[str, float] = {}

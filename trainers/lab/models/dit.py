@@ -142,7 +142,7 @@ class FlowPretraining:
 def prepare(world: World, vae: AutoencoderKL, tokenizer: CLIPTokenizer, module: nn.ModuleDict) -> FlowPretraining:
     """Compute the latents of the images and the tokens of the captions once."""
     rows = english_names(world, with_combinations=False)
-    latents_NKHW = encode_images(vae, torch.stack([world.images[row.concept] for row in rows]))
+    latents_NKHW = encode_images(vae, torch.stack([world.image(row.concept) for row in rows]))
     captions = [make_captions(row, names_only=True, with_combinations=False, seed=RECIPE.seed) for row in rows]
     tokens_NVL = torch.stack([tokenise(tokenizer, variants, LENGTH) for variants in captions])
     weights_N = torch.tensor([ROLE_WEIGHTS[world.concepts[row.concept]["role"]] for row in rows])

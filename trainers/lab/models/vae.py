@@ -100,7 +100,7 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     world = World()
     ids = [id for id, row in world.concepts.items() if row["role"] != "extra"]
-    images_N3HW = torch.stack([world.images[id] for id in ids])
+    images_N3HW = torch.stack([world.image(id) for id in ids])
     vae = make_vae().to(device)
     recipe = scale_steps(RECIPE, arguments.share)
     train(AutoencoderTraining(vae, images_N3HW, device), recipe, work / "vae-run", checkpoint_every=200, label="vae")

@@ -82,7 +82,9 @@ def _show_progress() -> None:
 
 def _quiet_libraries() -> None:
     """Hide the warnings that libraries log while they are imported: about optional kernels, none of which is used here."""
-    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")  # When it is imported, diffusers sets the level of its logger.
+    os.environ.setdefault(
+        "DIFFUSERS_VERBOSITY", "error"
+    )  # When it is imported, diffusers sets the level of its logger.
     for library in LIBRARIES:
         if not logging.getLogger(library).level:
             logging.getLogger(library).setLevel(logging.ERROR)

@@ -217,10 +217,8 @@ def reference_task(registry: Registry, store: BlobStore) -> Task:
         former = ArtifactName(name.owner, name.name)
         if name.is_dataset and registry.head(former) is None:
             store.delete_reference(former)  # Before schema 0032, data sets shared the names of models.
-        is_mirrored = origin_of(registry.database, name) is not None
-        if (
-            registry.head(name) is not None and not is_mirrored
-        ):  # A mirrored artifact would be restored as one of this hub.
+        # A mirrored artifact would be restored as one of this hub.
+        if registry.head(name) is not None and origin_of(registry.database, name) is None:
             store.write_reference(name, reference(registry, name))
         else:
             store.delete_reference(name)
@@ -231,7 +229,7 @@ def reference_task(registry: Registry, store: BlobStore) -> Task:
 def reference(registry: Registry, name: ArtifactName) -> bytes:
     """Return the reference of an artifact, as JSON: revisions, oldest first, refs and visibility."""
     revisions = sorted(registry.revisions(name, with_files=False), key=lambda each: each.number)
-    artifact = registry.get(name)
+    repository = registry.repository(name)
     content: dict[str, Any] = {
         "artifact": str(name),
         "format": 1,
@@ -240,7 +238,7 @@ def reference(registry: Registry, name: ArtifactName) -> bytes:
             for each in revisions
         ],
     }
-    settings = {"private": artifact.private, "gated": artifact.gated, "allow_unsafe_files": artifact.allow_unsafe_files}
+    settings = {each: getattr(repository, each) for each in ("private", "gated", "allow_unsafe_files")}
     content |= {key: value for key, value in settings.items() if value}
     refs = registry.refs(name)
     if [(each.name, each.revision) for each in refs] != [("main", revisions[-1].id)]:
@@ -253,8 +251,8 @@ def reference(registry: Registry, name: ArtifactName) -> bytes:
             }
             for each in refs
         }
-    if artifact.kind in {PLAIN, DATASET}:
-        content["kind"] = artifact.kind
+    if repository.kind in {PLAIN, DATASET}:
+        content["kind"] = repository.kind
     return canonical_json(content) + b"\n"
 
 
